@@ -1,0 +1,149 @@
+"""One encrypted database per tenant: SQLCipher, write-ahead log, synchronous=FULL.
+
+Invariants:
+- a write transaction begins immediate, so two writers never interleave, and returns only after fsync;
+- a read transaction sees one snapshot;
+- a database of a newer schema is refused, an older one is migrated before use.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from muniment.foundation.errors import Conflict, NotSetUp, Unavailable
+
+metadata = sa.MetaData()
+"""Every room registers its tables here."""
+
+HEAD = "0001"
+"""The schema revision that this code reads and writes."""
+
+BUSY_SECONDS = 30
+
+
+class Database:
+    """Read and write transactions on one SQLCipher file."""
+
+    def __init__(self, path: Path, key: bytes) -> None:
+        self.path = path
+        self._key = key.hex()
+        self._engine = self._make_engine()
+        self._write_lock = threading.Lock()
+
+    def _make_engine(self) -> sa.Engine:
+        from sqlcipher3 import dbapi2
+
+        engine = sa.create_engine(
+            f"sqlite:///{self.path}",
+            module=dbapi2,
+            poolclass=sa.pool.QueuePool,
+            pool_size=8,
+            max_overflow=56,
+            connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS},
+        )
+
+        def prepare(connection: Any, _record: object) -> None:
+            connection.isolation_level = None
+            connection.execute("PRAGMA cipher_log_level = NONE")
+            connection.execute(f"PRAGMA key = \"x'{self._key}'\"")
+            connection.execute("PRAGMA cipher_memory_security = OFF")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA temp_store = MEMORY")
+            connection.execute("PRAGMA secure_delete = ON")
+
+        def begin(connection: sa.Connection) -> None:
+            mode = connection.get_execution_options().get("begin", "DEFERRED")
+            connection.exec_driver_sql(f"BEGIN {mode}")
+
+        sa.event.listen(engine, "connect", prepare)
+        sa.event.listen(engine, "begin", begin)
+        return engine
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A snapshot; raises Unavailable or NotSetUp when the file cannot be read."""
+        with _translated(self.path), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """An immediate transaction, durable when the block ends, undone when it raises."""
+        with _translated(self.path), self._write_lock, self._engine.connect() as connection:
+            connection = connection.execution_options(begin="IMMEDIATE")
+            with connection.begin():
+                yield connection
+
+    def create(self) -> None:
+        """Make the file and its schema."""
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._migrate()
+
+    def check(self) -> None:
+        """Refuse a missing, foreign or newer database; migrate an older one."""
+        if not self.path.exists():
+            raise NotSetUp(f"No database at {self.path}.", fix="Run `muniment init` first.")
+        with self.read() as connection:
+            tables = sa.inspect(connection).get_table_names()
+            found = (
+                connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+                if "alembic_version" in tables
+                else None
+            )
+        if found == HEAD:
+            return
+        if found is not None and found > HEAD:
+            raise NotSetUp(
+                f"{self.path} has schema {found}; this version knows up to {HEAD}.",
+                fix="Use the newer muniment that wrote it.",
+            )
+        self._migrate()
+
+    def _migrate(self) -> None:
+        from alembic import command
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", "muniment:foundation/migrations")
+        with _translated(self.path), self._engine.connect() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    from sqlcipher3 import dbapi2
+
+    try:
+        yield
+    except (sa.exc.OperationalError, dbapi2.OperationalError) as error:
+        text = str(getattr(error, "orig", error))
+        if "locked" in text or "busy" in text:
+            raise Conflict(
+                "Another process is writing to this workspace.", fix="Try again when it has finished.", detail=text
+            ) from error
+        raise Unavailable(
+            f"The database cannot be read or written ({text}).",
+            fix="Free some disk space or mend the folder's permissions; nothing was lost.",
+            detail=text,
+        ) from error
+    except (sa.exc.DatabaseError, dbapi2.DatabaseError) as error:
+        text = str(getattr(error, "orig", error))
+        if "not a database" in text or "malformed" in text:
+            raise NotSetUp(
+                f"{path} does not open with this workspace's key, or is damaged.",
+                fix="Put back the right key file, or restore the folder from a backup.",
+                detail=text,
+            ) from error
+        raise

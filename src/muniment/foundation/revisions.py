@@ -1,0 +1,44 @@
+"""Counters that say which state a decision was taken on; each is bumped in the transaction that changes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from muniment.foundation.database import metadata
+
+revision = sa.Table(
+    "revision",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.Integer, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Revisions:
+    """The state of the directory, the access lists and the content."""
+
+    directory: int
+    access: int
+    content: int
+
+
+def bump(connection: sa.Connection, name: str) -> int:
+    """Add one to a counter inside a write transaction; return its new value."""
+    value = connection.execute(sa.select(revision.c.value).where(revision.c.name == name)).scalar()
+    if value is None:
+        connection.execute(sa.insert(revision).values(name=name, value=1))
+        return 1
+    connection.execute(sa.update(revision).where(revision.c.name == name).values(value=value + 1))
+    return value + 1
+
+
+_CURRENT = sa.select(revision.c.name, revision.c.value)
+
+
+def current(connection: sa.Connection) -> Revisions:
+    """Return the counters as of this connection's snapshot; a counter never bumped is 0."""
+    found = {row.name: row.value for row in connection.execute(_CURRENT)}
+    return Revisions(found.get("directory", 0), found.get("access", 0), found.get("content", 0))

@@ -1,0 +1,36 @@
+"""What the log records. Entries hold identifiers, digests, counts and versions, never content."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from muniment.governance.identity.principal import Actor
+
+Json = str | int | float | bool | None | Sequence["Json"] | Mapping[str, "Json"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that happened."""
+
+    kind: str
+    """Dotted name, such as `retrieval.chunk`."""
+    actor: Actor
+    about: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    """An entry as the log holds it."""
+
+    seq: int
+    """Position in the tree, from 0."""
+    at: str
+    """RFC 3339, UTC."""
+    kind: str
+    actor: str
+    via: str
+    about: Mapping[str, Json]
+    leaf_hash: str
+    """Hex SHA-256 of the RFC 6962 leaf."""

@@ -1,0 +1,1 @@
+"""Principals, the directory they come from, and the tokens that prove them."""

@@ -1,0 +1,34 @@
+"""Who is asking. Names compare byte for byte: no case folding, no Unicode normalisation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+EVERYONE = "group:everyone"
+"""The group that every authenticated principal is in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """An authenticated user or service."""
+
+    kind: Literal["user", "service"]
+    name: str
+
+    @property
+    def ref(self) -> str:
+        """Return `user:NAME` or `service:NAME`, as access lists spell it."""
+        return f"{self.kind}:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who caused an entry of the log, and through which door."""
+
+    ref: str
+    via: Literal["cli", "http", "web", "python"]
+
+
+OPERATOR = Actor("operator", "cli")
+"""Whoever can open the workspace's keys on its own machine."""

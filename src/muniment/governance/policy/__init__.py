@@ -1,0 +1,1 @@
+"""One decision point: what a principal may do."""

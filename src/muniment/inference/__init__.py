@@ -1,0 +1,1 @@
+"""Every word sent to or from a model."""

@@ -1,0 +1,1 @@
+"""How the outside reaches us: translate and render, never decide."""

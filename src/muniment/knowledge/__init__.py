@@ -1,0 +1,1 @@
+"""What the organisation knows, and who may see which passage."""

@@ -1,0 +1,1 @@
+"""Readers of file formats; they run only inside the sandboxed child."""

@@ -1,0 +1,60 @@
+"""What a search returns: passages, and the decision under which they were read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from muniment.foundation.revisions import Revisions
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A stored chunk as returned to one caller for one query."""
+
+    document: str
+    title: str
+    version: int
+    chunk: str
+    """`DOCUMENT:VERSION:ORDINAL`."""
+    page: int | None
+    """Page, slide, sheet or message number from 1; None where the format has none."""
+    span: tuple[int, int]
+    """Characters of the version's text, end exclusive."""
+    score: float
+    """Higher is better; comparable within one result only."""
+    text: str
+    heading: str
+    source: str
+    path: str
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """The passages that a principal may read for a query, best first, ties by document and position."""
+
+    passages: tuple[Passage, ...]
+    principal: str
+    revisions: Revisions
+    policy: str
+    index: Mapping[str, str]
+    """Versions of what ranked: embedding, lexical and fusion settings, reranker."""
+    notes: tuple[str, ...]
+    """What the reader should know, such as that no vectors took part."""
+    took_ms: float
+
+    def decision(self) -> dict[str, object]:
+        """Return the decision as the public contract spells it."""
+        return {
+            "effect": "allow",
+            "principal": self.principal,
+            "policy": self.policy,
+            "revisions": {
+                "directory": self.revisions.directory,
+                "access": self.revisions.access,
+                "content": self.revisions.content,
+            },
+            "index": dict(self.index),
+            "notes": list(self.notes),
+        }

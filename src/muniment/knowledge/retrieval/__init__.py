@@ -1,0 +1,1 @@
+"""Exact search over the rows that a principal may read."""

@@ -1,0 +1,1 @@
+"""Where documents come from, and who may read them there."""
