@@ -111,7 +111,7 @@ class Database:
         from alembic.config import Config
 
         config = Config()
-        config.set_main_option("script_location", "muniment:foundation/migrations")
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         with _translated(self.path), self._engine.connect() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
