@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from muniment.governance.identity.principal import Actor
+from muniment.governance.audit.actor import Actor
 
 Json = str | int | float | bool | None | Sequence["Json"] | Mapping[str, "Json"]
 

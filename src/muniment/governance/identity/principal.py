@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from muniment.governance.audit.actor import OPERATOR, Actor
+
+__all__ = ["EVERYONE", "OPERATOR", "Actor", "Principal"]
+
 EVERYONE = "group:everyone"
 """The group that every authenticated principal is in."""
 
@@ -20,15 +24,3 @@ class Principal:
     def ref(self) -> str:
         """Return `user:NAME` or `service:NAME`, as access lists spell it."""
         return f"{self.kind}:{self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who caused an entry of the log, and through which door."""
-
-    ref: str
-    via: Literal["cli", "http", "web", "python"]
-
-
-OPERATOR = Actor("operator", "cli")
-"""Whoever can open the workspace's keys on its own machine."""
