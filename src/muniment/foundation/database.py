@@ -9,12 +9,13 @@ Invariants:
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import event, exc, pool
 
 from muniment.foundation.errors import Conflict, NotSetUp, Unavailable
 
@@ -42,7 +43,7 @@ class Database:
         engine = sa.create_engine(
             f"sqlite:///{self.path}",
             module=dbapi2,
-            poolclass=sa.pool.QueuePool,
+            poolclass=pool.QueuePool,
             pool_size=8,
             max_overflow=56,
             connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS},
@@ -63,18 +64,18 @@ class Database:
             mode = connection.get_execution_options().get("begin", "DEFERRED")
             connection.exec_driver_sql(f"BEGIN {mode}")
 
-        sa.event.listen(engine, "connect", prepare)
-        sa.event.listen(engine, "begin", begin)
+        event.listen(engine, "connect", prepare)
+        event.listen(engine, "begin", begin)
         return engine
 
     @contextmanager
-    def read(self) -> Iterator[sa.Connection]:
+    def read(self) -> Generator[sa.Connection]:
         """A snapshot; raises Unavailable or NotSetUp when the file cannot be read."""
         with _translated(self.path), self._engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[sa.Connection]:
+    def write(self) -> Generator[sa.Connection]:
         """An immediate transaction, durable when the block ends, undone when it raises."""
         with _translated(self.path), self._write_lock, self._engine.connect() as connection:
             connection = connection.execution_options(begin="IMMEDIATE")
@@ -122,23 +123,23 @@ class Database:
 
 
 @contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    from sqlcipher3 import dbapi2
-
+def _translated(path: Path) -> Generator[None]:
     try:
         yield
-    except (sa.exc.OperationalError, dbapi2.OperationalError) as error:
+    except exc.OperationalError as error:
         text = str(getattr(error, "orig", error))
         if "locked" in text or "busy" in text:
             raise Conflict(
-                "Another process is writing to this workspace.", fix="Try again when it has finished.", detail=text
+                "Another process is writing to this workspace.",
+                fix="Try again when it has finished.",
+                detail=text,
             ) from error
         raise Unavailable(
             f"The database cannot be read or written ({text}).",
             fix="Free some disk space or mend the folder's permissions; nothing was lost.",
             detail=text,
         ) from error
-    except (sa.exc.DatabaseError, dbapi2.DatabaseError) as error:
+    except exc.DatabaseError as error:
         text = str(getattr(error, "orig", error))
         if "not a database" in text or "malformed" in text:
             raise NotSetUp(

@@ -1,7 +1,7 @@
 """Immutable encrypted files of arrays.
 
 Invariants:
-- a segment is written to a temporary name, synced, then renamed, then its folder synced: it is whole or absent;
+- a segment is written to a temporary name, synced, renamed, and its folder synced: it is whole or absent;
 - it opens only under its own name, tenant and kind (bound into the seal);
 - plaintext never reaches the disk.
 """
@@ -31,7 +31,7 @@ class Segments:
         self._keyring = keyring
 
     def write(self, name: str, kind: str, arrays: Arrays) -> str:
-        """Store `arrays` under `name`; return `sha256:` of the file's bytes. Raises Unavailable on a full disk."""
+        """Store `arrays` under `name`; return its file's `sha256:`. Raises Unavailable on a full disk."""
         sealed = self._keyring.seal("segments", {"segment": name, "kind": kind}, _pack(arrays))
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         temporary = self.folder / f"{name}.partial"
@@ -45,7 +45,8 @@ class Segments:
         except OSError as error:
             temporary.unlink(missing_ok=True)
             raise Unavailable(
-                f"The index segment could not be written ({error.strerror}).", fix="Free some disk space and run again."
+                f"The index segment could not be written ({error.strerror}).",
+                fix="Free some disk space and run again.",
             ) from error
         return "sha256:" + hashlib.sha256(sealed).hexdigest()
 
@@ -56,7 +57,9 @@ class Segments:
         except OSError as error:
             raise Tampered(f"Index segment {name} is missing.", fix="Run `muniment ingest` again.") from error
         if "sha256:" + hashlib.sha256(sealed).hexdigest() != expected:
-            raise Tampered(f"Index segment {name} was altered.", fix="Restore it from a backup or ingest again.")
+            raise Tampered(
+                f"Index segment {name} was altered.", fix="Restore it from a backup or ingest again."
+            )
         return _unpack(self._keyring.unseal("segments", {"segment": name, "kind": kind}, sealed))
 
     def path(self, name: str) -> Path:

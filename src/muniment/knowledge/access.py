@@ -1,0 +1,41 @@
+"""Access lists: who may read a document. Deny wins; an empty list is nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from muniment.foundation.canonical import digest
+
+
+@dataclass(frozen=True, slots=True)
+class AccessList:
+    """Principals and groups that may and that may not, spelled `user:NAME`, `group:NAME`, `service:NAME`."""
+
+    allow: frozenset[str] = frozenset()
+    deny: frozenset[str] = frozenset()
+    sensitivity: str | None = None
+
+    def permits(self, grants: frozenset[str]) -> bool:
+        """Return whether someone holding `grants` may read: some allow entry is held and no deny entry is."""
+        return not self.allow.isdisjoint(grants) and self.deny.isdisjoint(grants)
+
+    def digest(self) -> str:
+        """Return the digest under which equal lists are shared."""
+        return digest(
+            {"allow": sorted(self.allow), "deny": sorted(self.deny), "sensitivity": self.sensitivity}
+        )
+
+
+NOBODY = AccessList()
+
+
+def nearest(path: str, lists: Mapping[str, AccessList]) -> AccessList | None:
+    """Return the list of the closest folder (or of `path` itself) in `lists`; `""` is the source's root."""
+    at = path
+    while True:
+        if at in lists:
+            return lists[at]
+        if not at:
+            return None
+        at = at.rpartition("/")[0]
