@@ -1,0 +1,101 @@
+"""What an ask gives back: claims as they are released, and the answer at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from muniment.governance.audit.entry import Json
+from muniment.inference.messages import Usage
+
+Status = Literal["answered", "abstained", "refused"]
+
+NOTHING_FOUND = "I found nothing that you may read about this."
+"""The same words whether hidden documents hold the answer or none does."""
+WITHDRAWN = "Your access changed while this was being answered, so the rest is withheld."
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Words that stand in a document, verbatim."""
+
+    n: int
+    """From 1, in order of first appearance in the answer."""
+    document: str
+    title: str
+    version: int
+    page: int | None
+    span: tuple[int, int]
+    """Characters of that version's text, end exclusive; `quote` is exactly these."""
+    quote: str
+
+    def as_json(self) -> dict[str, Json]:
+        """Return the citation as the public contract spells it."""
+        return {
+            "n": self.n,
+            "document": self.document,
+            "title": self.title,
+            "version": self.version,
+            "page": self.page,
+            "span": list(self.span),
+            "quote": self.quote,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A sentence whose citations were verified and whose reader may read them at this moment."""
+
+    text: str
+    citations: tuple[Citation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The whole reply to one question."""
+
+    id: str
+    status: Status
+    answer: str
+    """Released claims, each followed by its `[n]`; or the sentence that says why there are none."""
+    citations: tuple[Citation, ...]
+    lineage: Mapping[str, Json]
+    usage: Usage
+    took_ms: float
+    notes: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Json]:
+        """Return the answer as the public contract spells it."""
+        return {
+            "id": self.id,
+            "status": self.status,
+            "answer": self.answer,
+            "citations": [citation.as_json() for citation in self.citations],
+            "lineage": dict(self.lineage),
+            "usage": {
+                "prompt_tokens": self.usage.prompt_tokens,
+                "completion_tokens": self.usage.completion_tokens,
+                "cost": self.usage.cost,
+            },
+            "took_ms": self.took_ms,
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The first event of a stream."""
+
+    answer_id: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The last event of a stream; the answer is stored and in the log."""
+
+    answer: Answer
+
+
+Event = Started | Claim | Finished

@@ -1,0 +1,68 @@
+"""What goes to a model and what comes back. Instructions are ours; passages are anybody's, and stay apart.
+
+Everything in a chunk is the model's word: nothing in it may widen what its reader sees.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedPassage:
+    """An untrusted passage under the number that a model cites it by."""
+
+    n: int
+    """From 1, in order of relevance."""
+    title: str
+    heading: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question to a model, over passages that its asker may read."""
+
+    prompt: str
+    """`NAME@HASH8` of the prompt file that the instructions come from."""
+    instructions: str
+    question: str
+    passages: tuple[NumberedPassage, ...]
+    boundary: str
+    """Random text that fences each passage of this request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a call used; 0 where the endpoint does not say."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float = 0.0
+    """In the currency of the endpoint's prices; 0 where none are set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A claimed source: a passage's number, and words said to stand in it."""
+
+    n: int
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A sentence with its claimed sources; nothing about it is verified yet."""
+
+    text: str
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """The next characters of a model's reply."""
+
+    text: str
+
+
+Chunk = TextDelta | Draft | Usage
