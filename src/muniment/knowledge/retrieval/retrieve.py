@@ -1,0 +1,267 @@
+"""From a principal and a query to the passages that this principal may read, recorded before returned.
+
+Invariants:
+- rights, content and index are read in one snapshot of the database;
+- only rows of readable documents are scored, counted or compared;
+- the log holds one entry per passage before the caller holds the passage; the query enters as a commitment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+import sqlalchemy as sa
+
+from muniment.foundation.clock import Clock
+from muniment.foundation.database import Database
+from muniment.foundation.errors import BadInput, Denied
+from muniment.foundation.revisions import Revisions
+from muniment.foundation.segments import Segments
+from muniment.governance.audit.entry import Entry, Json
+from muniment.governance.audit.log import AuditLog
+from muniment.governance.identity.principal import Actor, Principal
+from muniment.governance.policy.decide import Policy
+from muniment.inference.embedding import Embedder
+from muniment.inference.reranking import Reranker
+from muniment.knowledge import library
+from muniment.knowledge.passage import Passage, Retrieval
+from muniment.knowledge.retrieval import fuse, vectors, wording
+from muniment.knowledge.retrieval.index import Index, View
+from muniment.knowledge.retrieval.rank import Ranking, RankingSettings, rank
+from muniment.knowledge.retrieval.segment import embedding_text
+from muniment.knowledge.retrieval.visibility import visible
+from muniment.knowledge.retrieval.wording import Query
+
+Purpose = Literal["search", "answer"]
+
+MAX_PASSAGES = 100
+MAX_QUERY_CHARACTERS = 8_000
+WORDS_ONLY = "Ranked by words alone: no embedding weights are set up."
+PARTLY_WORDS = "Some passages were ranked by words alone: they were indexed without embedding weights."
+_PHRASE_CHECKS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class RerankSettings:
+    """Whether and how far a reranker may reorder the best passages."""
+
+    seconds: float = 0.0
+    """Time that it may take; 0 is off."""
+    depth: int = 20
+    weight: float = 0.5
+    """How much its opinion counts beside the first order."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalSettings:
+    """What ranks, and how many passages one document may give."""
+
+    ranking: RankingSettings = field(default_factory=RankingSettings)
+    rerank: RerankSettings = field(default_factory=RerankSettings)
+    per_document: int = MAX_PASSAGES
+
+
+class Retriever:
+    """Searches one workspace."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        segments: Segments,
+        audit: AuditLog,
+        policy: Policy,
+        clock: Clock,
+        embedder: Embedder | None = None,
+        reranker: Reranker | None = None,
+        settings: RetrievalSettings | None = None,
+    ) -> None:
+        self._database = database
+        self._audit = audit
+        self._policy = policy
+        self._clock = clock
+        self._embedder = embedder
+        self._reranker = reranker
+        self._settings = settings or RetrievalSettings()
+        self._index = Index(segments, embedder.model.digest if embedder else "")
+
+    def retrieve(
+        self, principal: Principal, query: str, k: int, by: Actor, purpose: Purpose = "search"
+    ) -> Retrieval:
+        """Return the best `k` passages that `principal` may read.
+
+        Raises BadInput for an empty or overlong query or a `k` outside 1..100, Denied for an unknown or
+        inactive principal, Unavailable when the log cannot be written.
+        """
+        started = self._clock.seconds()
+        asked = _checked(query, k)
+        vector = self._embedder.embed_query(asked.text or query) if self._embedder else None
+        pool = max(k, self._settings.rerank.depth) if self._reranks() else k
+        try:
+            with self._database.read() as connection:
+                visibility = visible(connection, principal)
+                view = self._index.refresh(connection, visibility.revisions)
+                ranking = self._rank(view, visibility.classes, asked, vector, pool)
+                passages = self._passages(connection, view, ranking, asked, pool)
+        except Denied:
+            self._audit.record([self._refusal(query, by, purpose)])
+            raise
+        passages, said = self._reordered(asked, passages)
+        took = (self._clock.seconds() - started) * 1000
+        notes = (*_notes(ranking), *said)
+        found = Retrieval(
+            passages=tuple(passages[:k]),
+            principal=principal.ref,
+            revisions=visibility.revisions,
+            policy=self._policy.version,
+            index=self._describe(ranking),
+            notes=notes,
+            took_ms=round(took, 3),
+        )
+        self._audit.record(self._entries(found, query, k, by, purpose))
+        return found
+
+    def _reranks(self) -> bool:
+        return self._reranker is not None and self._settings.rerank.seconds > 0
+
+    def _rank(
+        self, view: View, classes: frozenset[int], asked: Query, vector: vectors.Matrix | None, pool: int
+    ) -> Ranking:
+        capped = asked.phrases or self._settings.per_document < pool
+        limit = max(pool, _PHRASE_CHECKS) if capped else pool
+        return rank(view, classes, asked, vector, limit, self._settings.ranking)
+
+    def _passages(
+        self, connection: sa.Connection, view: View, ranking: Ranking, asked: Query, pool: int
+    ) -> list[Passage]:
+        passages: list[Passage] = []
+        taken: dict[str, int] = {}
+        for row, score in zip(ranking.rows, ranking.scores, strict=True):
+            document = view.documents[int(view.row_document[row])]
+            if taken.get(document.id, 0) >= self._settings.per_document:
+                continue
+            chunk = library.chunk_text(connection, document.id, document.version, int(view.ordinals[row]))
+            if chunk is None or not _holds(chunk, document.title, asked):
+                continue
+            taken[document.id] = taken.get(document.id, 0) + 1
+            passages.append(_passage(document, chunk, float(score)))
+            if len(passages) == pool:
+                break
+        return passages
+
+    def _reordered(self, asked: Query, passages: list[Passage]) -> tuple[list[Passage], tuple[str, ...]]:
+        """Return the passages in the order of both opinions; those that time did not reach stay below."""
+        settings = self._settings.rerank
+        if self._reranker is None or not self._reranks() or len(passages) < 2:
+            return passages, ()
+        head = passages[: settings.depth]
+        deadline = self._clock.seconds() + settings.seconds
+        opinions: list[float] = []
+        step = self._reranker.side_by_side
+        while len(opinions) < len(head) and self._clock.seconds() < deadline:
+            part = head[len(opinions) : len(opinions) + step]
+            texts = [embedding_text(p.title, p.heading, p.text) for p in part]
+            opinions += [float(score) for score in self._reranker.score(asked.text, texts)]
+        head = head[: len(opinions)]
+        first = fuse.stretched(np.array([p.score for p in head]))
+        second = fuse.stretched(np.array(opinions))
+        both = np.round((1 - settings.weight) * first + settings.weight * second, 7)
+        order = vectors.top(both, len(head))
+        reordered = [replace(head[at], score=float(both[at])) for at in order]
+        rest = [replace(p, score=0.0) for p in passages[len(head) :]]
+        cut = len(opinions) < min(settings.depth, len(passages))
+        said = (f"The reranker's time ended after {len(opinions)} passages.",) if cut else ()
+        return reordered + rest, said
+
+    def _describe(self, ranking: Ranking) -> dict[str, str]:
+        settings = self._settings.ranking
+        described = {"words": wording.VERSION, "legs": settings.legs if ranking.dense else "lexical"}
+        if settings.legs != "dense":
+            described["lexical"] = settings.lexical.name
+        if ranking.dense and self._embedder:
+            described["embedding"] = f"{self._embedder.model.name}@{self._embedder.model.digest}"
+            described["fusion"] = settings.fusion.name
+        if self._reranker is not None and self._reranks():
+            described["reranker"] = self._reranker.name
+        return described
+
+    def _entries(self, found: Retrieval, query: str, k: int, by: Actor, purpose: Purpose) -> Sequence[Entry]:
+        decision: dict[str, Json] = {
+            "principal": found.principal,
+            "effect": "allow",
+            "policy": found.policy,
+            "revisions": _revisions(found.revisions),
+        }
+        request: dict[str, Json] = {
+            **decision,
+            "purpose": purpose,
+            "query": self._audit.commitment(query),
+            "k": k,
+            "passages": len(found.passages),
+            "index": dict(found.index),
+        }
+        entries = [Entry("search.request", by, request)]
+        for at, passage in enumerate(found.passages, 1):
+            about = {
+                **decision,
+                "purpose": purpose,
+                "document": passage.document,
+                "version": passage.version,
+                "chunk": passage.chunk,
+                "rank": at,
+            }
+            entries.append(Entry("retrieval.chunk", by, about))
+        return entries
+
+    def _refusal(self, query: str, by: Actor, purpose: Purpose) -> Entry:
+        about = {"effect": "deny", "purpose": purpose, "query": self._audit.commitment(query)}
+        return Entry("search.refused", by, {**about, "policy": self._policy.version})
+
+
+def _checked(query: str, k: int) -> Query:
+    if not 1 <= k <= MAX_PASSAGES:
+        raise BadInput(f"k is {k}.", fix=f"Ask for 1 to {MAX_PASSAGES} passages.")
+    if not query.strip():
+        raise BadInput("The query is empty.", fix="Say what to look for.")
+    if len(query) > MAX_QUERY_CHARACTERS:
+        raise BadInput(f"The query has {len(query)} characters.", fix=f"Use at most {MAX_QUERY_CHARACTERS}.")
+    return wording.parse(query)
+
+
+def _holds(chunk: library.ChunkText, title: str, asked: Query) -> bool:
+    fields = (chunk.text, chunk.heading, title)
+    return all(any(wording.holds_phrase(text, phrase) for text in fields) for phrase in asked.phrases)
+
+
+def _passage(document: library.DocumentRow, chunk: library.ChunkText, score: float) -> Passage:
+    return Passage(
+        document=document.id,
+        title=document.title,
+        version=document.version,
+        chunk=f"{document.id}:{document.version}:{chunk.ordinal}",
+        page=chunk.page,
+        span=(chunk.start, chunk.end),
+        score=score,
+        text=chunk.text,
+        heading=chunk.heading,
+        source=document.source,
+        path=document.path,
+        media_type=document.media_type,
+    )
+
+
+def _notes(ranking: Ranking) -> tuple[str, ...]:
+    if not ranking.dense:
+        return (WORDS_ONLY,)
+    return (PARTLY_WORDS,) if ranking.partly_lexical else ()
+
+
+def _revisions(revisions: Revisions) -> dict[str, Json]:
+    return {
+        "directory": revisions.directory,
+        "access": revisions.access,
+        "content": revisions.content,
+    }
