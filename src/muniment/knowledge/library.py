@@ -508,3 +508,8 @@ def add_segment(connection: sa.Connection, row: SegmentRow, at: str) -> None:
 def drop_segments(connection: sa.Connection, names: Iterable[str]) -> None:
     """Take segments out of the manifest; the caller deletes their files after commit."""
     connection.execute(sa.delete(segment).where(segment.c.name.in_(list(names))))
+
+
+def mark_reindexed(connection: sa.Connection) -> None:
+    """Tell readers that the manifest of segments moved."""
+    revisions.bump(connection, "content")

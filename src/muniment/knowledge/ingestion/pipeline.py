@@ -1,0 +1,400 @@
+"""From a folder to searchable documents.
+
+Invariants:
+- content, access list and audit entry of a batch commit together; the index segment is synced before that;
+- a revocation is committed before any content is parsed;
+- a document that cannot be read fails alone and is reported; one that was known is withheld until it can be;
+- an interrupted run loses at most the batch in hand, and the next run goes on from there.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import queue
+import threading
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+
+from muniment.foundation.clock import Clock, timestamp
+from muniment.foundation.database import Database
+from muniment.foundation.errors import BadInput, Conflict, MunimentError
+from muniment.foundation.ids import Ids
+from muniment.foundation.keys import Keyring
+from muniment.foundation.segments import Segments
+from muniment.governance.audit.entry import Actor, Entry
+from muniment.governance.audit.log import AuditLog
+from muniment.inference.embedding import Embedder
+from muniment.knowledge import library
+from muniment.knowledge.access import NOBODY
+from muniment.knowledge.ingestion.chunk import chunks
+from muniment.knowledge.ingestion.parser import Parser
+from muniment.knowledge.ingestion.plan import Plan, plan
+from muniment.knowledge.ingestion.reindex import Reindex
+from muniment.knowledge.ingestion.report import IngestReport, Progress
+from muniment.knowledge.library import ChunkText, NewVersion, SegmentRow
+from muniment.knowledge.retrieval import segment
+from muniment.knowledge.sources.folder import Folder, Listing, Problem
+
+BATCH_CHUNKS = 96
+BATCH_DOCUMENTS = 48
+
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a pipeline works with."""
+
+    database: Database
+    audit: AuditLog
+    segments: Segments
+    keyring: Keyring
+    embedder: Embedder | None
+    clock: Clock
+    ids: Ids
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A file that was parsed, or why it was not."""
+
+    path: str
+    version: NewVersion | None
+    problem: Problem | None
+
+
+@dataclass(slots=True)
+class _Tally:
+    added: int = 0
+    changed: int = 0
+    access_changed: int = 0
+    chunks: int = 0
+    embedding_seconds: float = 0.0
+    formats: Counter[str] = field(default_factory=Counter[str])
+    failed: list[Problem] = field(default_factory=list[Problem])
+
+
+class Pipeline:
+    """Makes the library equal to a folder."""
+
+    def __init__(
+        self, parts: Parts, parser: Callable[[], Parser], lock_file: Path, max_file_bytes: int
+    ) -> None:
+        self._parts = parts
+        self._parser = parser
+        self._lock_file = lock_file
+        self._max_file_bytes = max_file_bytes
+
+    def sync(
+        self,
+        root: Path,
+        source: str,
+        by: Actor,
+        on_progress: OnProgress = lambda _: None,
+        dry_run: bool = False,
+    ) -> IngestReport:
+        """Make the library equal to `root`; raises BadInput, Conflict (another ingest runs), Unavailable."""
+        if not source or not source.isprintable() or "/" in source or ":" in source:
+            raise BadInput(f"{source!r} cannot name a source.", fix="Use letters, digits and dashes.")
+        folder = Folder(root, self._max_file_bytes)
+        with _only_one(self._lock_file):
+            return self._sync(folder, source, by, on_progress, dry_run)
+
+    def _sync(
+        self, folder: Folder, source: str, by: Actor, on_progress: OnProgress, dry_run: bool
+    ) -> IngestReport:
+        started = self._parts.clock.seconds()
+        tally = _Tally()
+        listing = folder.walk()
+        tally.failed.extend(listing.problems)
+        if not dry_run:
+            self._begin(source, folder, listing, by, tally)
+        hashes = self._scan(folder, listing, tally, on_progress)
+        with self._parts.database.read() as connection:
+            known = library.documents(connection, source)
+        todo = plan(known, hashes, [problem.path for problem in tally.failed])
+        if not dry_run:
+            self._settle(source, listing, todo, by, tally)
+            self._index(folder, source, listing, todo, by, tally, on_progress)
+            self._finish(source, by, tally)
+        else:
+            tally.added, tally.changed = len(todo.new), len(todo.changed)
+        return IngestReport(
+            source=source,
+            added=tally.added,
+            changed=tally.changed,
+            unchanged=len(todo.unchanged),
+            renamed=len(todo.renamed),
+            removed=len(todo.removed),
+            withheld=len(todo.withheld),
+            access_changed=tally.access_changed,
+            failed=tuple(sorted(tally.failed, key=lambda problem: problem.path)),
+            formats=dict(sorted(tally.formats.items())),
+            chunks=tally.chunks,
+            vectors=self._parts.embedder is not None,
+            dry_run=dry_run,
+            seconds=self._parts.clock.seconds() - started,
+            embedding_seconds=tally.embedding_seconds,
+        )
+
+    def _begin(self, source: str, folder: Folder, listing: Listing, by: Actor, tally: _Tally) -> None:
+        """Record the start and apply the access that the source states now, before any content is read."""
+        with self._parts.database.write() as connection:
+            library.put_source(connection, source, "folder", str(folder.root), self._now())
+            known = library.documents(connection, source)
+            stated = {row.id: listing.access(row.path) for row in known}
+            tally.access_changed = library.set_source_access(connection, stated, source)
+            about = {"source": source, "files": len(listing.files), "access_changed": tally.access_changed}
+            self._parts.audit.append(connection, [Entry("ingest.started", by, about)])
+
+    def _scan(
+        self, folder: Folder, listing: Listing, tally: _Tally, on_progress: OnProgress
+    ) -> dict[str, str]:
+        hashes: dict[str, str] = {}
+        for done, entry in enumerate(listing.files):
+            on_progress(Progress("scan", done, len(listing.files), entry.path))
+            try:
+                hashes[entry.path] = folder.read(entry.path).sha256
+            except BadInput as error:
+                tally.failed.append(_problem(entry.path, error))
+        on_progress(Progress("scan", len(listing.files), len(listing.files), ""))
+        return hashes
+
+    def _settle(self, source: str, listing: Listing, todo: Plan, by: Actor, tally: _Tally) -> None:
+        """Commit renames, removals and what must be withheld, in one transaction."""
+        if not (todo.renamed or todo.removed or todo.withheld):
+            return
+        with self._parts.database.write() as connection:
+            entries: list[Entry] = []
+            for row, path in todo.renamed:
+                library.rename_document(connection, row.id, path, self._now())
+                entries.append(Entry("ingest.renamed", by, {"document": row.id, "source": source}))
+            moved = {row.id: listing.access(path) for row, path in todo.renamed}
+            withheld = {row.id: NOBODY for row in todo.withheld}
+            tally.access_changed += library.set_source_access(connection, {**moved, **withheld}, source)
+            for row in todo.withheld:
+                entries.append(Entry("ingest.withheld", by, {"document": row.id, "source": source}))
+            for row in todo.removed:
+                library.remove_document(connection, row.id, self._now())
+                entries.append(Entry("ingest.removed", by, {"document": row.id, "source": source}))
+            self._parts.audit.append(connection, entries)
+
+    def _index(
+        self,
+        folder: Folder,
+        source: str,
+        listing: Listing,
+        todo: Plan,
+        by: Actor,
+        tally: _Tally,
+        on_progress: OnProgress,
+    ) -> None:
+        paths = sorted((*todo.new, *todo.changed))
+        batch: list[tuple[str, NewVersion]] = []
+        for done, read in enumerate(_ahead(lambda: self._parse_all(folder, paths)), start=1):
+            if read.version is None:
+                tally.failed.append(read.problem or Problem(read.path, "could not be read"))
+            else:
+                batch.append((read.path, read.version))
+            if (
+                sum(len(version.chunks) for _, version in batch) >= BATCH_CHUNKS
+                or len(batch) >= BATCH_DOCUMENTS
+            ):
+                self._commit(source, listing, batch, set(todo.changed), by, tally)
+                batch = []
+            on_progress(Progress("index", done - len(batch), len(paths), read.path))
+        if batch:
+            self._commit(source, listing, batch, set(todo.changed), by, tally)
+            on_progress(Progress("index", len(paths), len(paths), ""))
+
+    def _parse_all(self, folder: Folder, paths: Sequence[str]) -> Iterator[_Read]:
+        if not paths:
+            return
+        parser = self._parser()
+        try:
+            for path in paths:
+                yield self._parse(parser, folder, path)
+        finally:
+            parser.close()
+
+    def _parse(self, parser: Parser, folder: Folder, path: str) -> _Read:
+        try:
+            file = folder.read(path)
+            parsed = parser.parse(PurePosixPath(path).name, file.content)
+        except BadInput as error:
+            return _Read(path, None, _problem(path, error))
+        text = parsed.text
+        return _Read(
+            path,
+            NewVersion(
+                title=parsed.title,
+                media_type=parsed.media_type,
+                content_hash=file.sha256,
+                modified_at=timestamp(datetime.fromtimestamp(file.modified_ns / 1e9, UTC)),
+                units=[
+                    {"kind": u.kind, "label": u.label, "number": u.number, "start": u.start, "end": u.end}
+                    for u in parsed.units
+                ],
+                notes=parsed.notes,
+                text=text,
+                chunks=[
+                    ChunkText(c.ordinal, c.start, c.end, c.page, c.heading, text[c.start : c.end])
+                    for c in chunks(parsed)
+                ],
+            ),
+            None,
+        )
+
+    def _commit(
+        self,
+        source: str,
+        listing: Listing,
+        batch: Sequence[tuple[str, NewVersion]],
+        changed: set[str],
+        by: Actor,
+        tally: _Tally,
+    ) -> None:
+        """Write the batch's segment; commit documents, access lists, manifest and audit entries at once."""
+        parts = self._parts
+        vectors = None
+        model = ""
+        texts = [
+            segment.embedding_text(version.title, chunk.heading, chunk.text)
+            for _, version in batch
+            for chunk in version.chunks
+        ]
+        if parts.embedder is not None and texts:
+            model = parts.embedder.model.digest
+            started = parts.clock.seconds()
+            vectors = parts.embedder.embed_documents(texts)
+            tally.embedding_seconds += parts.clock.seconds() - started
+        name = parts.ids.new("seg")
+        with parts.database.write() as connection:
+            rows: list[segment.IndexRow] = []
+            entries: list[Entry] = []
+            for path, version in batch:
+                stored = library.put_version(
+                    connection,
+                    parts.keyring.data_key("identifiers"),
+                    source,
+                    path,
+                    version,
+                    listing.access(path),
+                    self._now(),
+                )
+                rows.extend(
+                    segment.IndexRow(stored.id, stored.version, c.ordinal, version.title, c.heading, c.text)
+                    for c in version.chunks
+                )
+                about = {
+                    "document": stored.id,
+                    "version": stored.version,
+                    "content": f"sha256:{version.content_hash}",
+                    "chunks": len(version.chunks),
+                    "access_class": stored.access_class,
+                }
+                entries.append(Entry("ingest.document", by, about))
+            if rows:
+                digest = parts.segments.write(name, segment.KIND, segment.arrays(rows, vectors, model))
+                library.add_segment(connection, SegmentRow(name, digest, len(rows), model), self._now())
+            parts.audit.append(connection, entries)
+        for path, version in batch:
+            tally.chunks += len(version.chunks)
+            tally.formats[PurePosixPath(path).suffix.lower().lstrip(".") or "none"] += 1
+            if path in changed:
+                tally.changed += 1
+            else:
+                tally.added += 1
+
+    def _finish(self, source: str, by: Actor, tally: _Tally) -> None:
+        with self._parts.database.write() as connection:
+            library.mark_synced(connection, source, self._now())
+            failures = [
+                Entry(
+                    "ingest.file_failed", by, {"source": source, "path": self._parts.audit.commitment(p.path)}
+                )
+                for p in tally.failed
+            ]
+            about = {
+                "source": source,
+                "added": tally.added,
+                "changed": tally.changed,
+                "failed": len(tally.failed),
+                "chunks": tally.chunks,
+            }
+            self._parts.audit.append(connection, [*failures, Entry("ingest.finished", by, about)])
+        parts = self._parts
+
+        Reindex(parts.database, parts.audit, parts.segments, parts.embedder, parts.clock, parts.ids).run(by)
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Delete segment files that no manifest row names: left by a run that was killed."""
+        with self._parts.database.read() as connection:
+            named = {row.name for row in library.segments(connection)}
+        for name in self._parts.segments.names():
+            if name not in named:
+                self._parts.segments.delete(name)
+
+    def _now(self) -> str:
+        return timestamp(self._parts.clock.now())
+
+
+def _problem(path: str, error: MunimentError) -> Problem:
+    return Problem(path, str(error).removeprefix(f"{path}: "))
+
+
+def _ahead(produce: Callable[[], Iterator[_Read]]) -> Iterator[_Read]:
+    """Yield what `produce` yields, made one step ahead on a thread, so that parsing overlaps embedding."""
+    results: queue.Queue[_Read | BaseException | None] = queue.Queue(maxsize=64)
+    stopped = threading.Event()
+
+    def put(value: _Read | BaseException | None) -> bool:
+        while not stopped.is_set():
+            try:
+                results.put(value, timeout=0.2)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def work() -> None:
+        try:
+            for read in produce():
+                if not put(read):
+                    return
+            put(None)
+        except BaseException as error:
+            put(error)
+
+    worker = threading.Thread(target=work, name="parse-ahead", daemon=True)
+    worker.start()
+    try:
+        while (value := results.get()) is not None:
+            if isinstance(value, BaseException):
+                raise value
+            yield value
+    finally:
+        stopped.set()
+        worker.join()
+
+
+@contextmanager
+def _only_one(lock_file: Path) -> Generator[None]:
+    lock_file.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(lock_file, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Conflict(
+                "Another ingest is running in this workspace.", fix="Wait for it to finish."
+            ) from error
+        yield
+    finally:
+        os.close(handle)

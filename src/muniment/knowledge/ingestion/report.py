@@ -1,0 +1,62 @@
+"""What an ingest did, and how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from muniment.knowledge.sources.folder import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an ingest is; `total` files are to be read or indexed in this stage."""
+
+    stage: Literal["scan", "index"]
+    done: int
+    total: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What an ingest did."""
+
+    source: str
+    added: int
+    changed: int
+    unchanged: int
+    renamed: int
+    removed: int
+    withheld: int
+    """Known documents that could not be read now: nobody may read them until they can."""
+    access_changed: int
+    failed: tuple[Problem, ...]
+    formats: Mapping[str, int]
+    """Indexed documents by file name ending."""
+    chunks: int
+    vectors: bool
+    dry_run: bool
+    seconds: float
+    embedding_seconds: float
+
+    def as_json(self) -> dict[str, object]:
+        """Return the report as plain values."""
+        return {
+            "source": self.source,
+            "added": self.added,
+            "changed": self.changed,
+            "unchanged": self.unchanged,
+            "renamed": self.renamed,
+            "removed": self.removed,
+            "withheld": self.withheld,
+            "access_changed": self.access_changed,
+            "failed": [{"path": p.path, "reason": p.reason} for p in self.failed],
+            "formats": dict(self.formats),
+            "chunks": self.chunks,
+            "vectors": self.vectors,
+            "dry_run": self.dry_run,
+            "seconds": round(self.seconds, 3),
+            "embedding_seconds": round(self.embedding_seconds, 3),
+        }

@@ -1,0 +1,230 @@
+"""What an operator may set, read once from `settings.toml` in the home folder; an unknown key is an error.
+
+This is the only file that reads the environment: MUNIMENT_HOME (the home folder), MUNIMENT_WEIGHTS (a folder
+with model weights), XDG_CACHE_HOME, and the variables that `api_key = "env:NAME"` names.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from muniment.foundation.errors import BadInput
+from muniment.inference.catalog import Endpoint, Secret
+
+FILE_NAME = "settings.toml"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WorkspaceSettings(_Section):
+    """`[workspace]`"""
+
+    tenant: str = Field("default", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    """Name of the tenant whose keys and database this home holds; fixed once made."""
+
+
+class KeySettings(_Section):
+    """`[keys]`"""
+
+    kek_file: str = "keys/kek"
+    """The key-encryption key, relative to the home or absolute; keep it apart from backups of the home."""
+
+
+class WeightSettings(_Section):
+    """`[weights]`"""
+
+    folder: str = ""
+    """A local folder with the weight files, for sites without a network."""
+    cache: str = ""
+    """Where fetched weights are kept; default `~/.cache/muniment/weights`."""
+
+
+class RetrievalSettings(_Section):
+    """`[retrieval]`"""
+
+    vectors: bool = True
+    """Use the embedding model where its weights are present."""
+    rerank: bool = False
+    """Let the cross-encoder take part in the ranking."""
+    rerank_budget_ms: int = Field(400, ge=10, le=60_000)
+    """Most time that reranking may take per search."""
+
+
+class AnswerSettings(_Section):
+    """`[answers]`"""
+
+    model: str = "quotes"
+    """The endpoint that answers unless a request names another."""
+    passages: int = Field(8, ge=1, le=50)
+    """Most passages that an answer may rest on."""
+
+
+class IngestionSettings(_Section):
+    """`[ingestion]`"""
+
+    isolation: Literal["required", "rlimits"] = "required"
+    """`required` refuses to parse without system-call filtering; `rlimits` accepts limits alone."""
+    max_file_mb: int = Field(64, ge=1, le=2048)
+    """Larger files are reported and left out."""
+    parse_seconds: int = Field(60, ge=1, le=3600)
+    """Most time that one file may take to parse."""
+
+
+class ServerSettings(_Section):
+    """`[server]`"""
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: int = Field(8321, ge=0, le=65535)
+    """Port to listen on."""
+    allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
+    """Host names that requests may carry."""
+
+
+class IdentitySettings(_Section):
+    """`[identity]`"""
+
+    admin_groups: tuple[str, ...] = ("muniment-admins",)
+    """Groups whose members may read the log and administer over HTTP."""
+
+
+class ModelSettings(_Section):
+    """`[models.NAME]`"""
+
+    kind: Literal["openai"] = "openai"
+    """Any server that speaks the OpenAI chat completions format."""
+    base_url: str
+    """Such as `http://127.0.0.1:11434/v1`."""
+    model: str
+    """The model's name at that server."""
+    api_key: str = ""
+    """A reference: `env:NAME` or `file:PATH`; never the key itself."""
+    allowed_groups: tuple[str, ...] = ("everyone",)
+    """Groups whose members may use it."""
+    timeout_seconds: float = Field(60.0, gt=0, le=3600)
+    """Most time that one attempt may take."""
+    max_output_tokens: int = Field(800, ge=1, le=100_000)
+    """Most tokens of one answer."""
+
+
+class Settings(_Section):
+    """All settings of one home folder."""
+
+    workspace: WorkspaceSettings = WorkspaceSettings()  # pyright: ignore[reportCallIssue]
+    keys: KeySettings = KeySettings()
+    weights: WeightSettings = WeightSettings()
+    retrieval: RetrievalSettings = RetrievalSettings()  # pyright: ignore[reportCallIssue]
+    answers: AnswerSettings = AnswerSettings()  # pyright: ignore[reportCallIssue]
+    ingestion: IngestionSettings = IngestionSettings()  # pyright: ignore[reportCallIssue]
+    server: ServerSettings = ServerSettings()  # pyright: ignore[reportCallIssue]
+    identity: IdentitySettings = IdentitySettings()
+    models: dict[str, ModelSettings] = Field(default_factory=dict)
+
+
+def default_home() -> Path:
+    """Return $MUNIMENT_HOME, else `./.muniment`."""
+    return Path(os.environ.get("MUNIMENT_HOME") or ".muniment")
+
+
+def load(home: Path) -> Settings:
+    """Read the home's settings file (absent: defaults); raises BadInput naming file, key and fix."""
+    path = home / FILE_NAME
+    if not path.exists():
+        return Settings()
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror}).", fix="Mend its permissions.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} is not TOML: {error}.", fix="Mend that line.") from error
+    return parse(document, str(path))
+
+
+def parse(document: Mapping[str, object], where: str = "settings") -> Settings:
+    """Check a settings document; raises BadInput for the first wrong key."""
+    try:
+        return Settings.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise BadInput(f"{where}: unknown setting {key}.", fix="Remove it or mend its name.") from error
+        raise BadInput(f"{where}: {key}: {first['msg']}.", fix="Mend that setting.") from error
+
+
+def kek_file(settings: Settings, home: Path) -> Path:
+    """Return where the key-encryption key lies."""
+    return home / settings.keys.kek_file
+
+
+def weight_folders(settings: Settings) -> list[Path]:
+    """Return where weights are looked for, in order."""
+    named = (settings.weights.folder, os.environ.get("MUNIMENT_WEIGHTS", ""))
+    return [Path(folder).expanduser() for folder in named if folder] + [weight_cache(settings)]
+
+
+def weight_cache(settings: Settings) -> Path:
+    """Return the folder that fetched weights are kept in, shared by all workspaces of this account."""
+    if settings.weights.cache:
+        return Path(settings.weights.cache).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "muniment" / "weights"
+
+
+def process_environment() -> dict[str, str]:
+    """Return this process's environment, for the download of weights (mirrors, proxies, certificates)."""
+    return dict(os.environ)
+
+
+def endpoints(settings: Settings, home: Path) -> list[Endpoint]:
+    """Return the endpoints with their keys; raises BadInput for a reference that leads nowhere."""
+    return [
+        Endpoint(
+            name=name,
+            kind=model.kind,
+            base_url=model.base_url.rstrip("/"),
+            model=model.model,
+            api_key=_secret(model.api_key, f"models.{name}.api_key", home),
+            allowed_groups=frozenset(
+                group if group.startswith("group:") else f"group:{group}" for group in model.allowed_groups
+            ),
+            timeout_seconds=model.timeout_seconds,
+            max_output_tokens=model.max_output_tokens,
+        )
+        for name, model in settings.models.items()
+    ]
+
+
+def _secret(reference: str, key: str, home: Path) -> Secret | None:
+    if not reference:
+        return None
+    kind, _, name = reference.partition(":")
+    if kind == "env" and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        value = os.environ.get(name)
+        if not value:
+            raise BadInput(
+                f"{key}: the environment has no {name}.", fix=f"Set {name} or change the reference."
+            )
+        return Secret(value)
+    if kind == "file" and name:
+        try:
+            return Secret((home / Path(name).expanduser()).read_text("utf-8").strip())
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadInput(
+                f"{key}: {name} cannot be read.", fix="Mend the path or its permissions."
+            ) from error
+    raise BadInput(f"{key} is not a reference.", fix='Write "env:NAME" or "file:PATH", never the key itself.')
+
+
+def described(settings: Settings) -> dict[str, object]:
+    """Return the effective settings as plain values; they hold references, never secrets."""
+    return cast("dict[str, object]", settings.model_dump(mode="json"))
