@@ -1,0 +1,47 @@
+.PHONY: setup demo test lint prove bench serve clean lock
+SHELL := /bin/bash
+PYTHON ?= python3.11
+BIN := .venv/bin
+DEMO ?= serve
+
+# Everything lives in .venv; its bin/muniment is the command.
+setup: .venv/.ready
+
+.venv/.ready: requirements/dev.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "muniment needs Python 3.11 ($(PYTHON) was not found)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The sample company, from nothing. DEMO=once exits at the end instead of serving the web page.
+demo: setup
+	@$(BIN)/muniment demo $(if $(filter once,$(DEMO)),--once)
+
+# Lint and the whole suite.
+test: lint
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+
+# The promises at full size: thousands of worlds, races, mutations and kills. Hours, not minutes.
+prove: setup
+	$(BIN)/python -m pytest -m prove
+
+bench: setup
+	$(BIN)/muniment bench all
+
+serve: setup
+	$(BIN)/muniment serve
+
+# Pins every package with its digest; nothing younger than a week.
+lock:
+	uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --only-binary :all: --exclude-newer "$$(date -d '7 days ago' +%F)" requirements/base.in -o requirements/base.txt
+	uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --only-binary :all: --exclude-newer "$$(date -d '7 days ago' +%F)" requirements/dev.in -o requirements/dev.txt
+
+clean:
+	rm -rf .venv .demo .muniment .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,260 @@
+"""The composition root: builds every room from the settings of one home folder. No behaviour of its own.
+
+Heavy parts (models, indexes) are built when first used, so that small commands start quickly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from muniment import settings as settings_file
+from muniment.assistant.answer import Assistant
+from muniment.assistant.lineage import Lineage
+from muniment.assistant.values import Answer
+from muniment.foundation.clock import Clock
+from muniment.foundation.database import Database
+from muniment.foundation.egress import Egress
+from muniment.foundation.errors import NotSetUp
+from muniment.foundation.ids import Ids
+from muniment.foundation.keys import Keyring, create_keyring, open_keyring
+from muniment.foundation.sandbox import Limits
+from muniment.foundation.segments import Segments
+from muniment.governance.audit.entry import Actor, Entry
+from muniment.governance.audit.log import AuditLog
+from muniment.governance.identity.directory import Directory
+from muniment.governance.identity.principal import OPERATOR, Principal
+from muniment.governance.identity.sessions import Sessions
+from muniment.governance.identity.tokens import Tokens
+from muniment.governance.policy.decide import Policy
+from muniment.inference import weights
+from muniment.inference.catalog import Catalog
+from muniment.inference.embedding import Embedder, OnnxEmbedder
+from muniment.inference.gateway import Gateway
+from muniment.inference.reranking import OnnxReranker, Reranker
+from muniment.knowledge.access_control import AccessControl
+from muniment.knowledge.ingestion.parser import Parser, ParseLimits
+from muniment.knowledge.ingestion.pipeline import OnProgress, Parts, Pipeline
+from muniment.knowledge.ingestion.report import IngestReport
+from muniment.knowledge.passage import Retrieval
+from muniment.knowledge.reading import Reading
+from muniment.knowledge.retrieval.retrieve import RerankSettings, RetrievalSettings, Retriever
+from muniment.settings import Settings
+
+PYTHON: Literal["python"] = "python"
+
+
+class Workspace:
+    """One home folder, opened: whoever can open its keys is its operator, and the log says so."""
+
+    def __init__(
+        self,
+        home: Path,
+        settings: Settings,
+        keyring: Keyring,
+        clock: Clock,
+        ids: Ids,
+        embedder: Callable[[], Embedder | None] | None = None,
+    ) -> None:
+        self.home = home
+        self.settings = settings
+        self.keyring = keyring
+        self.clock = clock
+        self.ids = ids
+        self.database = Database(home / "muniment.db", keyring.data_key("database"))
+        self.segments = Segments(home / "segments", keyring)
+        self.audit = AuditLog(self.database, keyring, clock, ids)
+        self.directory = Directory(self.database, self.audit, clock)
+        self._make_embedder = embedder
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """Short-lived signed tokens."""
+        return Tokens(self.keyring, self.directory, self.clock, self.ids)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """One-time sign-in links and browser sessions."""
+        return Sessions(self.database, self.directory, self.audit, self.clock, self.ids)
+
+    @cached_property
+    def policy(self) -> Policy:
+        """The decision point."""
+        return Policy(frozenset(self.settings.identity.admin_groups))
+
+    @cached_property
+    def embedder(self) -> Embedder | None:
+        """The embedding model, or None where its weights are not present."""
+        if self._make_embedder is not None:
+            return self._make_embedder()
+        if not self.settings.retrieval.vectors:
+            return None
+        found = weights.find(weights.EMBEDDING, settings_file.weight_folders(self.settings))
+        return OnnxEmbedder(found) if found else None
+
+    @cached_property
+    def reranker(self) -> Reranker | None:
+        """The cross-encoder, or None where it is off or its weights are not present."""
+        if not self.settings.retrieval.rerank:
+            return None
+        found = weights.find(weights.RERANKING, settings_file.weight_folders(self.settings))
+        return OnnxReranker(found) if found else None
+
+    @cached_property
+    def retriever(self) -> Retriever:
+        """Search over what a principal may read."""
+        seconds = self.settings.retrieval.rerank_budget_ms / 1000 if self.settings.retrieval.rerank else 0.0
+        return Retriever(
+            database=self.database,
+            segments=self.segments,
+            audit=self.audit,
+            policy=self.policy,
+            clock=self.clock,
+            embedder=self.embedder,
+            reranker=self.reranker,
+            settings=RetrievalSettings(rerank=RerankSettings(seconds=seconds)),
+        )
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The model endpoints."""
+        return Catalog(settings_file.endpoints(self.settings, self.home), self.settings.answers.model)
+
+    @cached_property
+    def gateway(self) -> Gateway:
+        """The way to every model."""
+        return Gateway(
+            catalog=self.catalog,
+            policy=self.policy,
+            audit=self.audit,
+            egress=Egress(self.catalog.origins()),
+            embedder=self.embedder,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def lineage(self) -> Lineage:
+        """Stored answers and how they came about."""
+        return Lineage(self.database, self.audit, self.policy, self.clock)
+
+    @cached_property
+    def assistant(self) -> Assistant:
+        """Questions to answers with evidence."""
+        return Assistant(
+            database=self.database,
+            audit=self.audit,
+            policy=self.policy,
+            retriever=self.retriever,
+            gateway=self.gateway,
+            lineage=self.lineage,
+            clock=self.clock,
+            ids=self.ids,
+            passages=self.settings.answers.passages,
+        )
+
+    @cached_property
+    def access(self) -> AccessControl:
+        """Access lists set by hand."""
+        return AccessControl(self.database, self.audit, self.directory, self.clock)
+
+    @cached_property
+    def reading(self) -> Reading:
+        """Whole documents, for those who may read them."""
+        return Reading(self.database, self.audit)
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """Ingestion of folders."""
+        limits = self.settings.ingestion
+        file_bytes = limits.max_file_mb << 20
+        parts = Parts(
+            self.database,
+            self.audit,
+            self.segments,
+            self.keyring,
+            self.embedder,
+            self.clock,
+            self.ids,
+        )
+        return Pipeline(
+            parts,
+            lambda: Parser(
+                ParseLimits(file_bytes, Limits(seconds=float(limits.parse_seconds))), limits.isolation
+            ),
+            self.home / "ingest.lock",
+            file_bytes,
+        )
+
+    def principal(self, as_: str | Principal) -> Principal:
+        """Return the principal named; raises BadInput for an unknown name."""
+        return as_ if isinstance(as_, Principal) else self.directory.principal(as_)
+
+    def search(self, query: str, as_: str | Principal, k: int = 10, by: Actor | None = None) -> Retrieval:
+        """Return what `as_` may read about `query`; for trusted local use, as the log records."""
+        principal = self.principal(as_)
+        return self.retriever.retrieve(principal, query, k, by or Actor(principal.ref, PYTHON), "search")
+
+    def ask(
+        self, question: str, as_: str | Principal, model: str | None = None, by: Actor | None = None
+    ) -> Answer:
+        """Return an answer from what `as_` may read; for trusted local use, as the log records."""
+        principal = self.principal(as_)
+        return self.assistant.ask(principal, question, by or Actor(principal.ref, PYTHON), model)
+
+    def ingest(
+        self,
+        folder: Path | str,
+        source: str,
+        on_progress: OnProgress = lambda _: None,
+        dry_run: bool = False,
+        by: Actor = OPERATOR,
+    ) -> IngestReport:
+        """Make the library equal to a folder."""
+        return self.pipeline.sync(Path(folder), source, by, on_progress, dry_run)
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()
+
+
+def create(
+    home: Path | str | None = None,
+    clock: Clock | None = None,
+    ids: Ids | None = None,
+    settings: Settings | None = None,
+    embedder: Callable[[], Embedder | None] | None = None,
+) -> Workspace:
+    """Make keys and database in `home` and open it; raises Conflict where a workspace already is."""
+    place = Path(home) if home is not None else settings_file.default_home()
+    chosen = settings or settings_file.load(place)
+    ids = ids or Ids()
+    keyring = create_keyring(
+        settings_file.kek_file(chosen, place), place / "keys" / "keyring.json", chosen.workspace.tenant, ids
+    )
+    workspace = Workspace(place, chosen, keyring, clock or Clock(), ids, embedder)
+    workspace.database.create()
+    workspace.audit.record(
+        [Entry("workspace.created", OPERATOR, {"tenant": chosen.workspace.tenant})],
+    )
+    return workspace
+
+
+def open(
+    home: Path | str | None = None,
+    clock: Clock | None = None,
+    ids: Ids | None = None,
+    settings: Settings | None = None,
+    embedder: Callable[[], Embedder | None] | None = None,
+) -> Workspace:
+    """Open the workspace in `home`; raises NotSetUp where there is none, or its key is missing or wrong."""
+    place = Path(home) if home is not None else settings_file.default_home()
+    if not place.is_dir():
+        raise NotSetUp(f"No workspace at {place}.", fix="Run `muniment init` first.")
+    chosen = settings or settings_file.load(place)
+    ids = ids or Ids()
+    keyring = open_keyring(settings_file.kek_file(chosen, place), place / "keys" / "keyring.json", ids)
+    workspace = Workspace(place, chosen, keyring, clock or Clock(), ids, embedder)
+    workspace.database.check()
+    return workspace

@@ -1,0 +1,57 @@
+"""Reading a whole document: the same rule as search, and an entry in the log before the text is handed over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from muniment.foundation.database import Database
+from muniment.foundation.errors import Denied, NotFound
+from muniment.governance.audit.entry import Actor, Entry
+from muniment.governance.audit.log import AuditLog
+from muniment.governance.identity.principal import Principal
+from muniment.knowledge import library
+from muniment.knowledge.library import DocumentRow, VersionRow
+from muniment.knowledge.retrieval.visibility import visible
+
+ABSENT = "No document with this id."
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRead:
+    """A document as it stands now, and the version asked for."""
+
+    document: DocumentRow
+    version: VersionRow
+
+
+class Reading:
+    """Documents of one workspace, for those who may read them."""
+
+    def __init__(self, database: Database, audit: AuditLog) -> None:
+        self._database = database
+        self._audit = audit
+
+    def read(self, principal: Principal, document_id: str, version: int | None, by: Actor) -> DocumentRead:
+        """Return a document at a version (None: the current one).
+
+        Raises NotFound, with the same words, for what is absent, removed or not readable; Unavailable when the
+        reading cannot be recorded.
+        """
+        found = self._find(principal, document_id, version)
+        if found is None:
+            raise NotFound(ABSENT)
+        about = {"document": found.document.id, "version": found.version.version}
+        self._audit.record([Entry("document.read", by, about)])
+        return found
+
+    def _find(self, principal: Principal, document_id: str, version: int | None) -> DocumentRead | None:
+        with self._database.read() as connection:
+            try:
+                sees = visible(connection, principal)
+            except Denied:
+                return None
+            row = library.get_document(connection, document_id)
+            if row is None or not sees.may_read(row):
+                return None
+            stored = library.version_row(connection, row.id, row.version if version is None else version)
+            return None if stored is None else DocumentRead(row, stored)
