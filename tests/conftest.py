@@ -1,0 +1,75 @@
+"""A real workspace in a temporary home, ranked by words alone unless a test brings an embedder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+DIRECTORY = """
+[users.alice]
+name = "Alice Moreau"
+groups = ["platform"]
+[users.bob]
+name = "Bob Okafor"
+groups = ["sales"]
+[users.carol]
+name = "Carol Lindqvist"
+groups = []
+[groups.platform]
+members_of = ["engineering"]
+[groups.engineering]
+[groups.sales]
+[services.helpdesk]
+groups = ["sales"]
+"""
+
+
+@pytest.fixture
+def make_workspace(tmp_path: Path) -> Iterator[Callable[..., object]]:
+    """Return a function that makes a workspace with the small directory; all are closed at the end."""
+    from muniment import app
+    from muniment.governance.identity.principal import OPERATOR
+
+    made: list[app.Workspace] = []
+
+    def make(name: str = "home", directory: str = DIRECTORY, **options: object) -> app.Workspace:
+        options.setdefault("embedder", lambda: None)
+        workspace = app.create(tmp_path / name, **options)  # type: ignore[arg-type]
+        made.append(workspace)
+        file = tmp_path / f"{name}-directory.toml"
+        file.write_text(directory)
+        workspace.directory.import_file(file, OPERATOR)
+        return workspace
+
+    yield make
+    for workspace in made:
+        workspace.close()
+
+
+@pytest.fixture
+def workspace(make_workspace: Callable[..., object]) -> object:
+    """Return a workspace with the small directory and no documents."""
+    return make_workspace()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with two departments, a file for everyone, and a folder without manifest."""
+    root = tmp_path / "documents"
+    files = {
+        "engineering/access.toml": 'allow = ["group:engineering"]\n',
+        "engineering/oncall.md": "# On call\n\nThe on-call engineer is paid 300 crowns for each weekend.\n",
+        "engineering/secret/access.toml": 'allow = ["group:engineering"]\ndeny = ["user:alice"]\n',
+        "engineering/secret/keys.md": "# Key ceremony\n\nThe key ceremony is held in the walnut room.\n",
+        "sales/access.toml": 'allow = ["group:sales"]\nsensitivity = "internal"\n',
+        "sales/prices.csv": "product,price\nHeron,1200\nTarn,800\n",
+        "all/access.toml": 'allow = ["group:everyone"]\n',
+        "all/canteen.txt": "The canteen opens at eight and closes at three.\n",
+        "attic/old.md": "# Old\n\nNobody may read about the attic.\n",
+    }
+    for path, text in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    return root
