@@ -24,7 +24,7 @@ class LexicalSettings:
 
     k1: float = 1.2
     b: float = 0.75
-    title: float = 1.0
+    title: float = 2.0
     heading: float = 1.0
     body: float = 1.0
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import sqlalchemy as sa
@@ -20,12 +20,8 @@ from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput, Denied
 from muniment.foundation.revisions import Revisions
 from muniment.foundation.segments import Segments
-from muniment.governance.audit.entry import Entry, Json
-from muniment.governance.audit.log import AuditLog
-from muniment.governance.identity.principal import Actor, Principal
-from muniment.governance.policy.decide import Policy
-from muniment.inference.embedding import Embedder
-from muniment.inference.reranking import Reranker
+from muniment.governance.audit.entry import Actor, Entry, Json
+from muniment.governance.identity.principal import Principal
 from muniment.knowledge import library
 from muniment.knowledge.passage import Passage, Retrieval
 from muniment.knowledge.retrieval import fuse, vectors, wording
@@ -34,6 +30,12 @@ from muniment.knowledge.retrieval.rank import Ranking, RankingSettings, rank
 from muniment.knowledge.retrieval.segment import embedding_text
 from muniment.knowledge.retrieval.visibility import visible
 from muniment.knowledge.retrieval.wording import Query
+
+if TYPE_CHECKING:
+    from muniment.governance.audit.log import AuditLog
+    from muniment.governance.policy.decide import Policy
+    from muniment.inference.embedding import Embedder
+    from muniment.inference.reranking import Reranker
 
 Purpose = Literal["search", "answer"]
 
@@ -97,7 +99,7 @@ class Retriever:
         inactive principal, Unavailable when the log cannot be written.
         """
         started = self._clock.seconds()
-        asked = _checked(query, k)
+        asked = _checked(query, k, purpose)
         vector = self._embedder.embed_query(asked.text or query) if self._embedder else None
         pool = max(k, self._settings.rerank.depth) if self._reranks() else k
         try:
@@ -221,14 +223,14 @@ class Retriever:
         return Entry("search.refused", by, {**about, "policy": self._policy.version})
 
 
-def _checked(query: str, k: int) -> Query:
+def _checked(query: str, k: int, purpose: Purpose) -> Query:
     if not 1 <= k <= MAX_PASSAGES:
         raise BadInput(f"k is {k}.", fix=f"Ask for 1 to {MAX_PASSAGES} passages.")
     if not query.strip():
         raise BadInput("The query is empty.", fix="Say what to look for.")
     if len(query) > MAX_QUERY_CHARACTERS:
         raise BadInput(f"The query has {len(query)} characters.", fix=f"Use at most {MAX_QUERY_CHARACTERS}.")
-    return wording.parse(query)
+    return wording.parse(query) if purpose == "search" else wording.question(query)
 
 
 def _holds(chunk: library.ChunkText, title: str, asked: Query) -> bool:

@@ -23,14 +23,14 @@ _PART = re.compile(r"[^\W_]+")
 _POSSESSIVE = re.compile(r"['’][^\W\d_]{1,2}(?![^\W_])")
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af\U00020000-\U0003ffff]+")
 _DIACRITICS = dict.fromkeys(range(0x300, 0x370))
-_QUOTED = re.compile(r'(?<!\S)(-?)"([^"]+)"|(?<!\S)-(?=[^\W_])(\S+)')
+_QUOTED = re.compile(r'(?<!\S)(-?)"([^"]+)"|(?<!\S)-(?=[^\W\d_])(\S+)')
 
 STOP_WORDS = frozenset(
     re.findall(
         r"\w+",
         "a about am an and any are as at be been being but by can could did do does doing for from had has "
-        "have having he her hers him his how i if in into is it its me my of on or our ours she should so some "
-        "such than that the their theirs them then there these they this those to us was we were what when "
+        "have having he her hers him his how i if in into is it its me my of on or our ours she should so "
+        "some such than that the their theirs them then there these they this those to us was we were what when "
         "where which who whom whose why will with would you your yours",
     )
 )
@@ -87,15 +87,18 @@ def parse(query: str) -> Query:
             phrases.append(tuple(_words(quoted)))
             plain.append(quoted)
     plain.append(query[at:])
-    text = " ".join(" ".join(plain).split())
-    kept = [term for term in dict.fromkeys(terms(text)) if term not in _stopped()]
-    chosen = kept or list(dict.fromkeys(terms(text)))
+    asked = question(" ".join(plain))
     return Query(
-        tuple(chosen[:MAX_QUERY_TERMS]),
-        tuple(phrase for phrase in phrases if phrase),
-        tuple(dict.fromkeys(excluded)),
-        text,
+        asked.terms, tuple(phrase for phrase in phrases if phrase), tuple(dict.fromkeys(excluded)), asked.text
     )
+
+
+def question(text: str) -> Query:
+    """Return what a sentence asks for: its words, whatever its punctuation."""
+    text = " ".join(text.split())
+    every = list(dict.fromkeys(terms(text)))
+    kept = [term for term in every if term not in _stopped()]
+    return Query(tuple((kept or every)[:MAX_QUERY_TERMS]), (), (), text)
 
 
 def holds_phrase(text: str, phrase: tuple[str, ...]) -> bool:
