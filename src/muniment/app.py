@@ -8,40 +8,38 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from muniment import settings as settings_file
-from muniment.assistant.answer import Assistant
-from muniment.assistant.lineage import Lineage
-from muniment.assistant.values import Answer
 from muniment.foundation.clock import Clock
 from muniment.foundation.database import Database
-from muniment.foundation.egress import Egress
 from muniment.foundation.errors import NotSetUp
 from muniment.foundation.ids import Ids
 from muniment.foundation.keys import Keyring, create_keyring, open_keyring
-from muniment.foundation.sandbox import Limits
 from muniment.foundation.segments import Segments
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.directory import Directory
 from muniment.governance.identity.principal import OPERATOR, Principal
-from muniment.governance.identity.sessions import Sessions
-from muniment.governance.identity.tokens import Tokens
-from muniment.governance.policy.decide import Policy
-from muniment.inference import weights
-from muniment.inference.catalog import Catalog
-from muniment.inference.embedding import Embedder, OnnxEmbedder
-from muniment.inference.gateway import Gateway
-from muniment.inference.reranking import OnnxReranker, Reranker
-from muniment.knowledge.access_control import AccessControl
-from muniment.knowledge.ingestion.parser import Parser, ParseLimits
-from muniment.knowledge.ingestion.pipeline import OnProgress, Parts, Pipeline
-from muniment.knowledge.ingestion.report import IngestReport
-from muniment.knowledge.passage import Retrieval
-from muniment.knowledge.reading import Reading
-from muniment.knowledge.retrieval.retrieve import RerankSettings, RetrievalSettings, Retriever
 from muniment.settings import Settings
+
+if TYPE_CHECKING:
+    from muniment.assistant.answer import Assistant
+    from muniment.assistant.lineage import Lineage
+    from muniment.assistant.values import Answer
+    from muniment.governance.identity.sessions import Sessions
+    from muniment.governance.identity.tokens import Tokens
+    from muniment.governance.policy.decide import Policy
+    from muniment.inference.catalog import Catalog
+    from muniment.inference.embedding import Embedder
+    from muniment.inference.gateway import Gateway
+    from muniment.inference.reranking import Reranker
+    from muniment.knowledge.access_control import AccessControl
+    from muniment.knowledge.ingestion.pipeline import Pipeline
+    from muniment.knowledge.ingestion.report import IngestReport, OnProgress
+    from muniment.knowledge.passage import Retrieval
+    from muniment.knowledge.reading import Reading
+    from muniment.knowledge.retrieval.retrieve import Retriever
 
 PYTHON: Literal["python"] = "python"
 
@@ -72,21 +70,30 @@ class Workspace:
     @cached_property
     def tokens(self) -> Tokens:
         """Short-lived signed tokens."""
+        from muniment.governance.identity.tokens import Tokens
+
         return Tokens(self.keyring, self.directory, self.clock, self.ids)
 
     @cached_property
     def sessions(self) -> Sessions:
         """One-time sign-in links and browser sessions."""
+        from muniment.governance.identity.sessions import Sessions
+
         return Sessions(self.database, self.directory, self.audit, self.clock, self.ids)
 
     @cached_property
     def policy(self) -> Policy:
         """The decision point."""
+        from muniment.governance.policy.decide import Policy
+
         return Policy(frozenset(self.settings.identity.admin_groups))
 
     @cached_property
     def embedder(self) -> Embedder | None:
         """The embedding model, or None where its weights are not present."""
+        from muniment.inference import weights
+        from muniment.inference.embedding import OnnxEmbedder
+
         if self._make_embedder is not None:
             return self._make_embedder()
         if not self.settings.retrieval.vectors:
@@ -97,6 +104,9 @@ class Workspace:
     @cached_property
     def reranker(self) -> Reranker | None:
         """The cross-encoder, or None where it is off or its weights are not present."""
+        from muniment.inference import weights
+        from muniment.inference.reranking import OnnxReranker
+
         if not self.settings.retrieval.rerank:
             return None
         found = weights.find(weights.RERANKING, settings_file.weight_folders(self.settings))
@@ -105,6 +115,8 @@ class Workspace:
     @cached_property
     def retriever(self) -> Retriever:
         """Search over what a principal may read."""
+        from muniment.knowledge.retrieval.retrieve import RerankSettings, RetrievalSettings, Retriever
+
         seconds = self.settings.retrieval.rerank_budget_ms / 1000 if self.settings.retrieval.rerank else 0.0
         return Retriever(
             database=self.database,
@@ -120,11 +132,16 @@ class Workspace:
     @cached_property
     def catalog(self) -> Catalog:
         """The model endpoints."""
+        from muniment.inference.catalog import Catalog
+
         return Catalog(settings_file.endpoints(self.settings, self.home), self.settings.answers.model)
 
     @cached_property
     def gateway(self) -> Gateway:
         """The way to every model."""
+        from muniment.foundation.egress import Egress
+        from muniment.inference.gateway import Gateway
+
         return Gateway(
             catalog=self.catalog,
             policy=self.policy,
@@ -137,11 +154,15 @@ class Workspace:
     @cached_property
     def lineage(self) -> Lineage:
         """Stored answers and how they came about."""
+        from muniment.assistant.lineage import Lineage
+
         return Lineage(self.database, self.audit, self.policy, self.clock)
 
     @cached_property
     def assistant(self) -> Assistant:
         """Questions to answers with evidence."""
+        from muniment.assistant.answer import Assistant
+
         return Assistant(
             database=self.database,
             audit=self.audit,
@@ -157,16 +178,24 @@ class Workspace:
     @cached_property
     def access(self) -> AccessControl:
         """Access lists set by hand."""
+        from muniment.knowledge.access_control import AccessControl
+
         return AccessControl(self.database, self.audit, self.directory, self.clock)
 
     @cached_property
     def reading(self) -> Reading:
         """Whole documents, for those who may read them."""
+        from muniment.knowledge.reading import Reading
+
         return Reading(self.database, self.audit)
 
     @cached_property
     def pipeline(self) -> Pipeline:
         """Ingestion of folders."""
+        from muniment.foundation.sandbox import Limits
+        from muniment.knowledge.ingestion.parser import ParseLimits, Parser
+        from muniment.knowledge.ingestion.pipeline import Parts, Pipeline
+
         limits = self.settings.ingestion
         file_bytes = limits.max_file_mb << 20
         parts = Parts(
@@ -207,12 +236,12 @@ class Workspace:
         self,
         folder: Path | str,
         source: str,
-        on_progress: OnProgress = lambda _: None,
+        on_progress: OnProgress | None = None,
         dry_run: bool = False,
         by: Actor = OPERATOR,
     ) -> IngestReport:
         """Make the library equal to a folder."""
-        return self.pipeline.sync(Path(folder), source, by, on_progress, dry_run)
+        return self.pipeline.sync(Path(folder), source, by, on_progress or (lambda _: None), dry_run)
 
     def close(self) -> None:
         """Close the database."""

@@ -35,15 +35,13 @@ from muniment.knowledge.ingestion.chunk import chunks
 from muniment.knowledge.ingestion.parser import Parser
 from muniment.knowledge.ingestion.plan import Plan, plan
 from muniment.knowledge.ingestion.reindex import Reindex
-from muniment.knowledge.ingestion.report import IngestReport, Progress
+from muniment.knowledge.ingestion.report import IngestReport, OnProgress, Progress
 from muniment.knowledge.library import ChunkText, NewVersion, SegmentRow
 from muniment.knowledge.retrieval import segment
 from muniment.knowledge.sources.folder import Folder, Listing, Problem
 
 BATCH_CHUNKS = 96
 BATCH_DOCUMENTS = 48
-
-OnProgress = Callable[[Progress], None]
 
 
 @dataclass(frozen=True, slots=True)

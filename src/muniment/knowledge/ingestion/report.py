@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +17,10 @@ class Progress:
     done: int
     total: int
     path: str
+
+
+OnProgress = Callable[[Progress], None]
+"""Called as an ingest goes on, on the thread that ingests."""
 
 
 @dataclass(frozen=True, slots=True)
