@@ -45,16 +45,14 @@ class Retrieval:
     took_ms: float
 
     def decision(self) -> dict[str, object]:
-        """Return the decision as the public contract spells it."""
+        """Return the decision as the public contract spells it.
+
+        Revisions are left out: they move with what the caller may not see. The log holds them.
+        """
         return {
             "effect": "allow",
             "principal": self.principal,
             "policy": self.policy,
-            "revisions": {
-                "directory": self.revisions.directory,
-                "access": self.revisions.access,
-                "content": self.revisions.content,
-            },
             "index": dict(self.index),
             "notes": list(self.notes),
         }
