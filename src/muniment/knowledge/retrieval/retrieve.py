@@ -100,7 +100,7 @@ class Retriever:
         """
         started = self._clock.seconds()
         asked = _checked(query, k, purpose)
-        vector = self._embedder.embed_query(asked.text or query) if self._embedder else None
+        vector = self._embedded(asked.text or query)
         pool = max(k, self._settings.rerank.depth) if self._reranks() else k
         try:
             with self._database.read() as connection:
@@ -125,6 +125,11 @@ class Retriever:
         )
         self._audit.record(self._entries(found, query, k, by, purpose))
         return found
+
+    def _embedded(self, text: str) -> vectors.Matrix | None:
+        if self._embedder is None or self._settings.ranking.legs == "lexical":
+            return None
+        return self._embedder.embed_query(text)
 
     def _reranks(self) -> bool:
         return self._reranker is not None and self._settings.rerank.seconds > 0
