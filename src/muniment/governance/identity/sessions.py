@@ -1,0 +1,162 @@
+"""One-time sign-in links and the browser sessions that they open, for local use.
+
+Invariants:
+- only digests of secrets are stored; a link works once, even when two try it at the same moment;
+- a session ends with its time, with idleness, on sign-out, and at the next request after its account changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from muniment.foundation.clock import Clock, timestamp
+from muniment.foundation.database import Database, metadata
+from muniment.foundation.errors import BadInput, Unauthenticated
+from muniment.foundation.ids import Ids
+from muniment.governance.audit.entry import Entry
+from muniment.governance.audit.log import AuditLog
+from muniment.governance.identity.directory import Directory, account_since
+from muniment.governance.identity.principal import Actor, Principal
+
+LINK_LIFE = timedelta(minutes=15)
+SESSION_LIFE = timedelta(hours=12)
+IDLE_LIFE = timedelta(hours=2)
+_TOUCH_EVERY = timedelta(minutes=5)
+
+signin_link = sa.Table(
+    "signin_link",
+    metadata,
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("since", sa.Integer, nullable=False),
+    sa.Column("expires_at", sa.Text, nullable=False),
+)
+session = sa.Table(
+    "session",
+    metadata,
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("since", sa.Integer, nullable=False),
+    sa.Column("csrf", sa.Text, nullable=False),
+    sa.Column("expires_at", sa.Text, nullable=False),
+    sa.Column("seen_at", sa.Text, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An open browser session."""
+
+    secret: str
+    """What the cookie holds."""
+    csrf: str
+    """What every form of this session must send along."""
+    principal: Principal
+    expires: datetime
+
+
+class Sessions:
+    """The sign-in links and sessions of one workspace."""
+
+    def __init__(
+        self, database: Database, directory: Directory, audit: AuditLog, clock: Clock, ids: Ids
+    ) -> None:
+        self._database = database
+        self._directory = directory
+        self._audit = audit
+        self._clock = clock
+        self._ids = ids
+
+    def create_link(self, principal: Principal, by: Actor) -> str:
+        """Return the secret of a one-time link that works for 15 minutes; raises BadInput for no account."""
+        since = self._directory.active_since(principal)
+        if since is None:
+            raise BadInput(f"{principal.ref} is no active account.", fix="See `muniment directory list`.")
+        secret = self._ids.secret()
+        with self._database.write() as connection:
+            now = self._clock.now()
+            connection.execute(sa.delete(signin_link).where(signin_link.c.expires_at <= timestamp(now)))
+            connection.execute(
+                sa.insert(signin_link).values(
+                    digest=_digest(secret),
+                    kind=principal.kind,
+                    name=principal.name,
+                    since=since,
+                    expires_at=timestamp(now + LINK_LIFE),
+                )
+            )
+            self._audit.append(connection, [Entry("signin.link_created", by, {"for": principal.ref})])
+        return secret
+
+    def redeem(self, secret: str) -> Session:
+        """Use up a link and open its session; raises Unauthenticated for any link that does not work."""
+        with self._database.write() as connection:
+            now = self._clock.now()
+            link = connection.execute(
+                sa.delete(signin_link).where(signin_link.c.digest == _digest(secret)).returning(signin_link)
+            ).first()
+            principal = None if link is None else Principal(link.kind, link.name)
+            holds = (
+                link is not None
+                and principal is not None
+                and link.expires_at > timestamp(now)
+                and account_since(connection, principal) == link.since
+            )
+            if link is None or principal is None or not holds:
+                raise Unauthenticated("This sign-in link does not work (any more).", fix="Ask for a new one.")
+            opened = Session(self._ids.secret(), self._ids.secret(), principal, now + SESSION_LIFE)
+            connection.execute(
+                sa.insert(session).values(
+                    digest=_digest(opened.secret),
+                    kind=principal.kind,
+                    name=principal.name,
+                    since=link.since,
+                    csrf=opened.csrf,
+                    expires_at=timestamp(opened.expires),
+                    seen_at=timestamp(now),
+                )
+            )
+            entry = Entry(
+                "session.created", Actor(principal.ref, "web"), {"expires": timestamp(opened.expires)}
+            )
+            self._audit.append(connection, [entry])
+        return opened
+
+    def session(self, secret: str) -> Session | None:
+        """Return the session that a cookie opens now, or None."""
+        now = self._clock.now()
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(session).where(session.c.digest == _digest(secret))).first()
+            if row is None:
+                return None
+            principal = Principal(row.kind, row.name)
+            if row.expires_at <= timestamp(now) or row.seen_at <= timestamp(now - IDLE_LIFE):
+                return None
+            if account_since(connection, principal) != row.since:
+                return None
+        if row.seen_at <= timestamp(now - _TOUCH_EVERY):
+            with self._database.write() as connection:
+                connection.execute(
+                    sa.update(session).where(session.c.digest == row.digest).values(seen_at=timestamp(now))
+                )
+        return Session(secret, row.csrf, principal, datetime.fromisoformat(row.expires_at))
+
+    def end(self, secret: str) -> None:
+        """Close a session; one that is not open stays closed."""
+        with self._database.write() as connection:
+            row = connection.execute(
+                sa.delete(session).where(session.c.digest == _digest(secret)).returning(session)
+            ).first()
+            if row is not None:
+                actor = Actor(Principal(row.kind, row.name).ref, "web")
+                self._audit.append(connection, [Entry("session.ended", actor, {})])
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
