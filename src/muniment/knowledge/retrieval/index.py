@@ -100,7 +100,7 @@ class Index:
         manifest = library.segments(connection)
         segments = [self._load(row) for row in manifest]
         self._loaded = {row.name: part for row, part in zip(manifest, segments, strict=True)}
-        return _merge(segments, documents, self._model, revisions)
+        return merged(segments, documents, self._model, revisions)
 
     def _load(self, row: SegmentRow) -> Segment:
         known = self._loaded.get(row.name)
@@ -133,9 +133,10 @@ class _Place:
     ordinal: npt.NDArray[np.int64]
 
 
-def _merge(
+def merged(
     segments: Sequence[Segment], documents: tuple[DocumentRow, ...], model: str, revisions: Revisions
 ) -> View:
+    """Return the view of what is live among `segments`, with the vectors of one model."""
     place = _live_rows(segments, documents, model)
     new_rows = [np.full(len(part.ordinals), -1, np.int64) for part in segments]
     for at in range(len(segments)):
