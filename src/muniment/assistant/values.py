@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -99,3 +99,11 @@ class Finished:
 
 
 Event = Started | Claim | Finished
+
+
+def numbered(claims: Sequence[Claim]) -> str:
+    """Return the claims as one text, each followed by its `[n]`."""
+    return " ".join(
+        f"{claim.text} {''.join(f'[{n}]' for n in dict.fromkeys(c.n for c in claim.citations))}"
+        for claim in claims
+    )

@@ -10,6 +10,7 @@ from typing import Literal
 _LINE = re.compile(r"[^\n]*\n?")
 _ITEM = re.compile(r"\s*(?:[-*•‣◦–]|\(?\d{1,2}[.)]|\(?[a-z][.)])\s+\S")
 _FIELD = re.compile(r"\s*[A-Z][\w ()/&'-]{0,40}: \S")
+_LABELLED = re.compile(r"[^|\n:]{1,60}: [^|\n]*\|[^|\n:]{1,60}: ")
 _RULE = re.compile(r"[\s|:=_*-]+")
 _END = re.compile(r"[.!?…][\"'”’)\]*]*(?=\s+[\"'“‘(\[*]?[^\sa-z])")
 _ABBREVIATION = re.compile(
@@ -29,7 +30,7 @@ class Piece:
     end: int
     kind: Literal["sentence", "row"]
     header: tuple[int, int] | None = None
-    """Where a row's column names stand."""
+    """Where a row's column names stand; None where each cell holds its own, as in `name: Ann | floor: 3`."""
     context: str = ""
     """The heading or the lead-in line that it stands under."""
 
@@ -49,7 +50,9 @@ def pieces(text: str) -> list[Piece]:
     header: tuple[int, int] | None = None
     for block in _headings_marked(text, _blocks(text)):
         if block.kind == "row":
-            if header is None:
+            if _LABELLED.match(text, block.start, block.end):
+                found.append(Piece(block.start, block.end, "row", None, context))
+            elif header is None:
                 header = (block.start, block.end)
             else:
                 found.append(Piece(block.start, block.end, "row", header, context))

@@ -18,7 +18,19 @@ def upgrade() -> None:
         sa.Column("sensitivity", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("digest"),
+        sqlite_autoincrement=True,
     )
+    op.create_table(
+        "answer",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("principal", sa.Text(), nullable=False),
+        sa.Column("at", sa.Text(), nullable=False),
+        sa.Column("question", sa.Text(), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=False),
+        sa.Column("lineage", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("answer_principal", "answer", ["principal", "at"], unique=False)
     op.create_table(
         "audit_checkpoint",
         sa.Column("size", sa.Integer(), autoincrement=False, nullable=False),
@@ -175,8 +187,10 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index("document_access_class", "document", ["access_class"], unique=False)
     op.create_index("document_origin", "document", ["source", "origin"], unique=False)
     op.create_index("document_path", "document", ["source", "path"], unique=False)
+    op.create_index("document_source_access_class", "document", ["source_access_class"], unique=False)
     op.create_table(
         "document_version",
         sa.Column("document", sa.Text(), nullable=False),

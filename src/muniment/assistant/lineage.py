@@ -1,0 +1,226 @@
+"""How each answer came about, kept beside it, and shown to its owner as far as the owner may still read it.
+
+Invariants:
+- an answer is stored in the transaction of its `answer.finished` entry;
+- an absent answer and another's answer are the same error;
+- a claim whose evidence the reader may no longer read is withheld whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import sqlalchemy as sa
+
+from muniment.assistant.values import NOTHING_FOUND, Answer, Citation, Claim, numbered
+from muniment.foundation.clock import Clock
+from muniment.foundation.database import Database, metadata
+from muniment.foundation.errors import NotFound
+from muniment.governance.audit.entry import Actor, Entry, Json
+from muniment.governance.audit.log import AuditLog
+from muniment.governance.identity.principal import Principal
+from muniment.governance.policy.decision import Resource
+from muniment.knowledge import library
+from muniment.knowledge.retrieval.visibility import visible
+
+if TYPE_CHECKING:
+    from muniment.governance.policy.decide import Policy
+
+answer = sa.Table(
+    "answer",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("principal", sa.Text, nullable=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("question", sa.Text, nullable=False),
+    sa.Column("answer", sa.Text, nullable=False),
+    sa.Column("lineage", sa.Text, nullable=False),
+    sa.Index("answer_principal", "principal", "at"),
+)
+
+WITHHELD = "[withheld: you may no longer read what this rests on]"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A stored answer as its owner may read it now."""
+
+    id: str
+    principal: str
+    at: str
+    question: str
+    status: str
+    answer: str
+    citations: tuple[Citation, ...]
+    withheld: int
+    """Claims whose evidence is no longer readable."""
+    lineage: Mapping[str, Json]
+    notes: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Json]:
+        """Return the explanation as one JSON object."""
+        return {
+            "id": self.id,
+            "principal": self.principal,
+            "at": self.at,
+            "question": self.question,
+            "status": self.status,
+            "answer": self.answer,
+            "citations": [citation.as_json() for citation in self.citations],
+            "withheld": self.withheld,
+            "lineage": dict(self.lineage),
+            "notes": list(self.notes),
+        }
+
+    def text(self) -> str:
+        """Return it as lines for a person."""
+        return "\n".join(_lines(self))
+
+
+class Lineage:
+    """The stored answers of one workspace."""
+
+    def __init__(self, database: Database, audit: AuditLog, policy: Policy, clock: Clock) -> None:
+        self._database = database
+        self._audit = audit
+        self._policy = policy
+        self._clock = clock
+
+    def owner(self, answer_id: str) -> Principal:
+        """Return whose answer it is, for the operator's own machine; raises NotFound."""
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(answer.c.principal).where(answer.c.id == answer_id)).first()
+        if row is None:
+            raise _not_found()
+        kind, _, name = str(row.principal).partition(":")
+        return Principal("service" if kind == "service" else "user", name)
+
+    def explain(self, principal: Principal, answer_id: str, by: Actor | None = None) -> Explanation:
+        """Return how an answer came about, as far as `principal` may read its evidence now.
+
+        Raises NotFound for an absent answer and for another's, Denied for an inactive principal, Unavailable
+        when the reading cannot be recorded.
+        """
+        actor = by or Actor(principal.ref, "python")
+        with self._database.read() as connection:
+            visibility = visible(connection, principal)
+            row = connection.execute(sa.select(answer).where(answer.c.id == answer_id)).mappings().first()
+            owner = "" if row is None else str(row["principal"])
+            resource = Resource("Answer", answer_id, {"owner": owner})
+            allowed = self._policy.decide(principal, visibility.grants, "read_lineage", resource).allowed
+
+            def readable(document_id: str) -> bool:
+                document = library.get_document(connection, document_id)
+                return document is not None and visibility.may_read(document)
+
+            found = _explanation(row, readable) if row is not None and allowed else None
+        about: dict[str, Json] = {"answer": answer_id[:64], "effect": "allow" if found else "deny"}
+        self._audit.record([Entry("lineage.read", actor, {**about, "policy": self._policy.version})])
+        if found is None:
+            raise _not_found()
+        return found
+
+
+def store(
+    connection: sa.Connection, principal: str, at: str, question: str, made: Answer, claims: Sequence[Claim]
+) -> None:
+    """Keep an answer inside the caller's write transaction."""
+    kept = {
+        "status": made.status,
+        "claims": [
+            {"text": claim.text, "citations": [citation.as_json() for citation in claim.citations]}
+            for claim in claims
+        ],
+        "text": "" if claims else made.answer,
+        "notes": list(made.notes),
+        "usage": made.as_json()["usage"],
+        "took_ms": made.took_ms,
+    }
+    connection.execute(
+        sa.insert(answer).values(
+            id=made.id,
+            principal=principal,
+            at=at,
+            question=question,
+            answer=json.dumps(kept, ensure_ascii=False),
+            lineage=json.dumps(made.lineage, ensure_ascii=False),
+        )
+    )
+
+
+def _not_found() -> NotFound:
+    return NotFound("There is no such answer among yours.", fix="Check its id.")
+
+
+def _explanation(row: sa.RowMapping, readable: Callable[[str], bool]) -> Explanation:
+    kept = json.loads(row["answer"])
+    lineage = cast("dict[str, Json]", json.loads(row["lineage"]))
+    claims = [Claim(one["text"], tuple(_citation(c) for c in one["citations"])) for one in kept["claims"]]
+    shown = [claim for claim in claims if all(readable(c.document) for c in claim.citations)]
+    withheld = len(claims) - len(shown)
+    parts = [*([numbered(shown)] if shown else []), *([WITHHELD] if withheld else [])]
+    passages = cast("list[dict[str, Json]]", lineage.get("passages", []))
+    lineage["passages"] = [
+        dict(one) if readable(str(one["document"])) else {"n": one["n"], "withheld": True} for one in passages
+    ]
+    return Explanation(
+        id=row["id"],
+        principal=row["principal"],
+        at=row["at"],
+        question=row["question"],
+        status=kept["status"],
+        answer=" ".join(parts) or kept["text"] or NOTHING_FOUND,
+        citations=tuple(dict.fromkeys(c for claim in shown for c in claim.citations)),
+        withheld=withheld,
+        lineage=lineage,
+        notes=tuple(kept["notes"]),
+    )
+
+
+def _citation(stored: Mapping[str, Any]) -> Citation:
+    start, end = stored["span"]
+    return Citation(
+        n=stored["n"],
+        document=stored["document"],
+        title=stored["title"],
+        version=stored["version"],
+        page=stored["page"],
+        span=(start, end),
+        quote=stored["quote"],
+    )
+
+
+def _lines(made: Explanation) -> list[str]:
+    lineage = made.lineage
+    lines = [
+        f"Answer {made.id}, {made.at}, asked by {made.principal}",
+        f"Question: {made.question}",
+        f"Status: {made.status}",
+        f"Answer: {made.answer}",
+    ]
+    for citation in made.citations:
+        page = "" if citation.page is None else f", page {citation.page}"
+        where = f"characters {citation.span[0]} to {citation.span[1]}"
+        lines.append(
+            f'  [{citation.n}] {citation.title}, version {citation.version}{page}, {where}: "{citation.quote}"'
+        )
+    lines.append("Passages considered:")
+    for one in cast("Sequence[Mapping[str, Json]]", lineage.get("passages", ())):
+        if one.get("withheld"):
+            lines.append(f"  {one['n']}. withheld")
+        else:
+            cited = "cited" if one["cited"] else "not cited"
+            lines.append(f"  {one['n']}. {one['chunk']} score {one['score']}, {cited}")
+    for key in ("model", "prompt", "policy", "code", "chunking", "index", "revisions", "checks"):
+        lines.append(f"{key.capitalize()}: {_plain(lineage.get(key))}")
+    lines.extend(f"Note: {note}" for note in made.notes)
+    return lines
+
+
+def _plain(value: Json) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_plain(one)}" for key, one in value.items())
+    return str(value)

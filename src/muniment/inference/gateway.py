@@ -1,0 +1,168 @@
+"""The way to every model: allowed, bounded, recorded.
+
+Invariants:
+- a call happens only after policy allowed it for this caller and its entry is durable;
+- attempts, time and output are bounded; a reply that has begun is never asked for again;
+- a failure is one clear line; it holds no content, key or address, and is recorded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from muniment.foundation.clock import Clock
+from muniment.foundation.errors import Denied, MunimentError, Unavailable
+from muniment.governance.audit.entry import Actor, Entry, Json
+from muniment.governance.audit.log import AuditLog
+from muniment.governance.identity.principal import Principal
+from muniment.governance.policy.decision import Resource
+from muniment.inference import prompts
+from muniment.inference.catalog import Catalog, Endpoint
+from muniment.inference.messages import Chunk, Draft, Request, TextDelta, Usage
+from muniment.inference.providers.provider import Budget, Busy, Provider
+
+if TYPE_CHECKING:
+    from muniment.foundation.egress import Egress
+    from muniment.governance.policy.decide import Policy
+    from muniment.inference.embedding import Embedder
+
+FIRST_WAIT_SECONDS = 0.4
+LONGEST_WAIT_SECONDS = 8.0
+
+
+class Gateway:
+    """Asks endpoints of the catalog for a caller."""
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        policy: Policy,
+        audit: AuditLog,
+        egress: Egress,
+        embedder: Embedder | None,
+        clock: Clock,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.catalog = catalog
+        self._policy = policy
+        self._audit = audit
+        self._egress = egress
+        self._embedder = embedder
+        self._clock = clock
+        self._sleep = sleep
+
+    def endpoint(self, principal: Principal, groups: frozenset[str], name: str | None) -> Endpoint:
+        """Return the endpoint (the default for None) if this caller may use it.
+
+        Raises BadInput for an unknown name, Denied otherwise.
+        """
+        endpoint = self.catalog.get(name)
+        resource = Resource("Model", endpoint.name, {"allowed_groups": endpoint.allowed_groups})
+        decision = self._policy.decide(principal, groups, "use_model", resource)
+        if not decision.allowed:
+            raise Denied(
+                f"You may not use the model {endpoint.name!r}.",
+                fix="Ask for another, or ask the operator to add one of your groups to it.",
+                detail="; ".join(decision.reasons),
+            )
+        return endpoint
+
+    def complete(
+        self, principal: Principal, groups: frozenset[str], by: Actor, endpoint: Endpoint, request: Request
+    ) -> Iterator[Chunk]:
+        """Yield what the model says; close the iterator to stop the call.
+
+        Raises Denied, or Unavailable when the endpoint is down, slow, or speaks another format.
+        """
+        endpoint = self.endpoint(principal, groups, endpoint.name)
+        about: dict[str, Json] = {
+            "principal": principal.ref,
+            "endpoint": endpoint.version,
+            "prompt": request.prompt,
+            "request": _digest(request),
+            "passages": len(request.passages),
+            "max_output_tokens": endpoint.max_output_tokens,
+        }
+        self._audit.record([Entry("model.call", by, {**about, "phase": "sent"})])
+        reply = hashlib.sha256()
+        usage = Usage()
+        outcome = "stopped"
+        started = self._clock.seconds()
+        try:
+            for chunk in self._attempts(endpoint, request):
+                if isinstance(chunk, Usage):
+                    usage = chunk
+                else:
+                    reply.update(_bytes(chunk))
+                yield self._priced(chunk, endpoint)
+            outcome = "complete"
+        except MunimentError as error:
+            outcome = error.code
+            raise
+        finally:
+            done: dict[str, Json] = {
+                **about,
+                "phase": "ended",
+                "outcome": outcome,
+                "reply": "sha256:" + reply.hexdigest(),
+                "prompt_tokens": usage.prompt_tokens,
+                "completion_tokens": usage.completion_tokens,
+                "ms": round((self._clock.seconds() - started) * 1000),
+            }
+            self._audit.record([Entry("model.call", by, done)])
+
+    def _attempts(self, endpoint: Endpoint, request: Request) -> Iterator[Chunk]:
+        provider = self._provider(endpoint)
+        budget = Budget(endpoint.max_output_tokens, endpoint.timeout_seconds)
+        for attempt in range(1, endpoint.max_attempts + 1):
+            begun = False
+            try:
+                for chunk in provider.complete(request, budget):
+                    begun = True
+                    yield chunk
+                return
+            except Busy as busy:
+                if begun or attempt == endpoint.max_attempts:
+                    raise
+                self._sleep(_wait(attempt, busy.retry_after))
+        raise Unavailable(f"The model {endpoint.name!r} did not answer.")
+
+    def _provider(self, endpoint: Endpoint) -> Provider:
+        if endpoint.kind == "quotes":
+            from muniment.inference.providers.quotes import Quotes
+
+            return Quotes(self._embedder)
+        from muniment.inference.providers.openai import OpenAIEndpoint
+
+        return OpenAIEndpoint(endpoint, self._egress)
+
+    def _priced(self, chunk: Chunk, endpoint: Endpoint) -> Chunk:
+        if not isinstance(chunk, Usage):
+            return chunk
+        cost = (
+            chunk.prompt_tokens * endpoint.prompt_price + chunk.completion_tokens * endpoint.completion_price
+        )
+        return Usage(chunk.prompt_tokens, chunk.completion_tokens, cost / 1e6)
+
+
+def _wait(attempt: int, retry_after: float) -> float:
+    """Seconds before the next attempt: doubling, with full jitter, or what the endpoint asked for, bounded."""
+    if retry_after > 0:
+        return min(retry_after, LONGEST_WAIT_SECONDS)
+    return random.uniform(0.5, 1.0) * min(FIRST_WAIT_SECONDS * 2 ** (attempt - 1), LONGEST_WAIT_SECONDS)
+
+
+def _digest(request: Request) -> str:
+    """The digest of what is sent, without the boundary, so that equal requests have equal digests."""
+    plain = Request(request.prompt, request.instructions, request.question, request.passages, "-" * 16)
+    text = f"{plain.instructions}\x00{prompts.user_text(plain)}"
+    return "sha256:" + hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
+def _bytes(chunk: TextDelta | Draft) -> bytes:
+    return chunk.text.encode(errors="surrogatepass")
