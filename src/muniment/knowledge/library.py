@@ -36,6 +36,7 @@ access_class = sa.Table(
     sa.Column("allow", sa.Text, nullable=False),
     sa.Column("deny", sa.Text, nullable=False),
     sa.Column("sensitivity", sa.Text),
+    sqlite_autoincrement=True,
 )
 access_override = sa.Table(
     "access_override",
@@ -62,6 +63,8 @@ document = sa.Table(
     sa.Column("changed_at", sa.Text, nullable=False),
     sa.Index("document_path", "source", "path"),
     sa.Index("document_origin", "source", "origin"),
+    sa.Index("document_access_class", "access_class"),
+    sa.Index("document_source_access_class", "source_access_class"),
 )
 document_version = sa.Table(
     "document_version",
@@ -449,6 +452,7 @@ def set_source_access(connection: sa.Connection, changes: Mapping[str, AccessLis
             .values(source_access_class=source_class, access_class=effective)
         )
     if moved:
+        _drop_unused_classes(connection)
         revisions.bump(connection, "access")
     return moved
 
@@ -477,8 +481,19 @@ def set_override(
             .where(document.c.id == row.id)
             .values(access_class=row.source_access_class if effective is None else effective)
         )
+    _drop_unused_classes(connection)
     revisions.bump(connection, "access")
     return [row.id for row in below]
+
+
+def _drop_unused_classes(connection: sa.Connection) -> None:
+    """Forget lists that nothing points to; a number is never given twice."""
+    used = sa.union_all(
+        sa.select(document.c.access_class),
+        sa.select(document.c.source_access_class),
+        sa.select(access_override.c.access_class),
+    )
+    connection.execute(sa.delete(access_class).where(access_class.c.id.not_in(used)))
 
 
 def _nearest_class(path: str, classes: Mapping[str, int]) -> int | None:
