@@ -20,37 +20,37 @@ READERS = 3
 def race(changing: Workspace, reading: Workspace, races: int) -> None:
     """Grant and revoke in one workspace object while threads read through another on the same home."""
     lock = threading.Lock()
-    state = {"revoked": 0, "granted": 0}
+    state = {"change": 0, "granted": False}
     stop = threading.Event()
     wrong: list[str] = []
 
     def read() -> None:
         while not stop.is_set():
             with lock:
-                revoked, granted = state["revoked"], state["granted"]
+                before = dict(state)
             found = reading.search("canteen", "bob").passages
             with lock:
-                unchanged = (revoked, granted) == (state["revoked"], state["granted"])
-            if unchanged and bool(found) != (granted > revoked):
-                wrong.append(f"after revocation {revoked}, grant {granted}: {len(found)} passages")
+                settled = before == state and before["change"] % 2 == 0
+            if settled and bool(found) != before["granted"]:
+                wrong.append(f"{before}: {len(found)} passages")
 
+    def change(granted: bool) -> None:
+        """Make one change; the number is odd while it is under way, and even once it was acknowledged."""
+        with lock:
+            state["change"] += 1
+        changing.access.set("docs/all", ["user:bob"], [] if granted else ["user:bob"], OPERATOR)
+        with lock:
+            state.update(change=state["change"] + 1, granted=granted)
+        assert bool(reading.search("canteen", "bob").passages) == granted
+
+    change(granted=False)
     readers = [threading.Thread(target=read) for _ in range(READERS)]
     for reader in readers:
         reader.start()
     try:
-        for n in range(1, races + 1):
-            with lock:
-                state["granted"] = state["revoked"] = -1
-            changing.access.set("docs/all", ["user:bob"], [], OPERATOR)
-            with lock:
-                state["granted"], state["revoked"] = n, n - 1
-            assert reading.search("canteen", "bob").passages
-            with lock:
-                state["granted"] = state["revoked"] = -2
-            changing.access.set("docs/all", ["user:bob"], ["user:bob"], OPERATOR)
-            with lock:
-                state["granted"], state["revoked"] = n, n
-            assert not reading.search("canteen", "bob").passages
+        for _ in range(races):
+            change(granted=True)
+            change(granted=False)
     finally:
         stop.set()
         for reader in readers:
