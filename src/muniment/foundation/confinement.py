@@ -8,7 +8,7 @@ Invariants of `confine(..., "required")`, which raises Unconfined if it cannot e
   thread, signals, traces or reads another process; memory never becomes executable;
 - no new privileges, no core dump, no growth of any file, memory and processor time bounded;
 - every descriptor but the given ones is closed.
-A network namespace of its own is taken where the kernel permits it; the system call filter does not depend on it.
+A network namespace of its own is taken where the kernel permits it; the filter does not depend on it.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _CALLS = {
             "rt_sigaction": 13, "rt_sigprocmask": 14, "rt_sigreturn": 15, "sched_yield": 24, "mremap": 25,
             "madvise": 28, "nanosleep": 35, "getpid": 39, "exit": 60, "gettimeofday": 96, "getrusage": 98,
             "sigaltstack": 131, "gettid": 186, "futex": 202, "sched_getaffinity": 204, "restart_syscall": 219,
-            "clock_gettime": 228, "clock_getres": 229, "clock_nanosleep": 230, "exit_group": 231, "ppoll": 271,
-            "set_robust_list": 273, "getrandom": 318, "membarrier": 324, "rseq": 334,
+            "clock_gettime": 228, "clock_getres": 229, "clock_nanosleep": 230, "exit_group": 231,
+            "ppoll": 271, "set_robust_list": 273, "getrandom": 318, "membarrier": 324, "rseq": 334,
         },
         {"mmap": 9, "mprotect": 10},
     ),
@@ -51,7 +51,7 @@ _CALLS = {
         {"mmap": 222, "mprotect": 226},
     ),
 }  # fmt: skip
-"""Per machine: its audit number, the calls allowed, and those allowed unless they ask for executable memory."""
+"""Per machine: its audit number, the calls allowed, and those allowed except for executable memory."""
 
 _LOAD, _EQUAL, _ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06  # BPF: ld word, jeq, jset, ret
 _ALLOW, _REFUSE, _KILL = 0x7FFF0000, 0x00050000 | 1, 0x80000000  # SECCOMP_RET_*; refused calls see EPERM
@@ -68,8 +68,8 @@ class Unconfined(Exception):
 def confine(memory_bytes: int, cpu_seconds: int, keep: Collection[int], isolation: Isolation) -> None:
     """Lock this process for good.
 
-    `memory_bytes` bounds its private writable memory, `cpu_seconds` the processor time of its life; descriptors
-    outside `keep` are closed. Raises Unconfined. Call it with one thread running and all imports done.
+    `memory_bytes` bounds its private writable memory, `cpu_seconds` the processor time of its life;
+    descriptors outside `keep` are closed. Raises Unconfined. Call it with one thread running and all imports done.
     """
     _close_descriptors(keep)
     if isolation == "required":

@@ -2,8 +2,8 @@
 
 Invariants:
 - the child gets bytes and gives bytes; it holds no environment, path, descriptor or key of ours;
-- one that crashes, hangs, eats memory or babbles is killed, fails that request only, and the next request gets a
-  new child;
+- one that crashes, hangs, eats memory or babbles is killed, fails that request only, and the next request
+  gets a new child;
 - isolation that cannot be had is an error, never less isolation.
 What the child replies is as trustworthy as what it was given: check it.
 """
@@ -75,7 +75,7 @@ class Sandbox:
         self._turn = threading.Lock()
 
     def request(self, *parts: bytes) -> bytes:
-        """Return the child's answer to `parts`. Raises ChildFailed, or NotSetUp where isolation cannot be had."""
+        """Return the child's answer to `parts`. Raises ChildFailed, or NotSetUp without isolation."""
         with self._turn:
             child = self._running()
             started = time.monotonic()
@@ -126,7 +126,8 @@ class Sandbox:
         if kind == UNCONFINED:
             raise NotSetUp(
                 f"Untrusted files cannot be read in isolation here: {reason}.",
-                fix='Run on Linux with seccomp (x86_64 or arm64), or accept weaker limits with isolation = "rlimits".',
+                fix="Run on Linux with seccomp (x86_64 or arm64), "
+                'or accept weaker limits with isolation = "rlimits".',
             )
         raise ChildFailed("crash", detail=reason)
 

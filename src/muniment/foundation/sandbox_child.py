@@ -1,8 +1,8 @@
 """The inside of a sandbox: load one module, lock the process, answer requests until the pipe closes.
 
 The module gives `warm_up()`, which imports all that its work needs (nothing can be imported afterwards), and
-`handle(parts)`. A frame is its length (8 bytes, big endian) and its bytes. A request is a count (8 bytes) and that
-many frames; a reply is one frame whose first byte says how it went.
+`handle(parts)`. A frame is its length (8 bytes, big endian) and its bytes. A request is a count (8 bytes) and
+that many frames; a reply is one frame whose first byte says how it went.
 """
 
 from __future__ import annotations

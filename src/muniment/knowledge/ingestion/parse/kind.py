@@ -1,0 +1,144 @@
+"""What a file claims to be, and what its bytes say."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from muniment.knowledge.ingestion.parsed import ParseFailed
+
+MEDIA_TYPES = {
+    "md": "text/markdown",
+    "txt": "text/plain",
+    "html": "text/html",
+    "csv": "text/csv",
+    "eml": "message/rfc822",
+    "pdf": "application/pdf",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+EXTENSIONS = {
+    "md": "md", "markdown": "md",
+    "txt": "txt", "text": "txt",
+    "html": "html", "htm": "html", "xhtml": "html",
+    "csv": "csv", "tsv": "csv",
+    "eml": "eml",
+    "pdf": "pdf",
+    "docx": "docx",
+    "pptx": "pptx",
+    "xlsx": "xlsx", "xlsm": "xlsx",
+}  # fmt: skip
+"""Extension to kind."""
+
+_NAMES = {
+    "md": "a Markdown file",
+    "txt": "a text file",
+    "html": "a web page",
+    "csv": "a CSV file",
+    "eml": "an e-mail",
+    "pdf": "a PDF",
+    "docx": "a Word document",
+    "pptx": "a PowerPoint file",
+    "xlsx": "an Excel workbook",
+}
+
+_SIGNATURES = (
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"PK\x05\x06", "an empty ZIP archive"),
+    (b"PK\x07\x08", "a ZIP archive in pieces"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office file (before 2007)"),
+    (b"\x89PNG\r\n\x1a\n", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF8", "a GIF image"),
+    (b"II*\x00", "a TIFF image"),
+    (b"MM\x00*", "a TIFF image"),
+    (b"\x1f\x8b\x08", "a gzip archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ\x00", "an xz archive"),
+    (b"(\xb5/\xfd", "a Zstandard archive"),
+    (b"7z\xbc\xaf'\x1c", "a 7z archive"),
+    (b"Rar!\x1a\x07", "a RAR archive"),
+    (b"\x7fELF", "a program"),
+    (b"\xfe\xed\xfa", "a program"),
+    (b"\xcf\xfa\xed\xfe", "a program"),
+    (b"SQLite format 3\x00", "an SQLite database"),
+    (b"{\\rtf", "an RTF document"),
+    (b"%!PS", "a PostScript file"),
+    (b"OggS", "an audio file"),
+    (b"ID3", "an audio file"),
+    (b"RIFF", "a media file"),
+    (b"PAR1", "a Parquet file"),
+)
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+def kind_of(name: str, content: bytes) -> str:
+    """Return the kind of the file; raises ParseFailed where name and bytes disagree or are unknown."""
+    extension = PurePosixPath(name.replace("\\", "/")).suffix[1:].lower()
+    kind = EXTENSIONS.get(extension)
+    if kind is None:
+        shown = f"the type .{extension}" if extension.isalnum() else "no known type in its name"
+        raise ParseFailed(
+            f"has {shown}, which cannot be read.", fix=f"Use one of: {', '.join(sorted(EXTENSIONS))}."
+        )
+    if not content or (len(content) < 1 << 16 and not content.strip()):
+        raise ParseFailed("is empty.", fix="Add text, or leave the file out.")
+    found = _found(content)
+    if found == "pdf" and kind == "pdf":
+        return kind
+    if kind in ("docx", "pptx", "xlsx"):
+        _check_container(kind, extension, content, found)
+    elif kind == "pdf" or found:
+        raise ParseFailed(
+            f"is named .{extension} but is {_NAMES.get(found, found) or 'text'}, not {_NAMES[kind]}.",
+            fix="Give it the right extension, or export it again.",
+        )
+    return kind
+
+
+def _check_container(kind: str, extension: str, content: bytes, found: str) -> None:
+    if found == "an old Office file (before 2007)" and "EncryptedPackage".encode("utf-16-le") in content:
+        raise ParseFailed("is protected by a password.", fix="Save a copy without the password.")
+    actual = office_kind(content) if found == "a ZIP archive" else _NAMES.get(found, found)
+    if actual != _NAMES[kind]:
+        raise ParseFailed(
+            f"is named .{extension} but is {actual or 'text'}, not {_NAMES[kind]}.",
+            fix="Give it the right extension, or save it again from its program.",
+        )
+
+
+def office_kind(content: bytes) -> str:
+    """Return what a ZIP archive is, judged by the names in its directory (which stand there in clear)."""
+    for mark, kind in ((b"word/document", "docx"), (b"ppt/presentation", "pptx"), (b"xl/workbook", "xlsx")):
+        if mark in content:
+            return _NAMES[kind]
+    if b"word/" in content and b"[Content_Types].xml" in content:
+        return _NAMES["docx"]
+    return "a ZIP archive"
+
+
+def _found(content: bytes) -> str:
+    """Return the kind or a description of what the bytes certainly are; nothing for text."""
+    if b"%PDF-" in content[:1024]:
+        return "pdf"
+    for signature, description in _SIGNATURES:
+        if content.startswith(signature):
+            return description
+    if content[4:8] == b"ftyp":
+        return "a media file"
+    if content.startswith(b"MZ") and b"\x00" in content[:512]:
+        return "a program"
+    sample = content[: 1 << 16]
+    if sample.startswith(_UTF16) or _looks_like_utf16(sample):
+        return ""
+    control = sum(sample.count(code) for code in range(32) if code not in (9, 10, 12, 13, 27))
+    if b"\x00" in sample or control > len(sample) // 50:
+        return "binary data"
+    return ""
+
+
+def _looks_like_utf16(sample: bytes) -> bool:
+    even, odd = sample[::2].count(0), sample[1::2].count(0)
+    half = max(1, len(sample) // 2)
+    return (odd > 0.7 * half and even < 0.02 * half) or (even > 0.7 * half and odd < 0.02 * half)

@@ -1,0 +1,90 @@
+"""E-mail (RFC 5322) messages: the headers that people read, the text, and the names of attachments."""
+
+from __future__ import annotations
+
+from email import policy
+from email.message import EmailMessage, Message
+from email.parser import BytesParser
+
+from muniment.knowledge.ingestion.parse.decode import decode
+from muniment.knowledge.ingestion.parse.html import write_html
+from muniment.knowledge.ingestion.parse.kind import MEDIA_TYPES
+from muniment.knowledge.ingestion.parse.normal import Composer, one_line
+from muniment.knowledge.ingestion.parse.title import title
+from muniment.knowledge.ingestion.parsed import Parsed, ParseFailed
+
+_SHOWN = ("Subject", "From", "To", "Cc", "Date")
+_MOST_PARTS = 500
+
+
+def read_mail(name: str, content: bytes) -> Parsed:
+    """Read a message. Raises ParseFailed where there is no sender, subject or recipient."""
+    message = BytesParser(_class=EmailMessage, policy=policy.default).parsebytes(content)
+    headers = {shown: _header(message, shown) for shown in _SHOWN}
+    if not any(headers[shown] for shown in ("Subject", "From", "To")):
+        raise ParseFailed("is not an e-mail: it has no headers.", fix="Export the message again as .eml.")
+    out = Composer()
+    out.begin("message", headers["Subject"] or "Message", 1)
+    if headers["Subject"]:
+        out.mark_heading(1, headers["Subject"], 0)
+    out.block("\n".join(f"{shown}: {value}" for shown, value in headers.items() if value))
+    attachments = _write_body(message, out)
+    if attachments:
+        out.block("Attachments: " + ", ".join(attachments))
+        out.note(f"{len(attachments)} attachments are listed by name and not read")
+    return out.parsed(title(name, headers["Subject"]), MEDIA_TYPES["eml"])
+
+
+def _header(message: EmailMessage, name: str) -> str:
+    try:
+        return one_line(str(message.get(name, "")))
+    except Exception:  # the library raises many kinds of error on malformed headers
+        return ""
+
+
+def _write_body(message: EmailMessage, out: Composer) -> list[str]:
+    """Append the text parts in order; return the names of what is attached."""
+    attachments: list[str] = []
+    waiting: list[Message] = [message]
+    visited = 0
+    while waiting:
+        part = waiting.pop()
+        visited += 1
+        if visited > _MOST_PARTS:
+            out.note("further parts of the message were left out")
+            break
+        kind = part.get_content_type()
+        attached = part.get_filename()
+        if attached or part.get_content_disposition() == "attachment" or kind == "message/rfc822":
+            attachments.append(one_line(attached or "") or f"unnamed {kind}")
+        elif kind == "multipart/alternative":
+            waiting.extend(_preferred(part))
+        elif part.is_multipart():
+            waiting.extend(reversed(_children(part)))
+        elif kind in ("text/plain", "text/html"):
+            _write_text(part, kind, out)
+        else:
+            attachments.append(f"unnamed {kind}")
+    return attachments
+
+
+def _children(part: Message) -> list[Message]:
+    payload = part.get_payload()
+    return [child for child in payload if isinstance(child, Message)] if isinstance(payload, list) else []
+
+
+def _preferred(part: Message) -> list[Message]:
+    children = _children(part)
+    plain = [child for child in children if child.get_content_type() == "text/plain" and child.get_payload()]
+    return plain[:1] or children[-1:]
+
+
+def _write_text(part: Message, kind: str, out: Composer) -> None:
+    payload = part.get_payload(decode=True)
+    if not isinstance(payload, bytes):
+        return
+    text = decode(payload, out, part.get_content_charset())
+    if kind == "text/html":
+        write_html(text, out)
+    else:
+        out.block(text)

@@ -1,0 +1,212 @@
+"""Normal form of text, and the writer with which every reader composes a document.
+
+Invariant: what `Composer` writes is already in normal form and only ever appended, so an offset once taken
+stays exact.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from muniment.knowledge.ingestion.parsed import Heading, Parsed, ParseFailed, Unit, UnitKind
+
+MOST_CHARACTERS = 6_000_000
+
+_JOINERS_IN_USE = re.compile("(?<=[\u0600-\u109f])[\u200c\u200d](?=[\u0600-\u109f])")
+"""Zero-width joiners that Arabic and Indic spelling needs."""
+_INVISIBLE = re.compile(
+    "[\u200b-\u200f\u2060-\u2064\u202a-\u202e\u2066-\u206f"
+    "\u061c\u180e\ufeff\U000e0000-\U000e0fff\ufe00-\ufe0e]"
+)
+_QUIET = re.compile("[\u00ad\ufe0f\x00-\x08\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ufff9-\ufffb\ufffe\uffff]")
+_LINE_ENDS = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_SPACES = re.compile("[\u00a0\u2007\u202f]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_TRAILING = re.compile(r"[ \t]+(?=\n|$)")
+_MANY_LINES = re.compile(r"\n{3,}")
+
+
+def normal(text: str) -> tuple[str, int]:
+    """Return `text` in normal form, and how many invisible characters were dropped."""
+    if text.isascii() and text.isprintable():
+        return text, 0
+    text = _LINE_ENDS.sub("\n", text)
+    text = _SURROGATES.sub("\ufffd", _SPACES.sub(" ", text))
+    dropped = 0
+    if not text.isascii():
+        kept = {match.start() for match in _JOINERS_IN_USE.finditer(text)}
+        found = [match.start() for match in _INVISIBLE.finditer(text) if match.start() not in kept]
+        if found:
+            dropped = len(found) - (found[0] == 0 and text[0] == "\ufeff")
+            text = _without(text, found)
+    return unicodedata.normalize("NFC", _QUIET.sub("", text)), dropped
+
+
+def _without(text: str, places: list[int]) -> str:
+    pieces: list[str] = []
+    at = 0
+    for place in places:
+        pieces.append(text[at:place])
+        at = place + 1
+    pieces.append(text[at:])
+    return "".join(pieces)
+
+
+def one_line(text: str) -> str:
+    """Return `text` with every run of space as one space."""
+    return " ".join(text.split())
+
+
+class Composer:
+    """Writes a document block by block."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._length = 0
+        self._units: list[Unit] = []
+        self._open: tuple[UnitKind, str, int, int] | None = None
+        self._headings: list[Heading] = []
+        self._notes: list[str] = []
+        self._invisible = 0
+        self.hidden_characters = 0
+        """Characters that a reader of the document would not see, and that were left out."""
+
+    @property
+    def first_heading(self) -> str:
+        """Text of the first heading, or nothing."""
+        return self._headings[0].text if self._headings else ""
+
+    @property
+    def length(self) -> int:
+        """Characters written so far."""
+        return self._length
+
+    def clean(self, text: str) -> str:
+        """Return `text` in normal form, counting what was dropped."""
+        text, dropped = normal(text)
+        self._invisible += dropped
+        return text
+
+    def block(self, text: str, *, tight: bool = False, keep_layout: bool = False) -> int | None:
+        """Append a paragraph; return where it starts, None if it is empty.
+
+        `tight` sets it on the next line rather than apart; `keep_layout` keeps leading space and blank lines.
+        """
+        text = self.clean(text)
+        if not keep_layout:
+            text = _MANY_LINES.sub("\n\n", _TRAILING.sub("", text)).strip()
+        if not text or text.isspace():
+            return None
+        if self._length:
+            self._append("\n" if tight else "\n\n")
+        start = self._length
+        if self._open and self._open[3] < 0:
+            self._open = (*self._open[:3], start)
+        self._append(text)
+        return start
+
+    def heading(self, level: int, text: str) -> None:
+        """Append a heading on a line of its own."""
+        text = one_line(self.clean(text))
+        start = self.block(text)
+        if start is not None:
+            self._headings.append(Heading(max(1, level), text, start))
+
+    def mark_heading(self, level: int, text: str, start: int) -> None:
+        """Note a heading that stands already in the text; in order of `start`."""
+        self._headings.append(Heading(max(1, level), one_line(self.clean(text)), start))
+
+    def rows(self, rows: list[list[str]]) -> None:
+        """Append a table, a line per row."""
+        cells = [[one_line(cell).replace(" | ", " / ") for cell in row] for row in rows]
+        lines = list(table_lines([row for row in cells if any(row)]))
+        if lines:
+            self.block("\n".join(lines))
+
+    def begin(self, kind: UnitKind, label: str, number: int) -> None:
+        """Begin a unit; whatever follows belongs to it."""
+        self.end()
+        self._open = (kind, one_line(self.clean(label)), number, -1)
+
+    def end(self) -> None:
+        """End the open unit; one without text is not listed."""
+        if self._open and self._open[3] >= 0:
+            kind, label, number, start = self._open
+            self._units.append(Unit(kind, label, number, start, self._length))
+        self._open = None
+
+    def note(self, text: str) -> None:
+        """Add a note for the operator, once."""
+        if text not in self._notes:
+            self._notes.append(text)
+
+    def parsed(self, title: str, media_type: str) -> Parsed:
+        """Return the document. Raises ParseFailed where it has no text."""
+        self.end()
+        text = "".join(self._pieces)
+        if not text or text.isspace():
+            raise ParseFailed("holds no text.", fix="Add text, or leave the file out.")
+        if self.hidden_characters:
+            self.note(f"{self.hidden_characters} hidden characters were left out")
+        if self._invisible:
+            self.note(f"{self._invisible} invisible characters were removed")
+        return Parsed(
+            one_line(self.clean(title))[:300],
+            text,
+            tuple(self._units),
+            tuple(sorted(self._headings, key=lambda heading: heading.start)),
+            media_type,
+            tuple(self._notes),
+        )
+
+    def _append(self, text: str) -> None:
+        self._pieces.append(text)
+        self._length += len(text)
+        if self._length > MOST_CHARACTERS:
+            raise ParseFailed(
+                f"holds more than {MOST_CHARACTERS:,} characters of text.", fix="Split it into smaller files."
+            )
+
+
+def table_lines(rows: list[list[str]], *, always_name: bool = False) -> list[str]:
+    """Return a line per row.
+
+    A short table reads `cell | cell`; in a long one, or with `always_name`, each line names its columns
+    (`header: value | header: value`), so that it makes sense alone.
+    """
+    if len(rows) < 2 or not _names_columns(rows[0]):
+        return [_piped(row) for row in rows]
+    size = sum(len(cell) + 3 for row in rows for cell in row)
+    if not always_name and (len(rows) <= 12 and size <= 900):
+        return [_piped(row) for row in rows]
+    names = rows[0]
+    return [_piped(names), *(_named(names, row) for row in rows[1:])]
+
+
+def _names_columns(row: list[str]) -> bool:
+    filled = [cell for cell in row if cell]
+    return (
+        len(filled) >= 2
+        and len(filled) >= 0.6 * len(row)
+        and len(set(filled)) == len(filled)
+        and all(len(cell) <= 60 and not _NUMBER.fullmatch(cell) for cell in filled)
+    )
+
+
+_NUMBER = re.compile(r"[-+(]?[\W\d]*\d[\d.,:/ %)-]*\D?")
+
+
+def _piped(row: list[str]) -> str:
+    while row and not row[-1]:
+        row = row[:-1]
+    return " | ".join(row)
+
+
+def _named(names: list[str], row: list[str]) -> str:
+    pairs = [
+        f"{names[place]}: {cell}" if place < len(names) and names[place] else cell
+        for place, cell in enumerate(row)
+        if cell
+    ]
+    return " | ".join(pairs)

@@ -1,0 +1,59 @@
+"""The parser's inside: in the isolated child, turns the bytes of a file into `Parsed`."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+import sys
+from collections.abc import Callable, Sequence
+
+from muniment.knowledge.ingestion.parse.html import read_html
+from muniment.knowledge.ingestion.parse.kind import kind_of
+from muniment.knowledge.ingestion.parse.mail import read_mail
+from muniment.knowledge.ingestion.parse.pdf import read_pdf
+from muniment.knowledge.ingestion.parse.plain import read_markdown, read_text
+from muniment.knowledge.ingestion.parse.slides import read_slides
+from muniment.knowledge.ingestion.parse.tabular import read_csv, read_workbook
+from muniment.knowledge.ingestion.parse.word import read_word
+from muniment.knowledge.ingestion.parsed import Parsed, ParseFailed
+
+_READERS: dict[str, Callable[[str, bytes], Parsed]] = {
+    "md": read_markdown,
+    "txt": read_text,
+    "html": read_html,
+    "csv": read_csv,
+    "eml": read_mail,
+    "pdf": read_pdf,
+    "docx": read_word,
+    "pptx": read_slides,
+    "xlsx": read_workbook,
+}
+_NEEDED_LATER = (
+    "defusedxml.ElementTree", "docx", "email.mime", "heapq", "openpyxl", "openpyxl.worksheet._reader", "pptx",
+    "pypdfium2", "pypdfium2.raw", "selectolax.lexbor", "stringprep", "unicodedata", "zlib", "bz2", "lzma",
+)  # fmt: skip
+_UNUSED_CODECS = frozenset(
+    {"mbcs", "oem", "idna", "bz2_codec", "hex_codec", "uu_codec", "zlib_codec", "rot_13"}
+)
+
+
+def warm_up() -> None:
+    """Import all that any reader needs: afterwards no file can be opened, so nothing can be imported."""
+    sys.modules["numpy"] = None  # type: ignore[assignment]  # openpyxl would import it, for nothing we use
+    for name in _NEEDED_LATER:
+        importlib.import_module(name)
+    import encodings
+
+    for codec in pkgutil.iter_modules(encodings.__path__):
+        if codec.name not in _UNUSED_CODECS:
+            importlib.import_module(f"encodings.{codec.name}")
+
+
+def handle(parts: Sequence[bytes]) -> bytes:
+    """Answer `(name, content)` with the document, or with why the file cannot be read, as JSON."""
+    name, content = parts[0].decode("utf-8", "replace"), parts[1]
+    try:
+        return _READERS[kind_of(name, content)](name, content).to_json()
+    except ParseFailed as failure:
+        return json.dumps({"failed": failure.public, "fix": failure.fix}).encode()
