@@ -1,9 +1,9 @@
-"""Which documents a principal may read, computed from the rules at each request.
+"""Which documents a principal may read, decided from one snapshot and never remembered.
 
 Invariants:
-- rights come from the snapshot that the caller reads in; nothing is cached between requests;
-- deny wins; an empty list is nobody; an entry that names nobody known grants nothing;
-- a principal whose groups cannot be resolved sees nothing at all, since a deny might be missed.
+- a class is visible when some allow entry is held and no deny entry is; everything else is invisible;
+- entries and grants compare byte for byte, so an unknown spelling matches nobody;
+- whatever cannot be worked out raises Denied: nothing is visible then.
 """
 
 from __future__ import annotations
@@ -12,37 +12,38 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from muniment.foundation import revisions
-from muniment.foundation.revisions import Revisions
+from muniment.foundation.errors import Denied
+from muniment.foundation.revisions import Revisions, current
 from muniment.governance.identity.directory import grants
 from muniment.governance.identity.principal import Principal
-from muniment.knowledge import library
-from muniment.knowledge.library import DocumentRow
+from muniment.knowledge.library import DocumentRow, access_classes
 
 
 @dataclass(frozen=True, slots=True)
 class Visibility:
-    """What a principal may read, as of one snapshot."""
+    """What one principal may read as of one snapshot; valid inside that transaction only."""
 
     principal: Principal
-    grants: frozenset[str]
-    """The principal's own name and every group it is in."""
     classes: frozenset[int]
-    """The access classes that it may read."""
+    """Access classes whose documents may be read."""
     revisions: Revisions
+    grants: frozenset[str]
 
     def may_read(self, document: DocumentRow) -> bool:
-        """Return whether this document may be read."""
+        """Return whether this live document, read in the same transaction, may be read."""
         return document.access_class in self.classes
 
 
 def visible(connection: sa.Connection, principal: Principal) -> Visibility:
-    """Return what `principal` may read in this snapshot.
-
-    Raises Denied for an unknown or inactive principal and for groups that cannot be resolved.
-    """
+    """Work out what a principal may read now; raises Denied when the principal or a list cannot be judged."""
     held = grants(connection, principal)
-    classes = frozenset(
-        number for number, access in library.access_classes(connection).items() if access.permits(held)
-    )
-    return Visibility(principal, held, classes, revisions.current(connection))
+    try:
+        classes = access_classes(connection)
+    except (ValueError, TypeError) as error:
+        raise Denied(
+            "The access lists cannot be read.",
+            fix="Ask whoever runs this workspace to ingest the sources again.",
+            detail=f"{type(error).__name__}: {error}",
+        ) from error
+    allowed = frozenset(number for number, access in classes.items() if access.permits(held))
+    return Visibility(principal, allowed, current(connection), held)

@@ -1,0 +1,379 @@
+"""Who exists and which groups they are in.
+
+Invariants:
+- names compare byte for byte;
+- an import replaces everything or changes nothing, in one transaction with its audit entry;
+- `grants` answers from the caller's snapshot alone: nothing is remembered between calls;
+- an account that went away or was switched off and came back is a new one: `since` differs, so that no
+  credential of the earlier one works.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import sqlalchemy as sa
+
+from muniment.foundation import revisions
+from muniment.foundation.clock import Clock
+from muniment.foundation.database import Database, metadata
+from muniment.foundation.errors import BadInput, Denied
+from muniment.governance.audit.entry import Entry
+from muniment.governance.identity.directory_file import Account, DirectoryFile, read_directory_file
+from muniment.governance.identity.groups import MAX_DEPTH
+from muniment.governance.identity.principal import EVERYONE, Actor, Principal
+
+Kind = Literal["user", "service"]
+LOGGED_NAMES = 200
+"""Names per list that an audit entry of an import spells out; the counts are always whole."""
+
+directory_user = sa.Table(
+    "directory_user",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("active", sa.Integer, nullable=False),
+    sa.Column("since", sa.Integer, nullable=False),
+)
+directory_service = sa.Table(
+    "directory_service",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("active", sa.Integer, nullable=False),
+    sa.Column("since", sa.Integer, nullable=False),
+)
+directory_group = sa.Table(
+    "directory_group",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("title", sa.Text, nullable=False),
+)
+directory_membership = sa.Table(
+    "directory_membership",
+    metadata,
+    sa.Column("member", sa.Text, primary_key=True),
+    sa.Column("group_name", sa.Text, primary_key=True),
+)
+_ACCOUNTS: Mapping[Kind, sa.Table] = {"user": directory_user, "service": directory_service}
+
+
+class Appends(Protocol):
+    """The part of the audit log that a change of the directory needs."""
+
+    def append(self, connection: sa.Connection, entries: Sequence[Entry]) -> object:
+        """Write entries inside the caller's transaction."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryChange:
+    """What an import changed; `added`, `removed` and `changed` hold refs such as `group:sales`."""
+
+    users: int
+    groups: int
+    services: int
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    changed: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryAccount:
+    """A user or service and the groups that it is directly in."""
+
+    name: str
+    title: str
+    groups: tuple[str, ...]
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryGroup:
+    """A group, the groups that it is nested in, and its direct members as refs."""
+
+    name: str
+    title: str
+    members_of: tuple[str, ...]
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryListing:
+    """The whole directory, each part ordered by name."""
+
+    users: tuple[DirectoryAccount, ...]
+    groups: tuple[DirectoryGroup, ...]
+    services: tuple[DirectoryAccount, ...]
+
+
+class Directory:
+    """Changes and lists the people, services and groups of one workspace."""
+
+    def __init__(self, database: Database, audit: Appends, clock: Clock) -> None:
+        self._database = database
+        self._audit = audit
+        self._clock = clock
+
+    def import_file(self, path: Path, by: Actor) -> DirectoryChange:
+        """Make the directory what the file states; raises BadInput, and changes nothing, for a bad file."""
+        stated = read_directory_file(path)
+        with self._database.write() as connection:
+            before = _listing(connection)
+            since = _since(connection)
+            revision = revisions.bump(connection, "directory")
+            _replace(connection, stated, since, revision)
+            change = _difference(before, _listing(connection), stated.warnings)
+            about = {
+                "revision": revision,
+                "file": stated.digest,
+                "users": change.users,
+                "groups": change.groups,
+                "services": change.services,
+                **_logged("added", change.added),
+                **_logged("removed", change.removed),
+                **_logged("changed", change.changed),
+            }
+            self._audit.append(connection, [Entry("directory.imported", by, about)])
+        return change
+
+    def remove_member(self, group: str, member: str, by: Actor) -> None:
+        """Take a direct member (`alice`, `service:bot`, `group:sales`) out of a group, at once."""
+        ref = member if member.startswith("group:") else self.principal(member).ref
+        name = group.removeprefix("group:")
+        row = directory_membership.c
+        with self._database.write() as connection:
+            removed = connection.execute(
+                sa.delete(directory_membership).where(row.member == ref, row.group_name == name)
+            ).rowcount
+            if not removed:
+                direct = _column(connection, sa.select(row.group_name).where(row.member == ref))
+                raise BadInput(
+                    f"{ref} is not a direct member of the group '{name}'.",
+                    fix=f"Its own groups: {', '.join(direct)}." if direct else "It is in no group.",
+                )
+            revision = revisions.bump(connection, "directory")
+            about = {"revision": revision, "group": f"group:{name}", "member": ref}
+            self._audit.append(connection, [Entry("directory.member_removed", by, about)])
+
+    def listing(self) -> DirectoryListing:
+        """Return everything, each part ordered by name."""
+        with self._database.read() as connection:
+            return _listing(connection)
+
+    def principal(self, name: str) -> Principal:
+        """Return whom `alice`, `user:alice` or `service:bot` names, active or not, or raise BadInput."""
+        kind: Kind = "service" if name.startswith("service:") else "user"
+        bare = name.removeprefix(f"{kind}:")
+        with self._database.read() as connection:
+            if account_since(connection, Principal(kind, bare), active_only=False) is not None:
+                return Principal(kind, bare)
+            users = _column(connection, sa.select(directory_user.c.name))
+            services = _column(connection, sa.select(directory_service.c.name))
+        known = [*users, *(f"service:{service}" for service in services)]
+        raise BadInput(f"No {kind} named '{bare}'.", fix=_closest(name, bare, known))
+
+    def principals(self) -> list[Principal]:
+        """Return the active users, then the active services, each ordered by name."""
+        found: list[Principal] = []
+        with self._database.read() as connection:
+            for kind, table in _ACCOUNTS.items():
+                query = sa.select(table.c.name).where(table.c.active == 1).order_by(table.c.name)
+                found += [Principal(kind, name) for name in _column(connection, query)]
+        return found
+
+    def active_since(self, principal: Principal) -> int | None:
+        """Return the directory revision since which the account is active, or None when it is not."""
+        with self._database.read() as connection:
+            return account_since(connection, principal)
+
+
+def account_since(connection: sa.Connection, principal: Principal, *, active_only: bool = True) -> int | None:
+    """Return the directory revision at which this account became active, or None for no such account."""
+    table = _ACCOUNTS.get(principal.kind)
+    if table is None or not _storable(principal.name):
+        return None
+    query = sa.select(table.c.since).where(table.c.name == principal.name)
+    if active_only:
+        query = query.where(table.c.active == 1)
+    return connection.execute(query).scalar()
+
+
+def _closure() -> sa.Select[str, int, str | None]:
+    """Groups reached from a member, the longest way to each, and whether each exists."""
+    row = directory_membership.c
+    held = (
+        sa.select(row.group_name, sa.literal(1).label("depth"))
+        .where(row.member == sa.bindparam("ref"))
+        .cte("held", recursive=True)
+    )
+    above = sa.select(row.group_name, held.c.depth + 1).where(
+        row.member == "group:" + held.c.group_name, held.c.depth <= MAX_DEPTH
+    )
+    held = held.union(above)
+    return (
+        sa.select(held.c.group_name, sa.func.max(held.c.depth), sa.func.max(directory_group.c.name))
+        .select_from(held.outerjoin(directory_group, directory_group.c.name == held.c.group_name))
+        .group_by(held.c.group_name)
+    )
+
+
+_CLOSURE = _closure()
+
+
+def grants(connection: sa.Connection, principal: Principal) -> frozenset[str]:
+    """Return every spelling under which an access list can name this principal.
+
+    That is itself, its groups through all nesting, and everyone. Raises Denied for an unknown or inactive
+    account, and when a group is missing, nested in a circle or deeper than MAX_DEPTH: a deny entry might
+    then be missed, so nothing at all is granted.
+    """
+    if account_since(connection, principal) is None:
+        raise Denied("No such active account.", detail=f"principal {principal.ref!r}")
+    held = {EVERYONE, principal.ref}
+    for group, depth, known in connection.execute(_CLOSURE, {"ref": principal.ref}):
+        if depth > MAX_DEPTH:
+            raise Denied(
+                "Your groups cannot be worked out.",
+                fix="Ask whoever runs the directory to check how groups are nested.",
+                detail=f"{principal.ref!r} reaches {group!r} in a circle or more than {MAX_DEPTH} deep",
+            )
+        if known is None:
+            raise Denied(
+                "Your groups cannot be worked out.",
+                fix="Ask whoever runs the directory to check which groups exist.",
+                detail=f"{principal.ref!r} is in {group!r}, which does not exist",
+            )
+        held.add(f"group:{group}")
+    return frozenset(held)
+
+
+def _storable(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _column(connection: sa.Connection, query: sa.Select[str]) -> list[str]:
+    return sorted(connection.execute(query).scalars())
+
+
+def _closest(name: str, bare: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    if f"service:{bare}" in known:
+        close = [f"service:{bare}"]
+    if close:
+        return f"Did you mean {' or '.join(close)}?"
+    return "Run `muniment directory list` to see who exists." if known else "Run `muniment directory import`."
+
+
+def _listing(connection: sa.Connection) -> DirectoryListing:
+    groups_of: dict[str, list[str]] = {}
+    members: dict[str, list[str]] = {}
+    for member, group in connection.execute(sa.select(directory_membership)):
+        groups_of.setdefault(member, []).append(group)
+        members.setdefault(group, []).append(member)
+
+    def accounts(kind: Kind) -> tuple[DirectoryAccount, ...]:
+        table = _ACCOUNTS[kind]
+        rows = connection.execute(sa.select(table.c.name, table.c.title, table.c.active))
+        return tuple(
+            DirectoryAccount(name, title, tuple(sorted(groups_of.get(f"{kind}:{name}", ()))), bool(active))
+            for name, title, active in sorted(rows)
+        )
+
+    groups = tuple(
+        DirectoryGroup(
+            name,
+            title,
+            tuple(sorted(groups_of.get(f"group:{name}", ()))),
+            tuple(sorted(members.get(name, ()))),
+        )
+        for name, title in sorted(
+            connection.execute(sa.select(directory_group.c.name, directory_group.c.title))
+        )
+    )
+    return DirectoryListing(accounts("user"), groups, accounts("service"))
+
+
+def _since(connection: sa.Connection) -> dict[str, int]:
+    """Return since when each account that is active now has been, by ref."""
+    return {
+        f"{kind}:{name}": since
+        for kind, table in _ACCOUNTS.items()
+        for name, since in connection.execute(
+            sa.select(table.c.name, table.c.since).where(table.c.active == 1)
+        )
+    }
+
+
+def _replace(
+    connection: sa.Connection, stated: DirectoryFile, since: Mapping[str, int], revision: int
+) -> None:
+    for table in (directory_membership, directory_user, directory_service, directory_group):
+        connection.execute(sa.delete(table))
+    memberships: list[dict[str, str]] = []
+    accounts: tuple[tuple[Kind, Mapping[str, Account]], ...] = (
+        ("user", stated.users),
+        ("service", stated.services),
+    )
+    for kind, named in accounts:
+        rows = [
+            {
+                "name": name,
+                "title": account.title,
+                "active": int(account.active),
+                "since": since.get(f"{kind}:{name}", revision),
+            }
+            for name, account in named.items()
+        ]
+        _insert(connection, _ACCOUNTS[kind], rows)
+        for name, account in named.items():
+            memberships += _memberships(f"{kind}:{name}", account.groups)
+    for name, group in stated.groups.items():
+        memberships += _memberships(f"group:{name}", group.members_of)
+    _insert(connection, directory_group, [{"name": n, "title": g.title} for n, g in stated.groups.items()])
+    _insert(connection, directory_membership, memberships)
+
+
+def _memberships(member: str, groups: Collection[str]) -> list[dict[str, str]]:
+    return [{"member": member, "group_name": group} for group in sorted(groups)]
+
+
+def _insert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, object]]) -> None:
+    if rows:
+        connection.execute(sa.insert(table), list(rows))
+
+
+def _difference(
+    before: DirectoryListing, after: DirectoryListing, warnings: tuple[str, ...]
+) -> DirectoryChange:
+    old, new = _by_ref(before), _by_ref(after)
+    return DirectoryChange(
+        len(after.users),
+        len(after.groups),
+        len(after.services),
+        tuple(sorted(new.keys() - old.keys())),
+        tuple(sorted(old.keys() - new.keys())),
+        tuple(sorted(ref for ref in new.keys() & old.keys() if new[ref] != old[ref])),
+        warnings,
+    )
+
+
+def _by_ref(listing: DirectoryListing) -> dict[str, tuple[object, ...]]:
+    """Return what is stated about each ref: a group changes when its own nesting does, not its members."""
+    stated: dict[str, tuple[object, ...]] = {}
+    for kind, accounts in (("user", listing.users), ("service", listing.services)):
+        stated |= {f"{kind}:{a.name}": (a.title, a.groups, a.active) for a in accounts}
+    return stated | {f"group:{g.name}": (g.title, g.members_of) for g in listing.groups}
+
+
+def _logged(what: str, refs: Sequence[str]) -> dict[str, int | list[str]]:
+    return {what: list(refs[:LOGGED_NAMES]), f"{what}_count": len(refs)}
