@@ -1,0 +1,133 @@
+// Asks without leaving the page: each claim appears once it was verified. Without this script the form still works.
+import { Evidence } from "./evidence.js";
+import { events } from "./events.js";
+
+const page = document.querySelector("[data-ask]");
+const form = page.querySelector("form.ask");
+const box = form.elements.question;
+const reading = page.querySelector(".reading");
+const question = reading.querySelector("[data-question]");
+const claims = reading.querySelector("[data-claims]");
+const outcome = reading.querySelector("[data-outcome]");
+const progress = reading.querySelector("[data-progress]");
+const live = reading.querySelector("[data-live]");
+const evidence = new Evidence(page);
+let running = null;
+
+document.documentElement.classList.add("enhanced");
+
+box.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+    event.preventDefault();
+    form.requestSubmit();
+  }
+});
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (box.value.trim()) ask(box.value.trim());
+});
+
+progress.querySelector("button").addEventListener("click", () => running?.abort());
+
+async function ask(text) {
+  running?.abort();
+  const mine = (running = new AbortController());
+  begin(text);
+  try {
+    const response = await fetch(form.action, {
+      method: "POST",
+      headers: { accept: "text/event-stream" },
+      body: new URLSearchParams(new FormData(form)),
+      signal: mine.signal,
+      redirect: "error",
+    });
+    if (!response.ok || !response.body) throw new Error(String(response.status));
+    let finished = false;
+    for await (const event of events(response)) {
+      if (mine !== running) return;
+      finished = take(event) || finished;
+    }
+    if (!finished) fail(page.dataset.broken);
+  } catch (error) {
+    if (mine !== running) return;
+    fail(mine.signal.aborted ? page.dataset.stopped : page.dataset.broken);
+  } finally {
+    if (mine === running) end();
+  }
+}
+
+function begin(text) {
+  page.classList.add("is-answering", "is-fresh");
+  page.querySelector(".recent")?.remove();
+  page.querySelector(".lineage")?.remove();
+  reading.hidden = false;
+  question.textContent = text;
+  claims.replaceChildren();
+  outcome.replaceChildren();
+  evidence.clear();
+  progress.hidden = false;
+  live.setAttribute("aria-busy", "true");
+  box.value = "";
+  history.replaceState(null, "", "/");
+}
+
+function end() {
+  running = null;
+  progress.hidden = true;
+  live.setAttribute("aria-busy", "false");
+}
+
+function take({ name, data }) {
+  if (name === "claim") claim(data);
+  else if (name === "finished") finish(data);
+  else if (name === "error") fail(data.detail);
+  return name === "finished" || name === "error";
+}
+
+function claim({ text, quoted, sources }) {
+  const p = document.createElement("p");
+  p.className = quoted ? "claim is-quoted" : "claim";
+  p.dir = "auto";
+  p.append(text);
+  for (const source of sources) {
+    evidence.add(source);
+    p.append(chip(source));
+  }
+  claims.append(p);
+}
+
+function chip({ n, label }) {
+  const a = document.getElementById("chip-template").content.firstElementChild.cloneNode(true);
+  a.href = `#source-${n}`;
+  a.dataset.n = n;
+  a.textContent = n;
+  a.setAttribute("aria-label", label);
+  return a;
+}
+
+function finish(data) {
+  if (data.status !== "answered") {
+    claims.replaceChildren();
+    evidence.clear();
+    outcome.append(filled("nothing-template", { said: data.said }));
+  }
+  const foot = filled("foot-template", {});
+  const notes = foot.querySelector(".notes");
+  for (const note of data.notes) notes.append(Object.assign(document.createElement("li"), { textContent: note }));
+  const link = foot.querySelector("a");
+  link.href = data.href;
+  outcome.append(foot);
+  document.title = data.title;
+  history.replaceState(null, "", data.href);
+}
+
+function fail(said) {
+  outcome.replaceChildren(filled("trouble-template", { said }));
+}
+
+function filled(template, texts) {
+  const part = document.getElementById(template).content.firstElementChild.cloneNode(true);
+  for (const slot of part.querySelectorAll("[data-slot]")) slot.textContent = texts[slot.dataset.slot] ?? "";
+  return part;
+}

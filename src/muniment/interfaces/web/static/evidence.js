@@ -1,0 +1,109 @@
+// Shows the passage behind a citation: beside the answer on a desk, in a sheet from below on a phone.
+// A document's words only ever become text nodes; nothing here parses markup.
+
+const wide = matchMedia("(min-width: 64rem)");
+
+export class Evidence {
+  #page; #panel; #list; #sheet; #slot; #returnTo = null; #pinned = null;
+
+  constructor(page) {
+    this.#page = page;
+    this.#panel = page.querySelector(".evidence");
+    this.#list = page.querySelector("[data-sources]");
+    this.#sheet = page.querySelector(".sheet");
+    this.#slot = this.#sheet.querySelector("[data-sheet]");
+    page.addEventListener("pointerover", (event) => this.#point(event));
+    page.addEventListener("focusin", (event) => this.#focus(event));
+    page.addEventListener("click", (event) => this.#click(event));
+    document.addEventListener("keydown", (event) => event.key === "Escape" && this.close());
+    this.#sheet.addEventListener("close", () => this.#closed());
+    this.#sheet.addEventListener("click", (event) => event.target === this.#sheet && this.#sheet.close());
+    this.#sheet.querySelector("button").addEventListener("click", () => this.#sheet.close());
+  }
+
+  clear() {
+    this.#pinned = this.#returnTo = null;
+    this.#list.replaceChildren();
+    this.#panel.hidden = true;
+  }
+
+  /** Adds the card of a source once. */
+  add(source) {
+    if (this.#card(source.n)) return;
+    const card = document.getElementById("source-template").content.firstElementChild.cloneNode(true);
+    card.id = `source-${source.n}`;
+    for (const slot of card.querySelectorAll("[data-slot]")) {
+      const text = source[slot.dataset.slot] ?? "";
+      slot.textContent = text;
+      slot.hidden = text === "";
+    }
+    card.querySelector(".open").setAttribute("href", source.href);
+    card.querySelector(".open").textContent = source.open;
+    this.#list.append(card);
+    this.#panel.hidden = false;
+  }
+
+  close() {
+    if (this.#sheet.open) return this.#sheet.close();
+    if (!this.#pinned) return;
+    this.#pinned = null;
+    this.#activate(null);
+    this.#closed();
+  }
+
+  #closed() {
+    for (const chip of this.#page.querySelectorAll(".chip")) chip.setAttribute("aria-expanded", "false");
+    const back = this.#returnTo;
+    this.#returnTo = null;
+    back?.focus();
+    if (back) this.#activate(null);
+  }
+
+  #chip(event) { return event.target.closest?.(".chip"); }
+  #card(n) { return this.#list.querySelector(`#source-${n}`); }
+
+  #point(event) {
+    const chip = this.#chip(event);
+    if (chip && wide.matches && !this.#pinned) this.#activate(chip.dataset.n);
+  }
+
+  #focus(event) {
+    const chip = this.#chip(event);
+    if (chip && wide.matches && this.#returnTo !== chip) this.#activate(chip.dataset.n);
+  }
+
+  #click(event) {
+    const chip = this.#chip(event);
+    if (chip) {
+      event.preventDefault();
+      return this.#open(chip);
+    }
+    const card = event.target.closest?.(".evidence .source");
+    if (card && !event.target.closest("a")) this.#activate(card.id.slice("source-".length));
+  }
+
+  #open(chip) {
+    const card = this.#card(chip.dataset.n);
+    if (!card) return;
+    this.#returnTo = chip;
+    for (const other of this.#page.querySelectorAll(".chip")) other.setAttribute("aria-expanded", String(other === chip));
+    this.#activate(chip.dataset.n);
+    if (wide.matches) {
+      this.#pinned = chip.dataset.n;
+      card.focus({ preventScroll: true });
+      card.scrollIntoView({ block: "nearest" });
+      return;
+    }
+    const copy = card.cloneNode(true);
+    copy.removeAttribute("id");
+    this.#slot.replaceChildren(copy);
+    this.#sheet.showModal();
+    copy.querySelector("mark")?.scrollIntoView({ block: "center" });
+  }
+
+  #activate(n) {
+    for (const card of this.#list.children) card.classList.toggle("is-active", card.id === `source-${n}`);
+    for (const chip of this.#page.querySelectorAll(".chip")) chip.classList.toggle("is-active", chip.dataset.n === String(n));
+    if (n !== null) this.#card(n)?.scrollIntoView({ block: "nearest" });
+  }
+}

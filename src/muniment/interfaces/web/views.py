@@ -1,0 +1,130 @@
+"""The values that pages show, already worded. They hold only what their reader may read at this moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who is signed in."""
+
+    name: str
+    csrf: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """A model that the person may use."""
+
+    name: str
+    label: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCard:
+    """A citation with the passage around its quote."""
+
+    n: int | str
+    label: str
+    title: str
+    where: str
+    path: str
+    before: str
+    quote: str
+    after: str
+    href: str
+    open: str
+
+
+BLANK_CARD = SourceCard("", "", "", "", "", "", "", "", "/", "")
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimView:
+    """A released sentence; `quoted` where it is the document's own words."""
+
+    text: str
+    quoted: bool
+    cited: tuple[SourceCard, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerView:
+    """An answer as a page shows it."""
+
+    id: str
+    question: str
+    status: str
+    said: str
+    """Why there are no claims; empty when there are."""
+    claims: tuple[ClaimView, ...]
+    sources: tuple[SourceCard, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def href(self) -> str:
+        """Return where the answer stays."""
+        return f"/answers/{self.id}#lineage"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A line of an answer's lineage."""
+
+    name: str
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecentItem:
+    """A question of the person's own."""
+
+    id: str
+    question: str
+    at: str
+    day: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Characters that are all marked or all plain."""
+
+    text: str
+    marked: bool
+    first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A page, slide, sheet or message."""
+
+    number: int
+    name: str
+    paragraphs: tuple[tuple[Run, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeafLink:
+    """A line of a document's contents."""
+
+    label: str
+    name: str
+    href: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentView:
+    """A stored version as a page shows it."""
+
+    title: str
+    version: int
+    date: str
+    path: str
+    newest_href: str
+    entries: tuple[LeafLink, ...]
+    leaves: tuple[Leaf, ...]
+    earlier: str
+    later: str
