@@ -1,0 +1,97 @@
+"""A suite is read strictly and run as its askers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.simulators.embedder import HashedEmbedder
+
+from muniment.app import Workspace
+from muniment.assurance.evaluation.run import run_suite
+from muniment.assurance.evaluation.suite import read_suite
+from muniment.foundation.errors import BadInput
+
+CASES = [
+    {
+        "id": "c1",
+        "asker": "alice",
+        "question": "How much is the on-call engineer paid for each weekend?",
+        "relevant": ["engineering/oncall.md"],
+        "facts": [["300 crowns", "CZK 300"]],
+        "forbidden": ["engineering/secret/keys.md"],
+    },
+    {
+        "id": "c2",
+        "asker": "carol",
+        "question": "Where is the key ceremony held?",
+        "relevant": [],
+        "abstain": True,
+        "forbidden": ["engineering/secret/keys.md"],
+    },
+    {
+        "id": "c3",
+        "asker": "carol",
+        "question": "When does the canteen open?",
+        "relevant": ["sales/prices.csv"],
+        "facts": ["midnight"],
+    },
+]
+
+
+def suite(folder: Path, cases: list[dict[str, object]] | str, about: str = 'name = "small"\n') -> Path:
+    folder.mkdir()
+    text = cases if isinstance(cases, str) else "\n".join(map(json.dumps, cases))
+    (folder / "cases.jsonl").write_text(text)
+    (folder / "suite.toml").write_text(about)
+    return folder
+
+
+def test_a_run_reports_what_was_found_said_and_kept_silent(
+    make_workspace: Callable[..., Workspace], folder: Path, tmp_path: Path
+) -> None:
+    workspace = make_workspace(embedder=lambda: HashedEmbedder())
+    workspace.ingest(folder, "docs")
+    report = run_suite(workspace, suite(tmp_path / "suite", CASES))
+    first, second, third = report.results
+    assert first.found and first.paths[0] == "engineering/oncall.md"
+    assert third.found is False and third.facts in (0.0, None)
+    assert second.found is None and second.forbidden == ()
+    assert report.forbidden == 0 and report.document == 0.5 and not report.ok
+    assert any("c3" in line for line in report.lines())
+    json.dumps(report.as_json())
+
+
+def test_a_shown_forbidden_document_fails_the_suite(
+    make_workspace: Callable[..., Workspace], folder: Path, tmp_path: Path
+) -> None:
+    workspace = make_workspace(embedder=lambda: HashedEmbedder())
+    workspace.ingest(folder, "docs")
+    breach = {**CASES[0], "forbidden": ["engineering/oncall.md"]}
+    report = run_suite(workspace, suite(tmp_path / "suite", [breach]))
+    assert report.forbidden == 1 and not report.ok
+
+
+@pytest.mark.parametrize(
+    ("cases", "about", "says"),
+    [
+        ("{", "", "cases.jsonl:1"),
+        ("", "", "no case"),
+        ('{"id": "a", "asker": "alice", "question": "x"}', "", "no relevant"),
+        (
+            '{"id": "a", "asker": "alice", "question": "x", "abstain": true, "fact": []}',
+            "",
+            "unknown key fact",
+        ),
+        ('{"id": "a", "asker": "", "question": "x", "abstain": true}', "", "asker"),
+        ('{"id": "a", "asker": "b", "question": "x", "abstain": "yes"}', "", "abstain"),
+        ('{"id": "a", "asker": "b", "question": "x", "abstain": true}\n' * 2, "", "twice"),
+        ('{"id": "a", "asker": "b", "question": "x", "abstain": true}', "[targets]\nspeed = 1\n", "targets"),
+        ('{"id": "a", "asker": "b", "question": "x", "abstain": true}', "name = ", "suite.toml"),
+    ],
+)
+def test_a_broken_suite_is_refused_with_the_place(tmp_path: Path, cases: str, about: str, says: str) -> None:
+    with pytest.raises(BadInput, match=says):
+        read_suite(suite(tmp_path / "suite", cases, about))
