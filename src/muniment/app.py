@@ -146,7 +146,7 @@ class Workspace:
             catalog=self.catalog,
             policy=self.policy,
             audit=self.audit,
-            egress=Egress(self.catalog.origins()),
+            egress=Egress(self.catalog.origins(), settings_file.private_origins(self.settings)),
             embedder=self.embedder,
             clock=self.clock,
         )

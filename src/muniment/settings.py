@@ -108,6 +108,8 @@ class ModelSettings(_Section):
     """The model's name at that server."""
     api_key: str = ""
     """A reference: `env:NAME` or `file:PATH`; never the key itself."""
+    private_network: bool = False
+    """Its name may resolve to an address inside your own network; `localhost` and literal addresses may always."""
     allowed_groups: tuple[str, ...] = ("everyone",)
     """Groups whose members may use it."""
     timeout_seconds: float = Field(60.0, gt=0, le=3600)
@@ -202,6 +204,21 @@ def endpoints(settings: Settings, home: Path) -> list[Endpoint]:
         )
         for name, model in settings.models.items()
     ]
+
+
+def private_origins(settings: Settings) -> frozenset[str]:
+    """Return the model origins that may lie inside the operator's own network."""
+    return frozenset(
+        found[0]
+        for model in settings.models.values()
+        if (found := re.match(r"https?://[^/?#]+", model.base_url))
+        and (model.private_network or _is_literal(found[0].split("//", 1)[1]))
+    )
+
+
+def _is_literal(authority: str) -> bool:
+    host = authority.rpartition("@")[2]
+    return host.startswith("[") or bool(re.fullmatch(r"(localhost|[0-9.]+)(:[0-9]+)?", host))
 
 
 def _secret(reference: str, key: str, home: Path) -> Secret | None:
