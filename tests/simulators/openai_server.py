@@ -11,7 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -43,7 +43,7 @@ def lying(prompt: str) -> str:
 
 
 def babbling(prompt: str) -> str:
-    return "\x00\ufffd lorem [[ 1 \" ipsum ] dolor \"] 🜁 " * 40
+    return '\x00\ufffd lorem [[ 1 " ipsum ] dolor "] 🜁 ' * 40
 
 
 def silent(prompt: str) -> str:
@@ -104,10 +104,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         self.simulator.bodies.append(body)
         self.simulator.headers.append(dict(self.headers.items()))
-        try:
+        with suppress(BrokenPipeError, ConnectionResetError):
             self._reply(json.loads(body))
-        except (BrokenPipeError, ConnectionResetError):
-            pass
 
     def _reply(self, request: dict) -> None:
         fault = self.simulator.fault

@@ -6,10 +6,10 @@ import asyncio
 import socket
 
 import pytest
+from tests.simulators.openai_server import serving
 
 from muniment.foundation.egress import Egress, Refused, origin_of
 from muniment.foundation.errors import BadInput
-from tests.simulators.openai_server import serving
 
 
 def get(egress: Egress, url: str, **options: object) -> object:
@@ -103,7 +103,7 @@ def test_one_bad_address_among_good_ones_refuses_the_name(monkeypatch: pytest.Mo
 
 
 def test_a_reply_past_the_bound_is_cut() -> None:
-    with serving(fault="huge") as server, pytest.raises(Exception) as caught:  # noqa: PT011
+    with serving(fault="huge") as server, pytest.raises(Exception) as caught:
         get(Egress({server.url}, max_reply_bytes=100_000), server.url + "/chat")
     from muniment.foundation.egress import TooLarge
 
