@@ -1,0 +1,157 @@
+"""search, ask and explain: what one person may know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from muniment.interfaces.cli.options import AsUser, example
+from muniment.interfaces.cli.terminal import TERMINAL, visible
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from muniment.assistant.lineage import Explanation
+    from muniment.assistant.values import Answer, Event
+    from muniment.governance.audit.entry import Actor
+    from muniment.governance.identity.principal import Principal
+    from muniment.knowledge.passage import Retrieval
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(epilog=example('muniment search "parental leave" --as alice'))(search)
+    app.command(epilog=example('muniment ask "How long is parental leave?" --as alice'))(ask)
+    app.command(epilog=example("muniment explain ANSWER-ID --as alice"))(explain)
+
+
+def search(
+    query: Annotated[str, typer.Argument(metavar="QUERY", show_default=False)],
+    as_: AsUser,
+    k: Annotated[int, typer.Option("-k", min=1, max=100, help="Most passages.")] = 10,
+) -> None:
+    """Find passages that USER may read; nothing else takes part in the ranking."""
+    with TERMINAL.workspace() as workspace:
+        principal = workspace.directory.principal(as_)
+        found = workspace.search(query, principal, k, by=_by(principal))
+    if TERMINAL.json:
+        TERMINAL.document(search_document(found))
+        return
+    from muniment.interfaces.cli.render import passages
+
+    TERMINAL.show(*passages(found))
+
+
+def ask(
+    question: Annotated[str, typer.Argument(metavar="QUESTION", show_default=False)],
+    as_: AsUser,
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="See `muniment models list`.", show_default=False)
+    ] = None,
+) -> None:
+    """Answer from what USER may read, with quotes that were checked; or say that nothing was found."""
+    with TERMINAL.workspace() as workspace:
+        principal = workspace.directory.principal(as_)
+        events = workspace.assistant.stream(principal, question, _by(principal), model)
+        answer = _last(events, say=not TERMINAL.json)
+    if TERMINAL.json:
+        TERMINAL.document(answer.as_json())
+        return
+    _show_evidence(answer)
+
+
+def explain(
+    answer_id: Annotated[str, typer.Argument(metavar="ANSWER-ID", show_default=False)],
+    as_: Annotated[
+        str | None,
+        typer.Option(
+            "--as", metavar="USER", help="Who reads it; default: whoever asked.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Show how an answer came about, as far as the reader may read its evidence now."""
+    with TERMINAL.workspace() as workspace:
+        principal = workspace.directory.principal(as_) if as_ else workspace.lineage.owner(answer_id)
+        explanation = workspace.lineage.explain(principal, answer_id, _by(principal))
+    if TERMINAL.json:
+        TERMINAL.document(explanation.as_json())
+    else:
+        TERMINAL.show(*explained(explanation))
+
+
+def search_document(found: Retrieval) -> dict[str, object]:
+    """Return a search as the public contract spells it."""
+    return {
+        "passages": [
+            {
+                "document": p.document,
+                "title": p.title,
+                "version": p.version,
+                "chunk": p.chunk,
+                "page": p.page,
+                "span": list(p.span),
+                "score": p.score,
+                "text": p.text,
+            }
+            for p in found.passages
+        ],
+        "decision": found.decision(),
+        "took_ms": round(found.took_ms, 1),
+    }
+
+
+def explained(explanation: Explanation) -> list[RenderableType]:
+    """Return an explanation for a person."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from muniment.interfaces.cli.render import QUIET, facts_table
+
+    head, _, rest = explanation.text().partition("Passages considered:")
+    considered, _, made_by = rest.partition("\nModel: ")
+    facts = [line.partition(": ") for line in f"Model: {made_by}".splitlines()]
+    return [
+        Text(visible(head).rstrip()),
+        Text("Passages considered, best first:", style="bold"),
+        Padding(Text(visible(considered).strip("\n"), style=QUIET), (0, 0, 0, 0)),
+        Text("Made by:", style="bold"),
+        Padding(facts_table({name: value for name, _, value in facts}), (0, 0, 0, 2)),
+    ]
+
+
+def _by(principal: Principal) -> Actor:
+    from muniment.governance.audit.entry import Actor
+
+    return Actor(principal.ref, "cli")
+
+
+def _last(events: Iterable[Event], say: bool) -> Answer:
+    """Print each claim as it is released; return the answer."""
+    from muniment.assistant.values import Claim, Finished
+    from muniment.foundation.errors import Unavailable
+
+    for event in events:
+        if isinstance(event, Claim) and say:
+            marks = "".join(f"[{citation.n}]" for citation in event.citations)
+            TERMINAL.show(visible(event.text) + (f" {marks}" if marks else ""))
+        elif isinstance(event, Finished):
+            if say and event.answer.status != "answered":
+                TERMINAL.show(visible(event.answer.answer))
+            return event.answer
+    raise Unavailable("The answer did not come to its end.")
+
+
+def _show_evidence(answer: Answer) -> None:
+    from rich.text import Text
+
+    from muniment.interfaces.cli.render import QUIET, citation
+
+    if answer.citations:
+        TERMINAL.show("", *(citation(one) for one in answer.citations))
+    for note in answer.notes:
+        TERMINAL.show(Text(f"Note: {visible(note)}", style=QUIET))
+    TERMINAL.show(
+        Text(f"\n{answer.took_ms:.0f} ms; how it came about: muniment explain {answer.id}", style=QUIET)
+    )

@@ -1,0 +1,189 @@
+"""doctor: is this workspace well? Each check is one line: ok, warn or fail, and the fix."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import typer
+
+from muniment.foundation.errors import MunimentError
+from muniment.interfaces.cli.terminal import TERMINAL, visible
+
+if TYPE_CHECKING:
+    from muniment.app import Workspace
+    from muniment.settings import Settings
+
+LEAST_FREE = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What one check found."""
+
+    name: str
+    state: Literal["ok", "warn", "fail"]
+    says: str
+    fix: str = ""
+
+
+def doctor() -> None:
+    """Check settings, keys, database, segments, log, weights, isolation of parsers, and disk; exit 1 on a fail."""
+    home = TERMINAL.home_folder()
+    found: list[Check] = []
+    for check in checks(home):
+        found.append(check)
+        if not TERMINAL.json:
+            _show(check)
+    good = all(check.state != "fail" for check in found)
+    if TERMINAL.json:
+        TERMINAL.document(
+            {
+                "ok": good,
+                "home": str(home),
+                "checks": [{"name": c.name, "state": c.state, "says": c.says, "fix": c.fix} for c in found],
+            }
+        )
+    if not good:
+        raise typer.Exit(
+            4 if any(c.state == "fail" and c.name in ("workspace", "keys") for c in found) else 1
+        )
+
+
+def checks(home: Path) -> Iterator[Check]:
+    """Run the checks in order; the later ones are skipped where the workspace does not open."""
+    from muniment import app as composition
+    from muniment import settings as settings_file
+
+    try:
+        settings = settings_file.load(home)
+    except MunimentError as error:
+        yield _failed("settings", error)
+        return
+    yield Check(
+        "settings",
+        "ok",
+        f"{home / settings_file.FILE_NAME}" if (home / settings_file.FILE_NAME).exists() else "defaults",
+    )
+    yield from _guarded("disk", lambda: _disk(home))
+    yield from _guarded("isolation", lambda: _isolation(settings))
+    yield from _guarded("weights", lambda: _weights(settings))
+    try:
+        workspace = composition.open(home, settings=settings)
+    except MunimentError as error:
+        yield _failed("workspace", error)
+        return
+    try:
+        yield Check("keys", "ok", f"tenant {workspace.keyring.tenant}: the key opens every data key")
+        yield from _guarded("database", lambda: _database(workspace))
+        yield from _guarded("segments", lambda: _segments(workspace))
+        yield from _guarded("log", lambda: _log(workspace))
+        yield from _guarded("models", lambda: _models(workspace))
+    finally:
+        workspace.close()
+
+
+def _guarded(name: str, work: Callable[[], Check]) -> Iterator[Check]:
+    try:
+        yield work()
+    except MunimentError as error:
+        yield _failed(name, error)
+    except OSError as error:
+        yield Check(name, "fail", f"{error.filename or ''}: {error.strerror}".strip(": "))
+
+
+def _failed(name: str, error: MunimentError) -> Check:
+    return Check(name, "fail", error.public, error.fix)
+
+
+def _disk(home: Path) -> Check:
+    place = next((p for p in (home, *home.resolve().parents) if p.exists()), Path("/"))
+    free = shutil.disk_usage(place).free
+    says = f"{free / (1 << 30):.1f} GB free"
+    return Check("disk", "ok", says) if free > LEAST_FREE else Check("disk", "warn", says, "Free some space.")
+
+
+def _isolation(settings: Settings) -> Check:
+    from muniment.knowledge.ingestion.parser import Parser
+
+    mode = settings.ingestion.isolation
+    parser = Parser(isolation=mode)
+    try:
+        parser.start()
+    finally:
+        parser.close()
+    if mode == "required":
+        return Check("isolation", "ok", "parsers run in a child without files, network or new programs")
+    return Check(
+        "isolation", "warn", "parsers run under limits alone", 'Set ingestion.isolation = "required".'
+    )
+
+
+def _weights(settings: Settings) -> Check:
+    from muniment.inference import weights
+    from muniment.settings import weight_folders
+
+    if not settings.retrieval.vectors:
+        return Check(
+            "weights",
+            "warn",
+            "vectors are switched off: search is by words alone",
+            "Set retrieval.vectors = true.",
+        )
+    found = weights.find(weights.EMBEDDING, weight_folders(settings))
+    if found is None:
+        return Check("weights", "warn", "none: search is by words alone", "Run `muniment models fetch`.")
+    for file in found.weights.files:
+        found.read(file.name)
+    return Check("weights", "ok", f"{found.weights.name} verified in {found.folder}")
+
+
+def _database(workspace: Workspace) -> Check:
+    from muniment.foundation.errors import Tampered
+
+    with workspace.database.read() as connection:
+        state = connection.exec_driver_sql("PRAGMA cipher_integrity_check").fetchall()
+        quick = connection.exec_driver_sql("PRAGMA quick_check").scalar()
+    if state or quick != "ok":
+        raise Tampered("The database is damaged.", fix="Restore the home folder from a backup.")
+    return Check("database", "ok", f"{workspace.database.path} is whole and encrypted")
+
+
+def _segments(workspace: Workspace) -> Check:
+    from muniment.knowledge import library
+
+    with workspace.database.read() as connection:
+        rows = library.segments(connection)
+    for row in rows:
+        workspace.segments.read(row.name, "index", row.digest)
+    return Check("segments", "ok", f"{len(rows)} index segments open and have their digests")
+
+
+def _log(workspace: Workspace) -> Check:
+    found = workspace.audit.verify()
+    if found.ok:
+        return Check("log", "ok", f"{found.entries} entries, {found.checkpoints} signed checkpoints, whole")
+    return Check(
+        "log", "fail", found.findings[0], "Compare with an export and its checkpoint; call your auditor."
+    )
+
+
+def _models(workspace: Workspace) -> Check:
+    names = ", ".join(endpoint.name for endpoint in workspace.catalog.endpoints())
+    return Check("models", "ok", f"{names} (default {workspace.catalog.default})")
+
+
+def _show(check: Check) -> None:
+    from rich.text import Text
+
+    from muniment.interfaces.cli.render import BAD, GOOD, WARN
+
+    line = Text()
+    line.append(f"{check.state:<5}", style={"ok": GOOD, "warn": WARN, "fail": BAD}[check.state])
+    line.append(f"{check.name:<10} {visible(check.says)}")
+    if check.fix:
+        line.append(f"  {visible(check.fix)}", style="bold")
+    TERMINAL.show(line)

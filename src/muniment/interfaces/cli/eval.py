@@ -1,0 +1,69 @@
+"""eval: ask a suite of questions whose right answers are known, and grade what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from muniment.interfaces.cli.options import example
+from muniment.interfaces.cli.terminal import TERMINAL, visible
+
+app = typer.Typer(no_args_is_help=True)
+
+
+def register(parent: typer.Typer) -> None:
+    """Add the group."""
+    parent.add_typer(app, name="eval", help="Suites of questions with known answers.")
+
+
+@app.callback()
+def group() -> None:
+    """Suites of questions with known answers."""
+
+
+@app.command(epilog=example("muniment eval run sample"))
+def run(
+    suite: Annotated[
+        str,
+        typer.Argument(metavar="SUITE", help="A folder, or the name of a shipped suite.", show_default=False),
+    ],
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The endpoint that answers.", show_default=False)
+    ] = None,
+) -> None:
+    """Run a suite on this workspace; exit 1 where a bar is missed."""
+    from muniment.assurance.evaluation.run import run_suite
+
+    folder = _suite(suite)
+    with TERMINAL.workspace() as workspace, _counting() as on_progress:
+        report = run_suite(workspace, folder, on_progress, model)
+    if TERMINAL.json:
+        TERMINAL.document(report.as_json())
+    else:
+        TERMINAL.show(*(visible(line) for line in report.lines()))
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _counting() -> Generator[Callable[[int, int], None]]:
+    """A progress bar on a terminal, silence elsewhere."""
+    if not TERMINAL.err.is_terminal:
+        yield lambda done, total: None
+        return
+    from rich.progress import Progress
+
+    with Progress(console=TERMINAL.err) as bar:
+        task = bar.add_task("Asking", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _suite(name: str) -> Path:
+    from muniment.interfaces.cli.shipped import shipped
+
+    given = Path(name)
+    return given if given.is_dir() else shipped(f"evals/{name}")

@@ -1,0 +1,192 @@
+"""models: which models answer, and the weights that search by meaning needs."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from muniment.interfaces.cli.options import example
+from muniment.interfaces.cli.terminal import TERMINAL, visible
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from muniment.inference.weights import Progress
+    from muniment.settings import Settings
+
+app = typer.Typer(no_args_is_help=True)
+
+
+def register(parent: typer.Typer) -> None:
+    """Add the group."""
+    parent.add_typer(app, name="models", help="Models that answer, and weights for search.")
+
+
+@app.command("list", epilog=example("muniment models list"))
+def list_() -> None:
+    """List the endpoints that can answer and the weights, with where they lie."""
+    settings = _settings()
+    endpoints = _endpoints(settings)
+    weights = _weights(settings, verify=False)
+    if TERMINAL.json:
+        TERMINAL.document({"endpoints": endpoints, "weights": weights})
+        return
+    from muniment.interfaces.cli.render import table
+
+    TERMINAL.show(
+        table(
+            ("endpoint", "kind", "model", "at", "who may use it"),
+            [[str(e[k]) for k in ("name", "kind", "model", "base_url", "allowed")] for e in endpoints],
+        ),
+        table(
+            ("weights", "purpose", "licence", "state"),
+            [[str(w[k]) for k in ("name", "purpose", "licence", "state")] for w in weights],
+        ),
+    )
+
+
+@app.command(epilog=example("muniment models check"))
+def check() -> None:
+    """Verify the digests of the weights that are present; exit 1 where one is wrong or missing."""
+    weights = _weights(_settings(), verify=True)
+    good = all(w["ok"] for w in weights)
+    if TERMINAL.json:
+        TERMINAL.document({"ok": good, "weights": weights})
+    else:
+        for entry in weights:
+            TERMINAL.show(
+                f"{'ok  ' if entry['ok'] else 'fail'}  {entry['name']}: {visible(str(entry['state']))}"
+            )
+    if not good:
+        raise typer.Exit(1)
+
+
+@app.command(
+    epilog=example("muniment models fetch", "without a network: muniment models fetch --from /media/weights")
+)
+def fetch(
+    from_: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="FOLDER", help="Copy from this folder, not the network.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Bring the weights for search by meaning into the cache, once, and verify them."""
+    TERMINAL.interrupted = "muniment: Stopped. Whole files are kept; run the same command again."
+    settings = _settings()
+    places = _from_folder(settings, from_) if from_ is not None else fetch_with_bar(settings, TERMINAL.err)
+    if TERMINAL.json:
+        TERMINAL.document({"weights": [{"name": name, "folder": str(place)} for name, place in places]})
+        return
+    for name, place in places:
+        TERMINAL.show(f"ok  {name}: {place}")
+    TERMINAL.show("Run `muniment ingest` again, so that documents taken in without vectors get theirs.")
+
+
+def fetch_with_bar(settings: Settings, console: Console) -> list[tuple[str, Path]]:
+    """Fetch the weights with a progress bar; raises Unavailable where that cannot be done."""
+    from muniment.inference import weights
+    from muniment.settings import process_environment, weight_cache
+
+    with download_bar(console) as progress:
+        found = weights.fetch(weight_cache(settings), progress, process_environment())
+    return [(one.weights.name, one.folder) for one in found]
+
+
+@contextmanager
+def download_bar(console: Console) -> Generator[Progress]:
+    """A bar in bytes on a terminal; elsewhere one line."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    if not console.is_terminal:
+        console.print("Fetching model weights ...")
+        yield lambda done, total: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(complete_style="cyan"), DownloadColumn())
+    bar = Progress(*columns, TransferSpeedColumn(), console=console)
+    task = bar.add_task("Fetching model weights", total=None)
+    with bar:
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _from_folder(settings: Settings, folder: Path) -> list[tuple[str, Path]]:
+    from muniment.foundation.errors import BadInput
+    from muniment.inference import weights
+    from muniment.settings import weight_cache
+
+    cache = weight_cache(settings)
+    copied: list[tuple[str, Path]] = []
+    for wanted in weights.CATALOGUE:
+        found = weights.find(wanted, [folder])
+        if found is None:
+            names = ", ".join(f"{wanted.name}/{file.name}" for file in wanted.files)
+            raise BadInput(f"{folder} lacks the weights {wanted.name}.", fix=f"It must hold {names}.")
+        place = cache / wanted.name
+        place.mkdir(parents=True, exist_ok=True)
+        for file in wanted.files:
+            content = found.read(file.name)
+            partial = place / f".{file.name}.partial"
+            partial.write_bytes(content)
+            partial.replace(place / file.name)
+        copied.append((wanted.name, place))
+    return copied
+
+
+def _settings() -> Settings:
+    from muniment import settings
+
+    return settings.load(TERMINAL.home_folder())
+
+
+def _endpoints(settings: Settings) -> list[dict[str, object]]:
+    from muniment.inference.catalog import Catalog
+    from muniment.settings import endpoints
+
+    catalog = Catalog(endpoints(settings, TERMINAL.home_folder()), settings.answers.model)
+    return [
+        {
+            "name": e.name,
+            "kind": e.kind,
+            "model": e.model,
+            "base_url": e.base_url,
+            "allowed": " ".join(sorted(e.allowed_groups)),
+            "default": e.name == catalog.default,
+        }
+        for e in catalog.endpoints()
+    ]
+
+
+def _weights(settings: Settings, verify: bool) -> list[dict[str, object]]:
+    from muniment.foundation.errors import MunimentError
+    from muniment.inference import weights
+    from muniment.settings import weight_folders
+
+    rows: list[dict[str, object]] = []
+    for wanted in weights.CATALOGUE:
+        found = weights.find(wanted, weight_folders(settings))
+        state, good = ("missing: run `muniment models fetch`", False) if found is None else ("present", True)
+        if found is not None:
+            state = f"present in {found.folder}"
+            if verify:
+                try:
+                    for file in wanted.files:
+                        found.read(file.name)
+                    state = f"verified in {found.folder}"
+                except MunimentError as error:
+                    state, good = str(error), False
+        rows.append(
+            {
+                "name": wanted.name,
+                "purpose": wanted.purpose,
+                "licence": wanted.licence,
+                "origin": wanted.origin,
+                "state": state,
+                "ok": good,
+            }
+        )
+    return rows

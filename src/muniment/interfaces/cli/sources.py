@@ -1,0 +1,81 @@
+"""sources: where documents come from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from muniment.interfaces.cli.options import example
+from muniment.interfaces.cli.terminal import TERMINAL, visible
+
+if TYPE_CHECKING:
+    from muniment.knowledge.library import SourceRow
+
+app = typer.Typer(no_args_is_help=True)
+
+
+def register(parent: typer.Typer) -> None:
+    """Add the group."""
+    parent.add_typer(app, name="sources", help="Where documents come from.")
+
+
+@app.command("list", epilog=example("muniment sources list"))
+def list_() -> None:
+    """List the sources, their documents and when each was last read to the end."""
+    from muniment.knowledge import library
+
+    with TERMINAL.workspace() as workspace, workspace.database.read() as connection:
+        rows = library.sources(connection)
+    if TERMINAL.json:
+        TERMINAL.document({"sources": [_plain(row) for row in rows]})
+        return
+    if not rows:
+        TERMINAL.show("No sources yet. Add one: muniment ingest FOLDER --source NAME")
+        return
+    from muniment.interfaces.cli.render import table
+
+    cells = [
+        (visible(r.name), r.kind, str(r.documents), r.synced_at or "never", visible(r.location)) for r in rows
+    ]
+    TERMINAL.show(table(("source", "kind", "documents", "last read to the end", "place"), cells))
+
+
+@app.command(epilog=example("muniment sources show handbook"))
+def show(name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)]) -> None:
+    """Show one source: its documents by format, and the rules set by hand."""
+    from muniment.foundation.errors import BadInput
+    from muniment.knowledge import library
+
+    with TERMINAL.workspace() as workspace, workspace.database.read() as connection:
+        found = next((row for row in library.sources(connection) if row.name == name), None)
+        if found is None:
+            raise BadInput(f"No source named {name}.", fix="See `muniment sources list`.")
+        formats = Counter(row.media_type for row in library.documents(connection, name))
+        by_hand = library.overrides(connection, name)
+    rules = {
+        path or "/": {"allow": sorted(access.allow), "deny": sorted(access.deny)}
+        for path, access in by_hand.items()
+    }
+    facts: dict[str, object] = {
+        **_plain(found),
+        "formats": dict(sorted(formats.items())),
+        "set_by_hand": rules,
+    }
+    if TERMINAL.json:
+        TERMINAL.document(facts)
+        return
+    from muniment.interfaces.cli.render import facts_table
+
+    TERMINAL.show(facts_table(facts))
+
+
+def _plain(row: SourceRow) -> dict[str, object]:
+    return {
+        "name": row.name,
+        "kind": row.kind,
+        "location": row.location,
+        "documents": row.documents,
+        "synced_at": row.synced_at,
+    }

@@ -1,0 +1,116 @@
+"""init, serve and token: making a workspace, serving it, and signing people in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from muniment.interfaces.cli import doctor
+from muniment.interfaces.cli.options import AsUser, example
+from muniment.interfaces.cli.terminal import TERMINAL
+
+if TYPE_CHECKING:
+    from muniment.app import Workspace
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(epilog=example("muniment init"))(init)
+    app.command(epilog=example("muniment serve --link alice"))(serve)
+    app.command(name="doctor", epilog=example("muniment doctor"))(doctor.doctor)
+    app.command(epilog=example("muniment token --as alice --ttl 600"))(token)
+
+
+def init() -> None:
+    """Make keys and an encrypted database in the home folder; harmless where they exist."""
+    from muniment import app as composition
+
+    home = TERMINAL.home_folder()
+    made = not (home / "keys" / "keyring.json").exists()
+    workspace = composition.create(home) if made else composition.open(home)
+    try:
+        facts: dict[str, object] = {
+            "home": str(home.resolve()),
+            "created": made,
+            "tenant": workspace.keyring.tenant,
+            "public_key": workspace.audit.public_key(),
+        }
+    finally:
+        workspace.close()
+    if TERMINAL.json:
+        TERMINAL.document(facts)
+        return
+    if not made:
+        TERMINAL.show(f"There is already a workspace in {home}; nothing was changed.")
+        return
+    TERMINAL.show(
+        f"Made a workspace in {home}.",
+        f"  keys      {home}/keys (without them nothing opens: back them up, apart from the rest)",
+        f"  database  {home}/muniment.db (encrypted)",
+        f"  log key   {facts['public_key']}",
+        "",
+        "Next: muniment directory import DIRECTORY.toml",
+        "  or: muniment demo, to see it work on a sample company",
+    )
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default=False)] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port.", show_default=False)] = None,
+    link: Annotated[
+        list[str] | None, typer.Option(metavar="USER", help="Print a one-time sign-in link; repeatable.")
+    ] = None,
+) -> None:
+    """Serve the web page and the HTTP interface until Ctrl-C."""
+    with TERMINAL.workspace() as workspace:
+        serve_workspace(workspace, host, port, link or [])
+
+
+def serve_workspace(workspace: Workspace, host: str | None, port: int | None, links: list[str]) -> None:
+    """Serve an open workspace; prints its address and a one-time link for each name in `links`."""
+    from muniment.interfaces.rest.server import serve as run_server
+
+    settings = workspace.settings.server
+    address = host or settings.host
+    number = settings.port if port is None else port
+    base = f"http://{address}:{number}"
+    made = sign_in_links(workspace, links, base)
+    if TERMINAL.json:
+        TERMINAL.document({"address": base, "links": made})
+    else:
+        TERMINAL.show(f"Serving on {base} (Ctrl-C stops).")
+        for name, url in made.items():
+            TERMINAL.out.print(f"  {name:<10} {url}", soft_wrap=True)
+        if not made:
+            TERMINAL.show("  For a one-time sign-in link: muniment serve --link USER")
+    TERMINAL.interrupted = "muniment: Stopped serving."
+    run_server(workspace, address, number)
+
+
+def sign_in_links(workspace: Workspace, names: list[str], base: str) -> dict[str, str]:
+    """Return a one-time sign-in link for each name."""
+    from muniment.governance.identity.principal import OPERATOR
+
+    return {
+        name: f"{base}/sign-in#{workspace.sessions.create_link(workspace.directory.principal(name), OPERATOR)}"
+        for name in names
+    }
+
+
+def token(
+    as_: AsUser,
+    ttl: Annotated[int, typer.Option(min=1, max=86400, help="Seconds until it expires.")] = 3600,
+) -> None:
+    """Issue a short-lived bearer token for the HTTP interface."""
+    from muniment.governance.audit.entry import Entry
+    from muniment.governance.identity.principal import OPERATOR
+
+    with TERMINAL.workspace() as workspace:
+        principal = workspace.directory.principal(as_)
+        issued = workspace.tokens.issue(principal, ttl)
+        workspace.audit.record([Entry("token.issued", OPERATOR, {"for": principal.ref, "ttl_seconds": ttl})])
+    if TERMINAL.json:
+        TERMINAL.document({"token": issued, "principal": principal.ref, "expires_in": ttl})
+    else:
+        TERMINAL.out.print(issued, soft_wrap=True)
