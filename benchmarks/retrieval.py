@@ -41,7 +41,8 @@ from muniment.knowledge.retrieval import segment
 from muniment.knowledge.retrieval.rank import Legs, RankingSettings
 from muniment.knowledge.retrieval.retrieve import RerankSettings, RetrievalSettings, Retriever
 
-Progress = Callable[[str, int, int], None]
+Progress = Callable[[str], None]
+"""Takes a line for a person."""
 
 READER = Principal("user", "reader")
 DEPTH = 100
@@ -123,6 +124,7 @@ def run(options: Mapping[str, object], progress: Progress) -> dict[str, object]:
         "results": rows,
         "speed": {**speed, **embedding_rate},
         "bars": _bars(rows, speed),
+        "goals": [_bar("hybrid nDCG@10", GOAL, _figure(rows, "hybrid"), "nDCG@10")],
     }
 
 
@@ -152,6 +154,13 @@ def read_collection(folder: Path, split: str) -> Collection:
     if not questions:
         raise BadInput(f"{qrels_file} names no query of {queries_file}.", fix="Use files of one collection.")
     return Collection(f"{folder.name}/{split}", corpus, questions, relevant)
+
+
+def _say(progress: Progress, what: str, done: int, total: int) -> None:
+    """Say how far it is, about ten times in all."""
+    step = max(1, total // 10)
+    if done == total or done // step != (done - _EMBED_BATCH if what == "embedding" else done - 1) // step:
+        progress(f"{what} {done}/{total}")
 
 
 def _one_of(folder: Path, names: Sequence[str]) -> Path:
@@ -189,7 +198,7 @@ def _vectors(
     started = time.perf_counter()
     for at in range(0, len(texts), _EMBED_BATCH):
         parts.append(embedder.embed_documents(texts[at : at + _EMBED_BATCH]))
-        progress("embedding", min(at + _EMBED_BATCH, len(texts)), len(texts))
+        _say(progress, "embedding", min(at + _EMBED_BATCH, len(texts)), len(texts))
     rate = len(texts) / (time.perf_counter() - started)
     vectors = np.concatenate(parts)
     if kept is not None:
@@ -235,7 +244,7 @@ def _load(
             piece = None if vectors is None else vectors[start : start + len(part)]
             digest = workspace.segments.write(name, segment.KIND, segment.arrays(rows, piece, model))
             library.add_segment(connection, SegmentRow(name, digest, len(rows), model), at)
-        progress("indexing", start + len(part), len(collection.corpus))
+        _say(progress, "indexing", start + len(part), len(collection.corpus))
     return names
 
 
@@ -292,7 +301,7 @@ def _measure(
         scores.recall.append(graders.recall(ranked, gains, 100))
         scores.precision.append(graders.average_precision(ranked, gains))
         scores.reciprocal.append(graders.reciprocal_rank(ranked, gains))
-        progress(what, done, len(questions))
+        _say(progress, what, done, len(questions))
     return scores
 
 
@@ -334,15 +343,16 @@ def _speed(workspace: app.Workspace, embedder: Embedder | None, collection: Coll
 
 def _bars(rows: Mapping[str, Mapping[str, float]], speed: Mapping[str, float]) -> list[dict[str, object]]:
     bars = [
-        _bar(f"{mode} nDCG@10", target, rows[mode]["ndcg@10"] if mode in rows else None, "nDCG@10")
-        for mode, target in TARGETS.items()
+        _bar(f"{mode} nDCG@10", target, _figure(rows, mode), "nDCG@10") for mode, target in TARGETS.items()
     ]
-    value = rows["hybrid"]["ndcg@10"] if "hybrid" in rows else None
-    bars.append({**_bar("hybrid nDCG@10, goal", GOAL, value, "nDCG@10"), "goal": True})
     search = speed.get("search_ms_p50")
     ok = search is not None and search <= 60
     bars.append({"what": "search p50, k=10", "target": 60, "value": search, "unit": "ms", "ok": ok})
     return bars
+
+
+def _figure(rows: Mapping[str, Mapping[str, float]], mode: str) -> float | None:
+    return rows[mode]["ndcg@10"] if mode in rows else None
 
 
 def _bar(what: str, target: float, value: float | None, unit: str) -> dict[str, object]:
