@@ -22,13 +22,14 @@ from muniment.foundation.revisions import Revisions
 from muniment.foundation.segments import Segments
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.identity.principal import Principal
+from muniment.governance.policy.decision import WORKSPACE
 from muniment.knowledge import library
 from muniment.knowledge.passage import Passage, Retrieval
 from muniment.knowledge.retrieval import fuse, vectors, wording
 from muniment.knowledge.retrieval.index import Index, View
 from muniment.knowledge.retrieval.rank import Ranking, RankingSettings, rank
 from muniment.knowledge.retrieval.segment import embedding_text
-from muniment.knowledge.retrieval.visibility import visible
+from muniment.knowledge.retrieval.visibility import Visibility, visible
 from muniment.knowledge.retrieval.wording import Query
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ class Retriever:
         try:
             with self._database.read() as connection:
                 visibility = visible(connection, principal)
+                self._require(principal, visibility, purpose)
                 view = self._index.refresh(connection, visibility.revisions)
                 ranking = self._rank(view, visibility.classes, asked, vector, pool)
                 passages = self._passages(connection, view, ranking, asked, pool)
@@ -130,6 +132,12 @@ class Retriever:
         if self._embedder is None or self._settings.ranking.legs == "lexical":
             return None
         return self._embedder.embed_query(text)
+
+    def _require(self, principal: Principal, visibility: Visibility, purpose: Purpose) -> None:
+        action = "search" if purpose == "search" else "ask"
+        decision = self._policy.decide(principal, visibility.grants, action, WORKSPACE)
+        if not decision.allowed:
+            raise Denied("You may not search here.", detail="; ".join(decision.reasons))
 
     def _reranks(self) -> bool:
         return self._reranker is not None and self._settings.rerank.seconds > 0
