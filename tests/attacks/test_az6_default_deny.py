@@ -1,0 +1,156 @@
+"""AZ6: what is unknown, cyclic, too deep, missing or failing is denied, and recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from muniment.app import Workspace
+from muniment.foundation.errors import BadInput, Denied, MunimentError
+from muniment.governance.identity.directory import directory_group, directory_membership
+from muniment.governance.identity.groups import MAX_DEPTH
+from muniment.governance.identity.principal import OPERATOR, Principal
+from muniment.governance.policy.decide import Policy
+from muniment.governance.policy.decision import WORKSPACE, Resource
+from muniment.knowledge.access import NOBODY
+
+ALICE = Principal("user", "alice")
+EVERYONE = frozenset({"user:alice", "group:everyone"})
+
+
+@pytest.fixture
+def filled(workspace: Workspace, folder: Path) -> Workspace:
+    workspace.ingest(folder, "docs")
+    return workspace
+
+
+def refused(workspace: Workspace, principal: Principal) -> None:
+    """Check that neither search nor ask gives anything, and that the log says so."""
+    before = len(workspace.audit.query(kind="search.refused"))
+    with pytest.raises(Denied):
+        workspace.search("canteen", principal)
+    with pytest.raises(Denied):
+        workspace.ask("When does the canteen open?", principal)
+    assert len(workspace.audit.query(kind="search.refused")) == before + 1
+    assert workspace.audit.query(kind="answer.refused")
+
+
+def member(workspace: Workspace, who: str, group: str, exists: bool = True) -> None:
+    """Write a membership behind the directory's back, as a damaged import might."""
+    with workspace.database.write() as connection:
+        if exists:
+            insert = sa.insert(directory_group).prefix_with("OR IGNORE")
+            connection.execute(insert.values(name=group, title=group))
+        connection.execute(sa.insert(directory_membership).values(member=who, group_name=group))
+
+
+@pytest.mark.parametrize(
+    "principal", [Principal("user", "mallory"), Principal("service", "alice"), Principal("user", "")]
+)
+def test_an_unknown_principal_sees_nothing(filled: Workspace, principal: Principal) -> None:
+    refused(filled, principal)
+
+
+def test_a_circle_of_groups_gives_nothing_at_all(filled: Workspace) -> None:
+    member(filled, "user:alice", "x")
+    member(filled, "group:x", "y")
+    member(filled, "group:y", "x")
+    refused(filled, ALICE)
+
+
+def test_groups_nested_too_deep_give_nothing_at_all(filled: Workspace) -> None:
+    member(filled, "user:alice", "n0")
+    for n in range(MAX_DEPTH + 1):
+        member(filled, f"group:n{n}", f"n{n + 1}")
+    refused(filled, ALICE)
+
+
+def test_a_group_that_does_not_exist_gives_nothing_at_all(filled: Workspace) -> None:
+    member(filled, "user:alice", "ghost", exists=False)
+    refused(filled, ALICE)
+
+
+def test_an_account_switched_off_sees_nothing(filled: Workspace, tmp_path: Path) -> None:
+    file = tmp_path / "off.toml"
+    file.write_text("[users.alice]\ngroups = []\nactive = false\n")
+    filled.directory.import_file(file, OPERATOR)
+    refused(filled, ALICE)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("fly", WORKSPACE),
+        ("", WORKSPACE),
+        ("search", Resource("Model", "m", {"allowed_groups": frozenset({"group:everyone"})})),
+        ("use_model", Resource("Model", "m")),
+        ("use_model", Resource("Model", "m", {"allowed_groups": frozenset()})),
+        ("use_model", Resource("Model", "m", {"allowed_groups": "group:everyone"})),
+        (
+            "use_model",
+            Resource("Model", "m", {"allowed_groups": frozenset({"group:everyone"}), "extra": True}),
+        ),
+        ("read_lineage", Resource("Answer", "a", {"owner": "user:bob"})),
+        ("administer", WORKSPACE),
+        ("read_audit", WORKSPACE),
+    ],
+)
+def test_policy_denies_what_no_rule_clearly_permits(action: str, resource: Resource) -> None:
+    decision = Policy().decide(ALICE, EVERYONE, action, resource)
+    assert not decision.allowed
+    assert decision.reasons
+
+
+def test_policy_denies_when_the_engine_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = Policy()
+    assert policy.decide(ALICE, EVERYONE, "search", WORKSPACE).allowed
+    import cedarpy
+
+    def broken(*_: object, **__: object) -> object:
+        raise RuntimeError("engine")
+
+    monkeypatch.setattr(cedarpy, "is_authorized", broken)
+    assert not policy.decide(ALICE, EVERYONE, "search", WORKSPACE).allowed
+
+
+def test_the_policy_set_is_valid_against_its_schema() -> None:
+    import cedarpy
+
+    policy = Policy()
+    assert cedarpy.validate_policies(policy.policies, policy.schema).validation_passed
+
+
+def test_an_empty_access_list_is_nobody() -> None:
+    assert not NOBODY.permits(EVERYONE)
+
+
+def test_a_search_that_policy_forbids_is_refused_and_recorded(filled: Workspace) -> None:
+    filled.policy.policies = 'permit(principal, action == Action::"ask", resource);'
+    filled.policy.__dict__.pop("_parsed", None)
+    with pytest.raises(Denied):
+        filled.search("canteen", ALICE)
+    assert filled.audit.query(kind="search.refused")
+
+
+def test_a_directory_with_a_circle_is_refused_whole(
+    make_workspace: Callable[..., Workspace], tmp_path: Path
+) -> None:
+    workspace = make_workspace()
+    file = tmp_path / "circle.toml"
+    file.write_text('[groups.a]\nmembers_of = ["b"]\n[groups.b]\nmembers_of = ["a"]\n')
+    with pytest.raises(BadInput, match=r"circle\.toml"):
+        workspace.directory.import_file(file, OPERATOR)
+    assert workspace.principal("alice") == ALICE
+
+
+def test_a_damaged_index_is_an_error_and_never_a_wider_result(filled: Workspace) -> None:
+    name = filled.segments.names()[0]
+    path = filled.segments.path(name)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(MunimentError, match="altered"):
+        filled.search("canteen", "carol")
