@@ -19,7 +19,9 @@ def _normal(value: object) -> object:
     if isinstance(value, Mapping):
         items = [(_normal(k), _normal(v)) for k, v in value.items()]
         if len({k for k, _ in items}) != len(items):
-            raise BadInput("Two keys of one object are the same after Unicode normalisation.", fix="Rename one.")
+            raise BadInput(
+                "Two keys of one object are the same after Unicode normalisation.", fix="Rename one."
+            )
         return dict(items)
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
         return [_normal(v) for v in value]
@@ -28,10 +30,29 @@ def _normal(value: object) -> object:
 
 def canonical(value: object) -> bytes:
     """Return the canonical JSON bytes of `value`; raises BadInput for what JSON cannot say exactly."""
+    return _dump(_normal(value))
+
+
+def exact(value: object) -> bytes:
+    """Return RFC 8785 bytes without normalising strings, for records that keep names byte for byte."""
+    return _dump(_plain(value))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray):
+        return [_plain(inner) for inner in value]
+    return value
+
+
+def _dump(value: object) -> bytes:
     try:
-        return rfc8785.dumps(_normal(value))  # pyright: ignore[reportArgumentType]
+        return rfc8785.dumps(value)  # pyright: ignore[reportArgumentType]
     except (rfc8785.CanonicalizationError, UnicodeError) as error:
-        raise BadInput(f"The value cannot be written as canonical JSON ({type_names}).", detail=str(error)) from error
+        raise BadInput(
+            f"The value cannot be written as canonical JSON ({type_names}).", detail=str(error)
+        ) from error
 
 
 def digest(value: object) -> str:

@@ -121,7 +121,9 @@ def open_keyring(kek_file: Path, keyring_file: Path, ids: Ids) -> Keyring:
     try:
         document = json.loads(keyring_file.read_bytes())
         tenant = str(document["tenant"])
-        tenant_key = unseal(kek, {"tenant": tenant, "key": "tenant"}, base64.b64decode(document["tenant_key"]))
+        tenant_key = unseal(
+            kek, {"tenant": tenant, "key": "tenant"}, base64.b64decode(document["tenant_key"])
+        )
         keys = {
             purpose: unseal(tenant_key, {"tenant": tenant, "key": purpose}, base64.b64decode(wrapped))
             for purpose, wrapped in document["data_keys"].items()

@@ -1,0 +1,228 @@
+"""Appending to and reading the audit log.
+
+Invariants:
+- entries, the tree over them and its checkpoints change in one transaction, and the tree is read inside that
+  transaction: neither threads nor processes can fork the log;
+- an entry's bytes never change: what is hashed is what is stored and exported;
+- entries hold no content; texts enter only as keyed commitments.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import cast
+
+import sqlalchemy as sa
+
+from muniment.foundation.canonical import exact
+from muniment.foundation.clock import Clock, timestamp
+from muniment.foundation.database import Database
+from muniment.foundation.errors import BadInput, MunimentError, Unavailable
+from muniment.foundation.ids import Ids
+from muniment.foundation.keys import Keyring
+from muniment.governance.audit import checkpoint as notes
+from muniment.governance.audit.checkpoint import Checkpoint
+from muniment.governance.audit.entry import Entry, Json, StoredEntry
+from muniment.governance.audit.export import Export, write_export
+from muniment.governance.audit.group_commit import GroupCommit
+from muniment.governance.audit.merkle import Frontier, leaf_hash
+from muniment.governance.audit.tables import audit_checkpoint, audit_entry, audit_tree
+from muniment.governance.audit.verification import Verification, verify_log
+
+CHECKPOINT_ENTRIES = 1000
+CHECKPOINT_SECONDS = 60.0
+"""A checkpoint is made when an append finds this many entries, or this much time, since the last one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """An entry in canonical parts, all but its place and time."""
+
+    kind: str
+    actor: str
+    via: str
+    about: bytes
+    who: bytes
+    what: bytes
+    door: bytes
+
+    def body(self, seq: int, at: str) -> bytes:
+        """Return the canonical JSON of the whole entry: the keys in sorted order."""
+        return b'{"about":%b,"actor":%b,"at":"%b","kind":%b,"seq":%d,"via":%b}' % (
+            self.about,
+            self.who,
+            at.encode(),
+            self.what,
+            seq,
+            self.door,
+        )
+
+
+class AuditLog:
+    """The log of one workspace."""
+
+    def __init__(self, database: Database, keyring: Keyring, clock: Clock, ids: Ids | None = None) -> None:
+        self._database = database
+        self._keyring = keyring
+        self._clock = clock
+        self._origin = notes.origin(keyring.tenant)
+        self._group = GroupCommit[Sequence[_Prepared], range](self._commit)
+
+    def append(self, connection: sa.Connection, entries: Sequence[Entry]) -> range:
+        """Add entries inside the caller's write transaction; return their places.
+
+        Raises BadInput for an `about` that JSON cannot say exactly.
+        """
+        return self._append(connection, [_prepare(entry) for entry in entries])
+
+    def record(self, entries: Sequence[Entry]) -> range:
+        """Add entries in a transaction shared with other threads; return when they are durable.
+
+        Never call it inside a write transaction of the same database. Raises Unavailable when they cannot be
+        written: then none of them is in the log, and the caller must give nothing.
+        """
+        prepared = [_prepare(entry) for entry in entries]
+        if not prepared:
+            return range(0)
+        try:
+            return self._group.submit(prepared)
+        except Exception as error:
+            fix = error.fix if isinstance(error, MunimentError) else ""
+            raise Unavailable(
+                "The audit log cannot be written, so nothing was done.",
+                fix=fix or "Free some disk space or mend the folder's permissions, then try again.",
+                detail=f"{type(error).__name__}: {error}",
+            ) from error
+
+    def commitment(self, text: str) -> str:
+        """Return a keyed digest of a text, by which it can be recognised but not guessed without the key."""
+        key = self._keyring.data_key("commitments")
+        return "hmac-sha256:" + hmac.new(key, text.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
+
+    def checkpoint(self) -> Checkpoint:
+        """Return a signed checkpoint of the log as it stands, stored with it."""
+        with self._database.write() as connection:
+            tree = _read_tree(connection)
+            last = _last_checkpoint(connection)
+            if last is not None and last[0].size == tree.size:
+                return last[0]
+            return self._add_checkpoint(connection, tree)
+
+    def public_key(self) -> str:
+        """Return the key that checks checkpoints, as one line."""
+        return notes.verifier_key(self._origin, self._keyring.signing_key().public_key())
+
+    def tail(self, count: int) -> list[StoredEntry]:
+        """Return the last `count` entries, oldest first."""
+        query = sa.select(audit_entry).order_by(audit_entry.c.seq.desc()).limit(count)
+        with self._database.read() as connection:
+            return [_stored(row) for row in connection.execute(query)][::-1]
+
+    def query(
+        self, kind: str | None = None, actor: str | None = None, after: int | None = None, limit: int = 100
+    ) -> list[StoredEntry]:
+        """Return up to `limit` entries of a kind or actor behind place `after`, oldest first."""
+        query = sa.select(audit_entry).order_by(audit_entry.c.seq).limit(limit)
+        if kind is not None:
+            query = query.where(audit_entry.c.kind == kind)
+        if actor is not None:
+            query = query.where(audit_entry.c.actor == actor)
+        if after is not None:
+            query = query.where(audit_entry.c.seq > after)
+        with self._database.read() as connection:
+            return [_stored(row) for row in connection.execute(query)]
+
+    def verify(self, trusted: Checkpoint | None = None) -> Verification:
+        """Walk the whole log and say in words what does not fit, also with a checkpoint kept outside."""
+        with self._database.read() as connection:
+            return verify_log(connection, self._origin, self._keyring.signing_key().public_key(), trusted)
+
+    def export(self, folder: Path) -> Export:
+        """Write the log up to a fresh checkpoint for the offline verifier; the same log gives the same bytes.
+
+        Raises Conflict when `folder` already holds an export.
+        """
+        upto = self.checkpoint()
+        with self._database.read() as connection:
+            return write_export(connection, folder, upto, self.public_key())
+
+    def _commit(self, take: Callable[[], Sequence[Sequence[_Prepared]]]) -> list[range]:
+        with self._database.write() as connection:
+            batches = take()
+            places = self._append(connection, [entry for batch in batches for entry in batch])
+        ranges: list[range] = []
+        start = places.start
+        for batch in batches:
+            ranges.append(range(start, start + len(batch)))
+            start += len(batch)
+        return ranges
+
+    def _append(self, connection: sa.Connection, entries: Sequence[_Prepared]) -> range:
+        tree = _read_tree(connection)
+        if not entries:
+            return range(tree.size, tree.size)
+        now = self._clock.now()
+        at = timestamp(now)
+        rows: list[dict[str, object]] = []
+        for seq, entry in enumerate(entries, tree.size):
+            body = entry.body(seq, at)
+            columns = {"seq": seq, "at": at, "kind": entry.kind, "actor": entry.actor, "via": entry.via}
+            rows.append({**columns, "body": body, "leaf_hash": leaf_hash(body)})
+        connection.execute(sa.insert(audit_entry), rows)
+        grown = tree.extend(cast(bytes, row["leaf_hash"]) for row in rows)
+        _write_tree(connection, grown, first=tree.size == 0)
+        if _checkpoint_due(connection, grown.size, now):
+            self._add_checkpoint(connection, grown)
+        return range(tree.size, grown.size)
+
+    def _add_checkpoint(self, connection: sa.Connection, tree: Frontier) -> Checkpoint:
+        made = notes.sign(self._origin, tree.size, tree.root(), self._keyring.signing_key())
+        at = timestamp(self._clock.now())
+        connection.execute(sa.insert(audit_checkpoint).values(size=made.size, at=at, text=made.text))
+        return made
+
+
+def _prepare(entry: Entry) -> _Prepared:
+    kind, actor, via = entry.kind, entry.actor.ref, entry.actor.via
+    if not isinstance(entry.about, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise BadInput("What an audit entry is about must be an object.")
+    return _Prepared(kind, actor, via, exact(entry.about), exact(actor), exact(kind), exact(via))
+
+
+def _read_tree(connection: sa.Connection) -> Frontier:
+    row = connection.execute(sa.select(audit_tree.c.size, audit_tree.c.frontier)).one_or_none()
+    return Frontier() if row is None else Frontier.from_bytes(row.size, row.frontier)
+
+
+def _write_tree(connection: sa.Connection, tree: Frontier, first: bool) -> None:
+    values = {"size": tree.size, "frontier": tree.to_bytes(), "root": tree.root()}
+    connection.execute(
+        sa.insert(audit_tree).values(id=1, **values) if first else sa.update(audit_tree).values(values)
+    )
+
+
+def _last_checkpoint(connection: sa.Connection) -> tuple[Checkpoint, datetime] | None:
+    newest = sa.select(audit_checkpoint).order_by(audit_checkpoint.c.size.desc()).limit(1)
+    row = connection.execute(newest).one_or_none()
+    return None if row is None else (notes.parse(row.text), datetime.fromisoformat(row.at))
+
+
+def _checkpoint_due(connection: sa.Connection, size: int, now: datetime) -> bool:
+    last = _last_checkpoint(connection)
+    if last is None:
+        return True
+    made, at = last
+    waited = (now - at).total_seconds()
+    return size - made.size >= CHECKPOINT_ENTRIES or not 0 <= waited < CHECKPOINT_SECONDS
+
+
+def _stored(row: sa.Row[tuple[object, ...]]) -> StoredEntry:
+    body = cast(Mapping[str, Json], json.loads(row.body))
+    about = cast(Mapping[str, Json], body["about"])
+    return StoredEntry(row.seq, row.at, row.kind, row.actor, row.via, about, row.leaf_hash.hex())
