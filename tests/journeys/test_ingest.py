@@ -67,7 +67,9 @@ def test_a_new_document_at_an_old_path_inherits_nothing(workspace: Workspace, fo
     assert workspace.search("canteen", "carol").passages[0].document != first
 
 
-def test_a_manifest_change_alone_is_felt_without_reading_content_again(workspace: Workspace, folder: Path) -> None:
+def test_a_manifest_change_alone_is_felt_without_reading_content_again(
+    workspace: Workspace, folder: Path
+) -> None:
     workspace.ingest(folder, "docs")
     (folder / "sales/access.toml").write_text('allow = ["group:engineering"]\n')
     report = workspace.ingest(folder, "docs")
