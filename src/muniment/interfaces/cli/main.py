@@ -18,7 +18,6 @@ from muniment.interfaces.cli import (
     ask,
     audit,
     bench,
-    demo,
     directory,
     eval,
     ingest,
@@ -27,6 +26,7 @@ from muniment.interfaces.cli import (
     sources,
     workspace,
 )
+from muniment.interfaces.cli.demo import command as demo
 from muniment.interfaces.cli.failures import report
 from muniment.interfaces.cli.terminal import TERMINAL
 

@@ -1,0 +1,1 @@
+"""`muniment demo`: the product at work on the sample company, told as a story."""
