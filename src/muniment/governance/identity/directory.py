@@ -178,6 +178,13 @@ class Directory:
         known = [*users, *(f"service:{service}" for service in services)]
         raise BadInput(f"No {kind} named '{bare}'.", fix=_closest(name, bare, known))
 
+    def title(self, principal: Principal) -> str:
+        """Return what people call this account; its bare name where the directory has no other."""
+        table = _ACCOUNTS[principal.kind]
+        with self._database.read() as connection:
+            found = connection.execute(sa.select(table.c.title).where(table.c.name == principal.name)).scalar()
+        return found or principal.name
+
     def principals(self) -> list[Principal]:
         """Return the active users, then the active services, each ordered by name."""
         found: list[Principal] = []

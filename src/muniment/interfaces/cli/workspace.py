@@ -69,7 +69,7 @@ def serve(
 
 def serve_workspace(workspace: Workspace, host: str | None, port: int | None, links: list[str]) -> None:
     """Serve an open workspace; prints its address and a one-time link for each name in `links`."""
-    from muniment.interfaces.rest.server import serve as run_server
+    from muniment.interfaces.server import serve as run_server
 
     settings = workspace.settings.server
     address = host or settings.host
@@ -93,7 +93,7 @@ def sign_in_links(workspace: Workspace, names: list[str], base: str) -> dict[str
     from muniment.governance.identity.principal import OPERATOR
 
     return {
-        name: f"{base}/sign-in#{workspace.sessions.create_link(workspace.directory.principal(name), OPERATOR)}"
+        name: f"{base}/signin?token={workspace.sessions.create_link(workspace.directory.principal(name), OPERATOR)}"
         for name in names
     }
 

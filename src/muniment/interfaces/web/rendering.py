@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from typing import cast
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
@@ -73,7 +74,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(t=say, static=static_root())
+    places: dict[str, object] = {"t": say, "static": static_root()}
+    cast("dict[str, object]", environment.globals).update(places)
     return environment
 
 

@@ -63,11 +63,6 @@ class AnswerView:
     sources: tuple[SourceCard, ...]
     notes: tuple[str, ...]
 
-    @property
-    def href(self) -> str:
-        """Return where the answer stays."""
-        return f"/answers/{self.id}#lineage"
-
 
 @dataclass(frozen=True, slots=True)
 class Fact:

@@ -116,9 +116,8 @@ function finish(data) {
   const notes = foot.querySelector(".notes");
   for (const note of data.notes) notes.append(Object.assign(document.createElement("li"), { textContent: note }));
   const link = foot.querySelector("a");
-  link.href = data.href;
+  link.href = `${data.href}#lineage`;
   outcome.append(foot);
-  document.title = data.title;
   history.replaceState(null, "", data.href);
 }
 

@@ -1,0 +1,119 @@
+"""Who is calling: a bearer token, or the session behind a browser's cookie.
+
+Invariants:
+- a credential that does not hold is refused, never passed over for another one in the same request;
+- a change made with a cookie comes from a page of this very origin and carries the session's CSRF value;
+- the cookie is HttpOnly and SameSite, and Secure everywhere but on plain HTTP to this machine.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, cast
+
+from fastapi import Depends, Request
+from starlette.responses import Response
+
+from muniment.foundation.errors import Denied, Unauthenticated
+from muniment.governance.audit.entry import Actor
+from muniment.governance.identity.principal import Principal
+from muniment.interfaces.boundary import host_name
+
+if TYPE_CHECKING:
+    from muniment.app import Workspace
+    from muniment.governance.identity.sessions import Session
+
+CSRF_HEADER = "x-csrf-token"
+_SAFE = frozenset({"GET", "HEAD"})
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An authenticated principal and the door it came through."""
+
+    principal: Principal
+    actor: Actor
+
+
+def workspace_of(request: Request) -> Workspace:
+    """Return the workspace that this server serves."""
+    return cast("Workspace", request.app.state.workspace)
+
+
+def api_caller(request: Request) -> Caller:
+    """Authenticate a call of the HTTP interface; raises Unauthenticated or Denied."""
+    given = request.headers.getlist("authorization")
+    if given:
+        scheme, _, token = given[0].partition(" ")
+        if len(given) != 1 or scheme.lower() != "bearer":
+            raise Unauthenticated(
+                "Only one bearer token is taken.", fix="Send `Authorization: Bearer TOKEN`."
+            )
+        principal = workspace_of(request).tokens.verify(token)
+        return Caller(principal, Actor(principal.ref, "http"))
+    session = page_session(request)
+    if request.method not in _SAFE:
+        check_change(request, session, request.headers.get(CSRF_HEADER))
+    return Caller(session.principal, Actor(session.principal.ref, "web"))
+
+
+def page_session(request: Request) -> Session:
+    """Return the open session of a browser; raises Unauthenticated."""
+    secret = request.cookies.get(cookie_name(request))
+    session = workspace_of(request).sessions.session(secret) if secret else None
+    if session is None:
+        raise Unauthenticated("You are not signed in.", fix="Open a sign-in link, or send a bearer token.")
+    return session
+
+
+ApiCaller = Annotated[Caller, Depends(api_caller)]
+PageSession = Annotated["Session", Depends(page_session)]
+
+
+def check_change(request: Request, session: Session, csrf: str | None) -> None:
+    """Refuse a change that no page of ours sent; raises Denied."""
+    check_origin(request)
+    if csrf is None or not hmac.compare_digest(csrf.encode(), session.csrf.encode()):
+        raise Denied("This form is out of date.", fix="Reload the page and send it again.")
+
+
+def check_origin(request: Request) -> None:
+    """Refuse a request that another site made the browser send; raises Denied.
+
+    A browser that keeps the referrer to itself names its origin "null" on a form; it then vouches by
+    `Sec-Fetch-Site`, which pages cannot set.
+    """
+    origins = request.headers.getlist("origin")
+    host = request.headers.get("host", "")
+    if len(origins) == 1 and origins[0] in {f"{request.url.scheme}://{host}", f"https://{host}"}:
+        return
+    unnamed = not origins or origins == ["null"]
+    if unnamed and request.headers.getlist("sec-fetch-site") == ["same-origin"]:
+        return
+    raise Denied("This was not sent by a page of this server.", fix="Open the page here and send it again.")
+
+
+def cookie_name(request: Request) -> str:
+    """Return the session cookie's name; the prefix makes browsers insist on Secure and on this host."""
+    return "__Host-muniment" if _secure(request) else "muniment"
+
+
+def _secure(request: Request) -> bool:
+    plain = request.url.scheme == "http" and host_name(request.headers.get("host", "")) in _LOOPBACK
+    return not plain
+
+
+def open_cookie(request: Request, response: Response, session: Session) -> None:
+    """Hand the session to the browser until it closes."""
+    response.set_cookie(
+        cookie_name(request), session.secret, path="/", httponly=True, samesite="lax", secure=_secure(request)
+    )
+
+
+def close_cookie(request: Request, response: Response) -> None:
+    """Take the session from the browser."""
+    response.delete_cookie(
+        cookie_name(request), path="/", httponly=True, samesite="lax", secure=_secure(request)
+    )

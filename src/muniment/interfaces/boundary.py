@@ -1,0 +1,124 @@
+"""The edge of the server: host names, body size, security headers, and what an unforeseen failure looks like.
+
+Invariants:
+- every response carries the security headers, errors included;
+- a request for another host name, or with a larger body, reaches no route;
+- nothing that a request or an exception says is written to the server's log.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from muniment.interfaces.problems import plain_problem
+
+LONGEST_BODY = 64 << 10
+"""Bytes of a request body."""
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    )
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+_HTTPS_ONLY = {"strict-transport-security": "max-age=31536000"}
+_LOG = logging.getLogger("muniment.http")
+
+
+class Boundary:
+    """Stands between the outside and an application."""
+
+    def __init__(self, app: ASGIApp, hosts: frozenset[str], longest_body: int = LONGEST_BODY) -> None:
+        self._app = app
+        self._hosts = frozenset(host.lower() for host in hosts)
+        self._longest = longest_body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        started = False
+
+        async def guarded(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                _add_headers(message, scope["scheme"])
+            await send(message)
+
+        status = self._refusal(Headers(scope=scope))
+        try:
+            if status is None:
+                await self._app(scope, self._counted(receive), guarded)
+                return
+        except Exception as error:
+            if started:
+                raise
+            status = 500
+            frames = [
+                f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-6:]
+            ]
+            _LOG.error("unhandled %s in %s", type(error).__name__, " > ".join(frames))
+        await plain_problem(status)(scope, receive, guarded)
+
+    def _refusal(self, headers: Headers) -> int | None:
+        named = headers.getlist("host")
+        if len(named) != 1 or host_name(named[0]) not in self._hosts:
+            return 421
+        length = headers.get("content-length", "0")
+        if not (length.isascii() and length.isdigit()):
+            return 400
+        return 413 if int(length) > self._longest else None
+
+    def _counted(self, receive: Receive) -> Receive:
+        taken = 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self._longest:
+                raise HTTPException(413)
+            return message
+
+        return counted
+
+
+def host_name(host: str) -> str:
+    """Return the name of a Host header without its port, in lower case."""
+    name, colon, port = host.rpartition(":")
+    return (name if colon and port.isascii() and port.isdigit() else host).lower()
+
+
+def _add_headers(message: Message, scheme: str) -> None:
+    headers = MutableHeaders(scope=message)
+    for name, value in HEADERS.items():
+        headers[name] = value
+    if scheme == "https":
+        headers.update(_HTTPS_ONLY)
+    headers.setdefault("cache-control", "no-store")

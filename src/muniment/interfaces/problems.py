@@ -1,0 +1,123 @@
+"""Errors as RFC 9457 problem details, or as a page for a browser.
+
+A body holds the public text only. Every 404 has the same bytes, whatever was asked for, so that absent and
+forbidden things look alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+
+from muniment.foundation.errors import MunimentError, NotFound, Unauthenticated, Unavailable
+from muniment.interfaces.web.rendering import render, say
+
+MEDIA_TYPE = "application/problem+json"
+SIGN_IN = "/signin"
+NOTHING_HERE = NotFound("There is nothing here that you may read.")
+_PHRASES = {
+    400: ("bad-request", "The request cannot be read."),
+    405: ("method-not-allowed", "This address does not take that method."),
+    413: ("too-large", "The request is larger than this server takes."),
+    421: ("wrong-host", "This server does not answer under that host name."),
+    500: ("failed", "Something failed inside muniment; nothing was done."),
+}
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: str = "about:blank"
+    status: int
+    title: str
+    """What went wrong, for a person."""
+    code: str
+    """Stable machine-readable name."""
+    detail: str = ""
+    """What to do about it."""
+
+
+def problem(status: int, code: str, title: str, detail: str = "") -> Response:
+    """Return a problem response."""
+    body = Problem(status=status, title=title, code=code, detail=detail)
+    headers: dict[str, str] = {}
+    if status == Unauthenticated.status:
+        headers["www-authenticate"] = "Bearer"
+    if status == Unavailable.status:
+        headers["retry-after"] = "5"
+    return JSONResponse(body.model_dump(), status, headers, MEDIA_TYPE)
+
+
+def problem_of(error: MunimentError) -> Problem:
+    """Return what outsiders are told of an error."""
+    told = NOTHING_HERE if isinstance(error, NotFound) else error
+    return Problem(status=told.status, title=told.public, code=told.code, detail=told.fix)
+
+
+def plain_problem(status: int) -> Response:
+    """Return the problem for a bare HTTP status."""
+    if status == NotFound.status:
+        return problem(status, NOTHING_HERE.code, NOTHING_HERE.public, NOTHING_HERE.fix)
+    code, title = _PHRASES.get(status, ("refused", "The request was refused."))
+    return problem(status, code, title)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of `app` in these forms."""
+
+    async def told(request: Request, error: Exception) -> Response:
+        known = error if isinstance(error, MunimentError) else NOTHING_HERE
+        body = problem_of(known)
+        if not wants_page(request):
+            return problem(body.status, body.code, body.title, body.detail)
+        if isinstance(error, Unauthenticated):
+            return RedirectResponse(SIGN_IN, 303)
+        return page(body)
+
+    async def http(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        if status == NotFound.status:
+            return await told(request, NOTHING_HERE)
+        response = plain_problem(status)
+        if isinstance(error, HTTPException) and error.headers:
+            response.headers.update(error.headers)
+        return response
+
+    async def invalid(_request: Request, error: Exception) -> Response:
+        found = error.errors() if isinstance(error, RequestValidationError) else ()
+        return problem(
+            422, "bad-input", "The request does not fit.", "; ".join(_complaint(e) for e in found[:8])
+        )
+
+    app.add_exception_handler(MunimentError, told)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(RequestValidationError, invalid)
+
+
+def wants_page(request: Request) -> bool:
+    """Return whether the caller is a browser that shows a page."""
+    return "text/html" in request.headers.get("accept", "")
+
+
+def page(body: Problem) -> Response:
+    """Return a problem as a page."""
+    if body.status == NotFound.status:
+        heading, why = say("problem.missing"), say("problem.missing_why")
+    else:
+        heading = say("problem.failed") if body.status >= 500 else say("problem.refused")
+        why = f"{body.title} {body.detail}".strip()
+    return HTMLResponse(render("problem.html", heading, heading=heading, why=why), body.status)
+
+
+def _complaint(error: Mapping[str, object]) -> str:
+    """Name the place and the rule, never the value that was sent."""
+    where = error.get("loc")
+    place = ".".join(str(part) for part in where) if isinstance(where, tuple) else "body"
+    return f"{place}: {error.get('msg', 'not valid')}"

@@ -1,0 +1,158 @@
+"""The JSON that the HTTP interface takes and gives. What it takes has no other fields than these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from muniment.governance.audit.entry import Json
+
+JsonObject = dict[str, object]
+
+
+class Taken(BaseModel):
+    """A request body."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class SearchRequest(Taken):
+    """What to search for."""
+
+    query: Annotated[str, Field(min_length=1, max_length=8_000)]
+    k: Annotated[int, Field(ge=1, le=100)] = 10
+    """Most passages to return."""
+
+
+class AnswerRequest(Taken):
+    """What to answer."""
+
+    question: Annotated[str, Field(min_length=1, max_length=2_000)]
+    model: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """A name from `/v1/models`; absent: the default one."""
+
+
+class PassageBody(BaseModel):
+    """A stored chunk that the caller may read."""
+
+    document: str
+    title: str
+    version: int
+    chunk: str
+    page: int | None
+    span: tuple[int, int]
+    """Characters of that version's text, end exclusive."""
+    score: float
+    text: str
+
+
+class SearchResponse(BaseModel):
+    """Passages, best first."""
+
+    passages: list[PassageBody]
+    decision: JsonObject
+    took_ms: float
+
+
+class CitationBody(BaseModel):
+    """Words that stand in a document, verbatim."""
+
+    n: int
+    document: str
+    title: str
+    version: int
+    page: int | None
+    span: tuple[int, int]
+    quote: str
+
+
+class AnswerResponse(BaseModel):
+    """An answer with its evidence."""
+
+    id: str
+    status: Literal["answered", "abstained", "refused"]
+    answer: str
+    citations: list[CitationBody]
+    lineage: JsonObject
+    usage: JsonObject
+    took_ms: float
+    notes: list[str]
+
+
+class StoredAnswer(BaseModel):
+    """An earlier answer of the caller's own, as far as its evidence may be read now."""
+
+    id: str
+    at: str
+    question: str
+    status: Literal["answered", "abstained", "refused"]
+    answer: str
+    citations: list[CitationBody]
+    withheld: int
+    notes: list[str]
+
+
+class LineageResponse(BaseModel):
+    """How an answer came about."""
+
+    id: str
+    principal: str
+    at: str
+    lineage: JsonObject
+
+
+class UnitBody(BaseModel):
+    """A page, slide, sheet or message."""
+
+    kind: str
+    label: str
+    number: int
+    start: int
+    end: int
+
+
+class DocumentResponse(BaseModel):
+    """A document at one version."""
+
+    id: str
+    source: str
+    path: str
+    title: str
+    media_type: str
+    version: int
+    current_version: int
+    modified_at: str
+    characters: int
+    units: list[UnitBody]
+    span: tuple[int, int] | None
+    """Which characters `text` is; None when no text was asked for."""
+    text: str | None
+
+
+class ModelBody(BaseModel):
+    """A model that the caller may ask."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int = 0
+    owned_by: str
+
+
+class ModelsResponse(BaseModel):
+    """The models that the caller may ask, as OpenAI clients expect them."""
+
+    object: Literal["list"] = "list"
+    data: list[ModelBody]
+
+
+class HealthResponse(BaseModel):
+    """Whether the server lives or can work."""
+
+    status: Literal["ok"] = "ok"
+
+
+def without(body: Mapping[str, Json], *names: str) -> dict[str, Json]:
+    """Return `body` without some of its fields."""
+    return {name: value for name, value in body.items() if name not in names}

@@ -1,0 +1,50 @@
+"""Which models a caller may ask. One that a caller may not use is not named to that caller."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, Request
+
+from muniment.foundation.errors import BadInput
+from muniment.governance.identity.directory import grants
+from muniment.governance.policy.decision import Resource
+from muniment.interfaces.authenticate import ApiCaller, workspace_of
+from muniment.interfaces.rest.bodies import ModelBody, ModelsResponse
+
+if TYPE_CHECKING:
+    from muniment.app import Workspace
+    from muniment.governance.identity.principal import Principal
+    from muniment.inference.catalog import Endpoint
+
+router = APIRouter(tags=["models"])
+
+
+@router.get("/v1/models")
+def models(request: Request, caller: ApiCaller) -> ModelsResponse:
+    """List the models that you may ask."""
+    usable = usable_models(workspace_of(request), caller.principal)
+    return ModelsResponse(data=[ModelBody(id=one.name, owned_by=one.kind) for one in usable])
+
+
+def usable_models(workspace: Workspace, principal: Principal) -> list[Endpoint]:
+    """Return the endpoints that a principal may use, ordered by name; raises Denied for an inactive one."""
+    with workspace.database.read() as connection:
+        held = grants(connection, principal)
+    return [
+        endpoint
+        for endpoint in workspace.catalog.endpoints()
+        if workspace.policy.decide(
+            principal,
+            held,
+            "use_model",
+            Resource("Model", endpoint.name, {"allowed_groups": endpoint.allowed_groups}),
+        ).allowed
+    ]
+
+
+def check_model(workspace: Workspace, principal: Principal, name: str | None) -> None:
+    """Refuse a model that is absent, or not this caller's to use, in the same words; raises BadInput."""
+    wanted = workspace.catalog.default if name is None else name
+    if wanted not in {endpoint.name for endpoint in usable_models(workspace, principal)}:
+        raise BadInput("There is no model of that name that you may use.", fix="See /v1/models.")

@@ -1,0 +1,36 @@
+"""Searching over HTTP."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+
+from muniment.interfaces.authenticate import ApiCaller, workspace_of
+from muniment.interfaces.rest.answers import Threads
+from muniment.interfaces.rest.bodies import PassageBody, SearchRequest, SearchResponse
+
+router = APIRouter(tags=["search"])
+
+
+@router.post("/v1/search")
+async def search(
+    body: SearchRequest, request: Request, caller: ApiCaller, threads: Threads
+) -> SearchResponse:
+    """Return the best passages among those that you may read."""
+    workspace = workspace_of(request)
+    found = await threads.run(
+        lambda: workspace.retriever.retrieve(caller.principal, body.query, body.k, caller.actor, "search")
+    )
+    passages = [
+        PassageBody(
+            document=one.document,
+            title=one.title,
+            version=one.version,
+            chunk=one.chunk,
+            page=one.page,
+            span=one.span,
+            score=one.score,
+            text=one.text,
+        )
+        for one in found.passages
+    ]
+    return SearchResponse(passages=passages, decision=found.decision(), took_ms=found.took_ms)

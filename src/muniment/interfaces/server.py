@@ -1,0 +1,81 @@
+"""Puts the HTTP interface and the web pages together over one workspace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from muniment import __version__
+from muniment.interfaces import problems
+from muniment.interfaces.boundary import Boundary
+from muniment.interfaces.offload import Offload
+from muniment.interfaces.rest import answers, documents, health, models, search
+from muniment.interfaces.web import pages
+
+if TYPE_CHECKING:
+    from muniment.app import Workspace
+
+_ERRORS = {
+    400: "The request cannot be read.",
+    401: "No credential, or one that does not hold.",
+    403: "Not allowed.",
+    404: "Absent, or not yours to read.",
+    413: "Too large.",
+    421: "Not a host name of this server.",
+    422: "Does not fit.",
+    503: "Cannot be done now; nothing was done.",
+}
+
+
+def create_server(workspace: Workspace, offload: Offload | None = None) -> FastAPI:
+    """Return the application; it serves only requests for the hosts that the settings name."""
+    responses: dict[int | str, dict[str, Any]] = {
+        status: {"description": text, "content": {problems.MEDIA_TYPE: {"schema": _PROBLEM}}}
+        for status, text in _ERRORS.items()
+    }
+    app = FastAPI(
+        title="Muniment",
+        version=__version__,
+        description="Answers and passages from what the caller may read, with evidence.",
+        docs_url=None,
+        redoc_url=None,
+        responses=responses,
+        generate_unique_id_function=_route_name,
+        strict_content_type=True,
+        redirect_slashes=False,
+        separate_input_output_schemas=False,
+    )
+    app.state.workspace = workspace
+    app.state.offload = offload or Offload()
+    problems.install(app)
+    for room in (search, answers, documents, models, health):
+        app.include_router(room.router)
+    app.include_router(pages.router)
+    server = workspace.settings.server
+    hosts = frozenset(server.allowed_hosts) | {server.host}
+    app.add_middleware(Boundary, hosts=hosts)
+    return app
+
+
+_PROBLEM = problems.Problem.model_json_schema()
+
+
+def _route_name(route: APIRoute) -> str:
+    return route.name
+
+
+def serve(workspace: Workspace, host: str, port: int) -> None:
+    """Serve until interrupted; writes no access log, since addresses hold what people read."""
+    import uvicorn
+
+    uvicorn.run(
+        create_server(workspace),
+        host=host,
+        port=port,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )

@@ -1,0 +1,102 @@
+"""Answers as pages and as the events that the ask page reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from muniment.assistant.lineage import Explanation
+from muniment.assistant.values import WITHDRAWN, Claim, Event, Finished, Started
+from muniment.foundation.errors import Denied, NotFound
+from muniment.governance.identity.principal import Principal
+from muniment.inference.catalog import QUOTES
+from muniment.interfaces.authenticate import Caller
+from muniment.interfaces.rest.events import ServerEvent
+from muniment.interfaces.rest.models import usable_models
+from muniment.interfaces.web.evidence import Evidence, claims_of, distinct
+from muniment.interfaces.web.facts import facts
+from muniment.interfaces.web.rendering import say
+from muniment.interfaces.web.views import AnswerView, Fact, ModelChoice
+from muniment.knowledge import library
+from muniment.knowledge.retrieval.visibility import visible
+
+if TYPE_CHECKING:
+    from muniment.app import Workspace
+
+
+def worded_events(workspace: Workspace, caller: Caller) -> Callable[[Event], ServerEvent]:
+    """Return what turns an answer's events into those of the page; each claim brings its cards."""
+    evidence = Evidence(workspace.reading, caller.principal, caller.actor)
+
+    def worded(event: Event) -> ServerEvent:
+        match event:
+            case Started():
+                return ServerEvent("started", {"id": event.answer_id})
+            case Claim():
+                return _claim(evidence, event)
+            case Finished():
+                made = event.answer
+                return ServerEvent(
+                    "finished",
+                    {
+                        "status": made.status,
+                        "said": "" if made.status == "answered" else made.answer,
+                        "notes": list(made.notes),
+                        "href": f"/answers/{made.id}",
+                    },
+                )
+
+    return worded
+
+
+def _claim(evidence: Evidence, claim: Claim) -> ServerEvent:
+    try:
+        view = evidence.claim(claim)
+    except NotFound as error:
+        raise Denied(WITHDRAWN) from error
+    sources = [asdict(card) for card in view.cited]
+    return ServerEvent("claim", {"text": view.text, "quoted": view.quoted, "sources": sources})
+
+
+def stored_view(workspace: Workspace, caller: Caller, found: Explanation) -> AnswerView:
+    """Return an earlier answer as its owner may read it now."""
+    evidence = Evidence(workspace.reading, caller.principal, caller.actor)
+    claims = claims_of(found.answer, found.citations) if found.status == "answered" else []
+    views = tuple(evidence.claim(claim) for claim in claims)
+    return AnswerView(
+        id=found.id,
+        question=found.question,
+        status=found.status,
+        said="" if views else found.answer,
+        claims=views,
+        sources=distinct(views),
+        notes=found.notes,
+    )
+
+
+def lineage_facts(workspace: Workspace, principal: Principal, found: Explanation) -> tuple[Fact, ...]:
+    """Return how an answer came about, for its owner."""
+    passages = found.lineage.get("passages")
+    named = (
+        {str(one.get("document")) for one in passages if isinstance(one, dict)}
+        if isinstance(passages, list)
+        else set()
+    )
+    titles: dict[str, str] = {}
+    with workspace.database.read() as connection:
+        sees = visible(connection, principal)
+        for document_id in named:
+            row = library.get_document(connection, document_id)
+            if row is not None and sees.may_read(row):
+                titles[document_id] = row.title
+    return facts(found, workspace.directory.title(principal), titles)
+
+
+def model_choices(workspace: Workspace, principal: Principal, chosen: str | None) -> list[ModelChoice]:
+    """Return the models that a person may ask, the default one chosen unless another is."""
+    wanted = chosen or workspace.catalog.default
+    return [
+        ModelChoice(one.name, say("ask.model_quotes") if one.name == QUOTES else one.name, one.name == wanted)
+        for one in usable_models(workspace, principal)
+    ]

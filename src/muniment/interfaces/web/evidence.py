@@ -1,0 +1,107 @@
+"""Citations as cards: each quote inside its passage, read anew for the person at this moment, and in the log."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from muniment.assistant.values import Citation, Claim
+from muniment.governance.audit.entry import Actor
+from muniment.governance.identity.principal import Principal
+from muniment.interfaces.web.rendering import say
+from muniment.interfaces.web.views import ClaimView, SourceCard
+from muniment.interfaces.web.wording import capitalised, day, unit_at, units_of
+from muniment.knowledge.reading import DocumentRead
+
+if TYPE_CHECKING:
+    from muniment.knowledge.reading import Reading
+
+AROUND = 420
+"""Characters of the passage shown on each side of a quote."""
+_NUMBERS = re.compile(r"\s?((?:\[\d+\])+)(?=\s|$)")
+
+
+class Evidence:
+    """Makes the cards of one answer for one reader; a document is read once per answer."""
+
+    def __init__(self, reading: Reading, principal: Principal, actor: Actor) -> None:
+        self._reading = reading
+        self._principal = principal
+        self._actor = actor
+        self._read: dict[tuple[str, int], DocumentRead] = {}
+
+    def card(self, citation: Citation) -> SourceCard:
+        """Return a citation's card; raises NotFound when the reader may no longer read it."""
+        key = (citation.document, citation.version)
+        if key not in self._read:
+            self._read[key] = self._reading.read(self._principal, *key, self._actor)
+        return _card(citation, self._read[key])
+
+    def claim(self, claim: Claim) -> ClaimView:
+        """Return a claim with its cards."""
+        cited = {citation.n: citation for citation in claim.citations}
+        quoted = any(claim.text.strip() == c.quote.strip() for c in claim.citations)
+        return ClaimView(claim.text, quoted, tuple(self.card(c) for c in cited.values()))
+
+
+def claims_of(answer: str, citations: Sequence[Citation]) -> list[Claim]:
+    """Cut an answer's text into its claims at the numbers that stand behind them."""
+    known = {citation.n: citation for citation in citations}
+    claims: list[Claim] = []
+    at = 0
+    for found in _NUMBERS.finditer(answer):
+        cited = [known[n] for n in map(int, re.findall(r"\d+", found[1])) if n in known]
+        if cited:
+            claims.append(Claim(answer[at : found.start()].strip(), tuple(cited)))
+            at = found.end()
+    rest = answer[at:].strip()
+    return [*claims, Claim(rest, ())] if rest else claims
+
+
+def distinct(claims: Iterable[ClaimView]) -> tuple[SourceCard, ...]:
+    """Return each card once, by number."""
+    return tuple(sorted({card.n: card for claim in claims for card in claim.cited}.values(), key=_number))
+
+
+def _number(card: SourceCard) -> int:
+    return int(card.n)
+
+
+def _card(citation: Citation, read: DocumentRead) -> SourceCard:
+    start, end = citation.span
+    text, unit = read.version.text, unit_at(units_of(read.version), start)
+    place = unit.named("place") if unit else ""
+    version = citation.version
+    where = say("answer.place", place=place, version=version) if place else ""
+    where = capitalised(where) or say("answer.placeless", version=version)
+    lower, upper = (unit.start, unit.end) if unit else (0, len(text))
+    return SourceCard(
+        n=citation.n,
+        label=say("answer.source", n=citation.n, title=citation.title),
+        title=citation.title,
+        where=say("answer.dated", where=where, date=day(read.version.modified_at)),
+        path=read.document.path,
+        before=_before(text, lower, start),
+        quote=text[start:end],
+        after=_after(text, end, max(upper, end)),
+        href=f"/documents/{citation.document}?version={version}&at={start}-{end}#quote",
+        open=say("answer.open_at", place=place) if place else say("answer.open"),
+    )
+
+
+def _before(text: str, lower: int, start: int) -> str:
+    """Return what stands before the quote, from a break between words on."""
+    first = max(lower, start - AROUND)
+    if first == lower:
+        return text[first:start].lstrip()
+    space = text.find(" ", first, start)
+    return "… " + text[(space + 1 if space >= 0 else start) : start].lstrip()
+
+
+def _after(text: str, end: int, upper: int) -> str:
+    last = min(upper, end + AROUND)
+    if last == upper:
+        return text[end:last].rstrip()
+    space = text.rfind(" ", end, last)
+    return text[end : (space if space >= 0 else end)].rstrip() + " …"

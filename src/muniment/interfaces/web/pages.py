@@ -1,0 +1,199 @@
+"""The pages: sign in, ask, read an answer and how it came about, read a document."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from muniment.assistant.answer import LONGEST_QUESTION
+from muniment.foundation.errors import BadInput, MunimentError, NotFound, Unauthenticated
+from muniment.governance.audit.entry import Actor
+from muniment.governance.identity.sessions import Session
+from muniment.interfaces.authenticate import (
+    Caller,
+    PageSession,
+    check_change,
+    check_origin,
+    close_cookie,
+    open_cookie,
+    page_session,
+    workspace_of,
+)
+from muniment.interfaces.problems import NOTHING_HERE, SIGN_IN, problem_of
+from muniment.interfaces.rest.answers import Threads, streamed
+from muniment.interfaces.rest.bodies import AnswerRequest
+from muniment.interfaces.rest.events import MEDIA_TYPE, opened
+from muniment.interfaces.rest.models import check_model
+from muniment.interfaces.web.answering import lineage_facts, model_choices, stored_view, worded_events
+from muniment.interfaces.web.forms import form_of
+from muniment.interfaces.web.leaves import document_view, parsed_span, title_of
+from muniment.interfaces.web.rendering import assets, render, say, static_root
+from muniment.interfaces.web.views import BLANK_CARD, Person
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+_FOREVER = "public, max-age=31536000, immutable"
+
+
+@router.get("/")
+async def ask_page(request: Request, session: PageSession, threads: Threads) -> Response:
+    """Show the question box."""
+    return HTMLResponse(await threads.run(lambda: _ask_page(request, session, say("ask.title"))))
+
+
+@router.post("/ask")
+async def ask(request: Request, session: PageSession, threads: Threads) -> Response:
+    """Answer as events for the page's script, or as a page of its own for a browser without scripts."""
+    fields = await form_of(request, "csrf", "question", "model")
+    check_change(request, session, fields.get("csrf"))
+    workspace, caller = workspace_of(request), _caller(session)
+    question, model = fields.get("question", "").strip(), fields.get("model") or None
+    if MEDIA_TYPE in request.headers.get("accept", ""):
+        body = _body(question, model)
+        worded = worded_events(workspace, caller)
+        return await opened(streamed(workspace, threads, caller, body, worded))
+
+    def answer() -> Response:
+        try:
+            body = _body(question, model)
+            check_model(workspace, caller.principal, body.model)
+            made = workspace.assistant.ask(caller.principal, body.question, caller.actor, body.model)
+        except (Unauthenticated, NotFound):
+            raise
+        except MunimentError as error:
+            told = problem_of(error)
+            trouble = f"{told.title} {told.detail}".strip()
+            shown = _ask_page(
+                request,
+                session,
+                say("ask.title"),
+                trouble=trouble,
+                asked=question,
+                typed=question,
+                model=model,
+            )
+            return HTMLResponse(shown, told.status)
+        return RedirectResponse(f"/answers/{made.id}", 303)
+
+    return await threads.run(answer)
+
+
+@router.get("/answers/{answer_id}")
+async def answer_page(answer_id: str, request: Request, session: PageSession, threads: Threads) -> Response:
+    """Show an earlier answer of one's own, and how it came about."""
+    workspace, caller = workspace_of(request), _caller(session)
+
+    def shown() -> str:
+        found = workspace.lineage.explain(caller.principal, answer_id, caller.actor)
+        view = stored_view(workspace, caller, found)
+        lineage = lineage_facts(workspace, caller.principal, found)
+        return _ask_page(request, session, found.question, answer=view, lineage=lineage)
+
+    return HTMLResponse(await threads.run(shown))
+
+
+@router.get("/documents/{document_id}")
+async def document_page(
+    document_id: str,
+    request: Request,
+    session: PageSession,
+    threads: Threads,
+    version: Annotated[str, Query()] = "",
+    at: Annotated[str, Query()] = "",
+    page: Annotated[str, Query()] = "",
+) -> Response:
+    """Show a document's stored text, the words at `at` marked."""
+    workspace, caller = workspace_of(request), _caller(session)
+
+    def shown() -> str:
+        read = workspace.reading.read(caller.principal, document_id, _number(version), caller.actor)
+        view = document_view(read, parsed_span(at, len(read.version.text)), _number(page))
+        person = _person(request, session)
+        return render("document.html", title_of(read), person=person, document=view)
+
+    return HTMLResponse(await threads.run(shown))
+
+
+@router.get(SIGN_IN)
+def sign_in_page(request: Request, token: Annotated[str, Query(max_length=200)] = "") -> Response:
+    """Ask whether to use the link: looking at it, as mail scanners do, uses nothing up."""
+    if token:
+        return HTMLResponse(render("signin.html", say("signin.title"), state="confirm", token=token))
+    try:
+        page_session(request)
+    except Unauthenticated:
+        return HTMLResponse(render("signin.html", say("signin.title"), state="how"))
+    return RedirectResponse("/", 303)
+
+
+@router.post(SIGN_IN)
+async def sign_in(request: Request, threads: Threads) -> Response:
+    """Use up the link and open the session."""
+    fields = await form_of(request, "token")
+    check_origin(request)
+    try:
+        session = await threads.run(lambda: workspace_of(request).sessions.redeem(fields.get("token", "")))
+    except Unauthenticated:
+        return HTMLResponse(render("signin.html", say("signin.spent"), state="spent"), 401)
+    response = RedirectResponse("/", 303)
+    open_cookie(request, response, session)
+    return response
+
+
+@router.post("/signout")
+async def sign_out(request: Request, session: PageSession, threads: Threads) -> Response:
+    """End the session on this device."""
+    fields = await form_of(request, "csrf")
+    check_change(request, session, fields.get("csrf"))
+    await threads.run(lambda: workspace_of(request).sessions.end(session.secret))
+    response = HTMLResponse(render("signin.html", say("signin.out"), state="out"))
+    close_cookie(request, response)
+    return response
+
+
+@router.get("/static/{build}/{name}")
+async def static(build: str, name: str) -> Response:
+    """Give a static file of this build."""
+    asset = assets().get(name)
+    if asset is None or f"/static/{build}" != static_root():
+        raise NOTHING_HERE
+    return Response(asset.content, media_type=asset.media_type, headers={"cache-control": _FOREVER})
+
+
+def _ask_page(request: Request, session: Session, title: str, **shown: object) -> str:
+    model = shown.pop("model", None)
+    values: dict[str, object] = {
+        "answer": None,
+        "trouble": "",
+        "asked": "",
+        "typed": "",
+        "recent": (),
+        "lineage": (),
+        **shown,
+        "person": _person(request, session),
+        "models": model_choices(workspace_of(request), session.principal, str(model) if model else None),
+        "longest": LONGEST_QUESTION,
+        "blank": BLANK_CARD,
+    }
+    return render("ask.html", title, **values)
+
+
+def _body(question: str, model: str | None) -> AnswerRequest:
+    if not question or len(question) > LONGEST_QUESTION:
+        raise BadInput(f"A question has 1 to {LONGEST_QUESTION} characters.", fix="Shorten it, or write one.")
+    return AnswerRequest(question=question, model=model[:200] if model else None)
+
+
+def _caller(session: Session) -> Caller:
+    return Caller(session.principal, Actor(session.principal.ref, "web"))
+
+
+def _person(request: Request, session: Session) -> Person:
+    return Person(workspace_of(request).directory.title(session.principal), session.csrf)
+
+
+def _number(text: str) -> int | None:
+    """Return the number that a part of an address names, or None; nonsense names the default."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
