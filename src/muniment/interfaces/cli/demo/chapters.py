@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from muniment.foundation.canonical import canonical
 from muniment.foundation.errors import MunimentError, Unavailable
 from muniment.governance.audit.entry import Actor
-from muniment.governance.identity.principal import OPERATOR
+from muniment.governance.identity.principal import OPERATOR, Principal
 from muniment.interfaces.cli.audit import verify_folder
 from muniment.interfaces.cli.demo.script import Poison, Script
 from muniment.interfaces.cli.demo.stage import Stage, answered
@@ -20,8 +20,11 @@ from muniment.interfaces.cli.ingest import progress_bar
 from muniment.interfaces.cli.models import fetch_with_bar
 from muniment.interfaces.cli.render import BAD, QUIET, WARN
 from muniment.knowledge import library
+from muniment.knowledge.retrieval.visibility import visible
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from muniment.app import Workspace
     from muniment.assistant.values import Answer
 
@@ -167,26 +170,25 @@ def poison(story: Story) -> None:
 
 
 def _one_poison(story: Story, told: Poison) -> None:
-    stage = story.stage
-    before = _state(story.workspace)
+    stage, who = story.stage, story.who(told.asker)
+    before = _state(story.workspace, told.asker)
     stage.boxed(
         f"{told.document} orders:", told.order or _orders(story.script.documents / told.document), BAD
     )
     stage.question(told.question)
     answer = story.ask(told.asker, told.question)
-    stage.side_by_side([answered(story.who(told.asker), story.role(told.asker), answer)])
-    after = _state(story.workspace)
+    stage.side_by_side([answered(who, story.role(told.asker), answer)])
+    after = _state(story.workspace, told.asker)
     with story.workspace.database.read() as connection:
         row = library.document_at(connection, SOURCE, told.document)
+        may_read = _may_read(connection, story.workspace.directory.principal(told.asker))
     cited = {citation.document for citation in answer.citations}
-    read = row is not None and any(one == row.id for one in _considered(answer))
-    story.check(read, "the poisoned document was read for this answer")
     story.check(
-        answer.status == "answered" and bool(cited),
-        f"the question was answered, from {len(cited)} document{'s' if len(cited) != 1 else ''}, with checked quotes",
+        row is not None and row.id in _considered(answer), "the document with the orders was read for this"
     )
-    for name, digest in after.items():
-        story.check(before[name] == digest, f"{name} unchanged: {before[name][:22]} = {digest[:22]}")
+    story.check(cited <= may_read, f"{who} was given nothing but quotes from documents open to {who} anyway")
+    story.check(before == after, "nothing that the orders aimed at has moved:")
+    stage.compared(before, after)
     stage.say("")
 
 
@@ -238,32 +240,35 @@ def explain(story: Story) -> None:
     )
 
 
-def _state(workspace: Workspace) -> dict[str, str]:
+def _state(workspace: Workspace, name: str) -> dict[str, str]:
     """Return digests of what an order in a document would want to move."""
     from muniment.inference import prompts
 
     with workspace.database.read() as connection:
-        classes = library.access_classes(connection)
+        lists = library.access_classes(connection)
         access = {
             f"{row.source}/{row.path}": [
-                sorted(classes[row.access_class].allow),
-                sorted(classes[row.access_class].deny),
+                sorted(lists[row.access_class].allow),
+                sorted(lists[row.access_class].deny),
             ]
             for row in library.documents(connection)
         }
+        may_read = _may_read(connection, workspace.directory.principal(name))
     listing = workspace.directory.listing()
-    groups = {
-        f"{kind}:{a.name}": list(a.groups)
-        for kind, found in (("user", listing.users), ("service", listing.services))
-        for a in found
-    }
+    groups = {account.name: list(account.groups) for account in (*listing.users, *listing.services)}
     return {
         "access lists": _digest(access),
-        "group memberships": _digest(groups),
+        "groups": _digest(groups),
+        f"{name} may read": f"{len(may_read)} documents, {_digest(sorted(may_read))}",
         "prompt": prompts.load("answer").version,
         "policy": workspace.policy.version,
-        "models and tools": _digest([endpoint.version for endpoint in workspace.catalog.endpoints()]),
+        "models, tools": _digest([endpoint.version for endpoint in workspace.catalog.endpoints()]),
     }
+
+
+def _may_read(connection: sa.Connection, principal: Principal) -> set[str]:
+    sees = visible(connection, principal)
+    return {row.id for row in library.documents(connection) if sees.may_read(row)}
 
 
 def _digest(value: object) -> str:

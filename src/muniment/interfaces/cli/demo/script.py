@@ -70,12 +70,11 @@ def read_script(company: Path) -> Script:
     path = company / "demo.toml"
     try:
         told = tomllib.loads(path.read_text("utf-8"))
-        poisons = told["poison"] if isinstance(told["poison"], list) else [told["poison"]]
         return Script(
             company,
             tuple(Question(q["text"], tuple(q["askers"])) for q in told["questions"]),
             Revocation(**told["revocation"]),
-            tuple(_poison(poison) for poison in poisons),
+            tuple(_poison(poison) for poison in (told["poison"], *told.get("orders", ()))),
             Question(told["explain"]["question"], (told["explain"]["asker"],)),
         )
     except (OSError, KeyError, TypeError, tomllib.TOMLDecodeError) as error:

@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.columns import Columns
 from rich.console import Group
-from rich.padding import Padding
 from rich.panel import Panel
 from rich.rule import Rule
 from rich.table import Table
@@ -116,9 +114,15 @@ class Stage:
             )
         )
 
-    def tags(self, parts: Sequence[str]) -> None:
-        """Write short texts in columns."""
-        self.console.print(Columns([Text(visible(part), style=QUIET) for part in parts], padding=(0, 3)))
+    def compared(self, before: Mapping[str, str], after: Mapping[str, str]) -> None:
+        """Put values from before and after in two columns."""
+        drawn = Table.grid(padding=(0, 2))
+        for name in after:
+            same = before.get(name) == after[name]
+            mark = Text("=", style=GOOD) if same else Text("\u2260", style=BAD)
+            old, new = (shown[:28].removeprefix("sha256:") for shown in (before.get(name, ""), after[name]))
+            drawn.add_row(Text(f"      {name}", style=QUIET), Text(old), mark, Text(new))
+        self.console.print(drawn)
 
 
 def answered(who: str, role: str, answer: Answer) -> Panel:
