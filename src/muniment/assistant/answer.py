@@ -314,7 +314,6 @@ class Assistant:
             "code": __version__,
             "chunking": CHUNKING,
             "index": dict(found.index) if found else {},
-            "revisions": _revisions(found.revisions) if found else {},
             "passages": passages,
             "checks": {
                 "released": len(claims),

@@ -13,6 +13,8 @@ from muniment.inference.messages import Chunk, Draft, Mark, Usage
 MAX_PENDING = 20_000
 """Characters without a whole claim after which a stream is not an answer."""
 
+_AFTER = "\n\n\x00"
+"""Stands for whatever would follow the last claim."""
 _OPENING = "\"“„«'‘"
 _MARK = re.compile(rf"\[\s*(\d{{1,3}})\s*[:,]?\s*[{_OPENING}](.*?)[\"”“»'’]\s*\]", re.DOTALL)
 _END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|\n\s*\n|\n(?=\s*(?:[-*•]|\d+[.)])\s)")
@@ -32,7 +34,7 @@ def drafts(chunks: Iterable[Chunk], on_usage: list[Usage]) -> Iterator[Draft]:
             found, pending = _whole(pending)
             yield from found
             pending = pending[-MAX_PENDING:]
-    found, _ = _whole(pending + " \n\n.")
+    found, _ = _whole(pending + _AFTER)
     yield from found
 
 

@@ -214,7 +214,7 @@ def _lines(made: Explanation) -> list[str]:
         else:
             cited = "cited" if one["cited"] else "not cited"
             lines.append(f"  {one['n']}. {one['chunk']} score {one['score']}, {cited}")
-    for key in ("model", "prompt", "policy", "code", "chunking", "index", "revisions", "checks"):
+    for key in ("model", "prompt", "policy", "code", "chunking", "index", "checks"):
         lines.append(f"{key.capitalize()}: {_plain(lineage.get(key))}")
     lines.extend(f"Note: {note}" for note in made.notes)
     return lines

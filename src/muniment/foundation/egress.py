@@ -3,8 +3,9 @@
 Invariants:
 - a request to an origin (scheme, host, port) that is not allowed opens no connection and asks no name server;
 - the address is vetted and then connected to, so that a name cannot point elsewhere in between;
-- an origin that the operator named may stand in the operator's own network, but no name may lead to a
-  link-local, unspecified or multicast address: cloud metadata services live there;
+- an origin that is allowed as a name must resolve to public addresses, unless the origin itself is a literal
+  address or `localhost`, which the operator then meant; link-local and unspecified ones are refused always,
+  since cloud metadata services live there;
 - redirects are not followed, proxies and the environment are ignored, replies are bounded in size and time.
 """
 
@@ -44,19 +45,19 @@ class Egress:
     def __init__(
         self,
         allowed_origins: Iterable[str],
-        public_only: bool = False,
+        private_origins: Iterable[str] = (),
         max_reply_bytes: int = MAX_REPLY_BYTES,
     ) -> None:
-        """With `public_only` a name that leads to a private or loopback address is refused as well."""
-        self._allowed = frozenset(origin_of(origin) for origin in allowed_origins)
-        self._public_only = public_only
+        """`private_origins` are allowed too, and their names may resolve inside the operator's own network."""
+        private = frozenset(private_origins)
+        self._allowed = {origin_of(origin): origin in private for origin in {*allowed_origins, *private}}
         self._max_reply_bytes = max_reply_bytes
 
     def client(self, timeout_seconds: float) -> Client:
         """Return a client to be closed by its caller; each wait of a request is bounded by the timeout."""
         timeout = httpx2.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds))
         return httpx2.AsyncClient(
-            transport=_Vetted(self._allowed, self._public_only, self._max_reply_bytes),
+            transport=_Vetted(self._allowed, self._max_reply_bytes),
             timeout=timeout,
             follow_redirects=False,
             trust_env=False,
@@ -80,11 +81,8 @@ def origin_of(url: str) -> tuple[str, str, int]:
 
 
 class _Vetted(httpx2.AsyncBaseTransport):
-    def __init__(
-        self, allowed: frozenset[tuple[str, str, int]], public_only: bool, max_reply_bytes: int
-    ) -> None:
+    def __init__(self, allowed: dict[tuple[str, str, int], bool], max_reply_bytes: int) -> None:
         self._allowed = allowed
-        self._public_only = public_only
         self._max_reply_bytes = max_reply_bytes
         self._inner = httpx2.AsyncHTTPTransport(trust_env=False, retries=0)
 
@@ -98,7 +96,7 @@ class _Vetted(httpx2.AsyncBaseTransport):
                 f"{origin[0]}://{origin[1]}:{origin[2]} is not an origin that may be reached.",
                 fix="Only the base_url of a model in settings.toml may be.",
             )
-        address = await _vetted_address(origin, self._public_only)
+        address = await _vetted_address(origin, self._allowed[origin])
         request.extensions = {**request.extensions, "sni_hostname": origin[1]}
         request.url = request.url.copy_with(host=str(address), port=origin[2])
         response = await self._inner.handle_async_request(request)
@@ -128,17 +126,18 @@ class _Bounded(httpx2.AsyncByteStream):
         await self._inner.aclose()
 
 
-async def _vetted_address(origin: tuple[str, str, int], public_only: bool) -> _Address:
+async def _vetted_address(origin: tuple[str, str, int], private: bool) -> _Address:
     _, host, port = origin
     literal = _literal(host)
     if literal is not None:
-        return _checked(literal, public_only)
+        return _checked(literal, own_network=True)
     try:
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise httpx2.ConnectError(f"No address for {host}.") from error
-    addresses = [_checked(ipaddress.ip_address(entry[4][0]), public_only) for entry in found]
+    own_network = private or host == "localhost"
+    addresses = [_checked(ipaddress.ip_address(entry[4][0]), own_network) for entry in found]
     if not addresses:
         raise httpx2.ConnectError(f"No address for {host}.")
     return addresses[0]
@@ -151,11 +150,11 @@ def _literal(host: str) -> _Address | None:
         return None
 
 
-def _checked(address: _Address, public_only: bool) -> _Address:
+def _checked(address: _Address, own_network: bool) -> _Address:
     """Every address of a name must pass: one bad one refuses the name."""
     inner = _embedded(address)
     always_refused = inner.is_link_local or inner.is_unspecified or inner.is_multicast
-    if always_refused or (public_only and not inner.is_global):
+    if always_refused or not (own_network or inner.is_global):
         raise Refused(
             f"The allowed origin leads to {address}, which may not be reached.",
             fix="Name the address itself in base_url if that is what you mean.",

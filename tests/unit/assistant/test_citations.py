@@ -118,6 +118,13 @@ def test_a_claim_is_given_as_soon_as_the_next_begins() -> None:
     assert seen == [0, 1]
 
 
+def test_the_last_claim_needs_nothing_behind_it() -> None:
+    for end in ("", ".", "\n"):
+        assert [draft.text for draft in read(f'Visitors sign in. [1 "at the front desk"]{end}', 3)] == [
+            "Visitors sign in."
+        ]
+
+
 @given(st.text(max_size=400))
 def test_babble_makes_no_claim_and_no_error(reply: str) -> None:
     assert all(draft.marks for draft in read(reply, 5))

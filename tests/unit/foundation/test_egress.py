@@ -60,7 +60,7 @@ def test_a_redirect_is_not_followed() -> None:
         assert response.status_code == 302  # type: ignore[attr-defined]
 
 
-def test_a_name_that_leads_inside_is_refused_where_only_public_ones_may_be(
+def test_a_name_that_leads_inside_is_refused_unless_the_operator_said_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with serving() as server:
@@ -73,9 +73,9 @@ def test_a_name_that_leads_inside_is_refused_where_only_public_ones_may_be(
         monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", resolve)
         url = f"http://models.example:{port}/v1/chat"
         with pytest.raises(Refused):
-            get(Egress({url}, public_only=True), url)
+            get(Egress({url}), url)
         assert server.bodies == []
-        assert get(Egress({url}), url).status_code == 200  # type: ignore[attr-defined]
+        assert get(Egress((), {url}), url).status_code == 200  # type: ignore[attr-defined]
         assert server.headers[0]["Host"] == f"models.example:{port}"
 
 
@@ -90,7 +90,7 @@ def test_metadata_and_unspecified_addresses_are_refused_even_when_private_ones_m
 
     monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", resolve)
     with pytest.raises(Refused):
-        get(Egress({"http://inside.example"}), "http://inside.example/v1")
+        get(Egress((), {"http://inside.example"}), "http://inside.example/v1")
 
 
 def test_one_bad_address_among_good_ones_refuses_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +99,7 @@ def test_one_bad_address_among_good_ones_refuses_the_name(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", resolve)
     with pytest.raises(Refused):
-        get(Egress({"http://two.example"}, public_only=True), "http://two.example/v1")
+        get(Egress({"http://two.example"}), "http://two.example/v1")
 
 
 def test_a_reply_past_the_bound_is_cut() -> None:

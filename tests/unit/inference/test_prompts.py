@@ -32,7 +32,7 @@ def test_the_version_is_the_hash_of_what_is_sent() -> None:
     ["no front matter", "---\nname: x\n---\nbody", "---\nname: x\npurpose: y\nmodel: z\n---\nbody"],
 )
 def test_a_faulty_prompt_file_is_named(content: str) -> None:
-    with pytest.raises(BadInput, match="here.md"):
+    with pytest.raises(BadInput, match=r"here\.md"):
         prompts.parse(content, "here.md")
 
 

@@ -7,6 +7,7 @@ of the process's environment reaches the client library.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import queue
 import threading
 from collections.abc import Iterator
@@ -37,6 +38,7 @@ class OpenAIEndpoint:
 
     def complete(self, request: Request, budget: Budget) -> Iterator[Chunk]:
         """Yield the reply as it comes; raises as `Provider.complete` says."""
+        _load()
         call = _Call(self, request, budget)
         try:
             yield from call.chunks(budget.timeout_seconds + _GRACE_SECONDS)
@@ -142,6 +144,16 @@ def _for_status(name: str, status: int, detail: str) -> MunimentError:
 def _is_openai(endpoint: Endpoint) -> bool:
     """Only there `max_tokens` has been renamed."""
     return endpoint.origin == "https://api.openai.com"
+
+
+def _load() -> None:
+    """Load the client library first: its seconds are not the endpoint's."""
+    for name in (
+        "pydantic_ai.direct",
+        "pydantic_ai.models.openai",
+        "pydantic_ai.providers.openai_compatible",
+    ):
+        importlib.import_module(name)
 
 
 class _Call:

@@ -1,0 +1,145 @@
+"""Every model call is allowed, bounded and recorded, and fails in one clear line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.simulators import openai_server
+from tests.simulators.openai_server import serving
+
+from muniment import settings
+from muniment.assistant.values import NOTHING_FOUND
+from muniment.foundation.errors import BadInput, Denied, MunimentError, Unavailable
+
+QUESTION = "When does the canteen open?"
+
+
+def with_model(url: str, **options: object) -> settings.Settings:
+    model = {"base_url": url, "model": "m", "timeout_seconds": 1.0, **options}
+    return settings.parse({"models": {"remote": model}})
+
+
+@pytest.fixture
+def ready(make_workspace: Callable[..., Any], folder: Any) -> Callable[..., Any]:
+    def make(url: str, **options: object) -> Any:
+        workspace = make_workspace(settings=with_model(url, **options))
+        workspace.ingest(folder, "acme")
+        workspace.gateway._sleep = lambda _: None
+        return workspace
+
+    return make
+
+
+def calls(workspace: Any) -> list[Any]:
+    return workspace.audit.query(kind="model.call", limit=100)
+
+
+def test_a_model_answers_with_evidence_and_its_use_is_counted(ready: Callable[..., Any]) -> None:
+    with serving() as server:
+        workspace = ready(server.url)
+        answer = workspace.ask(QUESTION, as_="carol", model="remote")
+        assert answer.status == "answered"
+        assert answer.citations[0].quote == "The canteen opens at eight and closes at three."
+        assert answer.usage.prompt_tokens == 120
+        assert answer.lineage["model"] == "remote:m"
+        sent, ended = calls(workspace)
+        assert (sent.about["phase"], ended.about["phase"]) == ("sent", "ended")
+        assert ended.about["outcome"] == "complete"
+        assert ended.about["prompt_tokens"] == 120
+        assert ended.about["prompt"] == answer.lineage["prompt"]
+
+
+@pytest.mark.parametrize(
+    "fault", ["429", "500", "401", "slow", "cut", "malformed", "html", "empty", "redirect"]
+)
+def test_a_failing_endpoint_is_one_clear_line_that_leaks_nothing(
+    ready: Callable[..., Any], fault: str
+) -> None:
+    with serving(fault=fault, delay=2.0) as server:
+        workspace = ready(server.url)
+        with pytest.raises(Unavailable) as caught:
+            workspace.ask(QUESTION, as_="carol", model="remote")
+    line = str(caught.value)
+    assert "'remote'" in line and caught.value.fix and "\n" not in line
+    for secret in ("secret-detail", "canteen", "Traceback", server.url):
+        assert secret not in line
+    assert calls(workspace)[-1].about["outcome"] == "unavailable"
+    assert workspace.audit.query(kind="answer.refused")[-1].about["reason"] == "unavailable"
+    assert workspace.audit.query(kind="answer.finished") == []
+
+
+def test_a_server_that_is_down_is_named(ready: Callable[..., Any]) -> None:
+    workspace = ready("http://127.0.0.1:1/v1")
+    with pytest.raises(Unavailable, match="could not be reached"):
+        workspace.ask(QUESTION, as_="carol", model="remote")
+
+
+@pytest.mark.parametrize(
+    ("fault", "attempts"), [("429-once", 2), ("429", 3), ("500", 3), ("401", 1), ("cut", 1)]
+)
+def test_only_what_may_succeed_is_tried_again(ready: Callable[..., Any], fault: str, attempts: int) -> None:
+    with serving(fault=fault) as server:
+        workspace = ready(server.url)
+        try:
+            workspace.ask(QUESTION, as_="carol", model="remote")
+        except MunimentError:
+            assert fault != "429-once"
+        assert len(server.bodies) == attempts
+
+
+@pytest.mark.parametrize("mind", [openai_server.babbling, openai_server.lying, openai_server.silent])
+def test_a_reply_without_true_evidence_is_an_abstention(ready: Callable[..., Any], mind: Any) -> None:
+    with serving(mind) as server:
+        answer = ready(server.url).ask(QUESTION, as_="carol", model="remote")
+    assert (answer.status, answer.answer, answer.citations) == ("abstained", NOTHING_FOUND, ())
+
+
+def test_a_model_is_for_its_groups_only(ready: Callable[..., Any]) -> None:
+    with serving() as server:
+        workspace = ready(server.url, allowed_groups=["sales"])
+        assert workspace.ask(QUESTION, as_="bob", model="remote").status == "answered"
+        with pytest.raises(Denied):
+            workspace.ask(QUESTION, as_="carol", model="remote")
+        assert len(server.bodies) == 1
+    assert workspace.audit.query(kind="answer.refused")[-1].about["reason"] == "denied"
+
+
+def test_an_unknown_model_is_named_with_the_known_ones(ready: Callable[..., Any]) -> None:
+    with pytest.raises(BadInput, match="quotes"):
+        ready("http://127.0.0.1:1/v1").ask(QUESTION, as_="carol", model="gpt")
+
+
+def test_the_key_travels_in_the_header_only(
+    ready: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REMOTE_KEY", "sk-very-secret")
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-of-the-shell")
+    with serving() as server:
+        workspace = ready(server.url, api_key="env:REMOTE_KEY")
+        answer = workspace.ask(QUESTION, as_="carol", model="remote")
+        headers = {name.lower(): value for name, value in server.headers[0].items()}
+    assert headers["authorization"] == "Bearer sk-very-secret"
+    assert "org-of-the-shell" not in str(headers)
+    assert "sk-very" not in repr(workspace.catalog.get("remote")) + str(answer.as_json()) + str(
+        calls(workspace)
+    )
+
+
+def test_a_call_whose_record_cannot_be_written_is_not_made(
+    ready: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving() as server:
+        workspace = ready(server.url)
+        record = workspace.audit.record
+
+        def failing(entries: Any) -> Any:
+            if entries[0].kind == "model.call":
+                raise Unavailable("The audit log cannot be written.")
+            return record(entries)
+
+        monkeypatch.setattr(workspace.audit, "record", failing)
+        with pytest.raises(Unavailable):
+            workspace.ask(QUESTION, as_="carol", model="remote")
+        assert server.bodies == []
