@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-from muniment.foundation.canonical import digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +21,9 @@ class AccessList:
         return not self.allow.isdisjoint(grants) and self.deny.isdisjoint(grants)
 
     def digest(self) -> str:
-        """Return the digest under which equal lists are shared."""
-        return digest(
-            {"allow": sorted(self.allow), "deny": sorted(self.deny), "sensitivity": self.sensitivity}
-        )
+        """Return the digest under which equal lists are shared; names count byte for byte, not normalised."""
+        stated = [sorted(self.allow), sorted(self.deny), self.sensitivity]
+        return "sha256:" + hashlib.sha256(json.dumps(stated).encode("ascii")).hexdigest()
 
 
 NOBODY = AccessList()
