@@ -20,6 +20,8 @@ def test_each_leg_counts_as_much_as_the_settings_say() -> None:
     dense, lexical = np.array([0.9, 0.1]), np.array([0.0, 5.0])
     assert fused(dense, lexical, FusionSettings(0.75)).tolist() == [0.75, 0.25]
     assert fused(dense, lexical, FusionSettings(0.25)).tolist() == [0.25, 0.75]
+    middle = fused(np.array([0.0, 0.5, 1.0]), np.array([0.0, 1.0, 4.0]), FusionSettings(0.5))
+    assert middle.tolist() == [0.0, 0.375, 1.0]
 
 
 def test_a_silent_leg_leaves_the_other_in_charge() -> None:

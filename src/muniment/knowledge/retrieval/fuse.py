@@ -1,7 +1,5 @@
 """One order out of two: the scores of words and of vectors, each stretched to 0..1, then weighed.
 
-The words' share is damped by a square root: BM25 falls steeply behind its first hit, cosines do not.
-
 Invariant: the stretch is taken over authorised rows only, so a fused score depends on nothing else.
 """
 
@@ -24,7 +22,7 @@ class FusionSettings:
     @property
     def name(self) -> str:
         """Return the settings as lineage records them."""
-        return f"min-max, words damped, dense={self.dense:g}"
+        return f"min-max dense={self.dense:g}"
 
 
 def stretched(scores: Scores) -> Scores:
@@ -39,4 +37,4 @@ def stretched(scores: Scores) -> Scores:
 
 def fused(dense: Scores, lexical: Scores, settings: FusionSettings) -> Scores:
     """Return the weighted sum of both legs, row by row."""
-    return settings.dense * stretched(dense) + (1 - settings.dense) * np.sqrt(stretched(lexical))
+    return settings.dense * stretched(dense) + (1 - settings.dense) * stretched(lexical)

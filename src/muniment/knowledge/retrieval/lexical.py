@@ -22,8 +22,8 @@ Mask = npt.NDArray[np.bool_]
 class LexicalSettings:
     """BM25's constants, and how many times an occurrence counts by field."""
 
-    k1: float = 1.2
-    b: float = 0.75
+    k1: float = 0.9
+    b: float = 0.4
     title: float = 2.0
     heading: float = 1.0
     body: float = 1.0
