@@ -132,6 +132,8 @@ def _last(events: Iterable[Event], say: bool) -> Answer:
     from muniment.assistant.values import Claim, Finished
     from muniment.foundation.errors import Unavailable
 
+    answer: Answer | None = None
+    # To its very end: a stream that is dropped early is recorded as stopped.
     for event in events:
         if isinstance(event, Claim) and say:
             marks = "".join(f"[{citation.n}]" for citation in event.citations)
@@ -139,8 +141,10 @@ def _last(events: Iterable[Event], say: bool) -> Answer:
         elif isinstance(event, Finished):
             if say and event.answer.status != "answered":
                 TERMINAL.show(visible(event.answer.answer))
-            return event.answer
-    raise Unavailable("The answer did not come to its end.")
+            answer = event.answer
+    if answer is None:
+        raise Unavailable("The answer did not come to its end.")
+    return answer
 
 
 def _show_evidence(answer: Answer) -> None:

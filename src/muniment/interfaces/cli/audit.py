@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from muniment.interfaces.cli.options import example
 from muniment.interfaces.cli.terminal import TERMINAL, visible
+
+if TYPE_CHECKING:
+    from muniment.governance.audit.entry import Json
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -47,19 +50,22 @@ def tail(
         ]
         TERMINAL.document({"entries": plain})
         return
-    from muniment.interfaces.cli.render import shortened, table
+    from rich.padding import Padding
+    from rich.text import Text
 
-    rows = [
-        (
-            str(e.seq),
-            e.at[:19] + "Z",
-            e.kind,
-            f"{visible(e.actor)} ({e.via})",
-            shortened(json.dumps(e.about), 90),
-        )
-        for e in entries
-    ]
-    TERMINAL.show(table(("entry", "at", "kind", "who", "about"), rows))
+    from muniment.interfaces.cli.render import ACCENT, QUIET
+
+    for e in entries:
+        head = Text(f"{e.seq:>6}  {e.at[:19]}Z  ", style=QUIET)
+        head.append(f"{e.kind:<22} ", style=ACCENT)
+        head.append(f"{visible(e.actor)} ({e.via})")
+        about = "  ".join(f"{name}={_short(value)}" for name, value in e.about.items())
+        TERMINAL.show(head, Padding(Text(visible(about), style=QUIET), (0, 0, 0, 8)))
+
+
+def _short(value: Json) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 @app.command(epilog=example("muniment audit verify", "muniment audit verify --export ./evidence"))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Group
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.rule import Rule
 from rich.table import Table
@@ -64,6 +66,12 @@ class Stage:
     def say(self, words: str, style: str = "") -> None:
         """Write a line."""
         self.console.print(Text(visible(words), style=style))
+
+    def indented(self, line: str, style: str) -> None:
+        """Write a line whose leading blanks also hold where it wraps; long digests are cut."""
+        left = len(line) - len(line.lstrip())
+        text = re.sub(r"(sha256:[0-9a-f]{12})[0-9a-f]+", "\\1\u2026", visible(line.strip()))
+        self.console.print(Padding(Text(text, style=style), (0, 0, 0, left + 2)))
 
     def verdict(self, good: bool, words: str) -> None:
         """Write what a check found."""
