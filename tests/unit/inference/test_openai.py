@@ -1,0 +1,68 @@
+"""What is sent to an OpenAI-compatible server, and what its faults become."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from tests.simulators.openai_server import Simulator, serving
+
+from muniment.foundation.egress import Egress
+from muniment.foundation.errors import Unavailable
+from muniment.inference import prompts
+from muniment.inference.catalog import Endpoint, Secret
+from muniment.inference.messages import Chunk, NumberedPassage, Usage
+from muniment.inference.providers.openai import OpenAIEndpoint
+from muniment.inference.providers.provider import Budget, Busy
+
+PASSAGES = (NumberedPassage(1, "Visitors", "Desk", "All visitors must sign in at the desk."),)
+REQUEST = prompts.request(prompts.load("answer"), "Where do I sign in?", PASSAGES, "fence_0123456789abcdef")
+
+
+def call(server: Simulator, seconds: float = 5.0) -> list[Chunk]:
+    endpoint = Endpoint("remote", "openai", server.url, "m", Secret("sk-1"), timeout_seconds=seconds)
+    return list(OpenAIEndpoint(endpoint, Egress({endpoint.origin})).complete(REQUEST, Budget(77, seconds)))
+
+
+def test_instructions_and_passages_travel_in_separate_messages() -> None:
+    with serving() as server:
+        chunks = call(server)
+    body = json.loads(server.bodies[0])
+    assert [message["role"] for message in body["messages"]] == ["system", "user"]
+    assert body["messages"][0]["content"] == REQUEST.instructions
+    assert body["messages"][1]["content"] == prompts.user_text(REQUEST)
+    assert (body["max_tokens"], body["stream"], "tools" in body) == (77, True, False)
+    assert chunks[-1] == Usage(120, len(chunks) - 1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "words"),
+    [
+        ("429", Busy, "busy or failing"),
+        ("500", Busy, "busy or failing"),
+        ("cut", Busy, "broke off"),
+        ("401", Unavailable, "refused the request"),
+        ("malformed", Unavailable, "not a chat completion"),
+        ("html", Unavailable, "not a chat completion"),
+        ("empty", Unavailable, "not a chat completion"),
+    ],
+)
+def test_each_fault_has_its_line(fault: str, kind: type[Unavailable], words: str) -> None:
+    with serving(fault=fault) as server, pytest.raises(Unavailable, match=words) as caught:
+        call(server)
+    assert type(caught.value) is kind
+    assert "secret-detail" not in caught.value.detail + str(caught.value)
+
+
+def test_a_slow_server_is_given_up_on_time() -> None:
+    with serving(fault="slow", delay=3.0) as server:
+        call_started = time.perf_counter()
+        with pytest.raises(Unavailable, match=r"within 0\.5 seconds"):
+            call(server, 0.5)
+        assert time.perf_counter() - call_started < 2.5
+
+
+def test_an_endless_reply_is_cut() -> None:
+    with serving(fault="huge") as server, pytest.raises(Unavailable):
+        call(server, 2.0)
