@@ -170,6 +170,21 @@ def test_a_huge_picture_in_a_pdf_is_never_decoded(parser: Parser) -> None:
     assert peak_mebibytes(parser) < MOST_MEBIBYTES
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_pdf_whose_page_inflates_without_end_is_refused(parser: Parser, times: int) -> None:
+    stream = b" " * (300 << 20)
+    for _ in range(times):
+        stream = zlib.compress(stream, 9)
+    head = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj "
+    head += b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/Contents 5 0 R>>endobj 5 0 obj"
+    head += b"<</Filter[%s]/Length %d>>stream\n" % (b"/FlateDecode" * times, len(stream))
+    started = time.monotonic()
+    with pytest.raises(ParseFailed):
+        parser.parse("bomb.pdf", head + stream + b"\nendstream endobj trailer<</Root 1 0 R>>")
+    assert time.monotonic() - started < MOST_SECONDS
+    assert peak_mebibytes(parser) < MOST_MEBIBYTES
+
+
 def peak_mebibytes(parser: Parser) -> int:
     """Return the most memory that the child ever held; 0 when it was replaced after being stopped."""
     pid = parser._sandbox.pid

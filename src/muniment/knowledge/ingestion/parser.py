@@ -76,6 +76,8 @@ class Parser:
                 if status.st_size > self._limits.file_bytes:
                     raise self._too_large(shown, status.st_size)
                 return file.read(self._limits.file_bytes + 1)
+        except IsADirectoryError as error:
+            raise ParseFailed(f"{shown} is not a regular file.", fix="Leave it out.") from error
         except OSError as error:
             raise ParseFailed(
                 f"{shown} cannot be opened ({error.strerror}).", fix="Check its permissions."

@@ -133,7 +133,7 @@ def _found(content: bytes) -> str:
     if sample.startswith(_UTF16) or _looks_like_utf16(sample):
         return ""
     control = sum(sample.count(code) for code in range(32) if code not in (9, 10, 12, 13, 27))
-    if b"\x00" in sample or control > len(sample) // 50:
+    if control > 1 + len(sample) // 50:
         return "binary data"
     return ""
 

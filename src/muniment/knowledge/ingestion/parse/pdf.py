@@ -1,25 +1,28 @@
-"""PDF files, page by page: lines joined to paragraphs, large or bookmarked lines taken for headings."""
+"""PDF files, page by page: lines joined to paragraphs, large, bold or bookmarked lines taken for headings."""
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from statistics import median_low
 from typing import TYPE_CHECKING
 
 from muniment.knowledge.ingestion.parse.kind import MEDIA_TYPES
 from muniment.knowledge.ingestion.parse.normal import Composer, one_line
+from muniment.knowledge.ingestion.parse.pdf_lines import Line, page_lines
 from muniment.knowledge.ingestion.parse.title import title
 from muniment.knowledge.ingestion.parsed import Parsed, ParseFailed
 
 if TYPE_CHECKING:
-    from pypdfium2 import PdfDocument, PdfTextPage
+    from pypdfium2 import PdfDocument
 
 MOST_PAGES = 3_000
 _BULLET = re.compile(r"([•●▪◦‣–—*·-]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s")
-_HYPHEN = re.compile(r"(?<=[^\W\d_])[-\u00ad\ufffe\u2010]$")
+_HYPHEN = re.compile(r"(?<=[^\W\d_])[-\u00ad\u2010]$")
 _ENDS = (".", "!", "?", ":", ";")
+_BOLD_LEVEL = 4
 
 
 def read_pdf(name: str, content: bytes) -> Parsed:
@@ -58,8 +61,8 @@ def _write_pages(document: PdfDocument, pages: int, out: Composer) -> int:
     import pypdfium2
 
     bookmarks = _bookmarks(document)
+    style = _Style()
     silent = 0
-    sizes: Counter[float] = Counter()
     for number in range(1, pages + 1):
         try:
             page = document[number - 1]
@@ -67,14 +70,13 @@ def _write_pages(document: PdfDocument, pages: int, out: Composer) -> int:
         except pypdfium2.PdfiumError:
             out.note(f"page {number} is damaged and was left out")
             continue
-        lines = _lines(text_page)
+        lines = page_lines(text_page)
         text_page.close()
         page.close()
+        style.learn(lines)
         out.begin("page", f"Page {number}", number)
         before = out.length
-        for line in lines:
-            sizes[line.size] += len(line.text)
-        _write_lines(lines, bookmarks.get(number, {}), sizes.most_common(1)[0][0] if sizes else 0.0, out)
+        _PageWriter(lines, style, bookmarks.get(number, {}), out).write()
         silent += out.length == before
     return silent
 
@@ -93,92 +95,103 @@ def _bookmarks(document: PdfDocument) -> dict[int, dict[str, int]]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    text: str
-    size: float
-    """Height of its letters in points, rounded."""
-    top: float
-    bottom: float
-    left: float
-    right: float
+class _Style:
+    """How most of the text so far is set."""
+
+    def __init__(self) -> None:
+        self._sizes: Counter[float] = Counter()
+        self._bold = 0
+        self._all = 0
+
+    def learn(self, lines: Sequence[Line]) -> None:
+        for line in lines:
+            self._sizes[line.size] += len(line.text)
+            self._bold += line.bold * len(line.text)
+            self._all += len(line.text)
+
+    def level(self, line: Line, text: str) -> int:
+        """Return the heading level of a line that is set larger or bolder than the text, 0 for any other."""
+        if not 3 <= len(text) <= 120 or text.endswith((".", ",", ";")) or len(line.cells) > 1:
+            return 0
+        if not any(letter.isalpha() for letter in text):
+            return 0
+        body = self._sizes.most_common(1)[0][0]
+        if body and line.size >= 1.15 * body:
+            return 1 if line.size >= 1.6 * body else 2 if line.size >= 1.3 * body else 3
+        bold = line.bold and 2 * self._bold < self._all and line.size >= 0.95 * body and len(text) <= 80
+        return _BOLD_LEVEL if bold else 0
 
 
-def _lines(page: PdfTextPage) -> list[_Line]:
-    text = page.get_text_range()
-    lines: list[_Line] = []
-    at = 0
-    for piece in text.split("\n"):
-        shown = piece.rstrip("\r")
-        if shown.strip():
-            lines.append(_placed(page, shown, at))
-        at += len(piece) + 1
-    return lines
+class _PageWriter:
+    def __init__(
+        self, lines: Sequence[Line], style: _Style, bookmarks: dict[str, int], out: Composer
+    ) -> None:
+        self._lines = lines
+        self._style = style
+        self._bookmarks = bookmarks
+        self._out = out
+        self._widest = max((line.right for line in lines), default=0.0)
+        self._paragraph: list[Line] = []
+        pitches = [a.bottom - b.bottom for a, b in itertools.pairwise(lines) if a.bottom > b.bottom]
+        self._pitch = median_low(pitches) if pitches else 0.0
 
+    def write(self) -> None:
+        rows: list[list[str]] = []
+        for place, line in enumerate(self._lines):
+            if len(line.cells) > 1 and not _BULLET.match(line.text.lstrip()):
+                self._flush()
+                rows.append(list(line.cells))
+                continue
+            if rows:
+                self._out.rows(rows)
+                rows = []
+            self._write_line(place, line)
+        self._flush()
+        if rows:
+            self._out.rows(rows)
 
-def _placed(page: PdfTextPage, text: str, at: int) -> _Line:
-    """Return a line with its place, judged by its first and last letters."""
-    import pypdfium2.raw as pdfium
-
-    first = at + len(text) - len(text.lstrip())
-    last = at + len(text.rstrip()) - 1
-    try:
-        left, bottom, _, top = page.get_charbox(first, loose=True)
-        _, _, right, _ = page.get_charbox(last, loose=True)
-        size = round(float(pdfium.FPDFText_GetFontSize(page, first)), 1)
-    except Exception:  # letters outside the Basic Multilingual Plane shift the count; the text stays right
-        return _Line(text, 0.0, 0.0, 0.0, 0.0, 0.0)
-    return _Line(text, size if size > 1.5 else round(top - bottom, 1), top, bottom, left, right)
-
-
-def _write_lines(lines: Sequence[_Line], bookmarks: dict[str, int], body: float, out: Composer) -> None:
-    widest = max((line.right for line in lines), default=0.0)
-    paragraph: list[_Line] = []
-    for line in lines:
+    def _write_line(self, place: int, line: Line) -> None:
         text = one_line(line.text)
-        level = bookmarks.get(text.lower(), 0) or _level(line, text, body)
-        if level:
-            _flush(paragraph, out)
-            out.heading(level, text)
-            continue
-        if paragraph and _parts(paragraph[-1], line, widest):
-            _flush(paragraph, out)
-        paragraph.append(line)
-    _flush(paragraph, out)
+        level = self._bookmarks.get(text.lower(), 0) or self._style.level(line, text)
+        if level and (level != _BOLD_LEVEL or self._stands_apart(place)):
+            self._flush()
+            self._out.heading(level, text)
+            return
+        if self._paragraph and self._parts(self._paragraph[-1], line):
+            self._flush()
+        self._paragraph.append(line)
 
+    def _stands_apart(self, place: int) -> bool:
+        """Return whether a bold line has space above it and text that is not bold below it."""
+        line = self._lines[place]
+        if place + 1 >= len(self._lines) or self._lines[place + 1].bold or _BULLET.match(line.text.lstrip()):
+            return False
+        above = self._lines[place - 1] if place else None
+        return above is None or above.bottom - line.top > 0.3 * line.height
 
-def _level(line: _Line, text: str, body: float) -> int:
-    """Return the heading level of a line that is set clearly larger than the text, 0 for any other."""
-    if not body or line.size < 1.15 * body or not 3 <= len(text) <= 120 or text.endswith((".", ",", ";")):
-        return 0
-    if not any(letter.isalpha() for letter in text):
-        return 0
-    return 1 if line.size >= 1.6 * body else 2 if line.size >= 1.3 * body else 3
+    def _parts(self, before: Line, line: Line) -> bool:
+        """Return whether a new paragraph begins between two lines that follow each other."""
+        if _BULLET.match(line.text.lstrip()) or line.top > before.top + line.height:
+            return True
+        height = max(before.height, line.height)
+        gap = before.bottom - line.top
+        if gap > 0.6 * height and (gap > 1.5 * height or before.bottom - line.bottom > 1.25 * self._pitch):
+            return True
+        if abs(before.size - line.size) > 0.1 * max(before.size, line.size, 1.0):
+            return True
+        ended = before.text.rstrip().endswith(_ENDS)
+        if gap > 0.6 * height and ended:
+            return True
+        ended_early = before.right < self._widest - 0.25 * max(self._widest - before.left, 1.0)
+        return ended_early and (ended or not line.text.lstrip()[:1].islower())
 
-
-def _parts(before: _Line, line: _Line, widest: float) -> bool:
-    """Return whether a new paragraph begins between two lines that follow each other."""
-    if _BULLET.match(line.text.lstrip()):
-        return True
-    height = max(before.top - before.bottom, line.top - line.bottom, 1.0)
-    gap = before.bottom - line.top
-    if gap > 0.6 * height or line.top > before.top + height:
-        return True
-    if abs(before.size - line.size) > 0.1 * max(before.size, line.size, 1.0):
-        return True
-    ended_early = before.right < widest - 0.25 * max(widest - before.left, 1.0)
-    return ended_early and (before.text.rstrip().endswith(_ENDS) or not line.text.lstrip()[:1].islower())
-
-
-def _flush(paragraph: list[_Line], out: Composer) -> None:
-    if not paragraph:
-        return
-    text = ""
-    for line in paragraph:
-        piece = re.sub(r"[ \t]+", " ", line.text.strip())
-        if _HYPHEN.search(text) and piece[:1].islower():
-            text = text[:-1] + piece
-        else:
-            text = f"{text} {piece}" if text else piece
-    out.block(text.replace("\ufffe", "-"), tight=bool(_BULLET.match(text)))
-    paragraph.clear()
+    def _flush(self) -> None:
+        text = ""
+        for line in self._paragraph:
+            piece = re.sub(r"[ \t]+", " ", line.text.strip())
+            if _HYPHEN.search(text) and piece[:1].islower():
+                text = text[:-1] + piece
+            else:
+                text = f"{text} {piece}" if text else piece
+        self._out.block(text, tight=bool(_BULLET.match(text)))
+        self._paragraph.clear()
