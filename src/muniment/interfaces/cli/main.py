@@ -81,15 +81,15 @@ for group in (workspace, demo, directory, ingest, access, ask, audit, keys, mode
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit with its code."""
-    given = _globals_first(sys.argv[1:] if arguments is None else arguments)
-    TERMINAL.json = "--json" in given
-    TERMINAL.debug = "--debug" in given
-    sys.exit(_run(given))
+    sys.exit(run_once(sys.argv[1:] if arguments is None else arguments))
 
 
-def _run(arguments: Sequence[str]) -> int:
+def run_once(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code."""
+    given = _globals_first(arguments)
+    TERMINAL.begin(json="--json" in given, debug="--debug" in given)
     try:
-        result = app(args=list(arguments), prog_name="muniment", standalone_mode=False)
+        result = app(args=given, prog_name="muniment", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader went away (`muniment ... | head`): nothing is left to say to it.

@@ -39,6 +39,11 @@ class Terminal:
     """What to say after Ctrl-C: what was kept and how to go on."""
     _consoles: dict[str, Console] = field(default_factory=dict[str, "Console"])
 
+    def begin(self, json: bool, debug: bool) -> None:
+        """Forget an earlier run of this process."""
+        self.home, self.json, self.debug, self.interrupted = None, json, debug, ""
+        self._consoles.clear()
+
     def home_folder(self) -> Path:
         """Return --home, else what the settings say."""
         from muniment.settings import default_home
