@@ -17,7 +17,7 @@ from muniment.knowledge.reading import DocumentRead
 if TYPE_CHECKING:
     from muniment.knowledge.reading import Reading
 
-AROUND = 420
+AROUND = 280
 """Characters of the passage shown on each side of a quote."""
 _NUMBERS = re.compile(r"\s?((?:\[\d+\])+)(?=\s|$)")
 
@@ -91,17 +91,25 @@ def _card(citation: Citation, read: DocumentRead) -> SourceCard:
 
 
 def _before(text: str, lower: int, start: int) -> str:
-    """Return what stands before the quote, from a break between words on."""
+    """Return what stands before the quote, from the start of a paragraph, a sentence or at least a word on."""
     first = max(lower, start - AROUND)
     if first == lower:
         return text[first:start].lstrip()
+    for stop in ("\n\n", ". "):
+        found = text.find(stop, first, start)
+        if found >= 0:
+            return "… " + text[found + len(stop) : start].lstrip()
     space = text.find(" ", first, start)
-    return "… " + text[(space + 1 if space >= 0 else start) : start].lstrip()
+    return "… " + text[(space + 1 if space >= 0 else start) : start]
 
 
 def _after(text: str, end: int, upper: int) -> str:
     last = min(upper, end + AROUND)
     if last == upper:
         return text[end:last].rstrip()
+    for stop in ("\n\n", ". "):
+        found = text.rfind(stop, end, last)
+        if found >= 0:
+            return text[end : found + 1].rstrip() + " …"
     space = text.rfind(" ", end, last)
     return text[end : (space if space >= 0 else end)].rstrip() + " …"

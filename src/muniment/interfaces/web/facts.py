@@ -24,8 +24,8 @@ def facts(found: Explanation, name: str, titles: Mapping[str, str]) -> tuple[Fac
     for key in _ORDER:
         lines = _lines(found.lineage.get(key))
         if lines:
-            made.append(Fact(say(f"lineage.{key}"), lines))
-    made.append(Fact(say("lineage.id"), (found.id,)))
+            made.append(Fact(say(f"lineage.{key}"), lines, technical=True))
+    made.append(Fact(say("lineage.id"), (found.id,), technical=True))
     return tuple(made)
 
 

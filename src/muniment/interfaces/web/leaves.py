@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 
 from muniment.interfaces.web.rendering import say
-from muniment.interfaces.web.views import DocumentView, Leaf, LeafLink, Run
+from muniment.interfaces.web.views import DocumentView, Leaf, LeafLink, Paragraph, Run
 from muniment.interfaces.web.wording import Unit, day, unit_at, units_of
 from muniment.knowledge.reading import DocumentRead
 
 LONGEST_VIEW = 60_000
 """Characters on one web page; a single longer unit is cut into parts."""
 _BREAK = re.compile(r"\n[ \t]*\n\s*")
+_MARKDOWN_BREAK = re.compile(r"\n[ \t]*\n\s*|(?<=\n)(?=#{1,6} )|(?<=[^\n])\n(?=#{1,6} )")
+_HEADING = re.compile(r"#{1,6} +")
 _PART = "section"
 
 Span = tuple[int, int]
@@ -25,13 +27,14 @@ def document_view(read: DocumentRead, at: Span | None, number: int | None) -> Do
     chosen = _chosen(units, at, number)
     groups = _groups(units)
     index = next(i for i, group in enumerate(groups) if chosen in group)
+    markdown = read.document.media_type == "text/markdown"
     base = f"/documents/{read.document.id}?version={version.version}"
 
     def href(unit: Unit) -> str:
         return f"{base}&page={units.index(unit) + 1}#leaf-{units.index(unit) + 1}"
 
     leaves = tuple(
-        Leaf(units.index(u) + 1, u.named("leaf") if names else "", paragraphs(version.text, u, at))
+        Leaf(units.index(u) + 1, u.named("leaf") if names else "", paragraphs(version.text, u, at, markdown))
         for u in groups[index]
     )
     entries = tuple(LeafLink(_label(u), u.named("leaf"), href(u), u == chosen) for u in units)
@@ -88,23 +91,33 @@ def _groups(units: list[Unit]) -> list[list[Unit]]:
     return groups
 
 
-def paragraphs(text: str, unit: Unit, at: Span | None) -> tuple[tuple[Run, ...], ...]:
-    """Return a unit's paragraphs as runs of plain and marked characters; nothing but blank lines is dropped."""
-    bounds: list[Span] = []
-    start = unit.start
-    for found in _BREAK.finditer(text, unit.start, unit.end):
-        bounds.append((start, found.start()))
-        start = found.end()
-    bounds.append((start, unit.end))
+def paragraphs(text: str, unit: Unit, at: Span | None, markdown: bool = False) -> tuple[Paragraph, ...]:
+    """Return a unit's paragraphs as runs of plain and marked characters; only blank lines are dropped.
+
+    In Markdown a line of its own that begins with `#` is a heading, shown without its `#` unless that is quoted.
+    """
     mark = at or (0, 0)
-    made: list[tuple[Run, ...]] = []
+    made: list[Paragraph] = []
     marked_before = False
-    for first, last in bounds:
-        runs = _runs(text, first, last, mark, marked_before)
+    for first, last in _bounds(text, unit, markdown):
+        found = _HEADING.match(text, first, last) if markdown and "\n" not in text[first:last] else None
+        heading = found is not None
+        shown = found.end() if found and not mark[0] < found.end() <= mark[1] else first
+        runs = _runs(text, shown, last, mark, marked_before)
         marked_before = marked_before or any(run.marked for run in runs)
         if any(run.text.strip() for run in runs):
-            made.append(runs)
+            made.append(Paragraph(runs, heading))
     return tuple(made)
+
+
+def _bounds(text: str, unit: Unit, markdown: bool) -> list[Span]:
+    breaks = _MARKDOWN_BREAK if markdown else _BREAK
+    bounds: list[Span] = []
+    start = unit.start
+    for found in breaks.finditer(text, unit.start, unit.end):
+        bounds.append((start, found.start()))
+        start = found.end()
+    return [*bounds, (start, unit.end)]
 
 
 def _runs(text: str, first: int, last: int, mark: Span, marked_before: bool) -> tuple[Run, ...]:

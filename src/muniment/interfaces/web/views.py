@@ -70,6 +70,7 @@ class Fact:
 
     name: str
     items: tuple[str, ...]
+    technical: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +93,20 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Paragraph:
+    """What stands between two blank lines."""
+
+    runs: tuple[Run, ...]
+    heading: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Leaf:
     """A page, slide, sheet or message."""
 
     number: int
     name: str
-    paragraphs: tuple[tuple[Run, ...], ...]
+    paragraphs: tuple[Paragraph, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,22 +33,26 @@ progress.querySelector("button").addEventListener("click", () => running?.abort(
 async function ask(text) {
   running?.abort();
   const mine = (running = new AbortController());
+  const body = new URLSearchParams(new FormData(form));
   begin(text);
   try {
     const response = await fetch(form.action, {
       method: "POST",
       headers: { accept: "text/event-stream" },
-      body: new URLSearchParams(new FormData(form)),
+      body,
       signal: mine.signal,
       redirect: "error",
     });
-    if (!response.ok || !response.body) throw new Error(String(response.status));
-    let finished = false;
+    if (response.status === 401) return location.assign("/signin");
+    if (!response.ok) return fail(sentence(await response.json()));
+    let last = null;
     for await (const event of events(response)) {
       if (mine !== running) return;
-      finished = take(event) || finished;
+      take(event);
+      last = event;
     }
-    if (!finished) fail(page.dataset.broken);
+    if (last?.name === "finished") history.replaceState(null, "", last.data.href);
+    else if (last?.name !== "error") fail(page.dataset.broken);
   } catch (error) {
     if (mine !== running) return;
     fail(mine.signal.aborted ? page.dataset.stopped : page.dataset.broken);
@@ -81,8 +85,7 @@ function end() {
 function take({ name, data }) {
   if (name === "claim") claim(data);
   else if (name === "finished") finish(data);
-  else if (name === "error") fail(data.detail);
-  return name === "finished" || name === "error";
+  else if (name === "error") fail(sentence(data));
 }
 
 function claim({ text, quoted, sources }) {
@@ -118,7 +121,10 @@ function finish(data) {
   const link = foot.querySelector("a");
   link.href = `${data.href}#lineage`;
   outcome.append(foot);
-  history.replaceState(null, "", data.href);
+}
+
+function sentence({ title, detail }) {
+  return `${title} ${detail}`.trim();
 }
 
 function fail(said) {

@@ -2,13 +2,14 @@
 
 /** Yields {name, data} for each event of the response; data is parsed JSON. */
 export async function* events(response) {
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  const reader = response.body.getReader();
+  const decoder = new TextDecoder();
   let rest = "";
   try {
     for (;;) {
       const { value, done } = await reader.read();
       if (done) return;
-      rest += value.replaceAll("\r\n", "\n");
+      rest += decoder.decode(value, { stream: true });
       const blocks = rest.split("\n\n");
       rest = blocks.pop();
       for (const block of blocks) {

@@ -91,7 +91,6 @@ export class Evidence {
     if (wide.matches) {
       this.#pinned = chip.dataset.n;
       card.focus({ preventScroll: true });
-      card.scrollIntoView({ block: "nearest" });
       return;
     }
     const copy = card.cloneNode(true);
@@ -104,6 +103,7 @@ export class Evidence {
   #activate(n) {
     for (const card of this.#list.children) card.classList.toggle("is-active", card.id === `source-${n}`);
     for (const chip of this.#page.querySelectorAll(".chip")) chip.classList.toggle("is-active", chip.dataset.n === String(n));
-    if (n !== null) this.#card(n)?.scrollIntoView({ block: "nearest" });
+    const card = n === null ? null : this.#card(n);
+    if (card && wide.matches) this.#panel.scrollTop = card.offsetTop - this.#list.offsetTop;
   }
 }
