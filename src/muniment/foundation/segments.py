@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,14 @@ class Segments:
     def delete(self, name: str) -> None:
         """Remove a segment's file if present."""
         self.path(name).unlink(missing_ok=True)
+
+    def sweep(self, kept: Collection[str]) -> None:
+        """Remove all whole segments but those `kept`, and all half-written ones; only while nobody writes."""
+        for path in self.folder.glob("*.segment"):
+            if path.stem not in kept:
+                path.unlink(missing_ok=True)
+        for path in self.folder.glob("*.partial"):
+            path.unlink(missing_ok=True)
 
 
 def _pack(arrays: Arrays) -> bytes:

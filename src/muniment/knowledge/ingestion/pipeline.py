@@ -335,9 +335,7 @@ class Pipeline:
         """Delete segment files that no manifest row names: left by a run that was killed."""
         with self._parts.database.read() as connection:
             named = {row.name for row in library.segments(connection)}
-        for name in self._parts.segments.names():
-            if name not in named:
-                self._parts.segments.delete(name)
+        self._parts.segments.sweep(named)
 
     def _now(self) -> str:
         return timestamp(self._parts.clock.now())

@@ -1,0 +1,81 @@
+"""A process that ingests a folder and changes access lists until it is killed, saying what was acknowledged.
+
+Run as `python -m tests.crash.worker HOME FOLDER FIRST DIMENSIONS`. Each line goes out in one write, so that a kill
+loses a whole line or none; `setting` stands before a change, `set` after the call that made it returned.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sys
+import threading
+from itertools import count
+
+from tests.simulators.embedder import HashedEmbedder
+
+from muniment import app
+from muniment.app import Workspace
+from muniment.governance.identity.principal import OPERATOR
+from muniment.knowledge.ingestion import pipeline
+from muniment.knowledge.ingestion.report import Progress
+
+SOURCE = "docs"
+TARGETS = ("team0", "team1", "team2", "team0/keep.md", "team1/keep.md", "team3/keep.md")
+WHO = ("group:everyone", "group:engineering", "group:sales", "user:alice", "user:bob", "user:carol")
+
+
+def say(**line: object) -> None:
+    os.write(1, json.dumps(line).encode() + b"\n")
+
+
+class Acknowledged:
+    """Names each file once its batch was committed: all files before the batch in hand."""
+
+    def __init__(self) -> None:
+        self._seen: list[str] = []
+        self._said = 0
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.stage != "index":
+            return
+        if progress.path:
+            self._seen.append(progress.path)
+        for path in self._seen[self._said : progress.done]:
+            say(say="document", path=path)
+        self._said = max(self._said, progress.done)
+
+
+def ingest(workspace: Workspace, folder: str) -> None:
+    workspace.ingest(folder, SOURCE, Acknowledged())
+    say(say="ingested")
+
+
+def change_access(workspace: Workspace, first: int) -> None:
+    """Change one list after another; each is unlike every other by its sensitivity."""
+    for number in count(first):
+        rng = random.Random(number)
+        target = rng.choice(TARGETS)
+        clear = rng.random() < 0.2
+        allow, deny = rng.sample(WHO, rng.randrange(1, 4)), rng.sample(WHO, rng.randrange(2))
+        change = None if clear else {"allow": allow, "deny": deny, "sensitivity": f"change-{number}"}
+        say(say="setting", target=target, change=change)
+        if change is None:
+            workspace.access.clear(f"{SOURCE}/{target}", OPERATOR)
+        else:
+            workspace.access.set(f"{SOURCE}/{target}", allow, deny, OPERATOR, f"change-{number}")
+        say(say="set")
+
+
+def main(home: str, folder: str, first: str, dimensions: str) -> None:
+    pipeline.BATCH_DOCUMENTS = 2
+    embedder = HashedEmbedder(int(dimensions)) if int(dimensions) else None
+    workspace = app.open(home, embedder=lambda: embedder)
+    say(say="ready")
+    threading.Thread(target=ingest, args=(workspace, folder), daemon=True).start()
+    change_access(workspace, int(first))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
