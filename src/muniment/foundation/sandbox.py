@@ -38,12 +38,12 @@ _PIECE = 1 << 16
 class Limits:
     """Bounds of a child."""
 
-    seconds: float = 30.0
+    seconds: float = 60.0
     """Wall clock of one request."""
     memory_bytes: int = 224 << 20
     """Private writable memory, imports included."""
     reply_bytes: int = 64 << 20
-    start_seconds: float = 30.0
+    start_seconds: float = 60.0
     life_seconds: float = 600.0
     """Working time after which a fresh child takes over; its processor time is bounded accordingly."""
 

@@ -191,6 +191,23 @@ def test_a_bad_file_gets_one_line_that_names_it_and_the_fix(parser: Parser, name
     assert "\n" not in str(failed.value)
 
 
+HEAVY = {
+    "links.md": b"# " + b"[a](" * 50_000,
+    "marks.md": b"# " + b"#" * 200_000 + b"a",
+    "stars.md": b"*a " * 200_000 + b"\n# x",
+    "words.eml": b"Subject: " + b"=?utf-8?q?a?= " * 50_000 + b"\nFrom: " + b"a@b, " * 50_000 + b"\n\nx",
+    "parts.eml": b"Subject: x\nContent-Type: multipart/mixed; boundary=a\n\n" + b"--a\n" * 100_000,
+    "rules.html": b"<style>" + b"a{" * 100_000 + b"</style><p>x",
+}
+
+
+@pytest.mark.parametrize("name", HEAVY)
+def test_text_that_is_made_to_be_slow_is_read_in_good_time(parser: Parser, name: str) -> None:
+    started = time.monotonic()
+    assert chunks(parser.parse(name, HEAVY[name]))
+    assert time.monotonic() - started < 5
+
+
 def test_a_file_over_the_limit_is_refused_unread(tmp_path: Path) -> None:
     large = tmp_path / "large.txt"
     with open(large, "wb") as file:

@@ -6,7 +6,6 @@ character, and none crosses the edge of a page, slide, sheet or message.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,7 +23,7 @@ SMALL = 350
 VERSION = "chunk-1"
 """Changes when the same text would be cut otherwise."""
 
-_TABLE_LINE = re.compile(r".* \| .*|.+: .+")
+_PART = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,15 +129,28 @@ def _cut(text: str, section: _Section) -> Iterator[tuple[int, int]]:
         yield from _trimmed(text, section.start, section.end)
         return
     lines = piece.split("\n")
-    rows = sum(1 for line in lines if _TABLE_LINE.fullmatch(line))
+    rows = sum(1 for line in lines if " | " in line or ": " in line[1:])
     if rows >= 0.7 * sum(1 for line in lines if line.strip()):
         yield from _cut_rows(text, section.start, lines)
         return
     at = section.start
-    starts = [section.start + offset for offset, _ in _splitter().chunk_indices(piece)]
-    for start in (*starts[1:], section.end):
-        yield from _trimmed(text, at, start)
-        at = start
+    for begun, part in _parts(piece):
+        for offset, _ in _splitter().chunk_indices(part):
+            start = section.start + begun + offset
+            yield from _trimmed(text, at, start)
+            at = start
+    yield from _trimmed(text, at, section.end)
+
+
+def _parts(piece: str) -> Iterator[tuple[int, str]]:
+    """Yield a long text in parts that end with a line where possible: the splitter's time grows with each part."""
+    at = 0
+    while at < len(piece):
+        end = at + _PART
+        if end < len(piece):
+            end = piece.rfind("\n", at + _PART // 2, end) + 1 or end
+        yield at, piece[at:end]
+        at = end
 
 
 def _cut_rows(text: str, start: int, lines: Sequence[str]) -> Iterator[tuple[int, int]]:

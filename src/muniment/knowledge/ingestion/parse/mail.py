@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from email import policy
-from email.message import EmailMessage, Message
-from email.parser import BytesParser
+from email import message_from_bytes
+from email.errors import MessageError
+from email.header import decode_header, make_header
+from email.message import Message
 
 from muniment.knowledge.ingestion.parse.decode import decode
 from muniment.knowledge.ingestion.parse.html import write_html
@@ -15,11 +16,12 @@ from muniment.knowledge.ingestion.parsed import Parsed, ParseFailed
 
 _SHOWN = ("Subject", "From", "To", "Cc", "Date")
 _MOST_PARTS = 500
+_MOST_OF_A_HEADER = 4_000
 
 
 def read_mail(name: str, content: bytes) -> Parsed:
     """Read a message. Raises ParseFailed where there is no sender, subject or recipient."""
-    message = BytesParser(_class=EmailMessage, policy=policy.default).parsebytes(content)
+    message = message_from_bytes(content)
     headers = {shown: _header(message, shown) for shown in _SHOWN}
     if not any(headers[shown] for shown in ("Subject", "From", "To")):
         raise ParseFailed("is not an e-mail: it has no headers.", fix="Export the message again as .eml.")
@@ -35,14 +37,20 @@ def read_mail(name: str, content: bytes) -> Parsed:
     return out.parsed(title(name, headers["Subject"]), MEDIA_TYPES["eml"])
 
 
-def _header(message: EmailMessage, name: str) -> str:
+def _header(message: Message, name: str) -> str:
+    return _decoded(str(message.get(name, "")))
+
+
+def _decoded(value: str) -> str:
+    """Return a header with its encoded words decoded; one that is malformed or endless, as far as it goes."""
+    value = value[:_MOST_OF_A_HEADER]
     try:
-        return one_line(str(message.get(name, "")))
-    except Exception:  # the library raises many kinds of error on malformed headers
-        return ""
+        return one_line(str(make_header(decode_header(value))))
+    except (MessageError, LookupError, ValueError):
+        return one_line(value)
 
 
-def _write_body(message: EmailMessage, out: Composer) -> list[str]:
+def _write_body(message: Message, out: Composer) -> list[str]:
     """Append the text parts in order; return the names of what is attached."""
     attachments: list[str] = []
     waiting: list[Message] = [message]
@@ -56,7 +64,7 @@ def _write_body(message: EmailMessage, out: Composer) -> list[str]:
         kind = part.get_content_type()
         attached = part.get_filename()
         if attached or part.get_content_disposition() == "attachment" or kind == "message/rfc822":
-            attachments.append(one_line(attached or "") or f"unnamed {kind}")
+            attachments.append(_decoded(attached or "") or f"unnamed {kind}")
         elif kind == "multipart/alternative":
             waiting.extend(_preferred(part))
         elif part.is_multipart():

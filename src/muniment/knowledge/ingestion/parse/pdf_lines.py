@@ -65,6 +65,8 @@ def _line(page: PdfTextPage, text: str, at: int, *, look_for_cells: bool) -> Lin
         size = _font_size(page, first) or round(top - low, 1)
         bold = _is_bold(page, first) and _is_bold(page, last)
         cells = _cells(page, text, at, size) if look_for_cells and "\ufffe" not in text else (shown,)
+    except MemoryError:
+        raise
     except Exception:  # a letter without a place; the text stays right
         return Line(shown, (shown,), 0.0, 0.0, False, 0.0, 0.0, 0.0, 0.0)
     return Line(shown, cells, size, max(top - low, 1.0), bold, top, bottom, left, right)

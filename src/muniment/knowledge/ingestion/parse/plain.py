@@ -18,6 +18,7 @@ _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _EMBEDDED = re.compile(r"!\[([^\]\n]{0,500})\]\(\s*<?data:[^)\s]*\)")
 _MARKS = re.compile(r"(\*\*|__|`|(?<!\w)[*_]|[*_](?!\w))")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
+_MOST_OF_A_HEADING = 1_000
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?\n)---[ \t]*(?:\n|\Z)", re.DOTALL)
 _FRONT_TITLE = re.compile(r"^title:[ \t]*[\"']?(.*?)[\"']?[ \t]*$", re.MULTILINE | re.IGNORECASE)
 
@@ -61,6 +62,8 @@ def _headings(text: str, start: int) -> list[tuple[int, str, int]]:
                 fence = ""
         elif opened:
             fence = opened.group(1)
+        elif len(line) > _MOST_OF_A_HEADING:
+            line = ""
         elif atx := _ATX.fullmatch(line):
             found.append((len(atx.group(1)), _plain(atx.group(2) or ""), at))
             line = ""
@@ -68,8 +71,8 @@ def _headings(text: str, start: int) -> list[tuple[int, str, int]]:
             found.append((1 if "=" in under.group(1) else 2, _plain(previous), previous_at))
             line = ""
         previous, previous_at = ("" if fence else line), at
-        at += len(line) if line else 0
-        at = text.find("\n", at) + 1 if text.find("\n", at) >= 0 else len(text)
+        end = text.find("\n", at)
+        at = end + 1 if end >= 0 else len(text)
     return [row for row in found if row[1]]
 
 

@@ -25,6 +25,8 @@ def read_slides(name: str, content: bytes) -> Parsed:
     try:
         deck = pptx.Presentation(io.BytesIO(content))
         slides = list(deck.slides)
+    except MemoryError:
+        raise
     except Exception as error:
         raise ParseFailed(
             "is damaged: it cannot be read as a PowerPoint file.", fix="Save it again."

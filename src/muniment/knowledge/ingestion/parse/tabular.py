@@ -63,6 +63,8 @@ def read_workbook(name: str, content: bytes) -> Parsed:
     check_container(content)
     try:
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
+    except MemoryError:
+        raise
     except Exception as error:
         raise ParseFailed("is damaged: it cannot be read as a workbook.", fix="Save it again.") from error
     out = Composer()

@@ -46,6 +46,8 @@ def read_word(name: str, content: bytes) -> Parsed:
         levels = {key: level for key, text in styles.items() if (level := _level(text))}
         properties = document.core_properties.title
         body = document.element.body
+    except MemoryError:
+        raise
     except Exception as error:
         raise ParseFailed(
             "is damaged: it cannot be read as a Word document.", fix="Save it again."
