@@ -14,12 +14,15 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from muniment.foundation.errors import MunimentError, NotFound, Unauthenticated, Unavailable
+from muniment.foundation.errors import MunimentError, NotFound, NotSetUp, Unauthenticated, Unavailable
 from muniment.interfaces.web.rendering import render, say
 
 MEDIA_TYPE = "application/problem+json"
 SIGN_IN = "/signin"
 NOTHING_HERE = NotFound("There is nothing here that you may read.")
+_CLOSED = Unavailable(
+    "The workspace cannot be used now.", fix="Tell whoever runs it; `muniment doctor` says why."
+)
 _PHRASES = {
     400: ("bad-request", "The request cannot be read."),
     405: ("method-not-allowed", "This address does not take that method."),
@@ -56,8 +59,12 @@ def problem(status: int, code: str, title: str, detail: str = "") -> Response:
 
 
 def problem_of(error: MunimentError) -> Problem:
-    """Return what outsiders are told of an error."""
-    told = NOTHING_HERE if isinstance(error, NotFound) else error
+    """Return what outsiders are told of an error; what only the operator can mend is not described to them."""
+    told = error
+    if isinstance(error, NotFound):
+        told = NOTHING_HERE
+    elif isinstance(error, NotSetUp) or error.status == MunimentError.status:
+        told = _CLOSED
     return Problem(status=told.status, title=told.public, code=told.code, detail=told.fix)
 
 

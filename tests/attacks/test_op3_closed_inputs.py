@@ -1,0 +1,63 @@
+"""OP3: input models forbid extra fields, and what does not fit is told without being echoed."""
+
+from __future__ import annotations
+
+import pytest
+
+from muniment.app import Workspace
+from muniment.interfaces.boundary import LONGEST_BODY
+from tests.simulators.web_client import Browser, bearer, client
+
+CANARY = "walnut-canary"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/search", {"query": "x", "principal": CANARY}),
+        ("/v1/search", {"query": "x", "as": CANARY}),
+        ("/v1/search", {"query": "x", "k": CANARY}),
+        ("/v1/search", {"query": "x", "k": 0}),
+        ("/v1/search", {"query": "x", "k": 10**30}),
+        ("/v1/search", {"query": [CANARY]}),
+        ("/v1/answers", {"question": "x", "id": CANARY}),
+        ("/v1/answers", {"question": "x", "grants": [CANARY]}),
+        ("/v1/answers", {"question": "x" * 2001}),
+        ("/v1/answers", {"question": ""}),
+        ("/v1/answers", [CANARY]),
+        ("/v1/answers", CANARY),
+    ],
+)
+def test_a_field_that_does_not_belong_is_refused_and_not_echoed(
+    workspace: Workspace, path: str, body: object
+) -> None:
+    got = client(workspace).post(path, json=body, headers=bearer(workspace, "alice"))
+    assert (got.status_code, got.headers["content-type"]) == (422, "application/problem+json")
+    assert CANARY not in got.text
+
+
+def test_forms_take_only_their_own_fields_once(workspace: Workspace) -> None:
+    alice = Browser(workspace).sign_in("alice")
+    csrf = alice.csrf
+    assert alice.post("/ask", csrf=csrf, question="x", principal="user:bob").status_code == 422
+    twice = f"csrf={csrf}&question=a&question=b"
+    form = {"origin": "http://localhost", "content-type": "application/x-www-form-urlencoded"}
+    assert alice.http.post("/ask", content=twice, headers=form).status_code == 422
+    assert alice.http.post("/ask", json={"csrf": csrf, "question": "a"}, headers=form | {"content-type": "application/json"}).status_code == 422  # fmt: skip
+
+
+@pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b'{"query":', b"[" * 20_000])
+def test_a_body_that_is_no_json_is_refused(workspace: Workspace, body: bytes) -> None:
+    headers = {**bearer(workspace, "alice"), "content-type": "application/json"}
+    got = client(workspace).post("/v1/search", content=body, headers=headers)
+    assert got.status_code in (400, 422)
+    assert got.headers["content-type"] == "application/problem+json"
+
+
+def test_a_large_body_is_refused_with_and_without_a_stated_length(workspace: Workspace) -> None:
+    http = client(workspace)
+    headers = {**bearer(workspace, "alice"), "content-type": "application/json"}
+    large = b'{"query": "' + b"x" * LONGEST_BODY + b'"}'
+    assert http.post("/v1/search", content=large, headers=headers).status_code == 413
+    chunks = iter([large[:1000], large[1000:]])
+    assert http.post("/v1/search", content=chunks, headers=headers).status_code == 413
