@@ -472,7 +472,9 @@ def set_override(
                 source=source_name, path=path, access_class=class_of(connection, access), at=at
             )
         )
-    by_hand = {p: class_of(connection, a) for p, a in overrides(connection, source_name).items()}
+    stated = access_override.c
+    query = sa.select(stated.path, stated.access_class).where(stated.source == source_name)
+    by_hand = {row.path: row.access_class for row in connection.execute(query)}
     below = [row for row in documents(connection, source_name) if is_below(row.path, path)]
     for row in below:
         effective = _nearest_class(row.path, by_hand)
