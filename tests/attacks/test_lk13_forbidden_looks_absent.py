@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.simulators.web_client import Browser, bearer, client, document_id
 
 from muniment.app import Workspace
-from tests.simulators.web_client import Browser, bearer, client, document_id
 
 QUESTION = "How much is the on-call engineer paid for each weekend?"
 

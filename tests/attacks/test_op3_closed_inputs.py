@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.simulators.web_client import Browser, bearer, client
 
 from muniment.app import Workspace
 from muniment.interfaces.boundary import LONGEST_BODY
-from tests.simulators.web_client import Browser, bearer, client
 
 CANARY = "walnut-canary"
 
@@ -43,7 +43,12 @@ def test_forms_take_only_their_own_fields_once(workspace: Workspace) -> None:
     twice = f"csrf={csrf}&question=a&question=b"
     form = {"origin": "http://localhost", "content-type": "application/x-www-form-urlencoded"}
     assert alice.http.post("/ask", content=twice, headers=form).status_code == 422
-    assert alice.http.post("/ask", json={"csrf": csrf, "question": "a"}, headers=form | {"content-type": "application/json"}).status_code == 422  # fmt: skip
+    assert (
+        alice.http.post(
+            "/ask", json={"csrf": csrf, "question": "a"}, headers=form | {"content-type": "application/json"}
+        ).status_code
+        == 422
+    )
 
 
 @pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b'{"query":', b"[" * 20_000])

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.simulators.web_client import bearer, client, document_id, kinds
 
 from muniment.app import Workspace
 from muniment.governance.identity.principal import OPERATOR
 from muniment.settings import parse
-from tests.simulators.web_client import bearer, client, document_id, kinds
 
 
 @pytest.fixture
