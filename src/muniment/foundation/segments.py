@@ -88,7 +88,7 @@ def _pack(arrays: Arrays) -> bytes:
     parts: list[bytes] = []
     for name, array in arrays.items():
         part = np.ascontiguousarray(array)
-        header.append({"name": name, "type": part.dtype.str, "shape": list(part.shape), "bytes": part.nbytes})
+        header.append({"name": name, "type": part.dtype.str, "shape": list(array.shape), "bytes": part.nbytes})
         parts.append(part.tobytes())
     head = json.dumps(header).encode()
     return len(head).to_bytes(8, "big") + head + b"".join(parts)

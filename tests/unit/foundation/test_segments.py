@@ -1,0 +1,88 @@
+"""Encrypted files of arrays: whole or absent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from muniment.foundation.errors import Tampered, Unavailable
+from muniment.foundation.ids import Ids
+from muniment.foundation.keys import PURPOSES, Keyring
+from muniment.foundation.segments import Segments
+
+KEYRING = Keyring("acme", {purpose: bytes([n]) * 32 for n, purpose in enumerate(PURPOSES)}, Ids())
+
+
+@pytest.fixture
+def segments(tmp_path: Path) -> Segments:
+    return Segments(tmp_path / "segments", KEYRING)
+
+
+SHAPES = arrays.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=6)
+ARRAYS = st.sampled_from(["<f4", "<i4", "<i8", "|i1", "|u1", "<u2", "|b1"]).flatmap(
+    lambda kind: arrays.arrays(np.dtype(kind), SHAPES)
+)
+
+
+@given(st.dictionaries(st.text(max_size=8), ARRAYS, max_size=4))
+@settings(max_examples=60, deadline=None)
+def test_what_was_written_is_read_again(
+    tmp_path_factory: pytest.TempPathFactory, given_arrays: dict[str, np.ndarray]
+) -> None:
+    segments = Segments(tmp_path_factory.mktemp("segments"), KEYRING)
+    found = segments.read("seg", "index", segments.write("seg", "index", given_arrays))
+    assert list(found) == list(given_arrays)
+    for name, array in given_arrays.items():
+        assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape)
+        assert found[name].tobytes() == array.tobytes()
+
+
+def test_any_changed_byte_is_refused(segments: Segments) -> None:
+    digest = segments.write("seg", "index", {"rows": np.arange(4)})
+    whole = segments.path("seg").read_bytes()
+    for at in range(0, len(whole), 7):
+        segments.path("seg").write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        with pytest.raises(Tampered, match="altered"):
+            segments.read("seg", "index", digest)
+
+
+def test_a_missing_segment_is_named_with_the_fix(segments: Segments) -> None:
+    with pytest.raises(Tampered, match="seg_a is missing"):
+        segments.read("seg_a", "index", "sha256:00")
+
+
+def test_the_same_arrays_never_give_the_same_bytes(segments: Segments) -> None:
+    digests = {segments.write(f"seg{n}", "index", {"rows": np.arange(4)}) for n in range(20)}
+    assert len(digests) == 20
+
+
+def test_a_disk_that_fails_leaves_the_earlier_segment_whole(
+    segments: Segments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = segments.write("seg", "index", {"rows": np.arange(4)})
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", full)
+        with pytest.raises(Unavailable, match="No space left on device"):
+            segments.write("seg", "index", {"rows": np.arange(9)})
+    assert list(segments.read("seg", "index", digest)["rows"]) == [0, 1, 2, 3]
+    assert [path.name for path in segments.folder.iterdir()] == ["seg.segment"]
+
+
+def test_a_half_written_file_is_no_segment(segments: Segments) -> None:
+    segments.write("seg", "index", {"rows": np.arange(4)})
+    (segments.folder / "seg2.partial").write_bytes(b"half")
+    assert segments.names() == ["seg"]
+
+
+def test_a_segment_of_objects_is_refused_even_under_the_right_key(segments: Segments) -> None:
+    with pytest.raises((Tampered, ValueError, TypeError)):
+        segments.read("seg", "index", segments.write("seg", "index", {"rows": np.array([{}], dtype=object)}))
