@@ -53,6 +53,7 @@ export class Evidence {
 
   #closed() {
     for (const chip of this.#page.querySelectorAll(".chip")) chip.setAttribute("aria-expanded", "false");
+    this.#slot.replaceChildren();
     const back = this.#returnTo;
     this.#returnTo = null;
     back?.focus();

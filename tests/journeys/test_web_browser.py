@@ -1,0 +1,185 @@
+"""The pages in a real browser: keyboard alone, both widths, no noise in the console, nothing from elsewhere."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.simulators.web_client import link
+
+from muniment.app import Workspace
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+QUESTION = "How much is the on-call engineer paid for each weekend?"
+
+sync_api = pytest.importorskip("playwright.sync_api")
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Chromium at /usr/bin/chromium")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def address(workspace: Workspace, folder: Path) -> Iterator[str]:
+    """Return the address of a server over the small company."""
+    import uvicorn
+
+    from muniment.interfaces.server import create_server
+
+    workspace.ingest(folder, "docs")
+    config = uvicorn.Config(create_server(workspace), port=0, log_level="error", access_log=False)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+
+
+@contextmanager
+def page_of(chromium: Any, address: str, **options: Any) -> Iterator[Any]:
+    """Open a page that must stay silent and on its own origin."""
+    context = chromium.new_context(**options)
+    noise: list[str] = []
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    page.on("console", lambda message: noise.append(message.text))
+    page.on("pageerror", lambda error: noise.append(str(error)))
+    page.on("request", lambda request: None if request.url.startswith(address) else noise.append(request.url))
+    yield page
+    context.close()
+    assert noise == []
+
+
+def sign_in(page: Any, address: str, workspace: Workspace, name: str) -> None:
+    page.goto(f"{address}/signin?token={link(workspace, name)}")
+    tab_to(page, "main button")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{address}/")
+
+
+def tab_to(page: Any, selector: str) -> None:
+    for _ in range(30):
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"Tab does not reach {selector}")
+
+
+WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+
+
+@pytest.mark.parametrize(("viewport", "scheme"), [(WIDE, "light"), (PHONE, "dark")])
+def test_the_keyboard_alone_asks_opens_a_citation_and_closes_it(
+    chromium: Any, address: str, workspace: Workspace, viewport: dict[str, int], scheme: str
+) -> None:
+    with page_of(chromium, address, viewport=viewport, color_scheme=scheme) as page:
+        sign_in(page, address, workspace, "alice")
+        tab_to(page, "#question")
+        page.keyboard.type(QUESTION)
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".quietly a")
+        assert page.locator("[data-live]").get_attribute("aria-live") == "polite"
+        tab_to(page, ".chip")
+        page.keyboard.press("Enter")
+        shown = page.locator(".sheet[open] .source, .evidence .source.is-active").locator("visible=true").last
+        assert "300 crowns" in shown.locator("mark").inner_text()
+        assert "engineering/oncall.md" in shown.inner_text()
+        page.keyboard.press("Escape")
+        page.wait_for_function("document.activeElement.matches('.chip')")
+        page.wait_for_function("!document.querySelector('.sheet[open], .source.is-active')")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_citation_leads_to_the_marked_words_of_its_document(
+    chromium: Any, address: str, workspace: Workspace
+) -> None:
+    with page_of(chromium, address, viewport=WIDE) as page:
+        sign_in(page, address, workspace, "alice")
+        page.fill("#question", QUESTION)
+        page.click("text=Ask >> nth=-1")
+        page.hover(".chip >> nth=0")
+        page.click(".source.is-active .open")
+        assert "300 crowns" in page.locator("mark#quote").inner_text()
+        assert page.locator("h1").inner_text() == "On call"
+
+
+def test_reloading_shows_the_stored_answer_and_how_it_came_about(
+    chromium: Any, address: str, workspace: Workspace
+) -> None:
+    with page_of(chromium, address, viewport=WIDE) as page:
+        sign_in(page, address, workspace, "alice")
+        page.fill("#question", QUESTION)
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/answers/*")
+        said = page.locator(".claims").inner_text()
+        page.reload()
+        assert page.locator(".claims").inner_text() == said
+        assert "On call" in page.locator(".lineage").inner_text()
+
+
+@pytest.mark.parametrize(
+    "question", [QUESTION, "Where is the key ceremony held?", "What do zebras eat on Mars?"]
+)
+def test_what_may_not_be_read_looks_like_what_is_not_there(
+    chromium: Any, address: str, workspace: Workspace, question: str
+) -> None:
+    with page_of(chromium, address, viewport=PHONE) as page:
+        sign_in(page, address, workspace, "carol")
+        page.fill("#question", question)
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".calm")
+        assert "I found nothing that you may read about this." in page.locator(".calm").inner_text()
+        assert page.locator(".source").locator("visible=true").count() == 0
+
+
+def test_everything_works_without_scripts(chromium: Any, address: str, workspace: Workspace) -> None:
+    with page_of(chromium, address, viewport=PHONE, java_script_enabled=False) as page:
+        page.goto(f"{address}/signin?token={link(workspace, 'alice')}")
+        page.click("main button")
+        page.fill("#question", QUESTION)
+        page.click("form.ask button")
+        page.click(".chip >> nth=0")
+        assert page.url.endswith("#source-1")
+        assert "300 crowns" in page.locator("#source-1 mark").inner_text()
+        page.click("#source-1 .open")
+        assert "300 crowns" in page.locator("mark#quote").inner_text()
+        page.click("text=Sign out")
+        assert "You are signed out" in page.locator("h1").inner_text()
+
+
+def test_a_documents_markup_stays_text(
+    chromium: Any, address: str, workspace: Workspace, folder: Path
+) -> None:
+    hostile = (
+        "The magenta badge opens the <img src=x onerror=alert(1)> <script>alert(2)</script> door "
+        "[here](javascript:alert(3)) and https://evil.example/a too."
+    )
+    (folder / "all" / "badge.txt").write_text(hostile + "\n")
+    workspace.ingest(folder, "docs")
+    with page_of(chromium, address, viewport=WIDE) as page:
+        page.on("dialog", lambda dialog: pytest.fail(dialog.message))
+        sign_in(page, address, workspace, "alice")
+        page.fill("#question", "Which door does the magenta badge open?")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".quietly a")
+        assert "<script>alert(2)</script>" in page.locator(".claims").inner_text()
+        page.hover(".chip >> nth=0")
+        assert "<img src=x onerror" in page.locator(".source.is-active").inner_text()
+        page.click(".source.is-active .open")
+        assert "<script>alert(2)</script>" in page.locator(".leaf").inner_text()
+        links = page.eval_on_selector_all("a[href], img, script", "found => found.map(e => e.href || e.src)")
+        assert all(one.startswith(address) for one in links)
