@@ -58,7 +58,7 @@ class Company:
             (root / f"team{team}/access.toml").write_text(MANIFESTS[team])
 
     def _write(self, path: str) -> None:
-        words = [f"term{self.rng.randrange(400)}" for _ in range(self.rng.choice([12, 60, 700]))]
+        words = [f"term{self.rng.randrange(400)}" for _ in range(self.rng.choice([12, 60, 350]))]
         text = f"# Note {self.rng.randrange(10**9)}\n\nQuarterly {' '.join(words)}.\n"
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)
         (self.root / path).write_text(text)
@@ -71,6 +71,8 @@ class Company:
             self._write(f"team{team}/keep.md")
             for name in range(6):
                 path = folder / f"note{name}.md"
+                if self.rng.random() < 0.5:
+                    (folder / f"moved{name}.md").unlink(missing_ok=True)
                 chance = self.rng.random()
                 if chance < 0.55:
                     self._write(f"team{team}/{path.name}")
