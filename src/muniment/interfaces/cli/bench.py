@@ -77,7 +77,8 @@ def options(words: Sequence[str]) -> dict[str, object]:
 def _known() -> list[str]:
     from muniment.interfaces.cli.shipped import shipped
 
-    return sorted(file.stem for file in shipped("benchmarks").glob("*.py") if not file.stem.startswith("_"))
+    files = shipped("benchmarks").glob("*.py")
+    return sorted(file.stem for file in files if "\ndef run(" in file.read_text("utf-8"))
 
 
 def _load(name: str) -> Any:

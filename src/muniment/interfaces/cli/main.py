@@ -86,7 +86,7 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def run_once(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
-    given = _globals_first(arguments)
+    given = arranged(arguments)
     TERMINAL.begin(json="--json" in given, debug="--debug" in given)
     try:
         result = app(args=given, prog_name="muniment", standalone_mode=False)
@@ -107,8 +107,8 @@ def run_once(arguments: Sequence[str]) -> int:
     return code
 
 
-def _globals_first(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments with the global options, wherever they stood, in front."""
+def arranged(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with the global options in front, and one value behind each --allow and --deny."""
     front: list[str] = []
     rest: list[str] = []
     left = list(arguments)
