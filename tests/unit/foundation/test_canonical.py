@@ -58,3 +58,44 @@ def test_what_json_cannot_say_exactly_is_refused(value: object) -> None:
     for write in (canonical, exact):
         with pytest.raises(BadInput):
             write(value)
+
+
+RFC_8785_NUMBERS = [
+    (0.0, b"0"),
+    (-0.0, b"0"),
+    (5e-324, b"5e-324"),
+    (-5e-324, b"-5e-324"),
+    (1.7976931348623157e308, b"1.7976931348623157e+308"),
+    (-1.7976931348623157e308, b"-1.7976931348623157e+308"),
+    (9007199254740992.0, b"9007199254740992"),
+    (-9007199254740992.0, b"-9007199254740992"),
+    (295147905179352830000.0, b"295147905179352830000"),
+    (9.999999999999997e22, b"9.999999999999997e+22"),
+    (1e23, b"1e+23"),
+    (1.0000000000000001e23, b"1.0000000000000001e+23"),
+    (999999999999999700000.0, b"999999999999999700000"),
+    (999999999999999900000.0, b"999999999999999900000"),
+    (1e21, b"1e+21"),
+    (9.999999999999997e-7, b"9.999999999999997e-7"),
+    (0.000001, b"0.000001"),
+    (333333333.3333332, b"333333333.3333332"),
+    (333333333.33333325, b"333333333.33333325"),
+    (333333333.3333333, b"333333333.3333333"),
+    (333333333.3333334, b"333333333.3333334"),
+    (333333333.33333343, b"333333333.33333343"),
+    (-0.0000033333333333333333, b"-0.0000033333333333333333"),
+    (1424953923781206.2, b"1424953923781206.2"),
+]
+"""RFC 8785, appendix B."""
+
+
+@pytest.mark.parametrize(("number", "written"), RFC_8785_NUMBERS)
+def test_numbers_are_written_as_the_standard_lists_them(number: float, written: bytes) -> None:
+    assert canonical(number) == exact(number) == written
+
+
+def test_keys_are_ordered_by_utf_16_code_units() -> None:
+    """RFC 8785, section 3.2.3: the emoji stands before U+FB33, whose code point is lower."""
+    keys = ["\u20ac", "\r", "\ufb33", "1", "\U0001f600", "\u0080", "\u00f6"]
+    written = json.loads(exact({key: None for key in keys}))
+    assert list(written) == ["\r", "1", "\u0080", "\u00f6", "\u20ac", "\U0001f600", "\ufb33"]

@@ -86,3 +86,17 @@ def test_a_half_written_file_is_no_segment(segments: Segments) -> None:
 def test_a_segment_of_objects_is_refused_even_under_the_right_key(segments: Segments) -> None:
     with pytest.raises((Tampered, ValueError, TypeError)):
         segments.read("seg", "index", segments.write("seg", "index", {"rows": np.array([{}], dtype=object)}))
+
+
+def test_sweeping_removes_what_is_not_kept_and_what_is_half_written(segments: Segments) -> None:
+    segments.sweep([])
+    for name in ("seg_a", "seg_b"):
+        segments.write(name, "index", {"rows": np.arange(4)})
+    (segments.folder / "seg_c.partial").write_bytes(b"half")
+    segments.sweep({"seg_b"})
+    assert [path.name for path in segments.folder.iterdir()] == ["seg_b.segment"]
+
+
+def test_the_folder_is_closed_to_other_accounts(segments: Segments) -> None:
+    segments.write("seg", "index", {"rows": np.arange(4)})
+    assert segments.folder.stat().st_mode & 0o077 == 0
