@@ -98,7 +98,7 @@ def run_once(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         result = INTERRUPTED
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 1
+        return 0 if stop.code in (None, 0) else 1
     except Exception as error:
         return report(TERMINAL, error)
     code = result if isinstance(result, int) and not isinstance(result, bool) else 0

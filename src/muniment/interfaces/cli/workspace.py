@@ -64,17 +64,37 @@ def serve(
 ) -> None:
     """Serve the web page and the HTTP interface until Ctrl-C."""
     with TERMINAL.workspace() as workspace:
-        serve_workspace(workspace, host, port, link or [])
+        settings = workspace.settings.server
+        address = host or settings.host
+        serve_workspace(
+            workspace, address, open_port(address, settings.port if port is None else port), link or []
+        )
 
 
-def serve_workspace(workspace: Workspace, host: str | None, port: int | None, links: list[str]) -> None:
+def open_port(host: str, port: int) -> int:
+    """Return the port if it is free, for 0 any free one; raises OSError naming the address where it is taken."""
+    import socket
+
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            error.filename = f"{host}:{port}"
+            raise
+        return int(probe.getsockname()[1])
+
+
+def base_url(host: str, port: int) -> str:
+    """Return the address of the server as a browser takes it."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def serve_workspace(workspace: Workspace, host: str, port: int, links: list[str]) -> None:
     """Serve an open workspace; prints its address and a one-time link for each name in `links`."""
     from muniment.interfaces.server import serve as run_server
 
-    settings = workspace.settings.server
-    address = host or settings.host
-    number = settings.port if port is None else port
-    base = f"http://{address}:{number}"
+    base = base_url(host, port)
     made = sign_in_links(workspace, links, base)
     if TERMINAL.json:
         TERMINAL.document({"address": base, "links": made})
@@ -84,8 +104,8 @@ def serve_workspace(workspace: Workspace, host: str | None, port: int | None, li
             TERMINAL.out.print(f"  {name:<10} {url}", soft_wrap=True)
         if not made:
             TERMINAL.show("  For a one-time sign-in link: muniment serve --link USER")
-    TERMINAL.interrupted = "muniment: Stopped serving."
-    run_server(workspace, address, number)
+    run_server(workspace, host, port)
+    TERMINAL.say("Stopped serving.")
 
 
 def sign_in_links(workspace: Workspace, names: list[str], base: str) -> dict[str, str]:

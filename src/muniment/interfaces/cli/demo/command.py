@@ -61,16 +61,20 @@ def demo(
 
 def _finish(story: object, once: bool, home: Path) -> None:
     from muniment.interfaces.cli.demo.chapters import Story
-    from muniment.interfaces.cli.workspace import serve_workspace, sign_in_links
+    from muniment.interfaces.cli.workspace import base_url, open_port, serve_workspace, sign_in_links
 
     if not isinstance(story, Story):
         raise TypeError("not a story")
     server = story.workspace.settings.server
-    base = f"http://{server.host}:{server.port}"
+    base = base_url(server.host, server.port)
     names = story.script.people()
     if not once:
         story.stage.end_chapter()
-        serve_workspace(story.workspace, None, None, names)
+        try:
+            port = open_port(server.host, server.port)
+        except OSError:
+            port = open_port(server.host, 0)
+        serve_workspace(story.workspace, server.host, port, names)
         return
     links = sign_in_links(story.workspace, names, base)
     for name, link in links.items():
