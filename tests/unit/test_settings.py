@@ -91,7 +91,8 @@ def test_any_document_is_settings_or_is_refused_in_words(document: dict[str, obj
     try:
         settings.parse(document)
     except BadInput as refused:
-        assert refused.fix
+        if not refused.fix:
+            raise
 
 
 def test_a_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
