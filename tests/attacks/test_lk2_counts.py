@@ -40,9 +40,15 @@ def test_the_log_counts_what_the_reader_was_given(workspace: Workspace, folder: 
     assert "canteen" not in str([entry.about for entry in (request, *chunks)])
 
 
-def test_one_who_may_read_nothing_gets_nothing_and_no_hint(workspace: Workspace, folder: Path) -> None:
+@pytest.mark.parametrize("dense", [False, True])
+def test_one_who_may_read_nothing_gets_nothing_and_no_hint(
+    make_workspace: Callable[..., Workspace], folder: Path, dense: bool
+) -> None:
     (folder / "all/access.toml").write_text("allow = []\n")
+    workspace = make_workspace(embedder=(lambda: HashedEmbedder()) if dense else (lambda: None))
+    empty = workspace.search("canteen", "carol")
     workspace.ingest(folder, "docs")
-    hit, miss = workspace.search("canteen", "carol"), workspace.search("zeppelin", "carol")
-    assert (hit.passages, hit.notes, dict(hit.index)) == (miss.passages, miss.notes, dict(miss.index))
-    assert hit.passages == ()
+    for query in ("canteen", "zeppelin"):
+        found = workspace.search(query, "carol")
+        assert (found.passages, found.notes, found.index) == ((), empty.notes, empty.index)
+    assert any("words alone" in note for note in empty.notes) is not dense

@@ -63,7 +63,7 @@ def rank(
     wanted &= _asked_for(view, query)[rows]
     rows, scores = rows[wanted], scores[wanted]
     best = vectors.top(scores, limit)
-    return Ranking(rows[best], scores[best], dense, dense and bool(bare.any()))
+    return Ranking(rows[best], scores[best], dense, vector is not None and bool(bare.any()))
 
 
 def _scores(

@@ -115,7 +115,7 @@ class Retriever:
             raise
         passages, said = self._reordered(asked, passages)
         took = (self._clock.seconds() - started) * 1000
-        notes = (*_notes(ranking), *said)
+        notes = (*self._notes(ranking), *said)
         found = Retrieval(
             passages=tuple(passages[:k]),
             principal=principal.ref,
@@ -190,6 +190,11 @@ class Retriever:
         cut = len(opinions) < min(settings.depth, len(passages))
         said = (f"The reranker's time ended after {len(opinions)} passages.",) if cut else ()
         return reordered + rest, said
+
+    def _notes(self, ranking: Ranking) -> tuple[str, ...]:
+        if self._embedder is None:
+            return (WORDS_ONLY,)
+        return (PARTLY_WORDS,) if ranking.partly_lexical else ()
 
     def _describe(self, ranking: Ranking) -> dict[str, str]:
         settings = self._settings.ranking
@@ -266,12 +271,6 @@ def _passage(document: library.DocumentRow, chunk: library.ChunkText, score: flo
         path=document.path,
         media_type=document.media_type,
     )
-
-
-def _notes(ranking: Ranking) -> tuple[str, ...]:
-    if not ranking.dense:
-        return (WORDS_ONLY,)
-    return (PARTLY_WORDS,) if ranking.partly_lexical else ()
 
 
 def _revisions(revisions: Revisions) -> dict[str, Json]:
