@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.attacks.worlds import File, World, readable_by
+from tests.attacks.worlds import File, World, memory_folder, readable_by
 
-from muniment.app import Workspace
+from muniment import app
+from muniment.foundation.clock import FixedClock
 from muniment.foundation.errors import BadInput, Denied
+from muniment.foundation.ids import SeededIds
 from muniment.governance.identity.directory import grants
 from muniment.governance.identity.principal import Principal
 from muniment.knowledge import library
@@ -35,14 +38,27 @@ UNNAMEABLE = {
     "a direction mark": "\u202e" + JOSE,
     "a soft hyphen": "jo\u00adsé",
     "a lone surrogate": JOSE + "\udc80",
+    "a line break": JOSE + "\n",
     "nothing": "",
     "a kind before it": "user:" + JOSE,
 }
 
 
+@pytest.fixture(scope="module")
+def template() -> Iterator[Path]:
+    with memory_folder() as folder:
+        app.create(folder / "template", clock=FixedClock(), ids=SeededIds(1)).close()
+        yield folder / "template"
+
+
 @pytest.fixture
-def world(make_workspace: Callable[..., Workspace]) -> World:
-    return World(make_workspace())
+def world(template: Path) -> Iterator[World]:
+    home = template.parent / "home"
+    made = World.copy(template, home)
+    made.directory("[users.alice]\n[users.bob]\n[services.helpdesk]")
+    yield made
+    made.close()
+    shutil.rmtree(home)
 
 
 def toml(name: str) -> str:

@@ -106,10 +106,10 @@ class Folder:
                 listing.problems.append(Problem(ascii(path), "the name is not valid UTF-8; rename it"))
             elif entry.is_symlink():
                 self._report_link(path, folder, entry.name, listing)
-            elif entry.is_dir(follow_symlinks=False):
-                yield path
             elif entry.name == manifest.FILE_NAME:
                 listing.manifests[folder] = self._manifest(path, listing)
+            elif entry.is_dir(follow_symlinks=False):
+                yield path
             else:
                 self._add(path, entry, listing)
 
@@ -158,10 +158,11 @@ class Folder:
             raise BadInput(
                 f"{path}: cannot be read ({error.strerror}).", fix="Mend its permissions."
             ) from error
+        before = os.fstat(handle)
+        if not stat.S_ISREG(before.st_mode):
+            os.close(handle)
+            raise BadInput(f"{path}: not a plain file.")
         with os.fdopen(handle, "rb") as file:
-            before = os.fstat(handle)
-            if not stat.S_ISREG(before.st_mode):
-                raise BadInput(f"{path}: not a plain file.")
             content = file.read(self._max_file_bytes + 1)
             after = os.fstat(handle)
         if len(content) > self._max_file_bytes:

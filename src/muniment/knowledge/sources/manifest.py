@@ -24,7 +24,7 @@ def parse(content: bytes, name: str) -> AccessList:
         raise BadInput(
             f"{name}: not UTF-8.", fix="Save it as UTF-8; until then nobody may read its folder."
         ) from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise BadInput(
             f"{name}: {error}.", fix="Mend that line; until then nobody may read its folder."
         ) from error
