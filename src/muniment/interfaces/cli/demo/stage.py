@@ -14,7 +14,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from muniment.assistant.values import Answer
+from muniment.assistant.values import Answer, Citation
 from muniment.foundation.clock import Clock
 from muniment.interfaces.cli.render import ACCENT, BAD, GOOD, QUIET, shortened
 from muniment.interfaces.cli.terminal import visible
@@ -140,7 +140,7 @@ def answered(who: str, role: str, answer: Answer) -> Panel:
     if found:
         parts += [Text(shortened(part, CLAIM)) for part in _claims(answer)]
         parts.append(Text(""))
-        parts += [_source(answer, number) for number in range(min(MOST_CLAIMS, len(answer.citations)))]
+        parts += _sources(answer.citations[:MOST_CLAIMS])
         left = len(answer.citations) - MOST_CLAIMS
         if left > 0:
             parts.append(Text(f"and {left} more", style=QUIET))
@@ -166,9 +166,15 @@ def _claims(answer: Answer) -> list[str]:
     return claims or [answer.answer]
 
 
-def _source(answer: Answer, number: int) -> Text:
-    citation = answer.citations[number]
-    page = f", page {citation.page}" if citation.page is not None else ""
-    line = Text(f"[{citation.n}] ", style=ACCENT)
-    line.append(f"{shortened(citation.title, 60)}{page}", style=QUIET)
-    return line
+def _sources(citations: Sequence[Citation]) -> list[Text]:
+    """Return each cited place once, behind the marks that lead to it."""
+    places: dict[str, list[int]] = {}
+    for one in citations:
+        page = f", page {one.page}" if one.page is not None else ""
+        places.setdefault(f"{shortened(one.title, 60)}{page}", []).append(one.n)
+    lines: list[Text] = []
+    for place, marks in places.items():
+        line = Text("".join(f"[{n}]" for n in marks) + " ", style=ACCENT)
+        line.append(place, style=QUIET)
+        lines.append(line)
+    return lines
