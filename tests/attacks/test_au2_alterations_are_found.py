@@ -52,10 +52,16 @@ def leaves_of(files: Files) -> list[bytes]:
 
 
 def flip(files: Files, rng: random.Random) -> None:
-    name = rng.choice(["entries.jsonl", "entries.jsonl", "checkpoints.txt", "public-key.txt"])
+    name = rng.choice([*files, "entries.jsonl"])
     content = bytearray(files[name])
     content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
     files[name] = bytes(content)
+
+
+def add_a_byte(files: Files, rng: random.Random) -> None:
+    name = rng.choice([*files])
+    at = rng.randrange(len(files[name]) + 1)
+    files[name] = files[name][:at] + rng.choice([b"\n", b"\r", b" ", b"0"]) + files[name][at:]
 
 
 def flip_and_mend_its_leaf(files: Files, rng: random.Random) -> None:
@@ -130,7 +136,7 @@ def rewrite(files: Files, rng: random.Random) -> None:
 
 
 ATTACKS: list[Callable[[Files, random.Random], None]] = [
-    flip, flip_and_mend_its_leaf, delete, insert, swap, duplicate, truncate, cut_bytes, rewrite,
+    flip, add_a_byte, flip_and_mend_its_leaf, delete, insert, swap, duplicate, truncate, cut_bytes, rewrite,
 ]  # fmt: skip
 
 

@@ -82,7 +82,7 @@ def read_key(text: str) -> tuple[str, bytes, Ed25519PublicKey]:
     """Return name, key hash and key of a line `NAME+HASH+KEY`; raises ValueError for any other text."""
     name, stated, encoded = text.removesuffix("\n").split("+", 2)
     raw = base64.b64decode(encoded, validate=True)
-    if len(raw) != 33 or raw[0] != 1:
+    if len(raw) != 33 or raw[0] != 1 or not text.endswith("\n"):
         raise ValueError("not an Ed25519 key")
     found = hashlib.sha256(name.encode() + b"\n" + raw).digest()[:4]
     if found.hex() != stated:
@@ -94,13 +94,30 @@ def read_notes(text: str, findings: list[str]) -> list[Note]:
     """Return the checkpoints of a file, each of five lines, one blank line between two."""
     lines = text.split("\n")
     notes: list[Note] = []
+    texts: list[str] = []
     for start in range(0, max(len(lines) - 1, 0), 6):
         try:
-            notes.append(Note("\n".join(lines[start : start + 5]) + "\n"))
+            texts.append("\n".join(lines[start : start + 5]) + "\n")
+            notes.append(Note(texts[-1]))
         except ValueError:
             findings.append(f"checkpoint {len(notes) + 1} cannot be read")
             return notes
+    if "\n".join(texts) != text:
+        findings.append("checkpoints.txt holds something between its checkpoints")
     return notes
+
+
+def read_text(path: Path) -> str:
+    """Return a file's text with its line ends as they are; raises ValueError unless it is UTF-8."""
+    return path.read_bytes().decode("utf-8")
+
+
+def read_leaves(path: Path) -> list[str]:
+    """Return the leaf hashes of a file, one a line; raises ValueError for a line that was cut short."""
+    *lines, rest = read_text(path).split("\n")
+    if rest:
+        raise ValueError("leaves.txt was cut short")
+    return lines
 
 
 def entry_problem(number: int, line: bytes, leaf: str) -> str:
@@ -124,9 +141,9 @@ def verify_export(folder: Path, trusted: str | None = None) -> dict[str, object]
     roots = {0: tree.root()}
     notes: list[Note] = []
     try:
-        name, key_hash, key = read_key((folder / "public-key.txt").read_text("utf-8"))
-        notes = read_notes((folder / "checkpoints.txt").read_text("utf-8"), findings)
-        leaves = (folder / "leaves.txt").read_text("utf-8").splitlines()
+        name, key_hash, key = read_key(read_text(folder / "public-key.txt"))
+        notes = read_notes(read_text(folder / "checkpoints.txt"), findings)
+        leaves = read_leaves(folder / "leaves.txt")
         walk(folder / "entries.jsonl", leaves, tree, roots, findings)
     except (OSError, ValueError) as error:
         findings.append(f"the export is damaged: {error}")
