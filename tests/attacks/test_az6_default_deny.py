@@ -9,12 +9,13 @@ import pytest
 import sqlalchemy as sa
 
 from muniment.app import Workspace
-from muniment.foundation.errors import BadInput, Denied, MunimentError
+from muniment.foundation.errors import BadInput, Denied, MunimentError, NotFound
 from muniment.governance.identity.directory import directory_group, directory_membership
 from muniment.governance.identity.groups import MAX_DEPTH
-from muniment.governance.identity.principal import OPERATOR, Principal
+from muniment.governance.identity.principal import OPERATOR, Actor, Principal
 from muniment.governance.policy.decide import Policy
 from muniment.governance.policy.decision import WORKSPACE, Resource
+from muniment.knowledge import library
 from muniment.knowledge.access import NOBODY
 
 ALICE = Principal("user", "alice")
@@ -154,3 +155,34 @@ def test_a_damaged_index_is_an_error_and_never_a_wider_result(filled: Workspace)
     path.write_bytes(content)
     with pytest.raises(MunimentError, match="altered"):
         filled.search("canteen", "carol")
+
+
+@pytest.mark.parametrize("document", ["hidden", "doc_absent", "", "\x00", "\udc80", "é", "x" * 10_000])
+def test_a_document_that_may_not_be_read_is_as_absent_as_none_and_the_refusal_is_recorded(
+    filled: Workspace, document: str
+) -> None:
+    if document == "hidden":
+        with filled.database.read() as connection:
+            document = next(row.id for row in library.documents(connection) if row.path == "attic/old.md")
+    before = len(filled.audit.query(kind="document.refused"))
+    with pytest.raises(NotFound, match=r"^No document with this id\.$"):
+        filled.reading.read(ALICE, document, None, Actor("user:alice", "python"))
+    assert len(filled.audit.query(kind="document.refused")) == before + 1
+
+
+@pytest.mark.parametrize("version", [0, -1, 2, 10**30])
+def test_a_version_that_is_not_there_is_absent(filled: Workspace, version: int) -> None:
+    with filled.database.read() as connection:
+        document = next(row.id for row in library.documents(connection) if row.path == "all/canteen.txt")
+    actor = Actor("user:alice", "python")
+    assert filled.reading.read(ALICE, document, 1, actor).version.version == 1
+    with pytest.raises(NotFound):
+        filled.reading.read(ALICE, document, version, actor)
+
+
+def test_access_lists_that_cannot_be_read_give_nothing_at_all(filled: Workspace) -> None:
+    with filled.database.write() as connection:
+        worst = sa.select(sa.func.max(library.access_class.c.id)).scalar_subquery()
+        broken = sa.update(library.access_class).where(library.access_class.c.id == worst)
+        connection.execute(broken.values(deny="[not json"))
+    refused(filled, ALICE)

@@ -14,6 +14,7 @@ from muniment.knowledge.library import DocumentRow, VersionRow
 from muniment.knowledge.retrieval.visibility import visible
 
 ABSENT = "No document with this id."
+_LAST_VERSION = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +36,20 @@ class Reading:
         """Return a document at a version (None: the current one).
 
         Raises NotFound, with the same words, for what is absent, removed or not readable; Unavailable when the
-        reading cannot be recorded.
+        reading, or its refusal, cannot be recorded.
         """
         found = self._find(principal, document_id, version)
         if found is None:
+            asked = document_id[:64].encode("utf-8", "backslashreplace").decode()
+            self._audit.record([Entry("document.refused", by, {"document": asked, "effect": "deny"})])
             raise NotFound(ABSENT)
         about = {"document": found.document.id, "version": found.version.version}
         self._audit.record([Entry("document.read", by, about)])
         return found
 
     def _find(self, principal: Principal, document_id: str, version: int | None) -> DocumentRead | None:
+        if not document_id.isascii() or (version is not None and not 1 <= version <= _LAST_VERSION):
+            return None
         with self._database.read() as connection:
             try:
                 sees = visible(connection, principal)
