@@ -23,6 +23,8 @@ def report(terminal: Terminal, error: Exception) -> int:
     """Say what went wrong; return the exit code."""
     if terminal.debug:
         traceback.print_exception(error)
+    if type(error).__name__ == "NoArgsIsHelpError" and isinstance(error, typer.TyperException):
+        return _help(terminal, error)
     if isinstance(error, typer.TyperException):
         return _say(terminal, "usage", error.format_message(), _usage(error), error.exit_code)
     if isinstance(error, typer.Abort):
@@ -50,6 +52,14 @@ def _say(terminal: Terminal, code: str, message: str, fix: str, exit_code: int) 
         sys.stdout.flush()
         terminal.say(line(message, fix))
     return exit_code
+
+
+def _help(terminal: Terminal, error: typer.TyperException) -> int:
+    """A command group alone: its help, which a terminal has already been shown in colour."""
+    if terminal.json:
+        return _say(terminal, "usage", "Missing command", _usage(error), error.exit_code)
+    sys.stderr.write(f"{error.format_message()}\n".lstrip("\n"))
+    return error.exit_code
 
 
 def _usage(error: typer.TyperException) -> str:

@@ -58,7 +58,7 @@ def _version(value: bool) -> None:
         raise typer.Exit()
 
 
-@app.callback()
+@app.callback(no_args_is_help=True)
 def global_options(
     home: Annotated[
         Path | None,
