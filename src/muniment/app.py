@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from muniment import settings as settings_file
 from muniment.foundation.clock import Clock
 from muniment.foundation.database import Database
-from muniment.foundation.errors import NotSetUp
+from muniment.foundation.errors import Conflict, MunimentError, NotSetUp
 from muniment.foundation.ids import Ids
 from muniment.foundation.keys import Keyring, create_keyring, open_keyring
 from muniment.foundation.segments import Segments
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from muniment.knowledge.reading import Reading
     from muniment.knowledge.retrieval.retrieve import Retriever
 
+DATABASE_FILE = "muniment.db"
 PYTHON: Literal["python"] = "python"
 
 
@@ -61,7 +62,7 @@ class Workspace:
         self.keyring = keyring
         self.clock = clock
         self.ids = ids
-        self.database = Database(home / "muniment.db", keyring.data_key("database"))
+        self.database = Database(home / DATABASE_FILE, keyring.data_key("database"))
         self.segments = Segments(home / "segments", keyring)
         self.audit = AuditLog(self.database, keyring, clock, ids)
         self.directory = Directory(self.database, self.audit, clock)
@@ -255,18 +256,27 @@ def create(
     settings: Settings | None = None,
     embedder: Callable[[], Embedder | None] | None = None,
 ) -> Workspace:
-    """Make keys and database in `home` and open it; raises Conflict where a workspace already is."""
+    """Make keys and database in `home` and open it; raises Conflict where a workspace already is.
+
+    A making that was cut short after the keys goes on with them.
+    """
     place = Path(home) if home is not None else settings_file.default_home()
     chosen = settings or settings_file.load(place)
     ids = ids or Ids()
-    keyring = create_keyring(
-        settings_file.kek_file(chosen, place), place / "keys" / "keyring.json", chosen.workspace.tenant, ids
-    )
+    kek, keys = settings_file.kek_file(chosen, place), place / "keys" / "keyring.json"
+    if (place / DATABASE_FILE).exists():
+        raise Conflict(f"{place / DATABASE_FILE} already exists.", fix="Nothing was overwritten.")
+    if keys.exists():
+        keyring = open_keyring(kek, keys, ids)
+    else:
+        keyring = create_keyring(kek, keys, chosen.workspace.tenant, ids)
     workspace = Workspace(place, chosen, keyring, clock or Clock(), ids, embedder)
     workspace.database.create()
-    workspace.audit.record(
-        [Entry("workspace.created", OPERATOR, {"tenant": chosen.workspace.tenant})],
-    )
+    try:
+        workspace.audit.record([Entry("workspace.created", OPERATOR, {"tenant": keyring.tenant})])
+    except MunimentError:
+        workspace.database.discard()
+        raise
     return workspace
 
 

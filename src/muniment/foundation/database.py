@@ -8,6 +8,7 @@ Invariants:
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event, exc, pool
 
-from muniment.foundation.errors import Conflict, NotSetUp, Unavailable
+from muniment.foundation.errors import Conflict, MunimentError, NotSetUp, Unavailable
 
 metadata = sa.MetaData()
 """Every room registers its tables here."""
@@ -83,9 +84,22 @@ class Database:
                 yield connection
 
     def create(self) -> None:
-        """Make the file and its schema."""
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._migrate()
+        """Make the file and its schema, whole or not at all; raises Conflict for a file that is there."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError as error:
+            raise Conflict(f"{self.path} already exists.", fix="Nothing was overwritten.") from error
+        except OSError as error:
+            raise Unavailable(
+                f"{self.path} cannot be made ({error.strerror}).",
+                fix="Free some disk space or mend the folder's permissions.",
+            ) from error
+        try:
+            self._migrate()
+        except MunimentError:
+            self.discard()
+            raise
 
     def check(self) -> None:
         """Refuse a missing, foreign or newer database; migrate an older one."""
@@ -120,6 +134,12 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+
+    def discard(self) -> None:
+        """Close and remove a database that this object made and that holds nothing yet."""
+        self.close()
+        for suffix in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from muniment.foundation.canonical import canonical
-from muniment.foundation.errors import Conflict, NotSetUp, Tampered
+from muniment.foundation.errors import Conflict, NotSetUp, Tampered, Unavailable
 from muniment.foundation.ids import Ids
 
 ALGORITHM = b"muniment:AES-256-GCM:1\x00"
@@ -74,21 +74,34 @@ class Keyring:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a new file that only its owner can read, durably; raises Conflict when it exists."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Write a new file that only its owner can read, durably; raises Conflict when it exists, Unavailable."""
     try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
         raise Conflict(f"{path} already exists.", fix="Nothing was overwritten.") from error
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    folder = os.open(path.parent, os.O_RDONLY)
+    except OSError as error:
+        raise _unwritten(path, error) from error
     try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise _unwritten(path, error) from error
+
+
+def _unwritten(path: Path, error: OSError) -> Unavailable:
+    return Unavailable(
+        f"{path} could not be written ({error.strerror}).",
+        fix="Free some disk space or mend the folder's permissions; nothing was kept of it.",
+    )
 
 
 def create_keyring(kek_file: Path, keyring_file: Path, tenant: str, ids: Ids) -> Keyring:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muniment.foundation.errors import Conflict, NotSetUp, Tampered
+from muniment.foundation.errors import Conflict, NotSetUp, Tampered, Unavailable
 from muniment.foundation.ids import Ids, SeededIds
 from muniment.foundation.keys import (
     ALGORITHM,
@@ -198,3 +198,16 @@ def test_a_private_file_is_whole_or_refused(tmp_path: Path) -> None:
         write_private(tmp_path / "deep" / "secret", b"second")
     assert (tmp_path / "deep" / "secret").read_bytes() == b"first"
     assert os.stat(tmp_path / "deep").st_mode & 0o077 == 0
+
+
+def test_a_full_disk_leaves_no_half_written_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", full)
+        with pytest.raises(Unavailable, match="No space left on device"):
+            create_keyring(tmp_path / "kek", tmp_path / "keyring.json", "acme", Ids())
+    assert list(tmp_path.iterdir()) == []
+    create_keyring(tmp_path / "kek", tmp_path / "keyring.json", "acme", Ids())
+    assert reopened(tmp_path).tenant == "acme"
