@@ -183,3 +183,15 @@ def test_a_documents_markup_stays_text(
         assert "<script>alert(2)</script>" in page.locator(".leaf").inner_text()
         links = page.eval_on_selector_all("a[href], img, script", "found => found.map(e => e.href || e.src)")
         assert all(one.startswith(address) for one in links)
+
+
+def test_the_ask_page_lists_ones_own_questions_and_nobody_elses(
+    chromium: Any, address: str, workspace: Workspace
+) -> None:
+    workspace.ask(QUESTION, "alice")
+    workspace.ask("When does the canteen open?", "bob")
+    with page_of(chromium, address, viewport=WIDE) as page:
+        sign_in(page, address, workspace, "alice")
+        assert page.locator(".recent li span").all_inner_texts() == [QUESTION]
+        page.click(".recent a")
+        assert "300 crowns" in page.locator(".claims").inner_text()

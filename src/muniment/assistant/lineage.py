@@ -80,6 +80,16 @@ class Explanation:
         return "\n".join(_lines(self))
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question that a principal asked."""
+
+    id: str
+    """Of its answer."""
+    at: str
+    question: str
+
+
 class Lineage:
     """The stored answers of one workspace."""
 
@@ -97,6 +107,18 @@ class Lineage:
             raise _not_found()
         kind, _, name = str(row.principal).partition(":")
         return Principal("service" if kind == "service" else "user", name)
+
+    def recent(self, principal: Principal, count: int) -> list[Asked]:
+        """Return the last questions of a principal's own, newest first; no answers and no evidence."""
+        table = answer.c
+        query = (
+            sa.select(table.id, table.at, table.question)
+            .where(table.principal == principal.ref)
+            .order_by(table.at.desc(), table.id)
+            .limit(count)
+        )
+        with self._database.read() as connection:
+            return [Asked(row.id, row.at, row.question) for row in connection.execute(query)]
 
     def explain(self, principal: Principal, answer_id: str, by: Actor | None = None) -> Explanation:
         """Return how an answer came about, as far as `principal` may read its evidence now.
@@ -214,7 +236,7 @@ def _lines(made: Explanation) -> list[str]:
         else:
             cited = "cited" if one["cited"] else "not cited"
             lines.append(f"  {one['n']}. {one['chunk']} score {one['score']}, {cited}")
-    for key in ("model", "prompt", "policy", "code", "chunking", "index", "checks"):
+    for key in ("model", "parts", "prompt", "policy", "code", "chunking", "index", "checks"):
         lines.append(f"{key.capitalize()}: {_plain(lineage.get(key))}")
     lines.extend(f"Note: {note}" for note in made.notes)
     return lines

@@ -6,16 +6,15 @@ forbidden things look alike.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from muniment.foundation.errors import MunimentError, NotFound, NotSetUp, Unauthenticated, Unavailable
-from muniment.interfaces.web.rendering import render, say
 
 MEDIA_TYPE = "application/problem+json"
 SIGN_IN = "/signin"
@@ -76,8 +75,8 @@ def plain_problem(status: int) -> Response:
     return problem(status, code, title)
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error of `app` in these forms."""
+def install(app: FastAPI, page: Callable[[Problem], Response]) -> None:
+    """Answer every error of `app` in these forms; `page` shows one to a browser."""
 
     async def told(request: Request, error: Exception) -> Response:
         known = error if isinstance(error, MunimentError) else NOTHING_HERE
@@ -111,16 +110,6 @@ def install(app: FastAPI) -> None:
 def wants_page(request: Request) -> bool:
     """Return whether the caller is a browser that shows a page."""
     return "text/html" in request.headers.get("accept", "")
-
-
-def page(body: Problem) -> Response:
-    """Return a problem as a page."""
-    if body.status == NotFound.status:
-        heading, why = say("problem.missing"), say("problem.missing_why")
-    else:
-        heading = say("problem.failed") if body.status >= 500 else say("problem.refused")
-        why = f"{body.title} {body.detail}".strip()
-    return HTMLResponse(render("problem.html", heading, heading=heading, why=why), body.status)
 
 
 def _complaint(error: Mapping[str, object]) -> str:

@@ -13,6 +13,7 @@ from muniment.interfaces.boundary import Boundary
 from muniment.interfaces.offload import Offload
 from muniment.interfaces.rest import answers, documents, health, models, search
 from muniment.interfaces.web import pages
+from muniment.interfaces.web.problem_page import problem_page
 
 if TYPE_CHECKING:
     from muniment.app import Workspace
@@ -49,7 +50,7 @@ def create_server(workspace: Workspace, offload: Offload | None = None) -> FastA
     )
     app.state.workspace = workspace
     app.state.offload = offload or Offload()
-    problems.install(app)
+    problems.install(app, problem_page)
     for room in (search, answers, documents, models, health):
         app.include_router(room.router)
     app.include_router(pages.router)

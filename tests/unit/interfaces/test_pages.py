@@ -12,7 +12,6 @@ from muniment.interfaces.web.rendering import assets, render, say, sentences
 WEB = files("muniment.interfaces.web")
 TEMPLATES = {entry.name: entry.read_text("utf-8") for entry in (WEB / "templates").iterdir()}
 CODE = "\n".join(e.read_text("utf-8") for e in WEB.iterdir() if e.name.endswith(".py"))
-CODE += (files("muniment.interfaces") / "problems.py").read_text("utf-8")
 MADE_UP = {
     f"lineage.{key}"
     for key in ("model", "prompt", "policy", "revisions", "index", "chunking", "code", "checks")

@@ -17,12 +17,16 @@ from muniment.interfaces.rest.models import usable_models
 from muniment.interfaces.web.evidence import Evidence, claims_of, distinct
 from muniment.interfaces.web.facts import facts
 from muniment.interfaces.web.rendering import say
-from muniment.interfaces.web.views import AnswerView, Fact, ModelChoice
+from muniment.interfaces.web.views import AnswerView, Fact, ModelChoice, RecentItem
+from muniment.interfaces.web.wording import day
 from muniment.knowledge import library
 from muniment.knowledge.retrieval.visibility import visible
 
 if TYPE_CHECKING:
     from muniment.app import Workspace
+
+RECENT = 6
+"""Questions that the ask page lists."""
 
 
 def worded_events(workspace: Workspace, caller: Caller) -> Callable[[Event], ServerEvent]:
@@ -100,3 +104,9 @@ def model_choices(workspace: Workspace, principal: Principal, chosen: str | None
         ModelChoice(one.name, say("ask.model_quotes") if one.name == QUOTES else one.name, one.name == wanted)
         for one in usable_models(workspace, principal)
     ]
+
+
+def recent_items(workspace: Workspace, principal: Principal) -> tuple[RecentItem, ...]:
+    """Return a person's own last questions."""
+    asked = workspace.lineage.recent(principal, RECENT)
+    return tuple(RecentItem(one.id, one.question, one.at, day(one.at)) for one in asked)

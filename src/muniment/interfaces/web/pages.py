@@ -26,7 +26,13 @@ from muniment.interfaces.rest.answers import Threads, streamed
 from muniment.interfaces.rest.bodies import AnswerRequest
 from muniment.interfaces.rest.events import MEDIA_TYPE, opened
 from muniment.interfaces.rest.models import check_model
-from muniment.interfaces.web.answering import lineage_facts, model_choices, stored_view, worded_events
+from muniment.interfaces.web.answering import (
+    lineage_facts,
+    model_choices,
+    recent_items,
+    stored_view,
+    worded_events,
+)
 from muniment.interfaces.web.forms import form_of
 from muniment.interfaces.web.leaves import document_view, parsed_span, title_of
 from muniment.interfaces.web.rendering import assets, render, say, static_root
@@ -39,8 +45,13 @@ _FOREVER = "public, max-age=31536000, immutable"
 
 @router.get("/")
 async def ask_page(request: Request, session: PageSession, threads: Threads) -> Response:
-    """Show the question box."""
-    return HTMLResponse(await threads.run(lambda: _ask_page(request, session, say("ask.title"))))
+    """Show the question box, and what the person asked before."""
+
+    def shown() -> str:
+        recent = recent_items(workspace_of(request), session.principal)
+        return _ask_page(request, session, say("ask.title"), recent=recent)
+
+    return HTMLResponse(await threads.run(shown))
 
 
 @router.post("/ask")

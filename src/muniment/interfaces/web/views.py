@@ -132,3 +132,8 @@ class DocumentView:
     leaves: tuple[Leaf, ...]
     earlier: str
     later: str
+
+    @property
+    def numbered(self) -> bool:
+        """Whether the contents are numbers, which line up in columns."""
+        return all(entry.label.isdigit() for entry in self.entries)

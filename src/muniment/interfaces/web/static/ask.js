@@ -73,6 +73,7 @@ function begin(text) {
   progress.hidden = false;
   live.setAttribute("aria-busy", "true");
   box.value = "";
+  box.placeholder = page.dataset.again;
   history.replaceState(null, "", "/");
 }
 

@@ -104,7 +104,17 @@ export class Evidence {
   #activate(n) {
     for (const card of this.#list.children) card.classList.toggle("is-active", card.id === `source-${n}`);
     for (const chip of this.#page.querySelectorAll(".chip")) chip.classList.toggle("is-active", chip.dataset.n === String(n));
-    const card = n === null ? null : this.#card(n);
-    if (card && wide.matches) this.#panel.scrollTop = card.offsetTop - this.#list.offsetTop;
+    this.#reveal(n === null ? null : this.#card(n));
+  }
+
+  /** Keeps the open card inside the window by scrolling the panel alone, never the page. */
+  #reveal(card) {
+    const panel = this.#panel;
+    panel.style.maxBlockSize = "";
+    if (!card || !wide.matches) return;
+    const room = innerHeight - Math.max(panel.getBoundingClientRect().top, 16) - 16;
+    panel.style.maxBlockSize = `${Math.max(room, 240)}px`;
+    const below = card.offsetTop + card.offsetHeight - (panel.scrollTop + panel.clientHeight);
+    if (below > 0 || card.offsetTop < panel.scrollTop) panel.scrollTop = card.offsetTop - 12;
   }
 }
