@@ -20,7 +20,7 @@ demo: setup
 
 # Lint and the whole suite.
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 lint: setup
 	$(BIN)/ruff format --check .

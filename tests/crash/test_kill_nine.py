@@ -238,10 +238,12 @@ def check_recovers(workspace: Workspace, fresh: Workspace, folder: Path) -> None
     fresh.ingest(folder, SOURCE)
     with workspace.database.read() as connection:
         by_hand = library.overrides(connection, SOURCE)
-        named = {row.name for row in library.segments(connection)}
     for path, access in by_hand.items():
         fresh.access.set(f"{SOURCE}/{path}", access.allow, access.deny, OPERATOR, access.sensitivity)
     assert readable(workspace) == readable(fresh)
+    workspace.ingest(folder, SOURCE)
+    with workspace.database.read() as connection:
+        named = {row.name for row in library.segments(connection)}
     assert {path.name for path in workspace.segments.folder.iterdir()} == {
         f"{name}.segment" for name in named
     }

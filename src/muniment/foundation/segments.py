@@ -70,10 +70,6 @@ class Segments:
         """Return the names of all whole segments on disk, sorted."""
         return sorted(path.stem for path in self.folder.glob("*.segment"))
 
-    def delete(self, name: str) -> None:
-        """Remove a segment's file if present."""
-        self.path(name).unlink(missing_ok=True)
-
     def sweep(self, kept: Collection[str]) -> None:
         """Remove all whole segments but those `kept`, and all half-written ones; only while nobody writes."""
         for path in self.folder.glob("*.segment"):
@@ -88,7 +84,9 @@ def _pack(arrays: Arrays) -> bytes:
     parts: list[bytes] = []
     for name, array in arrays.items():
         part = np.ascontiguousarray(array)
-        header.append({"name": name, "type": part.dtype.str, "shape": list(array.shape), "bytes": part.nbytes})
+        header.append(
+            {"name": name, "type": part.dtype.str, "shape": list(array.shape), "bytes": part.nbytes}
+        )
         parts.append(part.tobytes())
     head = json.dumps(header).encode()
     return len(head).to_bytes(8, "big") + head + b"".join(parts)

@@ -326,13 +326,15 @@ class Pipeline:
                 "chunks": tally.chunks,
             }
             self._parts.audit.append(connection, [*failures, Entry("ingest.finished", by, about)])
-        parts = self._parts
-
-        Reindex(parts.database, parts.audit, parts.segments, parts.embedder, parts.clock, parts.ids).run(by)
         self._sweep()
+        parts = self._parts
+        Reindex(parts.database, parts.audit, parts.segments, parts.embedder, parts.clock, parts.ids).run(by)
 
     def _sweep(self) -> None:
-        """Delete segment files that no manifest row names: left by a run that was killed."""
+        """Delete segment files that no manifest row names: exchanged by the last run, or left by a killed one.
+
+        What this run exchanges stays until the next, since a reader elsewhere may still hold the older manifest.
+        """
         with self._parts.database.read() as connection:
             named = {row.name for row in library.segments(connection)}
         self._parts.segments.sweep(named)

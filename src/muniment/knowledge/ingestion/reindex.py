@@ -1,7 +1,7 @@
 """Makes segments of another embedding model again and drops those that hold nothing live.
 
-Invariant: the new segment is synced before one transaction exchanges it for the old one: a search sees the one
-or the other, whole.
+Invariant: the new segment is synced before one transaction exchanges it for the old one, whose file stays for
+readers of the older manifest: a search sees the one or the other, whole.
 """
 
 from __future__ import annotations
@@ -64,7 +64,6 @@ class Reindex:
             library.mark_reindexed(connection)
             about = {"segment": row.name, "replacement": replacement.name if replacement else None}
             self._audit.append(connection, [Entry("index.segment_exchanged", by, about)])
-        self._segments.delete(row.name)
         return True
 
     def _write(self, kept: list[tuple[str, int, int]]) -> SegmentRow:
