@@ -161,6 +161,18 @@ def test_the_command_says_it_in_one_line_and_fails(home: Path, small_disk: Path,
     assert muniment("search", "canteen", "--as", "carol").code == 0
 
 
+def test_init_says_so_and_goes_on_later(small_disk: Path) -> None:
+    muniment = Command(small_disk / "home")
+    filler = fill(small_disk, 12_288)
+    ran = muniment("init")
+    assert ran.code == 1
+    assert "disk space" in ran.line
+    assert (small_disk / "home/keys/keyring.json").exists()
+    filler.unlink()
+    assert muniment("init", "--json").document["created"] is True
+    assert muniment("init", "--json").document["created"] is False
+
+
 @pytest.mark.parametrize("left", [0, 12_288, 200_000])
 def test_a_workspace_cannot_be_made_on_a_full_disk_and_can_be_made_later(small_disk: Path, left: int) -> None:
     filler = fill(small_disk, left)

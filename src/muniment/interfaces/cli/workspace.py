@@ -27,7 +27,8 @@ def init() -> None:
     from muniment import app as composition
 
     home = TERMINAL.home_folder()
-    made = not (home / "keys" / "keyring.json").exists()
+    whole = (home / "keys" / "keyring.json", home / composition.DATABASE_FILE)
+    made = not all(file.exists() for file in whole)
     workspace = composition.create(home) if made else composition.open(home)
     try:
         facts: dict[str, object] = {
