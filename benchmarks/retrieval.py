@@ -123,7 +123,7 @@ def run(options: Mapping[str, object], progress: Progress) -> dict[str, object]:
         "machine": _machine(embedder),
         "results": rows,
         "speed": {**speed, **embedding_rate},
-        "bars": _bars(rows, speed),
+        "bars": _bars(rows),
         "goals": [_bar("hybrid nDCG@10", GOAL, _figure(rows, "hybrid"), "nDCG@10")],
     }
 
@@ -341,14 +341,10 @@ def _speed(workspace: app.Workspace, embedder: Embedder | None, collection: Coll
     return {f"{name}_p50": round(statistics.median(taken), 2) for name, taken in times.items() if taken}
 
 
-def _bars(rows: Mapping[str, Mapping[str, float]], speed: Mapping[str, float]) -> list[dict[str, object]]:
-    bars = [
+def _bars(rows: Mapping[str, Mapping[str, float]]) -> list[dict[str, object]]:
+    return [
         _bar(f"{mode} nDCG@10", target, _figure(rows, mode), "nDCG@10") for mode, target in TARGETS.items()
     ]
-    search = speed.get("search_ms_p50")
-    ok = search is not None and search <= 60
-    bars.append({"what": "search p50, k=10", "target": 60, "value": search, "unit": "ms", "ok": ok})
-    return bars
 
 
 def _figure(rows: Mapping[str, Mapping[str, float]], mode: str) -> float | None:

@@ -8,6 +8,8 @@ fastest way on a CPU: no padding is computed.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -64,12 +66,12 @@ class Embedder(Protocol):
 class OnnxEmbedder:
     """bge-small-en-v1.5 on ONNX Runtime: CLS pooling, 512 tokens, unit length."""
 
-    def __init__(self, found: Found, threads: int = 2) -> None:
+    def __init__(self, found: Found, threads: int | None = None) -> None:
         weights = found.weights
         self.model = EmbeddingModel(
             weights.name, f"sha256:{weights.file('model.onnx').sha256}+{POOLING}", DIMENSIONS
         )
-        self._threads = max(1, threads)
+        self._threads = threads or cores()
         self._session = open_session(found.read("model.onnx"))
         self._tokenizer = open_tokenizer(found.read("tokenizer.json"))
 
@@ -95,6 +97,13 @@ class OnnxEmbedder:
         states = run_session(self._session, encoding.ids, encoding.type_ids)
         vector = np.asarray(states[0, 0], np.float32)
         return (vector / np.linalg.norm(vector)).astype(np.float32)
+
+
+def cores() -> int:
+    """Return how many processors this process may use, 16 at most."""
+    if sys.platform == "linux":
+        return min(16, len(os.sched_getaffinity(0)))
+    return min(16, os.cpu_count() or 1)
 
 
 def open_session(model: bytes) -> InferenceSession:

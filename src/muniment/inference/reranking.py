@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from muniment.inference.embedding import Vectors, open_session, open_tokenizer, run_session
+from muniment.inference.embedding import Vectors, cores, open_session, open_tokenizer, run_session
 
 if TYPE_CHECKING:
     from muniment.inference.weights import Found
@@ -39,10 +39,10 @@ class Reranker(Protocol):
 class OnnxReranker:
     """ms-marco-MiniLM-L-12-v2 on ONNX Runtime; scores are logits, roughly -12 to 12."""
 
-    def __init__(self, found: Found, threads: int = 2) -> None:
+    def __init__(self, found: Found, threads: int | None = None) -> None:
         weights = found.weights
         self.name = f"{weights.name}@sha256:{weights.file('model.onnx').sha256}"
-        self.side_by_side = max(1, threads)
+        self.side_by_side = threads or cores()
         self._session = open_session(found.read("model.onnx"))
         self._tokenizer = open_tokenizer(found.read("tokenizer.json"))
 
