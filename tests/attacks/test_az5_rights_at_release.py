@@ -40,8 +40,8 @@ class Reciting:
         self._gateway = gateway
         self._between = between
 
-    def endpoint(self, *given: Any) -> Any:
-        return self._gateway.endpoint(*given)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._gateway, name)
 
     def complete(
         self, _principal: Any, _groups: Any, _by: Any, _endpoint: Any, request: Any

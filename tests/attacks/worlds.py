@@ -60,8 +60,8 @@ class Capturing:
         self._gateway = gateway
         self.prompts: list[str] = []
 
-    def endpoint(self, *given: Any) -> Any:
-        return self._gateway.endpoint(*given)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._gateway, name)
 
     def complete(self, principal: Any, groups: Any, by: Any, endpoint: Any, request: Any) -> Iterator[Any]:
         self.prompts.append(f"{request.prompt}\n{request.instructions}\n{prompts.user_text(request)}")
