@@ -102,13 +102,18 @@ class Workspace:
         found = weights.find(weights.EMBEDDING, settings_file.weight_folders(self.settings))
         return OnnxEmbedder(found) if found else None
 
-    @cached_property
+    @property
     def reranker(self) -> Reranker | None:
-        """The cross-encoder, or None where it is off or its weights are not present."""
+        """The cross-encoder where the ranking of searches uses it, or None."""
+        return self.cross_encoder if self.settings.retrieval.rerank else None
+
+    @cached_property
+    def cross_encoder(self) -> Reranker | None:
+        """The cross-encoder that judges quotes, or None where vectors are off or its weights are not present."""
         from muniment.inference import weights
         from muniment.inference.reranking import OnnxReranker
 
-        if not self.settings.retrieval.rerank:
+        if self._make_embedder is not None or not self.settings.retrieval.vectors:
             return None
         found = weights.find(weights.RERANKING, settings_file.weight_folders(self.settings))
         return OnnxReranker(found) if found else None
@@ -149,6 +154,7 @@ class Workspace:
             audit=self.audit,
             egress=Egress(self.catalog.origins(), settings_file.private_origins(self.settings)),
             embedder=self.embedder,
+            reranker=self.cross_encoder,
             clock=self.clock,
         )
 

@@ -309,6 +309,7 @@ class Assistant:
         found = asking.retrieval
         return {
             "model": asking.endpoint.version,
+            "parts": self._gateway.parts(asking.endpoint),
             "prompt": asking.prompt or prompts.load(PROMPT).version,
             "policy": self._policy.version,
             "code": __version__,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from muniment.foundation.egress import Egress
     from muniment.governance.policy.decide import Policy
     from muniment.inference.embedding import Embedder
+    from muniment.inference.reranking import Reranker
 
 FIRST_WAIT_SECONDS = 0.4
 LONGEST_WAIT_SECONDS = 8.0
@@ -45,6 +46,7 @@ class Gateway:
         audit: AuditLog,
         egress: Egress,
         embedder: Embedder | None,
+        reranker: Reranker | None = None,
         clock: Clock,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -53,6 +55,7 @@ class Gateway:
         self._audit = audit
         self._egress = egress
         self._embedder = embedder
+        self._reranker = reranker
         self._clock = clock
         self._sleep = sleep
 
@@ -71,6 +74,15 @@ class Gateway:
                 detail="; ".join(decision.reasons),
             )
         return endpoint
+
+    def parts(self, endpoint: Endpoint) -> dict[str, Json]:
+        """Return the models that take part in an endpoint's answers, for lineage."""
+        if endpoint.kind != "quotes":
+            return {"language_model": endpoint.model}
+        embedding = (
+            None if self._embedder is None else f"{self._embedder.model.name}@{self._embedder.model.digest}"
+        )
+        return {"embedding": embedding, "reranker": self._reranker.name if self._reranker else None}
 
     def complete(
         self, principal: Principal, groups: frozenset[str], by: Actor, endpoint: Endpoint, request: Request
@@ -136,7 +148,7 @@ class Gateway:
         if endpoint.kind == "quotes":
             from muniment.inference.providers.quotes import Quotes
 
-            return Quotes(self._embedder)
+            return Quotes(self._embedder, self._reranker)
         from muniment.inference.providers.openai import OpenAIEndpoint
 
         return OpenAIEndpoint(endpoint, self._egress)

@@ -81,6 +81,8 @@ class Weighed:
     """Its document says that it was superseded."""
     order: bool
     """It gives orders to a machine."""
+    judged: float = 0.0
+    """The cross-encoder's opinion, for the pieces that were put to it; 0 without one."""
 
 
 class _Stems(Protocol):
@@ -120,7 +122,7 @@ def weigh(question: str, passages: Sequence[NumberedPassage], embedder: Embedder
     weights = _weights(asked, near)
     stale = _stale(passages)
     kept = _most_promising(parts, [_share(asked & held, weights) for held in near])
-    cosines = _cosines(question, [_spoken(*parts[at], texts[at]) for at in kept], embedder)
+    cosines = _cosines(question, [spoken(*parts[at], texts[at]) for at in kept], embedder)
     return [
         Weighed(
             passage=parts[at][0],
@@ -145,8 +147,10 @@ def _candidates(passage: NumberedPassage) -> list[Piece]:
     asked = ""
     for piece in pieces(passage.text):
         text = passage.text[piece.start : piece.end]
-        if text.endswith("?"):
-            asked = text
+        if text.rstrip("*_ ").endswith("?"):
+            asked = text.strip("*_ ")
+            continue
+        if text.endswith(",") and len(text) < 60:
             continue
         if len(words(text)) < 2 and not _NUMBER.search(text):
             continue
@@ -162,8 +166,8 @@ def _header_words(passage: NumberedPassage, piece: Piece) -> set[str]:
     return words(passage.text[slice(*piece.header)]) if piece.header else set()
 
 
-def _spoken(passage: NumberedPassage, piece: Piece, text: str) -> str:
-    """What gets a vector: the piece under its title and heading, as a person would read it."""
+def spoken(passage: NumberedPassage, piece: Piece, text: str) -> str:
+    """Return what gets a vector: the piece under its title and heading, as a person would read it."""
     context = piece.context or passage.heading
     lead = (
         passage.title

@@ -37,7 +37,7 @@ class Piece:
 
 @dataclass(slots=True)
 class _Block:
-    kind: Literal["prose", "item", "field", "row", "heading", "blank"]
+    kind: Literal["prose", "item", "field", "row", "rule", "heading", "blank"]
     start: int
     end: int
     last_line: str
@@ -48,7 +48,7 @@ def pieces(text: str) -> list[Piece]:
     found: list[Piece] = []
     context = ""
     header: tuple[int, int] | None = None
-    for block in _headings_marked(text, _blocks(text)):
+    for block in _headings_marked(text, (one for one in _blocks(text) if one.kind != "rule")):
         if block.kind == "row":
             if _LABELLED.match(text, block.start, block.end):
                 found.append(Piece(block.start, block.end, "row", None, context))
@@ -99,8 +99,10 @@ def _line_block(line: str, at: int) -> _Block:
     stripped = line.strip()
     start = at + len(line) - len(line.lstrip())
     end = start + len(stripped)
-    if not stripped or _RULE.fullmatch(stripped):
+    if not stripped:
         return _Block("blank", start, end, "")
+    if _RULE.fullmatch(stripped):
+        return _Block("rule" if "|" in stripped else "blank", start, end, "")
     if stripped.startswith("#"):
         return _Block("heading", start, end, stripped)
     if " | " in stripped or "\t" in stripped or stripped.startswith("|"):
