@@ -35,7 +35,7 @@ PEOPLE = ("alice", "bob", "carol")
 EMBEDDERS = (0, 64, 32)
 """Dimensions of the worker's embedding model by cycle: a change of model makes segments anew."""
 MOST_SECONDS = 1.6
-"""Longest life of a worker once it is at work."""
+"""Longest life of a worker once it is at work; most live shorter, so that most are killed while they ingest."""
 MANIFESTS = (
     'allow = ["group:everyone"]\n',
     'allow = ["group:engineering"]\n',
@@ -268,7 +268,7 @@ def kill_again_and_again(
             company.root,
             cycle * 100_000,
             EMBEDDERS[cycle % len(EMBEDDERS)],
-            rng.uniform(0, MOST_SECONDS),
+            rng.random() ** 2 * MOST_SECONDS,
         )
         workspace = app.open(place / "home", embedder=lambda: None)
         try:
