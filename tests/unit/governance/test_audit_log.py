@@ -54,6 +54,7 @@ def test_entries_come_back_in_order_with_what_was_said(log: AuditLog) -> None:
 
 def test_an_entry_of_an_undone_transaction_is_not_in_the_log(log: AuditLog, database: Database) -> None:
     log.record([entry(1)])
+
     class Undone(Exception):
         pass
 
