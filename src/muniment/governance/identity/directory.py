@@ -182,7 +182,9 @@ class Directory:
         """Return what people call this account; its bare name where the directory has no other."""
         table = _ACCOUNTS[principal.kind]
         with self._database.read() as connection:
-            found = connection.execute(sa.select(table.c.title).where(table.c.name == principal.name)).scalar()
+            found = connection.execute(
+                sa.select(table.c.title).where(table.c.name == principal.name)
+            ).scalar()
         return found or principal.name
 
     def principals(self) -> list[Principal]:
