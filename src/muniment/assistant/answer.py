@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from muniment import __version__
 from muniment.assistant import lineage as stored
 from muniment.assistant.citations import Verified, verify
 from muniment.assistant.claims import drafts
@@ -36,6 +35,7 @@ from muniment.foundation.clock import Clock, timestamp
 from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput, Denied, MunimentError, Unavailable
 from muniment.foundation.ids import Ids
+from muniment.foundation.version import VERSION
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.principal import Principal
@@ -312,7 +312,7 @@ class Assistant:
             "parts": self._gateway.parts(asking.endpoint),
             "prompt": asking.prompt or prompts.load(PROMPT).version,
             "policy": self._policy.version,
-            "code": __version__,
+            "code": VERSION,
             "chunking": CHUNKING,
             "index": dict(found.index) if found else {},
             "passages": passages,
