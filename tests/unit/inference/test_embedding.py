@@ -67,5 +67,6 @@ def test_the_reranker_knows_the_answer_from_the_neighbour() -> None:
     reranker = OnnxReranker(_found(weights.RERANKING))
     texts = ["Paris is the capital of France.", "Berlin is the capital of Germany."]
     scores = reranker.score("What is the capital of France?", texts)
-    np.testing.assert_allclose(scores, [9.331, -2.038], atol=0.4)
+    # Eight-bit kernels round differently from one kind of processor to the next.
+    np.testing.assert_allclose(scores, [9.331, -2.038], atol=1)
     assert (reranker.score("What is the capital of France?", texts[1:]) == scores[1:]).all()
