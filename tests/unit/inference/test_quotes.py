@@ -1,14 +1,17 @@
-"""Quotes are the passages' own words, best first, or nothing."""
+"""Quotes are the passages' own words, in the order of the best document, or nothing."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from muniment.inference.messages import Draft, NumberedPassage, Request
+from muniment.inference.providers.evidence import weigh
 from muniment.inference.providers.provider import Budget
-from muniment.inference.providers.quotes import MOST_SENTENCES, Quotes
+from muniment.inference.providers.quotes import MOST_SENTENCES, WORDS_ONLY, Quotes, choose
 from muniment.inference.providers.sentences import pieces
 
 
@@ -71,6 +74,32 @@ def test_the_sentence_that_answers_is_quoted_verbatim() -> None:
 def test_passages_about_something_else_give_nothing(question: str) -> None:
     text = "Lunch is at noon. The canteen opens at eight and closes at three. Plates are blue."
     assert ask(question, ("Canteen", text)) == []
+
+
+EVERYTHING = replace(WORDS_ONLY, threshold=0.0, further=0.0)
+
+
+def chosen(question: str, *texts: tuple[str, str]) -> list[str]:
+    passages = [NumberedPassage(n, title, "", text) for n, (title, text) in enumerate(texts, 1)]
+    return [piece.text for piece in choose(weigh(question, passages, None), EVERYTHING)]
+
+
+def test_quotes_of_one_passage_stand_in_reading_order() -> None:
+    text = "Our canteen is large. The canteen opens on days off at nine."
+    assert chosen("When does the canteen open on days off?", ("Plates", text)) == [
+        "Our canteen is large.",
+        "The canteen opens on days off at nine.",
+    ]
+
+
+def test_the_best_passage_is_quoted_first() -> None:
+    texts = ("Plates", "Plates in the canteen are blue."), ("Hours", "The canteen opens on days off at nine.")
+    assert chosen("When does the canteen open on days off?", *texts)[0] == texts[1][1]
+
+
+def test_letterheads_and_page_numbers_are_no_answer() -> None:
+    text = "Date: 5 October 2026\nSubject: the canteen in October\n\nThe canteen is closed.\n\nPage 27"
+    assert chosen("When in October is the canteen open?", ("Canteen", text)) == ["The canteen is closed."]
 
 
 def test_a_current_document_comes_before_a_superseded_one() -> None:

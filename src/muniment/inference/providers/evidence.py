@@ -49,6 +49,8 @@ _NUMBER = re.compile(
     r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|half|none)\b", re.I
 )
 _CAPITAL = re.compile(r"(?<=[\w,;:(|] )[A-Z][a-z]+")
+_LETTERHEAD = re.compile(r"\W*(?:date|from|to|cc|subject|sent)\b\W*:|\W*page \d+\W*$", re.IGNORECASE)
+"""Lines that address or number a page say nothing by themselves."""
 _ASKS_NUMBER = re.compile(
     r"\b(?:how (?:much|many|long|often|old|far|big|soon|late)|what (?:percent|share|amount))", re.I
 )
@@ -150,7 +152,7 @@ def _candidates(passage: NumberedPassage) -> list[Piece]:
         if text.rstrip("*_ ").endswith("?"):
             asked = text.strip("*_ ")
             continue
-        if text.endswith(",") and len(text) < 60:
+        if (text.endswith(",") and len(text) < 60) or _LETTERHEAD.match(text):
             continue
         if len(words(text)) < 2 and not _NUMBER.search(text):
             continue

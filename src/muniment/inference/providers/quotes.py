@@ -82,7 +82,7 @@ class Quotes:
             self._calibration = WITH_RERANKER if reranker else WITH_VECTORS
 
     def complete(self, request: Request, budget: Budget) -> Iterator[Chunk]:
-        """Yield one draft per chosen piece, best first; none is an abstention."""
+        """Yield one draft per chosen piece, in the order of `choose`; none is an abstention."""
         weighed = weigh(request.question, request.passages, self._embedder)
         if self._reranker is not None:
             weighed = judge(request.question, weighed, self._reranker)
@@ -103,7 +103,10 @@ def judge(question: str, weighed: Sequence[Weighed], reranker: Reranker) -> list
 
 
 def choose(weighed: Sequence[Weighed], calibration: Calibration) -> list[Weighed]:
-    """Return the pieces to quote, best first; empty when the best is below the threshold."""
+    """Return the pieces to quote; empty when the best is below the threshold.
+
+    The best piece's passage comes first, and within a passage they stand in reading order.
+    """
     scored = sorted(
         ((calibration.probability(one), one) for one in weighed),
         key=lambda pair: (-pair[0], pair[1].passage.n, pair[1].piece.start),
@@ -119,7 +122,13 @@ def choose(weighed: Sequence[Weighed], calibration: Calibration) -> list[Weighed
             chosen.append(one)
         if len(chosen) == MOST_SENTENCES:
             break
-    return chosen
+    return _in_reading_order(chosen)
+
+
+def _in_reading_order(chosen: Sequence[Weighed]) -> list[Weighed]:
+    """Return the pieces by passage, the best one's first, each passage as it is written."""
+    best_first = list(dict.fromkeys(one.passage.n for one in chosen))
+    return sorted(chosen, key=lambda one: (best_first.index(one.passage.n), one.piece.start))
 
 
 def _same(one: str, other: str) -> bool:
