@@ -1,8 +1,9 @@
 """Retrieval quality and speed on a BEIR folder, through the real road.
 
 A temporary workspace is made; the corpus becomes documents, versions, chunks and an encrypted segment; one user
-may read them; each claim goes through the Retriever with its access check, snapshot and audit entries. A
-document is one passage here (title and text), so that figures compare with published ones.
+may read them; each claim goes through the Retriever as a question does, with its access check, snapshot and
+audit entries: a sentence, so that a dash or a quotation mark in it asks for nothing. A document is one passage
+here (title and text), so that figures compare with published ones.
 
 Folder: corpus.jsonl[.gz], queries.jsonl[.gz] and qrels_SPLIT.tsv or qrels/SPLIT.tsv.
 """
@@ -91,7 +92,9 @@ def run(options: Mapping[str, object], progress: Progress) -> dict[str, object]:
     Options: `beir` (folder), `split` (default train), `cache` (folder for document vectors), `rerank_claims`
     (how many claims to rerank, evenly spread; default 60, 0 for none).
     """
-    beir = Path(str(options.get("beir") or ""))
+    if options.get("beir") in (None, "", True):
+        raise BadInput("No collection to measure on.", fix="Give a BEIR folder with --beir FOLDER.")
+    beir = Path(str(options["beir"]))
     collection = read_collection(beir, str(options.get("split") or "train"))
     chosen = settings_file.Settings()
     folders = settings_file.weight_folders(chosen)
@@ -289,11 +292,11 @@ def _measure(
     progress: Progress,
 ) -> Scores:
     by = Actor(READER.ref, "python")
-    retriever.retrieve(READER, questions[0][1], 1, by)
+    retriever.retrieve(READER, questions[0][1], 1, by, "answer")
     scores = Scores()
     for done, (question, text) in enumerate(questions, 1):
         started = time.perf_counter()
-        found = retriever.retrieve(READER, text, DEPTH, by)
+        found = retriever.retrieve(READER, text, DEPTH, by, "answer")
         scores.ms.append((time.perf_counter() - started) * 1000)
         ranked = [names[passage.document] for passage in found.passages]
         gains = collection.relevant[question]
@@ -328,11 +331,11 @@ def _speed(workspace: app.Workspace, embedder: Embedder | None, collection: Coll
     retriever = _retriever(workspace, embedder, RetrievalSettings())
     by = Actor(READER.ref, "python")
     questions = [text for _, text in collection.questions[:100]]
-    retriever.retrieve(READER, questions[0], 10, by)
+    retriever.retrieve(READER, questions[0], 10, by, "answer")
     times: dict[str, list[float]] = {"search_ms": [], "query_embedding_ms": []}
     for text in questions:
         started = time.perf_counter()
-        retriever.retrieve(READER, text, 10, by)
+        retriever.retrieve(READER, text, 10, by, "answer")
         times["search_ms"].append((time.perf_counter() - started) * 1000)
         if embedder is not None:
             started = time.perf_counter()
