@@ -144,7 +144,7 @@ class Assistant:
                         break
                     asking.claims.append(claim)
                     yield claim
-            yield Finished(self._finish(asking, released))
+            finished = Finished(self._finish(asking, released))
         except GeneratorExit:
             self._record_failure(asking, "stopped")
             raise
@@ -154,6 +154,7 @@ class Assistant:
         except Exception as error:
             self._record_failure(asking, type(error).__name__)
             raise Unavailable("The answer failed inside muniment; nothing more of it is given.") from error
+        yield finished
 
     def _admit(self, principal: Principal, question: str, by: Actor, model: str | None) -> _Asking:
         """Decide whether this caller may ask this model, and put the question on record."""

@@ -158,6 +158,15 @@ def test_a_reader_who_leaves_is_recorded(ready: Any) -> None:
     assert ready.audit.tail(1)[0].about["reason"] == "stopped"
 
 
+def test_a_reader_who_leaves_after_the_whole_answer_stopped_nothing(ready: Any) -> None:
+    stream = ready.assistant.stream(ready.principal("alice"), PAY, BY)
+    while not isinstance(next(stream), Finished):
+        pass
+    before = ready.audit.tail(1)
+    stream.close()
+    assert ready.audit.tail(1) == before and before[0].about.get("reason") != "stopped"
+
+
 @pytest.mark.parametrize("question", ["", "  \n", "x" * 2001])
 def test_an_unusable_question_says_why(ready: Any, question: str) -> None:
     with pytest.raises(BadInput):
