@@ -42,8 +42,7 @@ def read_word(name: str, content: bytes) -> Parsed:
     check_container(content)
     try:
         document = docx.Document(io.BytesIO(content))
-        styles = {style.style_id: (style.name or "") for style in document.styles}
-        levels = {key: level for key, text in styles.items() if (level := _level(text))}
+        levels = _levels(document.styles.element)
         properties = document.core_properties.title
         body = document.element.body
     except MemoryError:
@@ -59,6 +58,16 @@ def read_word(name: str, content: bytes) -> Parsed:
         if str(part.partname) == "/word/footnotes.xml":
             _write_footnotes(part.blob, out)
     return out.parsed(title(name, properties, out.first_heading), MEDIA_TYPES["docx"])
+
+
+def _levels(styles: _Element) -> dict[str, int]:
+    """Return the heading level of each style that is a heading, by its id."""
+    found: dict[str, int] = {}
+    for style in styles:
+        level = _level(_value(style.find(f"{_W}name"))) if style.tag == f"{_W}style" else 0
+        if level:
+            found[str(style.get(f"{_W}styleId") or "")] = level
+    return found
 
 
 def _level(style: str) -> int:
