@@ -35,9 +35,9 @@ from muniment.governance.identity.principal import OPERATOR, Principal
 from muniment.inference import weights
 from muniment.inference.embedding import Embedder, OnnxEmbedder
 from muniment.inference.reranking import OnnxReranker, Reranker
-from muniment.knowledge import library
+from muniment.knowledge import changes
 from muniment.knowledge.access import AccessList
-from muniment.knowledge.library import ChunkText, NewVersion, SegmentRow
+from muniment.knowledge.library import ChunkText, NewDocument, NewVersion, SegmentRow
 from muniment.knowledge.retrieval import segment
 from muniment.knowledge.retrieval.rank import Legs, RankingSettings
 from muniment.knowledge.retrieval.retrieve import RerankSettings, RetrievalSettings, Retriever
@@ -226,27 +226,22 @@ def _load(
     model = embedder.model.digest if embedder else ""
     names: dict[str, str] = {}
     with workspace.database.write() as connection:
-        library.put_source(connection, "beir", "bench", "", at)
+        changes.put_source(connection, "beir", "bench", "", at)
     for start in range(0, len(collection.corpus), _BATCH):
         part = collection.corpus[start : start + _BATCH]
         with workspace.database.write() as connection:
-            rows: list[segment.IndexRow] = []
-            for item in part:
-                document = library.put_version(
-                    connection,
-                    workspace.keyring.data_key("identifiers"),
-                    "beir",
-                    item["id"],
-                    _version(item, at),
-                    access,
-                    at,
-                )
-                names[document.id] = item["id"]
-                rows.append(segment.IndexRow(document.id, 1, 0, item["title"], "", item["text"]))
+            new = [NewDocument(item["id"], _version(item, at), access) for item in part]
+            key = workspace.keyring.data_key("identifiers")
+            stored = changes.put_versions(connection, key, "beir", new, at)
+            names |= {row.id: item["id"] for row, item in zip(stored, part, strict=True)}
+            rows = [
+                segment.IndexRow(row.id, 1, 0, item["title"], "", item["text"])
+                for row, item in zip(stored, part, strict=True)
+            ]
             name = f"bench{start}"
             piece = None if vectors is None else vectors[start : start + len(part)]
             digest = workspace.segments.write(name, segment.KIND, segment.arrays(rows, piece, model))
-            library.add_segment(connection, SegmentRow(name, digest, len(rows), model), at)
+            changes.add_segment(connection, SegmentRow(name, digest, len(rows), model), at)
         _say(progress, "indexing", start + len(part), len(collection.corpus))
     return names
 

@@ -200,8 +200,9 @@ class Workspace:
     def pipeline(self) -> Pipeline:
         """Ingestion of folders."""
         from muniment.foundation.sandbox import Limits
+        from muniment.knowledge.ingestion.indexing import Parts
         from muniment.knowledge.ingestion.parser import ParseLimits, Parser
-        from muniment.knowledge.ingestion.pipeline import Parts, Pipeline
+        from muniment.knowledge.ingestion.pipeline import Pipeline
 
         limits = self.settings.ingestion
         file_bytes = limits.max_file_mb << 20

@@ -19,7 +19,7 @@ from muniment.foundation.clock import FixedClock
 from muniment.foundation.errors import Denied
 from muniment.foundation.ids import SeededIds
 from muniment.governance.identity.principal import Principal
-from muniment.knowledge import library
+from muniment.knowledge import changes, library
 from muniment.knowledge.access import AccessList
 from muniment.knowledge.retrieval.visibility import visible
 
@@ -96,7 +96,7 @@ class Rights(RuleBasedStateMachine):
 
     def set_by_hand(self, place: str, access: AccessList | None) -> None:
         with self.world.workspace.database.write() as connection:
-            library.set_override(connection, SOURCE, place, access, "2026-01-05T09:00:00.000Z")
+            changes.set_override(connection, SOURCE, place, access, "2026-01-05T09:00:00.000Z")
 
     @invariant()
     def each_reads_what_the_oracle_says(self) -> None:

@@ -15,7 +15,7 @@ from muniment.governance.identity.groups import MAX_DEPTH
 from muniment.governance.identity.principal import OPERATOR, Actor, Principal
 from muniment.governance.policy.decide import Policy
 from muniment.governance.policy.decision import WORKSPACE, Resource
-from muniment.knowledge import library
+from muniment.knowledge import library, tables
 from muniment.knowledge.access import NOBODY
 
 ALICE = Principal("user", "alice")
@@ -182,7 +182,7 @@ def test_a_version_that_is_not_there_is_absent(filled: Workspace, version: int) 
 
 def test_access_lists_that_cannot_be_read_give_nothing_at_all(filled: Workspace) -> None:
     with filled.database.write() as connection:
-        worst = sa.select(sa.func.max(library.access_class.c.id)).scalar_subquery()
-        broken = sa.update(library.access_class).where(library.access_class.c.id == worst)
+        worst = sa.select(sa.func.max(tables.access_class.c.id)).scalar_subquery()
+        broken = sa.update(tables.access_class).where(tables.access_class.c.id == worst)
         connection.execute(broken.values(deny="[not json"))
     refused(filled, ALICE)

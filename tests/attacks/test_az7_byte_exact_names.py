@@ -16,7 +16,7 @@ from muniment.foundation.errors import BadInput, Denied
 from muniment.foundation.ids import SeededIds
 from muniment.governance.identity.directory import grants
 from muniment.governance.identity.principal import Principal
-from muniment.knowledge import library
+from muniment.knowledge import changes, library
 from muniment.knowledge.retrieval.visibility import visible
 
 JOSE = unicodedata.normalize("NFC", "josé")
@@ -137,9 +137,9 @@ def test_lists_that_differ_only_in_how_a_letter_is_composed_are_two_lists(world:
     composed = readable_by(f"user:{JOSE}")
     decomposed = readable_by(f"user:{unicodedata.normalize('NFD', JOSE)}")
     with world.workspace.database.write() as connection:
-        first, second = (library.class_of(connection, access) for access in (composed, decomposed))
+        first, second = (changes.class_of(connection, access) for access in (composed, decomposed))
         assert first != second
-        assert library.class_of(connection, composed) == first
+        assert changes.class_of(connection, composed) == first
         classes = library.access_classes(connection)
     assert (classes[first], classes[second]) == (composed, decomposed)
 

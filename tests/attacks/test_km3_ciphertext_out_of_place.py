@@ -126,7 +126,7 @@ def test_an_earlier_state_of_a_segment_is_refused(keyring: Keyring, tmp_path: Pa
 def test_a_search_over_exchanged_segments_gives_nothing(
     make_workspace: Callable[..., Workspace], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("muniment.knowledge.ingestion.pipeline.BATCH_DOCUMENTS", 1)
+    monkeypatch.setattr("muniment.knowledge.ingestion.indexing.BATCH_DOCUMENTS", 1)
     first = make_workspace()
     first.ingest(folder, "docs")
     first.close()

@@ -89,7 +89,7 @@ def test_no_planted_word_lies_in_clear_at_any_moment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    monkeypatch.setattr("muniment.knowledge.ingestion.pipeline.BATCH_DOCUMENTS", 1)
+    monkeypatch.setattr("muniment.knowledge.ingestion.indexing.BATCH_DOCUMENTS", 1)
     embedder = HashedEmbedder(dimensions) if dimensions else None
     workspace = make_workspace(directory=DIRECTORY, embedder=lambda: embedder)
     needles = text_spellings(CANARY)

@@ -23,9 +23,9 @@ from muniment.governance.audit.entry import Actor, Entry
 from muniment.governance.identity.principal import OPERATOR, Principal
 from muniment.inference import prompts
 from muniment.inference.embedding import Embedder
-from muniment.knowledge import library
+from muniment.knowledge import changes, library
 from muniment.knowledge.access import AccessList
-from muniment.knowledge.library import ChunkText, NewVersion, SegmentRow
+from muniment.knowledge.library import ChunkText, NewDocument, NewVersion, SegmentRow
 from muniment.knowledge.retrieval import segment
 
 SOURCE = "files"
@@ -98,12 +98,13 @@ class World:
         rows: list[segment.IndexRow] = []
         found: list[str] = []
         with workspace.database.write() as connection:
-            library.put_source(connection, source, "folder", "/nowhere", at)
-            for file in files:
-                version = _version(file, at)
-                row = library.put_version(connection, key, source, file.path, version, file.access, at)
-                if row.access_class != library.class_of(connection, file.access):
-                    library.set_source_access(connection, {row.id: file.access}, source)
+            changes.put_source(connection, source, "folder", "/nowhere", at)
+            new = [NewDocument(file.path, _version(file, at), file.access) for file in files]
+            stored = changes.put_versions(connection, key, source, new, at)
+            for file, document, row in zip(files, new, stored, strict=True):
+                version = document.version
+                if row.access_class != changes.class_of(connection, file.access):
+                    changes.set_source_access(connection, {row.id: file.access}, source)
                 found.append(row.id)
                 rows += [
                     segment.IndexRow(row.id, row.version, c.ordinal, version.title, c.heading, c.text)
@@ -114,7 +115,7 @@ class World:
             vectors = embedder.embed_documents([r.body for r in rows]) if embedder else None
             model = embedder.model.digest if embedder else ""
             digest = workspace.segments.write(name, segment.KIND, segment.arrays(rows, vectors, model))
-            library.add_segment(connection, SegmentRow(name, digest, len(rows), model), at)
+            changes.add_segment(connection, SegmentRow(name, digest, len(rows), model), at)
             workspace.audit.append(connection, [Entry("ingest.document", OPERATOR, {"chunks": len(rows)})])
         return found
 
@@ -127,13 +128,13 @@ class World:
             do(connection, row, at)
 
     def set_access(self, path: str, access: AccessList) -> None:
-        self.change(path, lambda c, row, at: library.set_override(c, SOURCE, path, access, at))
+        self.change(path, lambda c, row, at: changes.set_override(c, SOURCE, path, access, at))
 
     def remove(self, path: str) -> None:
-        self.change(path, lambda c, row, at: library.remove_document(c, row.id, at))
+        self.change(path, lambda c, row, at: changes.remove_document(c, row.id, at))
 
     def move(self, path: str, to: str) -> None:
-        self.change(path, lambda c, row, at: library.rename_document(c, row.id, to, at))
+        self.change(path, lambda c, row, at: changes.rename_document(c, row.id, to, at))
 
     def observed(self, principal: Principal, queries: Sequence[str], ids: Sequence[str]) -> bytes:
         """Return everything that one person can get out of the workspace, as bytes."""

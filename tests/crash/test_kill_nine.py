@@ -22,7 +22,7 @@ from tests.crash.worker import SOURCE
 from muniment import app
 from muniment.app import Workspace
 from muniment.governance.identity.principal import OPERATOR
-from muniment.knowledge import library
+from muniment.knowledge import library, tables
 from muniment.knowledge.access import AccessList
 from muniment.knowledge.retrieval import segment
 
@@ -192,7 +192,7 @@ def check_whole(workspace: Workspace, ever: set[str]) -> None:
     with workspace.database.read() as connection:
         manifest = library.segments(connection)
         live = library.documents(connection)
-        chunk, version = library.chunk.c, library.document_version.c
+        chunk, version = tables.chunk.c, tables.document_version.c
         chunks = connection.execute(
             sa.select(chunk.document, chunk.version, chunk.ordinal, chunk.start, chunk.end, chunk.text)
         ).all()

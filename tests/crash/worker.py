@@ -18,7 +18,7 @@ from tests.simulators.embedder import HashedEmbedder
 from muniment import app
 from muniment.app import Workspace
 from muniment.governance.identity.principal import OPERATOR
-from muniment.knowledge.ingestion import pipeline
+from muniment.knowledge.ingestion import indexing
 from muniment.knowledge.ingestion.report import Progress
 
 SOURCE = "docs"
@@ -30,25 +30,14 @@ def say(**line: object) -> None:
     os.write(1, json.dumps(line).encode() + b"\n")
 
 
-class Acknowledged:
-    """Names each file once its batch was committed: all files before the batch in hand."""
-
-    def __init__(self) -> None:
-        self._seen: list[str] = []
-        self._said = 0
-
-    def __call__(self, progress: Progress) -> None:
-        if progress.stage != "index":
-            return
-        if progress.path:
-            self._seen.append(progress.path)
-        for path in self._seen[self._said : progress.done]:
-            say(say="document", path=path)
-        self._said = max(self._said, progress.done)
+def acknowledge(progress: Progress) -> None:
+    """Name each file once its batch was committed."""
+    if progress.stage == "index" and progress.path:
+        say(say="document", path=progress.path)
 
 
 def ingest(workspace: Workspace, folder: str) -> None:
-    workspace.ingest(folder, SOURCE, Acknowledged())
+    workspace.ingest(folder, SOURCE, acknowledge)
     say(say="ingested")
 
 
@@ -69,7 +58,7 @@ def change_access(workspace: Workspace, first: int) -> None:
 
 
 def main(home: str, folder: str, first: str, dimensions: str) -> None:
-    pipeline.BATCH_DOCUMENTS = 2
+    indexing.BATCH_DOCUMENTS = 2
     embedder = HashedEmbedder(int(dimensions)) if int(dimensions) else None
     workspace = app.open(home, embedder=lambda: embedder)
     say(say="ready")

@@ -142,7 +142,7 @@ def test_an_interrupted_ingest_goes_on_where_it_was(
     make_workspace: Callable[..., Workspace], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace = make_workspace()
-    monkeypatch.setattr("muniment.knowledge.ingestion.pipeline.BATCH_DOCUMENTS", 1)
+    monkeypatch.setattr("muniment.knowledge.ingestion.indexing.BATCH_DOCUMENTS", 1)
 
     def interrupt(progress: object) -> None:
         if getattr(progress, "stage", "") == "index" and getattr(progress, "done", 0) >= 2:

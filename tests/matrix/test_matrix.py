@@ -16,7 +16,7 @@ from muniment.foundation.errors import Denied, NotFound
 from muniment.foundation.ids import SeededIds
 from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import Principal
-from muniment.knowledge import library
+from muniment.knowledge import changes, library
 from muniment.knowledge.retrieval.visibility import visible
 
 CASES: list[dict[str, Any]] = tomllib.loads((Path(__file__).parent / "cases.toml").read_text())["case"]
@@ -51,7 +51,7 @@ class Matrix:
 
     def set_by_hand(self, at: str, access: Any) -> None:
         with self.workspace.database.write() as connection:
-            library.set_override(connection, "files", at, access, "2026-01-05T09:00:00.000Z")
+            changes.set_override(connection, "files", at, access, "2026-01-05T09:00:00.000Z")
 
     def everybody(self) -> list[Principal]:
         return self.workspace.directory.principals()

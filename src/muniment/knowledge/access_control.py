@@ -18,7 +18,7 @@ from muniment.governance.audit.entry import Actor, Entry
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.directory import Directory
 from muniment.governance.identity.principal import EVERYONE
-from muniment.knowledge import library
+from muniment.knowledge import changes, library
 from muniment.knowledge.access import AccessList, nearest
 from muniment.knowledge.library import DocumentRow
 from muniment.knowledge.sources.manifest import check_entry
@@ -88,7 +88,7 @@ class AccessControl:
         with self._database.write() as connection:
             source, path = _locate(connection, target)
             at = timestamp(self._clock.now())
-            moved = library.set_override(connection, source, path, access, at)
+            moved = changes.set_override(connection, source, path, access, at)
             about = {
                 "source": source,
                 "target": self._audit.commitment(path),

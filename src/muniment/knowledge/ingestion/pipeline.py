@@ -1,10 +1,9 @@
 """From a folder to searchable documents.
 
 Invariants:
-- content, access list and audit entry of a batch commit together; the index segment is synced before that;
 - a revocation is committed before any content is parsed;
 - a document that cannot be read fails alone and is reported; one that was known is withheld until it can be;
-- an interrupted run loses at most the batch in hand, and the next run goes on from there.
+- an interrupted run loses at most the batches in hand, and the next run goes on from there.
 """
 
 from __future__ import annotations
@@ -20,41 +19,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from muniment.foundation.clock import Clock, timestamp
-from muniment.foundation.database import Database
+from muniment.foundation.clock import timestamp
 from muniment.foundation.errors import BadInput, Conflict, MunimentError
-from muniment.foundation.ids import Ids
-from muniment.foundation.keys import Keyring
-from muniment.foundation.segments import Segments
 from muniment.governance.audit.entry import Actor, Entry
-from muniment.governance.audit.log import AuditLog
-from muniment.inference.embedding import Embedder
-from muniment.knowledge import library
+from muniment.knowledge import changes, library
 from muniment.knowledge.access import NOBODY
 from muniment.knowledge.ingestion.chunk import chunks
+from muniment.knowledge.ingestion.indexing import Indexing, Parts
 from muniment.knowledge.ingestion.parser import Parser
 from muniment.knowledge.ingestion.plan import Plan, plan
 from muniment.knowledge.ingestion.reindex import Reindex
 from muniment.knowledge.ingestion.report import IngestReport, OnProgress, Progress
-from muniment.knowledge.library import ChunkText, NewVersion, SegmentRow
-from muniment.knowledge.retrieval import segment
+from muniment.knowledge.library import ChunkText, NewDocument, NewVersion
 from muniment.knowledge.sources.folder import Folder, Listing, Problem
-
-BATCH_CHUNKS = 96
-BATCH_DOCUMENTS = 48
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a pipeline works with."""
-
-    database: Database
-    audit: AuditLog
-    segments: Segments
-    keyring: Keyring
-    embedder: Embedder | None
-    clock: Clock
-    ids: Ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +49,17 @@ class _Tally:
     changed: int = 0
     access_changed: int = 0
     chunks: int = 0
-    embedding_seconds: float = 0.0
     formats: Counter[str] = field(default_factory=Counter[str])
     failed: list[Problem] = field(default_factory=list[Problem])
+
+    def count(self, document: NewDocument, changed: bool) -> None:
+        """Count a document that was committed."""
+        self.chunks += len(document.version.chunks)
+        self.formats[PurePosixPath(document.path).suffix.lower().lstrip(".") or "none"] += 1
+        if changed:
+            self.changed += 1
+        else:
+            self.added += 1
 
 
 class Pipeline:
@@ -137,16 +122,15 @@ class Pipeline:
             vectors=self._parts.embedder is not None,
             dry_run=dry_run,
             seconds=self._parts.clock.seconds() - started,
-            embedding_seconds=tally.embedding_seconds,
         )
 
     def _begin(self, source: str, folder: Folder, listing: Listing, by: Actor, tally: _Tally) -> None:
         """Record the start and apply the access that the source states now, before any content is read."""
         with self._parts.database.write() as connection:
-            library.put_source(connection, source, "folder", str(folder.root), self._now())
+            changes.put_source(connection, source, "folder", str(folder.root), self._now())
             known = library.documents(connection, source)
             stated = {row.id: listing.access(row.path) for row in known}
-            tally.access_changed = library.set_source_access(connection, stated, source)
+            tally.access_changed = changes.set_source_access(connection, stated, source)
             about = {"source": source, "files": len(listing.files), "access_changed": tally.access_changed}
             self._parts.audit.append(connection, [Entry("ingest.started", by, about)])
 
@@ -170,15 +154,15 @@ class Pipeline:
         with self._parts.database.write() as connection:
             entries: list[Entry] = []
             for row, path in todo.renamed:
-                library.rename_document(connection, row.id, path, self._now())
+                changes.rename_document(connection, row.id, path, self._now())
                 entries.append(Entry("ingest.renamed", by, {"document": row.id, "source": source}))
             moved = {row.id: listing.access(path) for row, path in todo.renamed}
             withheld = {row.id: NOBODY for row in todo.withheld}
-            tally.access_changed += library.set_source_access(connection, {**moved, **withheld}, source)
+            tally.access_changed += changes.set_source_access(connection, {**moved, **withheld}, source)
             for row in todo.withheld:
                 entries.append(Entry("ingest.withheld", by, {"document": row.id, "source": source}))
             for row in todo.removed:
-                library.remove_document(connection, row.id, self._now())
+                changes.remove_document(connection, row.id, self._now())
                 entries.append(Entry("ingest.removed", by, {"document": row.id, "source": source}))
             self._parts.audit.append(connection, entries)
 
@@ -193,22 +177,27 @@ class Pipeline:
         on_progress: OnProgress,
     ) -> None:
         paths = sorted((*todo.new, *todo.changed))
-        batch: list[tuple[str, NewVersion]] = []
-        for done, read in enumerate(_ahead(lambda: self._parse_all(folder, paths)), start=1):
-            if read.version is None:
-                tally.failed.append(read.problem or Problem(read.path, "could not be read"))
-            else:
-                batch.append((read.path, read.version))
-            if (
-                sum(len(version.chunks) for _, version in batch) >= BATCH_CHUNKS
-                or len(batch) >= BATCH_DOCUMENTS
-            ):
-                self._commit(source, listing, batch, set(todo.changed), by, tally)
-                batch = []
-            on_progress(Progress("index", done - len(batch), len(paths), read.path))
-        if batch:
-            self._commit(source, listing, batch, set(todo.changed), by, tally)
-            on_progress(Progress("index", len(paths), len(paths), ""))
+        changed = frozenset(todo.changed)
+        settled = len(tally.failed)
+
+        def committed(documents: Sequence[NewDocument]) -> None:
+            for document in documents:
+                tally.count(document, document.path in changed)
+                report(document.path)
+
+        def report(path: str) -> None:
+            done = tally.added + tally.changed + len(tally.failed) - settled
+            on_progress(Progress("index", done, len(paths), path))
+
+        with Indexing(self._parts, source, by, committed) as indexing:
+            for read in _ahead(lambda: self._parse_all(folder, paths)):
+                if read.version is None:
+                    tally.failed.append(read.problem or Problem(read.path, "could not be read"))
+                    report(read.path)
+                else:
+                    indexing.add(NewDocument(read.path, read.version, listing.access(read.path)))
+        if paths:
+            report("")
 
     def _parse_all(self, folder: Folder, paths: Sequence[str]) -> Iterator[_Read]:
         if not paths:
@@ -248,70 +237,9 @@ class Pipeline:
             None,
         )
 
-    def _commit(
-        self,
-        source: str,
-        listing: Listing,
-        batch: Sequence[tuple[str, NewVersion]],
-        changed: set[str],
-        by: Actor,
-        tally: _Tally,
-    ) -> None:
-        """Write the batch's segment; commit documents, access lists, manifest and audit entries at once."""
-        parts = self._parts
-        vectors = None
-        model = ""
-        texts = [
-            segment.embedding_text(version.title, chunk.heading, chunk.text)
-            for _, version in batch
-            for chunk in version.chunks
-        ]
-        if parts.embedder is not None and texts:
-            model = parts.embedder.model.digest
-            started = parts.clock.seconds()
-            vectors = parts.embedder.embed_documents(texts)
-            tally.embedding_seconds += parts.clock.seconds() - started
-        name = parts.ids.new("seg")
-        with parts.database.write() as connection:
-            rows: list[segment.IndexRow] = []
-            entries: list[Entry] = []
-            for path, version in batch:
-                stored = library.put_version(
-                    connection,
-                    parts.keyring.data_key("identifiers"),
-                    source,
-                    path,
-                    version,
-                    listing.access(path),
-                    self._now(),
-                )
-                rows.extend(
-                    segment.IndexRow(stored.id, stored.version, c.ordinal, version.title, c.heading, c.text)
-                    for c in version.chunks
-                )
-                about = {
-                    "document": stored.id,
-                    "version": stored.version,
-                    "content": f"sha256:{version.content_hash}",
-                    "chunks": len(version.chunks),
-                    "access_class": stored.access_class,
-                }
-                entries.append(Entry("ingest.document", by, about))
-            if rows:
-                digest = parts.segments.write(name, segment.KIND, segment.arrays(rows, vectors, model))
-                library.add_segment(connection, SegmentRow(name, digest, len(rows), model), self._now())
-            parts.audit.append(connection, entries)
-        for path, version in batch:
-            tally.chunks += len(version.chunks)
-            tally.formats[PurePosixPath(path).suffix.lower().lstrip(".") or "none"] += 1
-            if path in changed:
-                tally.changed += 1
-            else:
-                tally.added += 1
-
     def _finish(self, source: str, by: Actor, tally: _Tally) -> None:
         with self._parts.database.write() as connection:
-            library.mark_synced(connection, source, self._now())
+            changes.mark_synced(connection, source, self._now())
             failures = [
                 Entry(
                     "ingest.file_failed", by, {"source": source, "path": self._parts.audit.commitment(p.path)}

@@ -13,7 +13,7 @@ from muniment.foundation.segments import Segments
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.governance.audit.log import AuditLog
 from muniment.inference.embedding import Embedder
-from muniment.knowledge import library
+from muniment.knowledge import changes, library
 from muniment.knowledge.library import SegmentRow
 from muniment.knowledge.retrieval import segment
 
@@ -58,10 +58,10 @@ class Reindex:
             return False
         replacement = self._write(kept) if kept else None
         with self._database.write() as connection:
-            library.drop_segments(connection, [row.name])
+            changes.drop_segments(connection, [row.name])
             if replacement is not None:
-                library.add_segment(connection, replacement, timestamp(self._clock.now()))
-            library.mark_reindexed(connection)
+                changes.add_segment(connection, replacement, timestamp(self._clock.now()))
+            changes.mark_reindexed(connection)
             about = {"segment": row.name, "replacement": replacement.name if replacement else None}
             self._audit.append(connection, [Entry("index.segment_exchanged", by, about)])
         return True

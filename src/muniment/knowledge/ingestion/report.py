@@ -11,7 +11,10 @@ from muniment.knowledge.sources.folder import Problem
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an ingest is; `total` files are to be read or indexed in this stage."""
+    """How far an ingest is; `total` files are to be read or indexed in this stage.
+
+    In stage "index", `path` is a document that was just committed, or a file that failed.
+    """
 
     stage: Literal["scan", "index"]
     done: int
@@ -43,7 +46,6 @@ class IngestReport:
     vectors: bool
     dry_run: bool
     seconds: float
-    embedding_seconds: float
 
     def as_json(self) -> dict[str, object]:
         """Return the report as plain values."""
@@ -62,5 +64,4 @@ class IngestReport:
             "vectors": self.vectors,
             "dry_run": self.dry_run,
             "seconds": round(self.seconds, 3),
-            "embedding_seconds": round(self.embedding_seconds, 3),
         }

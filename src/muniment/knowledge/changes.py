@@ -1,0 +1,313 @@
+"""Every change to the library.
+
+Invariant: it runs inside one transaction with the audit entry of what is done, and bumps the revision it moves.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import sqlalchemy as sa
+
+from muniment.foundation import revisions
+from muniment.foundation.ids import derived_id
+from muniment.knowledge.access import NOBODY, AccessList, nearest
+from muniment.knowledge.library import (
+    DocumentRow,
+    NewDocument,
+    NewVersion,
+    SegmentRow,
+    documents,
+    documents_at,
+    get_document,
+    in_parts,
+    is_below,
+    overrides,
+)
+from muniment.knowledge.tables import (
+    access_class,
+    access_override,
+    chunk,
+    document,
+    document_version,
+    segment,
+    source,
+)
+
+
+def class_of(connection: sa.Connection, access: AccessList) -> int:
+    """Return the id of the class that shares this access list, made when new."""
+    key = access.digest()
+    found = connection.execute(sa.select(access_class.c.id).where(access_class.c.digest == key)).scalar()
+    if found is not None:
+        return found
+    inserted = connection.execute(
+        sa.insert(access_class)
+        .values(
+            digest=key,
+            allow=json.dumps(sorted(access.allow)),
+            deny=json.dumps(sorted(access.deny)),
+            sensitivity=access.sensitivity,
+        )
+        .returning(access_class.c.id)
+    )
+    return int(inserted.scalar_one())
+
+
+def put_source(connection: sa.Connection, name: str, kind: str, location: str, at: str) -> None:
+    """Record a source, or its new location."""
+    known = connection.execute(sa.select(source.c.name).where(source.c.name == name)).scalar()
+    if known is None:
+        connection.execute(sa.insert(source).values(name=name, kind=kind, location=location, created_at=at))
+    else:
+        connection.execute(sa.update(source).where(source.c.name == name).values(location=location))
+
+
+def mark_synced(connection: sa.Connection, name: str, at: str) -> None:
+    """Record that a source was read to its end."""
+    connection.execute(sa.update(source).where(source.c.name == name).values(synced_at=at))
+
+
+def put_versions(
+    connection: sa.Connection,
+    identifier_key: bytes,
+    source_name: str,
+    new: Sequence[NewDocument],
+    at: str,
+) -> list[DocumentRow]:
+    """Store new documents, or the next versions of those at their paths, and return them in order.
+
+    No path may come twice. Their text is searchable once indexed.
+    """
+    paths = [one.path for one in new]
+    known = {row.path: row for row in documents_at(connection, source_name, paths)}
+    earlier = _earlier(connection, source_name, [path for path in paths if path not in known])
+    rule = _Rule(connection, source_name)
+    rows = [
+        _row(identifier_key, source_name, one, known.get(one.path), earlier.get(one.path, 0), rule, at)
+        for one in new
+    ]
+    _write_documents(connection, rows, known)
+    _write_versions(connection, [(row, one.version) for row, one in zip(rows, new, strict=True)], at)
+    if rows:
+        revisions.bump(connection, "content")
+    if any(row.path in known and known[row.path].access_class != row.access_class for row in rows):
+        revisions.bump(connection, "access")
+    return rows
+
+
+class _Rule:
+    """The class that rules at a path: the list set by hand nearest to it, else what its source states."""
+
+    def __init__(self, connection: sa.Connection, source_name: str) -> None:
+        self._connection = connection
+        self._by_hand = overrides(connection, source_name)
+        self._classes: dict[AccessList, int] = {}
+
+    def classes(self, path: str, stated: AccessList) -> tuple[int, int]:
+        """Return the classes that the source states and that rules."""
+        by_hand = nearest(path, self._by_hand)
+        source_class = self._class(stated)
+        return source_class, source_class if by_hand is None else self._class(by_hand)
+
+    def _class(self, access: AccessList) -> int:
+        if access not in self._classes:
+            self._classes[access] = class_of(self._connection, access)
+        return self._classes[access]
+
+
+def _row(
+    identifier_key: bytes,
+    source_name: str,
+    new: NewDocument,
+    known: DocumentRow | None,
+    earlier: int,
+    rule: _Rule,
+    at: str,
+) -> DocumentRow:
+    source_class, effective = rule.classes(new.path, new.access)
+    return DocumentRow(
+        id=known.id if known else derived_id(identifier_key, "doc", source_name, new.path, str(earlier)),
+        source=source_name,
+        path=new.path,
+        title=new.version.title,
+        media_type=new.version.media_type,
+        version=known.version + 1 if known else 1,
+        content_hash=new.version.content_hash,
+        access_class=effective,
+        source_access_class=source_class,
+        changed_at=at,
+    )
+
+
+def _earlier(connection: sa.Connection, source_name: str, paths: Sequence[str]) -> dict[str, int]:
+    """Return how many documents began at each path before."""
+    found: dict[str, int] = {}
+    for part in in_parts(paths):
+        query = (
+            sa.select(document.c.origin, sa.func.count())
+            .where(document.c.source == source_name, document.c.origin.in_(part))
+            .group_by(document.c.origin)
+        )
+        found |= {origin: count for origin, count in connection.execute(query)}
+    return found
+
+
+def _write_documents(
+    connection: sa.Connection, rows: Sequence[DocumentRow], known: Mapping[str, DocumentRow]
+) -> None:
+    added = [asdict(row) | {"origin": row.path, "state": "live"} for row in rows if row.path not in known]
+    changed = [
+        {f"new_{name}": value for name, value in asdict(row).items()} for row in rows if row.path in known
+    ]
+    if added:
+        connection.execute(sa.insert(document), added)
+    if changed:
+        moved = ("title", "media_type", "version", "content_hash", "access_class", "source_access_class")
+        update = sa.update(document).where(document.c.id == sa.bindparam("new_id"))
+        values = {name: sa.bindparam(f"new_{name}") for name in (*moved, "changed_at")}
+        connection.execute(update.values(**values), changed)
+
+
+def _write_versions(
+    connection: sa.Connection, versions: Sequence[tuple[DocumentRow, NewVersion]], at: str
+) -> None:
+    texts: list[dict[str, Any]] = []
+    pieces: list[dict[str, Any]] = []
+    for row, new in versions:
+        texts.append(
+            {
+                "document": row.id,
+                "version": row.version,
+                "title": new.title,
+                "content_hash": new.content_hash,
+                "modified_at": new.modified_at,
+                "stored_at": at,
+                "units": json.dumps(list(new.units)),
+                "notes": json.dumps(list(new.notes)),
+                "text": new.text,
+            }
+        )
+        pieces += [{"document": row.id, "version": row.version, **asdict(piece)} for piece in new.chunks]
+    if texts:
+        connection.execute(sa.insert(document_version), texts)
+    if pieces:
+        connection.execute(sa.insert(chunk), pieces)
+
+
+def rename_document(connection: sa.Connection, document_id: str, path: str, at: str) -> None:
+    """Move a live document to another path of its source; its versions and id stay."""
+    connection.execute(
+        sa.update(document).where(document.c.id == document_id).values(path=path, changed_at=at)
+    )
+    revisions.bump(connection, "content")
+
+
+def remove_document(connection: sa.Connection, document_id: str, at: str) -> None:
+    """Take a document out of every reader's sight; its versions stay as evidence behind past answers."""
+    nobody = class_of(connection, NOBODY)
+    connection.execute(
+        sa.update(document)
+        .where(document.c.id == document_id)
+        .values(state="removed", access_class=nobody, source_access_class=nobody, changed_at=at)
+    )
+    revisions.bump(connection, "content")
+    revisions.bump(connection, "access")
+
+
+def set_source_access(connection: sa.Connection, changes: Mapping[str, AccessList], source_name: str) -> int:
+    """Apply the access lists that the source now states, by document id; return how many documents moved."""
+    by_hand = overrides(connection, source_name)
+    moved = 0
+    for document_id, access in changes.items():
+        row = get_document(connection, document_id)
+        if row is None:
+            continue
+        source_class = class_of(connection, access)
+        set_by_hand = nearest(row.path, by_hand)
+        effective = source_class if set_by_hand is None else class_of(connection, set_by_hand)
+        if (source_class, effective) == (row.source_access_class, row.access_class):
+            continue
+        moved += 1
+        connection.execute(
+            sa.update(document)
+            .where(document.c.id == document_id)
+            .values(source_access_class=source_class, access_class=effective)
+        )
+    if moved:
+        _drop_unused_classes(connection)
+        revisions.bump(connection, "access")
+    return moved
+
+
+def set_override(
+    connection: sa.Connection, source_name: str, path: str, access: AccessList | None, at: str
+) -> list[str]:
+    """Set (with None: clear) the list that rules at `path` and below; return the documents' ids."""
+    connection.execute(
+        sa.delete(access_override).where(
+            access_override.c.source == source_name, access_override.c.path == path
+        )
+    )
+    if access is not None:
+        connection.execute(
+            sa.insert(access_override).values(
+                source=source_name, path=path, access_class=class_of(connection, access), at=at
+            )
+        )
+    stated = access_override.c
+    query = sa.select(stated.path, stated.access_class).where(stated.source == source_name)
+    by_hand = {row.path: row.access_class for row in connection.execute(query)}
+    below = [row for row in documents(connection, source_name) if is_below(row.path, path)]
+    for row in below:
+        effective = _nearest_class(row.path, by_hand)
+        connection.execute(
+            sa.update(document)
+            .where(document.c.id == row.id)
+            .values(access_class=row.source_access_class if effective is None else effective)
+        )
+    _drop_unused_classes(connection)
+    revisions.bump(connection, "access")
+    return [row.id for row in below]
+
+
+def _drop_unused_classes(connection: sa.Connection) -> None:
+    """Forget lists that nothing points to; a number is never given twice."""
+    used = sa.union_all(
+        sa.select(document.c.access_class),
+        sa.select(document.c.source_access_class),
+        sa.select(access_override.c.access_class),
+    )
+    connection.execute(sa.delete(access_class).where(access_class.c.id.not_in(used)))
+
+
+def _nearest_class(path: str, classes: Mapping[str, int]) -> int | None:
+    at = path
+    while True:
+        if at in classes:
+            return classes[at]
+        if not at:
+            return None
+        at = at.rpartition("/")[0]
+
+
+def add_segment(connection: sa.Connection, row: SegmentRow, at: str) -> None:
+    """Enter a synced segment file into the manifest."""
+    connection.execute(
+        sa.insert(segment).values(
+            name=row.name, digest=row.digest, rows=row.rows, model=row.model, created_at=at
+        )
+    )
+
+
+def drop_segments(connection: sa.Connection, names: Iterable[str]) -> None:
+    """Take segments out of the manifest; the caller deletes their files after commit."""
+    connection.execute(sa.delete(segment).where(segment.c.name.in_(list(names))))
+
+
+def mark_reindexed(connection: sa.Connection) -> None:
+    """Tell readers that the manifest of segments moved."""
+    revisions.bump(connection, "content")

@@ -1,0 +1,151 @@
+"""Parsed documents on their way into the library: embedded as they come, committed batch by batch.
+
+Parsing, embedding and committing go on at the same time, each on threads of its own, so that none waits for
+another while there is work for it. Content, access list, index manifest and audit entry of a batch commit
+together; the index segment is synced before that.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+
+import numpy as np
+
+from muniment.foundation.clock import Clock, timestamp
+from muniment.foundation.database import Database
+from muniment.foundation.ids import Ids
+from muniment.foundation.keys import Keyring
+from muniment.foundation.segments import Segments
+from muniment.governance.audit.entry import Actor, Entry
+from muniment.governance.audit.log import AuditLog
+from muniment.inference.embedding import Embedder, Vectors, cores
+from muniment.knowledge import changes
+from muniment.knowledge.library import NewDocument, SegmentRow
+from muniment.knowledge.retrieval import segment
+
+FIRST_BATCH = 16
+"""Chunks of the first batch; each is twice as large as the one before, up to BATCH_CHUNKS."""
+BATCH_CHUNKS = 96
+BATCH_DOCUMENTS = 48
+_WAITING = 2
+"""Batches that may wait to be committed before no further document is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What ingestion works with."""
+
+    database: Database
+    audit: AuditLog
+    segments: Segments
+    keyring: Keyring
+    embedder: Embedder | None
+    clock: Clock
+    ids: Ids
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    documents: Sequence[NewDocument]
+    vectors: Sequence[Future[Vectors]]
+
+
+class Indexing:
+    """Takes documents one by one; a context whose end commits what is left, or, on an error, drops it."""
+
+    def __init__(
+        self, parts: Parts, source: str, by: Actor, on_committed: Callable[[Sequence[NewDocument]], None]
+    ) -> None:
+        """`on_committed` is called on the caller's thread with documents that are durable and searchable."""
+        self._parts = parts
+        self._source = source
+        self._by = by
+        self._on_committed = on_committed
+        self._embedding = ThreadPoolExecutor(cores(), "embed")
+        self._committing = ThreadPoolExecutor(1, "commit")
+        self._documents: list[NewDocument] = []
+        self._vectors: list[Future[Vectors]] = []
+        self._chunks = 0
+        self._size = FIRST_BATCH
+        self._waiting: deque[tuple[_Batch, Future[None]]] = deque()
+
+    def __enter__(self) -> Indexing:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                self._hand_over()
+                while self._waiting:
+                    self._settle()
+        finally:
+            self._embedding.shutdown(cancel_futures=True)
+            self._committing.shutdown(cancel_futures=True)
+
+    def add(self, document: NewDocument) -> None:
+        """Take a document; raises what went wrong with an earlier batch."""
+        self._documents.append(document)
+        self._chunks += len(document.version.chunks)
+        if (embedder := self._parts.embedder) is not None:
+            self._vectors += [
+                self._embedding.submit(embedder.embed_documents, [_embedded(document, at)])
+                for at in range(len(document.version.chunks))
+            ]
+        if self._chunks >= self._size or len(self._documents) >= BATCH_DOCUMENTS:
+            self._hand_over()
+        while self._waiting and (len(self._waiting) > _WAITING or self._waiting[0][1].done()):
+            self._settle()
+
+    def _hand_over(self) -> None:
+        if not self._documents:
+            return
+        batch = _Batch(self._documents, self._vectors)
+        self._waiting.append((batch, self._committing.submit(self._commit, batch)))
+        self._documents, self._vectors, self._chunks = [], [], 0
+        self._size = min(2 * self._size, BATCH_CHUNKS)
+
+    def _settle(self) -> None:
+        batch, committed = self._waiting.popleft()
+        committed.result()
+        self._on_committed(batch.documents)
+
+    def _commit(self, batch: _Batch) -> None:
+        parts = self._parts
+        vectors = np.concatenate([one.result() for one in batch.vectors]) if batch.vectors else None
+        model = parts.embedder.model.digest if parts.embedder and batch.vectors else ""
+        name = parts.ids.new("seg")
+        at = timestamp(parts.clock.now())
+        with parts.database.write() as connection:
+            key = parts.keyring.data_key("identifiers")
+            stored = changes.put_versions(connection, key, self._source, batch.documents, at)
+            rows: list[segment.IndexRow] = []
+            entries: list[Entry] = []
+            for row, new in zip(stored, batch.documents, strict=True):
+                version = new.version
+                rows += [
+                    segment.IndexRow(row.id, row.version, c.ordinal, version.title, c.heading, c.text)
+                    for c in version.chunks
+                ]
+                about = {
+                    "document": row.id,
+                    "version": row.version,
+                    "content": f"sha256:{version.content_hash}",
+                    "chunks": len(version.chunks),
+                    "access_class": row.access_class,
+                }
+                entries.append(Entry("ingest.document", self._by, about))
+            if rows:
+                digest = parts.segments.write(name, segment.KIND, segment.arrays(rows, vectors, model))
+                changes.add_segment(connection, SegmentRow(name, digest, len(rows), model), at)
+            parts.audit.append(connection, entries)
+
+
+def _embedded(document: NewDocument, at: int) -> str:
+    chunk = document.version.chunks[at]
+    return segment.embedding_text(document.version.title, chunk.heading, chunk.text)
