@@ -101,14 +101,13 @@ class World:
             changes.put_source(connection, source, "folder", "/nowhere", at)
             new = [NewDocument(file.path, _version(file, at), file.access) for file in files]
             stored = changes.put_versions(connection, key, source, new, at)
-            for file, document, row in zip(files, new, stored, strict=True):
-                version = document.version
-                if row.access_class != changes.class_of(connection, file.access):
-                    changes.set_source_access(connection, {row.id: file.access}, source)
+            for document, row in zip(new, stored, strict=True):
                 found.append(row.id)
                 rows += [
-                    segment.IndexRow(row.id, row.version, c.ordinal, version.title, c.heading, c.text)
-                    for c in version.chunks
+                    segment.IndexRow(
+                        row.id, row.version, c.ordinal, document.version.title, c.heading, c.text
+                    )
+                    for c in document.version.chunks
                 ]
             name = self._names.new("seg")
             embedder = workspace.embedder

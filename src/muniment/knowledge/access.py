@@ -6,6 +6,9 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +32,12 @@ class AccessList:
 NOBODY = AccessList()
 
 
-def nearest(path: str, lists: Mapping[str, AccessList]) -> AccessList | None:
-    """Return the list of the closest folder (or of `path` itself) in `lists`; `""` is the source's root."""
+def nearest(path: str, stated: Mapping[str, T]) -> T | None:
+    """Return what is stated for `path` itself or its closest folder; `""` is the source's root."""
     at = path
     while True:
-        if at in lists:
-            return lists[at]
+        if at in stated:
+            return stated[at]
         if not at:
             return None
         at = at.rpartition("/")[0]

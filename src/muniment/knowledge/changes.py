@@ -220,15 +220,13 @@ def remove_document(connection: sa.Connection, document_id: str, at: str) -> Non
 
 def set_source_access(connection: sa.Connection, changes: Mapping[str, AccessList], source_name: str) -> int:
     """Apply the access lists that the source now states, by document id; return how many documents moved."""
-    by_hand = overrides(connection, source_name)
+    rule = _Rule(connection, source_name)
     moved = 0
     for document_id, access in changes.items():
         row = get_document(connection, document_id)
         if row is None:
             continue
-        source_class = class_of(connection, access)
-        set_by_hand = nearest(row.path, by_hand)
-        effective = source_class if set_by_hand is None else class_of(connection, set_by_hand)
+        source_class, effective = rule.classes(row.path, access)
         if (source_class, effective) == (row.source_access_class, row.access_class):
             continue
         moved += 1
@@ -263,7 +261,7 @@ def set_override(
     by_hand = {row.path: row.access_class for row in connection.execute(query)}
     below = [row for row in documents(connection, source_name) if is_below(row.path, path)]
     for row in below:
-        effective = _nearest_class(row.path, by_hand)
+        effective = nearest(row.path, by_hand)
         connection.execute(
             sa.update(document)
             .where(document.c.id == row.id)
@@ -282,16 +280,6 @@ def _drop_unused_classes(connection: sa.Connection) -> None:
         sa.select(access_override.c.access_class),
     )
     connection.execute(sa.delete(access_class).where(access_class.c.id.not_in(used)))
-
-
-def _nearest_class(path: str, classes: Mapping[str, int]) -> int | None:
-    at = path
-    while True:
-        if at in classes:
-            return classes[at]
-        if not at:
-            return None
-        at = at.rpartition("/")[0]
 
 
 def add_segment(connection: sa.Connection, row: SegmentRow, at: str) -> None:

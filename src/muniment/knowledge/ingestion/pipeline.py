@@ -178,7 +178,7 @@ class Pipeline:
     ) -> None:
         paths = sorted((*todo.new, *todo.changed))
         changed = frozenset(todo.changed)
-        settled = len(tally.failed)
+        failed_before = len(tally.failed)
 
         def committed(documents: Sequence[NewDocument]) -> None:
             for document in documents:
@@ -186,7 +186,7 @@ class Pipeline:
                 report(document.path)
 
         def report(path: str) -> None:
-            done = tally.added + tally.changed + len(tally.failed) - settled
+            done = tally.added + tally.changed + len(tally.failed) - failed_before
             on_progress(Progress("index", done, len(paths), path))
 
         with Indexing(self._parts, source, by, committed) as indexing:
