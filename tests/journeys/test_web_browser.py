@@ -131,6 +131,21 @@ def test_reloading_shows_the_stored_answer_and_how_it_came_about(
         assert "On call" in page.locator(".lineage").inner_text()
 
 
+def test_a_streamed_answer_leads_to_how_it_came_about(
+    chromium: Any, address: str, workspace: Workspace
+) -> None:
+    with page_of(chromium, address, viewport=PHONE) as page:
+        sign_in(page, address, workspace, "alice")
+        page.fill("#question", QUESTION)
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".quietly a")
+        page.click(".quietly a")
+        page.wait_for_selector("#lineage:target")
+        assert "On call" in page.locator("#lineage").inner_text()
+        page.click(".quietly a")
+        assert page.locator("#lineage:target").is_visible()
+
+
 @pytest.mark.parametrize(
     "question", [QUESTION, "Where is the key ceremony held?", "What do zebras eat on Mars?"]
 )

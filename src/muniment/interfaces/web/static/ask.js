@@ -120,7 +120,8 @@ function finish(data) {
   const notes = foot.querySelector(".notes");
   for (const note of data.notes) notes.append(Object.assign(document.createElement("li"), { textContent: note }));
   const link = foot.querySelector("a");
-  link.href = `${data.href}#lineage`;
+  // The query makes it another address than the one shown: a fragment alone would not load the page that holds it.
+  link.href = `${data.href}?whole#lineage`;
   outcome.append(foot);
 }
 
