@@ -64,8 +64,8 @@ class Workspace:
         self.ids = ids
         self.database = Database(home / DATABASE_FILE, keyring.data_key("database"))
         self.segments = Segments(home / "segments", keyring)
-        self.audit = AuditLog(self.database, keyring, clock, ids)
-        self.directory = Directory(self.database, self.audit, clock)
+        self.audit = AuditLog(self.database, keyring, clock)
+        self.directory = Directory(self.database, self.audit)
         self._make_embedder = embedder
 
     @cached_property

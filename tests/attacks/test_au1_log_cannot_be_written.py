@@ -60,7 +60,7 @@ def database(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]
 
 @pytest.fixture
 def log(database: Database, keyring: Keyring) -> AuditLog:
-    made = AuditLog(database, keyring, Clock(), Ids())
+    made = AuditLog(database, keyring, Clock())
     made.record([entry(0)])
     return made
 

@@ -34,7 +34,7 @@ def exported(tmp_path: Path) -> tuple[Files, str]:
     database = Database(tmp_path / "log.db", b"k" * 32)
     database.create()
     clock = FixedClock()
-    log = AuditLog(database, create_keyring(tmp_path / "kek", tmp_path / "ring", "acme", Ids()), clock, Ids())
+    log = AuditLog(database, create_keyring(tmp_path / "kek", tmp_path / "ring", "acme", Ids()), clock)
     for n in range(40):
         log.record([Entry("retrieval.chunk", OPERATOR, {"document": f"doc_{n}", "rank": n})])
         clock.advance(seconds=7)

@@ -35,10 +35,8 @@ def database(tmp_path: Path) -> Database:
 
 @pytest.fixture
 def log(tmp_path: Path, database: Database, clock: FixedClock) -> AuditLog:
-    ids = Ids()
-    return AuditLog(
-        database, create_keyring(tmp_path / "kek", tmp_path / "keyring.json", "acme", ids), clock, ids
-    )
+    keyring = create_keyring(tmp_path / "kek", tmp_path / "keyring.json", "acme", Ids())
+    return AuditLog(database, keyring, clock)
 
 
 def entry(n: int) -> Entry:
@@ -92,7 +90,7 @@ def test_many_threads_share_the_log_without_a_gap(log: AuditLog) -> None:
 def test_two_writers_on_one_database_cannot_fork_the_log(
     log: AuditLog, tmp_path: Path, clock: FixedClock
 ) -> None:
-    other = AuditLog(Database(tmp_path / "log.db", b"k" * 32), log._keyring, clock, Ids())
+    other = AuditLog(Database(tmp_path / "log.db", b"k" * 32), log._keyring, clock)
     threads = [
         threading.Thread(target=lambda w=w: [w.record([entry(n)]) for n in range(25)]) for w in (log, other)
     ]

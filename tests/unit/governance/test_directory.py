@@ -9,7 +9,6 @@ import pytest
 import sqlalchemy as sa
 
 from muniment.foundation import revisions
-from muniment.foundation.clock import FixedClock
 from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput, Denied
 from muniment.governance.audit.entry import Entry
@@ -69,7 +68,7 @@ def entries() -> Entries:
 
 @pytest.fixture
 def directory(database: Database, entries: Entries) -> Directory:
-    return Directory(database, entries, FixedClock())
+    return Directory(database, entries)
 
 
 def put(directory: Directory, tmp_path: Path, text: str):

@@ -35,7 +35,7 @@ class Office:
     def __init__(self, database: Database, folder: Path) -> None:
         self.clock = FixedClock()
         self.folder = folder
-        self.directory = Directory(database, NoLog(), self.clock)
+        self.directory = Directory(database, NoLog())
         self.keyring = Keyring("acme", KEYS, Ids())
         self.tokens = Tokens(self.keyring, self.directory, self.clock, Ids())
         self.put("[users.alice]\n[users.bob]\n[services.bot]\n")

@@ -24,7 +24,6 @@ from muniment.foundation.canonical import exact
 from muniment.foundation.clock import Clock, timestamp
 from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput, MunimentError, Unavailable
-from muniment.foundation.ids import Ids
 from muniment.foundation.keys import Keyring
 from muniment.governance.audit import checkpoint as notes
 from muniment.governance.audit.checkpoint import Checkpoint
@@ -67,7 +66,7 @@ class _Prepared:
 class AuditLog:
     """The log of one workspace."""
 
-    def __init__(self, database: Database, keyring: Keyring, clock: Clock, ids: Ids | None = None) -> None:
+    def __init__(self, database: Database, keyring: Keyring, clock: Clock) -> None:
         self._database = database
         self._keyring = keyring
         self._clock = clock

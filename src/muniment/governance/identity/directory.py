@@ -19,7 +19,6 @@ from typing import Literal, Protocol
 import sqlalchemy as sa
 
 from muniment.foundation import revisions
-from muniment.foundation.clock import Clock
 from muniment.foundation.database import Database, metadata
 from muniment.foundation.errors import BadInput, Denied
 from muniment.governance.audit.entry import Entry
@@ -115,10 +114,9 @@ class DirectoryListing:
 class Directory:
     """Changes and lists the people, services and groups of one workspace."""
 
-    def __init__(self, database: Database, audit: Appends, clock: Clock) -> None:
+    def __init__(self, database: Database, audit: Appends) -> None:
         self._database = database
         self._audit = audit
-        self._clock = clock
 
     def import_file(self, path: Path, by: Actor) -> DirectoryChange:
         """Make the directory what the file states; raises BadInput, and changes nothing, for a bad file."""
