@@ -235,12 +235,12 @@ def _load(
             stored = changes.put_versions(connection, key, "beir", new, at)
             names |= {row.id: item["id"] for row, item in zip(stored, part, strict=True)}
             rows = [
-                segment.IndexRow(row.id, 1, 0, item["title"], "", item["text"])
+                segment.IndexRow(row.id, 1, 0, row.access_class, item["title"], "", item["text"])
                 for row, item in zip(stored, part, strict=True)
             ]
             name = f"bench{start}"
             piece = None if vectors is None else vectors[start : start + len(part)]
-            digest = workspace.segments.write(name, segment.KIND, segment.arrays(rows, piece, model))
+            digest = workspace.segments.write(name, segment.KIND, *segment.contents(rows, piece, model))
             changes.add_segment(connection, SegmentRow(name, digest, len(rows), model), at)
         _say(progress, "indexing", start + len(part), len(collection.corpus))
     return names

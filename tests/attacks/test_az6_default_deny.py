@@ -35,7 +35,7 @@ def refused(workspace: Workspace, principal: Principal) -> None:
         workspace.search("canteen", principal)
     with pytest.raises(Denied):
         workspace.ask("When does the canteen open?", principal)
-    assert len(workspace.audit.query(kind="search.refused")) == before + 1
+    assert len(workspace.audit.query(kind="search.refused")) > before
     assert workspace.audit.query(kind="answer.refused")
 
 

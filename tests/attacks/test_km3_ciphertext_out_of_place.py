@@ -103,14 +103,14 @@ def test_a_segment_opens_only_under_its_own_name_kind_and_tenant(keyring: Keyrin
     shutil.copy(ours.path("seg_a"), ours.path("seg_b"))
     theirs.folder.mkdir()
     shutil.copy(ours.path("seg_a"), theirs.path("seg_a"))
-    assert list(ours.read("seg_a", "index", digest)["rows"]) == [0, 1, 2, 3, 4]
+    assert list(ours.open("seg_a", "index", digest).arrays["rows"]) == [0, 1, 2, 3, 4]
     for segments, name, kind in (
         (ours, "seg_b", "index"),
         (ours, "seg_a", "other"),
         (theirs, "seg_a", "index"),
     ):
         with pytest.raises(Tampered):
-            segments.read(name, kind, digest)
+            segments.open(name, kind, digest)
 
 
 def test_an_earlier_state_of_a_segment_is_refused(keyring: Keyring, tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_an_earlier_state_of_a_segment_is_refused(keyring: Keyring, tmp_path: Pa
     digest = segments.write("seg_a", "index", {"rows": np.arange(6)})
     segments.path("seg_a").write_bytes(earlier)
     with pytest.raises(Tampered, match="altered"):
-        segments.read("seg_a", "index", digest)
+        segments.open("seg_a", "index", digest)
 
 
 def test_a_search_over_exchanged_segments_gives_nothing(

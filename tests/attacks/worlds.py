@@ -105,7 +105,13 @@ class World:
                 found.append(row.id)
                 rows += [
                     segment.IndexRow(
-                        row.id, row.version, c.ordinal, document.version.title, c.heading, c.text
+                        row.id,
+                        row.version,
+                        c.ordinal,
+                        row.access_class,
+                        document.version.title,
+                        c.heading,
+                        c.text,
                     )
                     for c in document.version.chunks
                 ]
@@ -113,7 +119,7 @@ class World:
             embedder = workspace.embedder
             vectors = embedder.embed_documents([r.body for r in rows]) if embedder else None
             model = embedder.model.digest if embedder else ""
-            digest = workspace.segments.write(name, segment.KIND, segment.arrays(rows, vectors, model))
+            digest = workspace.segments.write(name, segment.KIND, *segment.contents(rows, vectors, model))
             changes.add_segment(connection, SegmentRow(name, digest, len(rows), model), at)
             workspace.audit.append(connection, [Entry("ingest.document", OPERATOR, {"chunks": len(rows)})])
         return found

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 from tests.crash.worker import SOURCE
@@ -204,10 +205,12 @@ def check_whole(workspace: Workspace, ever: set[str]) -> None:
         }
     indexed: set[tuple[str, int, int]] = set()
     for row in manifest:
-        part = segment.load(workspace.segments.read(row.name, segment.KIND, row.digest))
-        assert len(part.ordinals) == row.rows
-        names = [part.documents[at] for at in part.row_document]
-        indexed |= set(zip(names, map(int, part.versions), map(int, part.ordinals), strict=True))
+        part = segment.load(workspace.segments.open(row.name, segment.KIND, row.digest))
+        part.file.check()
+        assert part.rows == row.rows
+        extents = np.repeat(np.arange(len(part.documents)), np.diff(part.extent_starts))
+        names = [part.documents[at] for at in extents]
+        indexed |= set(zip(names, part.versions[extents].tolist(), part.ordinals.tolist(), strict=True))
     for found in chunks:
         text = versions[found.document, found.version].text
         assert found.text == text[found.start : found.end]

@@ -19,6 +19,8 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from muniment.foundation.canonical import canonical
 from muniment.foundation.errors import Conflict, NotSetUp, Tampered, Unavailable
@@ -71,6 +73,18 @@ class Keyring:
         """Open what `seal` made in the same place; raises Tampered otherwise."""
         full = {"tenant": self.tenant, "purpose": purpose, **context}
         return unseal(self._data_keys[purpose], full, sealed)
+
+    def salt(self) -> bytes:
+        """Return 128 random bits for `object_key`."""
+        return self._ids.random_bytes(16)
+
+    def object_key(self, purpose: str, salt: bytes, context: Mapping[str, str]) -> bytes:
+        """Return the key of one object, made of the purpose's key, a salt used once and a context (RFC 5869).
+
+        Whoever seals under it numbers the nonces: no two messages of the object may share one.
+        """
+        full = {"tenant": self.tenant, "purpose": purpose, **context}
+        return HKDF(SHA256(), 32, salt, canonical(full)).derive(self._data_keys[purpose])
 
 
 def write_private(path: Path, content: bytes) -> None:

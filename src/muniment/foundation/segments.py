@@ -1,9 +1,14 @@
-"""Immutable encrypted files of arrays.
+"""Immutable encrypted files of arrays, some of them readable row by row.
 
 Invariants:
 - a segment is written to a temporary name, synced, renamed, and its folder synced: it is whole or absent;
-- it opens only under its own name, tenant and kind (bound into the seal);
+- it opens only under its own name, tenant and kind, and only with the head that the manifest names;
+- every piece is sealed under the segment's own key (AES-256-GCM) at its own place, so no piece can be altered,
+  moved, or taken from another segment unseen;
 - plaintext never reaches the disk.
+
+A file is a magic word, the length of the head, the head (JSON: salt, arrays, where their pieces lie), then the
+pieces. An array is cut into pieces of 16 MiB; one that is kept by row has one piece a row.
 """
 
 from __future__ import annotations
@@ -11,16 +16,128 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Collection, Mapping
+import threading
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
+import numpy.typing as npt
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from muniment.foundation.errors import Tampered, Unavailable
 from muniment.foundation.keys import Keyring
 
-Arrays = Mapping[str, "np.ndarray[Any, np.dtype[Any]]"]
+Array = npt.NDArray[Any]
+Arrays = Mapping[str, Array]
+
+MAGIC = b"muniment:segment:AES-256-GCM:2\x00"
+_TAG = 16
+_PIECE = 1 << 24
+_LONGEST_HEAD = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A matrix to be kept row by row, handed over in blocks of rows."""
+
+    rows: int
+    columns: int
+    kind: str
+    """Element type, as `numpy.dtype.str` spells it."""
+    blocks: Iterable[Array]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where an array lies: bytes of the file from `offset`, in sealed pieces of `piece` plain bytes each."""
+
+    number: int
+    kind: np.dtype[Any]
+    shape: tuple[int, ...]
+    piece: int
+    offset: int
+    by_row: bool
+
+    @property
+    def bytes(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64)) * self.kind.itemsize
+
+    @property
+    def pieces(self) -> int:
+        return -(-self.bytes // self.piece) if self.bytes else 0
+
+    @property
+    def end(self) -> int:
+        return self.offset + self.bytes + self.pieces * _TAG
+
+
+class SegmentFile:
+    """An open segment, owner of its handle; safe to share between threads."""
+
+    def __init__(self, name: str, handle: int, key: bytes, places: Mapping[str, _Place]) -> None:
+        self.name = name
+        self._handle = handle
+        self._cipher = AESGCM(key)
+        self._places = places
+        self._closing = threading.Lock()
+        self._closed = False
+        self.arrays = {label: self._whole(place) for label, place in places.items() if not place.by_row}
+        """Every array that is not kept by row."""
+
+    def rows(self, label: str, wanted: npt.NDArray[np.int64]) -> Array:
+        """Return these rows of an array kept by row, in their order; raises Tampered for an altered one."""
+        place = self._places[label]
+        found = np.empty((len(wanted), *place.shape[1:]), place.kind)
+        out = found.reshape(len(wanted), -1).view(np.uint8) if found.size else found
+        for at, row in enumerate(wanted.tolist()):
+            out[at] = np.frombuffer(self._piece(place, row), np.uint8)
+        return found
+
+    def has(self, label: str) -> bool:
+        """Return whether an array of this name is kept by row."""
+        return label in self._places and self._places[label].by_row
+
+    def check(self) -> None:
+        """Read every row once; raises Tampered for the first that was altered."""
+        for place in self._places.values():
+            if place.by_row:
+                for number in range(place.pieces):
+                    self._piece(place, number)
+
+    def close(self) -> None:
+        """Give the file back; what was read stays."""
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                os.close(self._handle)
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _whole(self, place: _Place) -> Array:
+        flat = np.empty(place.bytes, np.uint8)
+        for number in range(place.pieces):
+            start = number * place.piece
+            piece = self._piece(place, number)
+            flat[start : start + len(piece)] = np.frombuffer(piece, np.uint8)
+        made = (
+            flat.view(place.kind).reshape(place.shape) if place.bytes else np.empty(place.shape, place.kind)
+        )
+        made.flags.writeable = False
+        return made
+
+    def _piece(self, place: _Place, number: int) -> bytes:
+        size = min(place.piece, place.bytes - number * place.piece)
+        if not 0 <= number < place.pieces:
+            raise IndexError(f"piece {number} of {place.pieces}")
+        try:
+            sealed = os.pread(self._handle, size + _TAG, place.offset + number * (place.piece + _TAG))
+            return self._cipher.decrypt(_nonce(place.number, number), sealed, MAGIC)
+        except (InvalidTag, ValueError, OSError) as error:
+            raise _altered(self.name) from error
 
 
 class Segments:
@@ -30,14 +147,21 @@ class Segments:
         self.folder = folder
         self._keyring = keyring
 
-    def write(self, name: str, kind: str, arrays: Arrays) -> str:
-        """Store `arrays` under `name`; return its file's `sha256:`. Raises Unavailable on a full disk."""
-        sealed = self._keyring.seal("segments", {"segment": name, "kind": kind}, _pack(arrays))
+    def write(self, name: str, kind: str, arrays: Arrays, by_row: Mapping[str, Rows] | None = None) -> str:
+        """Store `arrays` under `name`; return the digest of its head. Raises Unavailable on a full disk."""
+        salt = self._keyring.salt()
+        places = _lay(arrays, by_row or {})
+        head = _head(salt, places)
+        cipher = AESGCM(self._keyring.object_key("segments", salt, {"segment": name, "kind": kind}))
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         temporary = self.folder / f"{name}.partial"
         try:
             with open(temporary, "wb") as file:
-                file.write(sealed)
+                file.write(head)
+                for label, array in arrays.items():
+                    _write(file, cipher, places[label], _pieces(array))
+                for label, rows in (by_row or {}).items():
+                    _write(file, cipher, places[label], _row_bytes(rows))
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, self.path(name))
@@ -48,19 +172,29 @@ class Segments:
                 f"The index segment could not be written ({error.strerror}).",
                 fix="Free some disk space and run again.",
             ) from error
-        return "sha256:" + hashlib.sha256(sealed).hexdigest()
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        return "sha256:" + hashlib.sha256(head).hexdigest()
 
-    def read(self, name: str, kind: str, expected: str) -> dict[str, np.ndarray[Any, np.dtype[Any]]]:
-        """Return the arrays; raises Tampered unless the file's digest is `expected` and it opens."""
+    def open(self, name: str, kind: str, expected: str) -> SegmentFile:
+        """Return the segment; raises Tampered unless its head has the digest `expected` and its arrays open."""
         try:
-            sealed = self.path(name).read_bytes()
+            handle = os.open(self.path(name), os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             raise Tampered(f"Index segment {name} is missing.", fix="Run `muniment ingest` again.") from error
-        if "sha256:" + hashlib.sha256(sealed).hexdigest() != expected:
-            raise Tampered(
-                f"Index segment {name} was altered.", fix="Restore it from a backup or ingest again."
-            )
-        return _unpack(self._keyring.unseal("segments", {"segment": name, "kind": kind}, sealed))
+        try:
+            head = _read_head(handle, name)
+            if "sha256:" + hashlib.sha256(head).hexdigest() != expected:
+                raise _altered(name)
+            salt, places = _parse_head(head)
+            if os.fstat(handle).st_size != max((p.end for p in places.values()), default=len(head)):
+                raise _altered(name)
+            key = self._keyring.object_key("segments", salt, {"segment": name, "kind": kind})
+        except BaseException:
+            os.close(handle)
+            raise
+        return SegmentFile(name, handle, key, places)
 
     def path(self, name: str) -> Path:
         """Return the file of a segment."""
@@ -79,32 +213,83 @@ class Segments:
             path.unlink(missing_ok=True)
 
 
-def _pack(arrays: Arrays) -> bytes:
-    header: list[dict[str, Any]] = []
-    parts: list[bytes] = []
-    for name, array in arrays.items():
-        part = np.ascontiguousarray(array)
-        header.append(
-            {"name": name, "type": part.dtype.str, "shape": list(array.shape), "bytes": part.nbytes}
-        )
-        parts.append(part.tobytes())
-    head = json.dumps(header).encode()
-    return len(head).to_bytes(8, "big") + head + b"".join(parts)
+def _altered(name: str) -> Tampered:
+    return Tampered(f"Index segment {name} was altered.", fix="Restore it from a backup or ingest again.")
 
 
-def _unpack(packed: bytes) -> dict[str, np.ndarray[Any, np.dtype[Any]]]:
-    size = int.from_bytes(packed[:8], "big")
-    header = json.loads(packed[8 : 8 + size])
-    arrays: dict[str, np.ndarray[Any, np.dtype[Any]]] = {}
-    start = 8 + size
-    for entry in header:
+def _nonce(array: int, piece: int) -> bytes:
+    return array.to_bytes(4, "big") + piece.to_bytes(8, "big")
+
+
+def _lay(arrays: Arrays, by_row: Mapping[str, Rows]) -> dict[str, _Place]:
+    """Return how all arrays are cut, in their order in the file; where they begin shows when the head is known."""
+    places: dict[str, _Place] = {}
+    for label, array in arrays.items():
+        if array.dtype.hasobject:
+            raise TypeError(f"array {label!r} holds objects")
+        places[label] = _Place(len(places), array.dtype, array.shape, _PIECE, 0, False)
+    for label, rows in by_row.items():
+        kind = np.dtype(rows.kind)
+        piece = rows.columns * kind.itemsize or 1
+        places[label] = _Place(len(places), kind, (rows.rows, rows.columns), piece, 0, True)
+    return places
+
+
+def _head(salt: bytes, places: Mapping[str, _Place]) -> bytes:
+    stated = [
+        {
+            "name": label,
+            "type": place.kind.str,
+            "shape": list(place.shape),
+            "piece": place.piece,
+            "by_row": place.by_row,
+        }
+        for label, place in places.items()
+    ]
+    body = json.dumps({"salt": salt.hex(), "arrays": stated}).encode()
+    return MAGIC + len(body).to_bytes(4, "big") + body
+
+
+def _read_head(handle: int, name: str) -> bytes:
+    start = os.pread(handle, len(MAGIC) + 4, 0)
+    size = int.from_bytes(start[len(MAGIC) :], "big")
+    if not start.startswith(MAGIC) or not 0 < size <= _LONGEST_HEAD:
+        raise _altered(name)
+    return os.pread(handle, len(start) + size, 0)
+
+
+def _parse_head(head: bytes) -> tuple[bytes, dict[str, _Place]]:
+    """Return salt and places of a head whose digest was found right."""
+    stated = json.loads(head[len(MAGIC) + 4 :])
+    places: dict[str, _Place] = {}
+    offset = len(head)
+    for entry in stated["arrays"]:
         kind = np.dtype(entry["type"])
-        if kind.hasobject:
-            raise Tampered("An index segment holds an array of objects.")
-        count = int(np.prod(entry["shape"], dtype=np.int64))
-        arrays[entry["name"]] = np.frombuffer(packed, kind, count, start).reshape(entry["shape"])
-        start += entry["bytes"]
-    return arrays
+        place = _Place(len(places), kind, tuple(entry["shape"]), entry["piece"], offset, entry["by_row"])
+        places[entry["name"]] = place
+        offset = place.end
+    return bytes.fromhex(stated["salt"]), places
+
+
+def _write(file: BinaryIO, cipher: AESGCM, place: _Place, pieces: Iterator[memoryview]) -> None:
+    written = 0
+    for number, piece in enumerate(pieces):
+        file.write(cipher.encrypt(_nonce(place.number, number), piece, MAGIC))
+        written += len(piece)
+    if written != place.bytes:
+        raise ValueError(f"an array of {place.bytes} bytes came with {written}")
+
+
+def _pieces(array: Array) -> Iterator[memoryview]:
+    flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8) if array.size else np.zeros(0, np.uint8)
+    for start in range(0, len(flat), _PIECE):
+        yield flat[start : start + _PIECE].data
+
+
+def _row_bytes(rows: Rows) -> Iterator[memoryview]:
+    for block in rows.blocks:
+        for row in np.ascontiguousarray(block, np.dtype(rows.kind)):
+            yield row.data.cast("B")
 
 
 def _sync_folder(folder: Path) -> None:

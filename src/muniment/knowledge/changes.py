@@ -20,7 +20,6 @@ from muniment.knowledge.library import (
     NewDocument,
     NewVersion,
     SegmentRow,
-    documents,
     documents_at,
     get_document,
     in_parts,
@@ -90,7 +89,7 @@ def put_versions(
         _row(identifier_key, source_name, one, known.get(one.path), earlier.get(one.path, 0), rule, at)
         for one in new
     ]
-    _write_documents(connection, rows, known)
+    _write_documents(connection, rows, known, _next_epoch(connection))
     _write_versions(connection, [(row, one.version) for row, one in zip(rows, new, strict=True)], at)
     if rows:
         revisions.bump(connection, "content")
@@ -157,9 +156,13 @@ def _earlier(connection: sa.Connection, source_name: str, paths: Sequence[str]) 
 
 
 def _write_documents(
-    connection: sa.Connection, rows: Sequence[DocumentRow], known: Mapping[str, DocumentRow]
+    connection: sa.Connection, rows: Sequence[DocumentRow], known: Mapping[str, DocumentRow], epoch: int
 ) -> None:
-    added = [asdict(row) | {"origin": row.path, "state": "live"} for row in rows if row.path not in known]
+    added = [
+        asdict(row) | {"origin": row.path, "state": "live", "epoch": epoch}
+        for row in rows
+        if row.path not in known
+    ]
     changed = [
         {f"new_{name}": value for name, value in asdict(row).items()} for row in rows if row.path in known
     ]
@@ -169,7 +172,7 @@ def _write_documents(
         moved = ("title", "media_type", "version", "content_hash", "access_class", "source_access_class")
         update = sa.update(document).where(document.c.id == sa.bindparam("new_id"))
         values = {name: sa.bindparam(f"new_{name}") for name in (*moved, "changed_at")}
-        connection.execute(update.values(**values), changed)
+        connection.execute(update.values(**values, epoch=epoch), changed)
 
 
 def _write_versions(
@@ -212,7 +215,13 @@ def remove_document(connection: sa.Connection, document_id: str, at: str) -> Non
     connection.execute(
         sa.update(document)
         .where(document.c.id == document_id)
-        .values(state="removed", access_class=nobody, source_access_class=nobody, changed_at=at)
+        .values(
+            state="removed",
+            access_class=nobody,
+            source_access_class=nobody,
+            changed_at=at,
+            epoch=_next_epoch(connection),
+        )
     )
     revisions.bump(connection, "content")
     revisions.bump(connection, "access")
@@ -221,6 +230,8 @@ def remove_document(connection: sa.Connection, document_id: str, at: str) -> Non
 def set_source_access(connection: sa.Connection, changes: Mapping[str, AccessList], source_name: str) -> int:
     """Apply the access lists that the source now states, by document id; return how many documents moved."""
     rule = _Rule(connection, source_name)
+    epoch = _next_epoch(connection)
+    left: set[int] = set()
     moved = 0
     for document_id, access in changes.items():
         row = get_document(connection, document_id)
@@ -230,13 +241,14 @@ def set_source_access(connection: sa.Connection, changes: Mapping[str, AccessLis
         if (source_class, effective) == (row.source_access_class, row.access_class):
             continue
         moved += 1
+        left |= {row.source_access_class, row.access_class}
         connection.execute(
             sa.update(document)
             .where(document.c.id == document_id)
-            .values(source_access_class=source_class, access_class=effective)
+            .values(source_access_class=source_class, access_class=effective, epoch=epoch)
         )
     if moved:
-        _drop_unused_classes(connection)
+        _drop_unused_classes(connection, left)
         revisions.bump(connection, "access")
     return moved
 
@@ -244,42 +256,61 @@ def set_source_access(connection: sa.Connection, changes: Mapping[str, AccessLis
 def set_override(
     connection: sa.Connection, source_name: str, path: str, access: AccessList | None, at: str
 ) -> list[str]:
-    """Set (with None: clear) the list that rules at `path` and below; return the documents' ids."""
-    connection.execute(
-        sa.delete(access_override).where(
-            access_override.c.source == source_name, access_override.c.path == path
-        )
-    )
+    """Set (with None: clear) the list that rules at `path` and below; return the documents' ids.
+
+    The cost grows with the documents below, not with their chunks.
+    """
+    table = access_override.c
+    here = sa.and_(table.source == source_name, table.path == path)
+    left = set(connection.execute(sa.select(table.access_class).where(here)).scalars())
+    connection.execute(sa.delete(access_override).where(here))
     if access is not None:
-        connection.execute(
-            sa.insert(access_override).values(
-                source=source_name, path=path, access_class=class_of(connection, access), at=at
-            )
-        )
-    stated = access_override.c
-    query = sa.select(stated.path, stated.access_class).where(stated.source == source_name)
+        number = class_of(connection, access)
+        row = {"source": source_name, "path": path, "access_class": number, "at": at}
+        connection.execute(sa.insert(access_override).values(row))
+    query = sa.select(table.path, table.access_class).where(table.source == source_name)
     by_hand = {row.path: row.access_class for row in connection.execute(query)}
-    below = [row for row in documents(connection, source_name) if is_below(row.path, path)]
-    for row in below:
-        effective = nearest(row.path, by_hand)
+    moved = sa.select(document.c.id, document.c.access_class).where(_live_below(source_name, path))
+    found = connection.execute(moved.order_by(document.c.id)).all()
+    left |= {row.access_class for row in found}
+    # The wider rule first, so that the nearest is what stays.
+    rules = {path: nearest(path, by_hand), **{one: by_hand[one] for one in by_hand if is_below(one, path)}}
+    epoch = _next_epoch(connection)
+    for at_path, effective in sorted(rules.items(), key=lambda rule: len(rule[0])):
+        value = document.c.source_access_class if effective is None else effective
         connection.execute(
             sa.update(document)
-            .where(document.c.id == row.id)
-            .values(access_class=row.source_access_class if effective is None else effective)
+            .where(_live_below(source_name, at_path))
+            .values(access_class=value, epoch=epoch)
         )
-    _drop_unused_classes(connection)
+    _drop_unused_classes(connection, left)
     revisions.bump(connection, "access")
-    return [row.id for row in below]
+    return [row.id for row in found]
 
 
-def _drop_unused_classes(connection: sa.Connection) -> None:
-    """Forget lists that nothing points to; a number is never given twice."""
-    used = sa.union_all(
-        sa.select(document.c.access_class),
-        sa.select(document.c.source_access_class),
-        sa.select(access_override.c.access_class),
-    )
-    connection.execute(sa.delete(access_class).where(access_class.c.id.not_in(used)))
+def _live_below(source_name: str, folder: str) -> sa.ColumnElement[bool]:
+    """Return the condition for live documents at a path and under it, in terms that the path's index serves."""
+    path = document.c.path
+    inside = sa.true() if not folder else sa.or_(path == folder, path.between(folder + "/", folder + "0"))
+    # "0" follows "/": a document named FOLDER0 itself is not inside.
+    return sa.and_(document.c.source == source_name, document.c.state == "live", inside, path != folder + "0")
+
+
+def _next_epoch(connection: sa.Connection) -> int:
+    """Return the epoch of the changes of this transaction: above every earlier one, and reached when it commits."""
+    now = revisions.current(connection)
+    return now.content + now.access + 1
+
+
+def _drop_unused_classes(connection: sa.Connection, numbers: Iterable[int]) -> None:
+    """Forget those of these lists that nothing points to any more; a number is never given twice."""
+    for number in numbers:
+        used = sa.or_(
+            sa.exists().where(document.c.access_class == number),
+            sa.exists().where(document.c.source_access_class == number),
+            sa.exists().where(access_override.c.access_class == number),
+        )
+        connection.execute(sa.delete(access_class).where(access_class.c.id == number, ~used))
 
 
 def add_segment(connection: sa.Connection, row: SegmentRow, at: str) -> None:

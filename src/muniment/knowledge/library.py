@@ -42,6 +42,15 @@ class DocumentRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """What is current of a document."""
+
+    version: int
+    """0 when the document was removed."""
+    access_class: int
+
+
+@dataclass(frozen=True, slots=True)
 class VersionRow:
     """A stored version, whole."""
 
@@ -141,6 +150,28 @@ def get_document(connection: sa.Connection, document_id: str) -> DocumentRow | N
     return DocumentRow(*row) if row else None
 
 
+_CHANGE = (
+    document.c.id,
+    sa.case((_LIVE, document.c.version), else_=0).label("version"),
+    document.c.access_class,
+)
+
+
+def changes_since(connection: sa.Connection, epoch: int) -> dict[str, Change]:
+    """Return the state of every document that changed after `epoch` (content and access revisions added up)."""
+    query = sa.select(*_CHANGE).where(document.c.epoch > epoch)
+    return {name: Change(version, number) for name, version, number in connection.execute(query)}
+
+
+def changes_of(connection: sa.Connection, documents: Sequence[str]) -> dict[str, Change]:
+    """Return the state of these documents; one that is not known is left out."""
+    found: dict[str, Change] = {}
+    for part in in_parts(documents):
+        query = sa.select(*_CHANGE).where(document.c.id.in_(part))
+        found |= {name: Change(version, number) for name, version, number in connection.execute(query)}
+    return found
+
+
 def document_at(connection: sa.Connection, source_name: str, path: str) -> DocumentRow | None:
     """Return the live document at a path of a source, or None."""
     query = sa.select(*_DOCUMENT).where(_LIVE, document.c.source == source_name, document.c.path == path)
@@ -212,13 +243,35 @@ def chunk_text(connection: sa.Connection, document_id: str, version: int, ordina
     return ChunkText(*row) if row else None
 
 
-def access_classes(connection: sa.Connection) -> dict[int, AccessList]:
-    """Return every access class that documents share."""
+def chunks(connection: sa.Connection, document_id: str, version: int) -> list[ChunkText]:
+    """Return every chunk of a version, in order."""
+    table = chunk.c
+    query = (
+        sa.select(table.ordinal, table.start, table.end, table.page, table.heading, table.text)
+        .where(table.document == document_id, table.version == version)
+        .order_by(table.ordinal)
+    )
+    return [ChunkText(*row) for row in connection.execute(query)]
+
+
+def access_classes(connection: sa.Connection, after: int = 0) -> dict[int, AccessList]:
+    """Return the access classes that documents share, by ascending number, those above `after`."""
     table = access_class.c
-    return {
-        row.id: AccessList(frozenset(json.loads(row.allow)), frozenset(json.loads(row.deny)), row.sensitivity)
-        for row in connection.execute(sa.select(table.id, table.allow, table.deny, table.sensitivity))
-    }
+    query = sa.select(table.id, table.allow, table.deny, table.sensitivity)
+    rows = connection.execute(query.where(table.id > after).order_by(table.id))
+    return {row.id: _access_list(row.allow, row.deny, row.sensitivity) for row in rows}
+
+
+def access_class_at(connection: sa.Connection, number: int) -> AccessList | None:
+    """Return one access class, or None."""
+    table = access_class.c
+    query = sa.select(table.allow, table.deny, table.sensitivity).where(table.id == number)
+    row = connection.execute(query).first()
+    return None if row is None else _access_list(row.allow, row.deny, row.sensitivity)
+
+
+def _access_list(allow: str, deny: str, sensitivity: str | None) -> AccessList:
+    return AccessList(frozenset(json.loads(allow)), frozenset(json.loads(deny)), sensitivity)
 
 
 def segments(connection: sa.Connection) -> list[SegmentRow]:

@@ -48,6 +48,8 @@ document = sa.Table(
     sa.Column("access_class", sa.Integer, sa.ForeignKey("access_class.id"), nullable=False),
     sa.Column("source_access_class", sa.Integer, sa.ForeignKey("access_class.id"), nullable=False),
     sa.Column("changed_at", sa.Text, nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
+    sa.Index("document_epoch", "epoch"),
     sa.Index("document_path", "source", "path"),
     sa.Index("document_origin", "source", "origin"),
     sa.Index("document_access_class", "access_class"),

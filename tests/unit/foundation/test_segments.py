@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as arrays
 from muniment.foundation.errors import Tampered, Unavailable
 from muniment.foundation.ids import Ids
 from muniment.foundation.keys import PURPOSES, Keyring
-from muniment.foundation.segments import Segments
+from muniment.foundation.segments import Rows, Segments
 
 KEYRING = Keyring("acme", {purpose: bytes([n]) * 32 for n, purpose in enumerate(PURPOSES)}, Ids())
 
@@ -35,7 +35,7 @@ def test_what_was_written_is_read_again(
     tmp_path_factory: pytest.TempPathFactory, given_arrays: dict[str, np.ndarray]
 ) -> None:
     segments = Segments(tmp_path_factory.mktemp("segments"), KEYRING)
-    found = segments.read("seg", "index", segments.write("seg", "index", given_arrays))
+    found = segments.open("seg", "index", segments.write("seg", "index", given_arrays)).arrays
     assert list(found) == list(given_arrays)
     for name, array in given_arrays.items():
         assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape)
@@ -48,12 +48,57 @@ def test_any_changed_byte_is_refused(segments: Segments) -> None:
     for at in range(0, len(whole), 7):
         segments.path("seg").write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
         with pytest.raises(Tampered, match="altered"):
-            segments.read("seg", "index", digest)
+            segments.open("seg", "index", digest)
+
+
+ROWS = np.arange(60, dtype=np.float32).reshape(20, 3)
+
+
+def kept_by_row(*blocks: np.ndarray) -> dict[str, Rows]:
+    return {"exact": Rows(20, 3, "<f4", blocks)}
+
+
+def test_rows_are_read_one_by_one_in_any_order(segments: Segments) -> None:
+    digest = segments.write("seg", "index", {"a": np.arange(3)}, kept_by_row(ROWS[:7], ROWS[7:]))
+    file = segments.open("seg", "index", digest)
+    assert "exact" not in file.arrays and file.has("exact")
+    assert (file.rows("exact", np.array([19, 0, 4, 4])) == ROWS[[19, 0, 4, 4]]).all()
+    with pytest.raises(IndexError):
+        file.rows("exact", np.array([20]))
+
+
+def test_a_changed_or_moved_row_is_refused_when_it_is_read(segments: Segments) -> None:
+    digest = segments.write("seg", "index", {}, kept_by_row(ROWS))
+    whole, size = segments.path("seg").read_bytes(), 3 * 4 + 16
+    first = len(whole) - 20 * size
+    swapped = whole[:first] + whole[first + size : first + 2 * size] + whole[first : first + size]
+    for bad in (whole[:-1] + bytes([whole[-1] ^ 1]), swapped + whole[first + 2 * size :]):
+        segments.path("seg").write_bytes(bad)
+        file = segments.open("seg", "index", digest)
+        assert (file.rows("exact", np.array([5])) == ROWS[5]).all()
+        with pytest.raises(Tampered, match="altered"):
+            file.check()
+    segments.path("seg").write_bytes(whole[:-size])
+    with pytest.raises(Tampered, match="altered"):
+        segments.open("seg", "index", digest)
+
+
+def test_an_open_segment_outlives_its_file(segments: Segments) -> None:
+    digest = segments.write("seg", "index", {}, kept_by_row(ROWS))
+    file = segments.open("seg", "index", digest)
+    segments.sweep([])
+    assert (file.rows("exact", np.array([1])) == ROWS[1]).all()
+
+
+def test_rows_that_do_not_come_as_announced_leave_no_segment(segments: Segments) -> None:
+    with pytest.raises(ValueError, match="240 bytes came with 228"):
+        segments.write("seg", "index", {}, kept_by_row(ROWS[:19]))
+    assert list(segments.folder.iterdir()) == []
 
 
 def test_a_missing_segment_is_named_with_the_fix(segments: Segments) -> None:
     with pytest.raises(Tampered, match="seg_a is missing"):
-        segments.read("seg_a", "index", "sha256:00")
+        segments.open("seg_a", "index", "sha256:00")
 
 
 def test_the_same_arrays_never_give_the_same_bytes(segments: Segments) -> None:
@@ -73,7 +118,7 @@ def test_a_disk_that_fails_leaves_the_earlier_segment_whole(
         patched.setattr("os.fsync", full)
         with pytest.raises(Unavailable, match="No space left on device"):
             segments.write("seg", "index", {"rows": np.arange(9)})
-    assert list(segments.read("seg", "index", digest)["rows"]) == [0, 1, 2, 3]
+    assert list(segments.open("seg", "index", digest).arrays["rows"]) == [0, 1, 2, 3]
     assert [path.name for path in segments.folder.iterdir()] == ["seg.segment"]
 
 
@@ -85,7 +130,7 @@ def test_a_half_written_file_is_no_segment(segments: Segments) -> None:
 
 def test_a_segment_of_objects_is_refused_even_under_the_right_key(segments: Segments) -> None:
     with pytest.raises((Tampered, ValueError, TypeError)):
-        segments.read("seg", "index", segments.write("seg", "index", {"rows": np.array([{}], dtype=object)}))
+        segments.open("seg", "index", segments.write("seg", "index", {"rows": np.array([{}], dtype=object)}))
 
 
 def test_sweeping_removes_what_is_not_kept_and_what_is_half_written(segments: Segments) -> None:

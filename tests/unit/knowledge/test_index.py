@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.simulators.embedder import HashedEmbedder
+from tests.unit.knowledge.indexed import stored
 
 from muniment.app import Workspace
 from muniment.foundation import revisions
 from muniment.foundation.errors import Tampered
+from muniment.governance.identity.principal import OPERATOR
 from muniment.knowledge.access import AccessList
-from muniment.knowledge.retrieval import segment
-from muniment.knowledge.retrieval.index import Index, View
+from muniment.knowledge.retrieval import lexical, segment
+from muniment.knowledge.retrieval.index import Index
+from muniment.knowledge.retrieval.vectors import Cosines
+from muniment.knowledge.retrieval.view import View
+
+EVERYTHING = np.ones(100, np.bool_)
 
 
 def view(workspace: Workspace, index: Index) -> View:
@@ -22,11 +29,11 @@ def view(workspace: Workspace, index: Index) -> View:
 
 
 def words_of(view: View, term: str) -> int:
-    return len(view.posting(term)[0])
+    return int(lexical.holding(view.select(EVERYTHING), (term,)).sum())
 
 
 def test_only_current_versions_of_live_documents_are_rows(workspace: Workspace, folder: Path) -> None:
-    index = Index(workspace.segments, "")
+    index = Index(workspace.segments)
     file = folder / "all/canteen.txt"
     file.write_text("\n\n".join(f"The walrus of week {week} eats herring. " * 20 for week in range(8)))
     workspace.ingest(folder, "docs")
@@ -40,19 +47,70 @@ def test_only_current_versions_of_live_documents_are_rows(workspace: Workspace, 
     assert words_of(view(workspace, index), "refectori") == 0
 
 
-def test_a_change_of_access_keeps_the_rows_and_moves_the_class(workspace: Workspace, folder: Path) -> None:
-    index = Index(workspace.segments, "")
+def test_a_change_of_access_keeps_the_segments_and_moves_the_class(
+    workspace: Workspace, folder: Path
+) -> None:
+    index = Index(workspace.segments)
     workspace.ingest(folder, "docs")
     before = view(workspace, index)
     (folder / "all/access.toml").write_text('allow = ["user:bob"]\n')
     workspace.ingest(folder, "docs")
     after = view(workspace, index)
-    assert after.row_document.tolist() == before.row_document.tolist()
-    assert after.document_class.tolist() != before.document_class.tolist()
+    assert [part.segment for part in after.parts] == [part.segment for part in before.parts]
+    assert state(after) != state(before)
+
+
+def state(view: View) -> list[tuple[str, int]]:
+    return sorted(
+        (name, int(number))
+        for part in view.parts
+        for name, number in zip(part.segment.documents, part.extent_classes, strict=True)
+        if number >= 0
+    )
+
+
+def test_a_view_made_step_by_step_is_the_one_made_at_once(workspace: Workspace, folder: Path) -> None:
+    steady = Index(workspace.segments)
+
+    def compare() -> None:
+        made, fresh = view(workspace, steady), view(workspace, Index(workspace.segments))
+        assert state(made) == state(fresh) and made.size == fresh.size
+
+    workspace.ingest(folder, "docs")
+    compare()
+    (folder / "all/canteen.txt").write_text("The refectory opens at nine.\n")
+    (folder / "all/access.toml").write_text('allow = ["user:bob"]\n')
+    workspace.ingest(folder, "docs")
+    compare()
+    workspace.access.set("docs/all", ["user:alice"], [], OPERATOR)
+    compare()
+    workspace.access.set("docs/all/canteen.txt", ["user:carol"], [], OPERATOR)
+    workspace.access.clear("docs/all", OPERATOR)
+    compare()
+    (folder / "all/canteen.txt").rename(folder / "engineering/canteen.txt")
+    workspace.ingest(folder, "docs")
+    compare()
+    for file in (folder / "engineering").glob("*.*"):
+        file.unlink()
+    workspace.ingest(folder, "docs")
+    compare()
+
+
+def test_a_reader_of_an_older_snapshot_gets_the_older_view(workspace: Workspace, folder: Path) -> None:
+    index = Index(workspace.segments)
+    workspace.ingest(folder, "docs")
+    with workspace.database.read() as older:
+        then = revisions.current(older)
+        workspace.access.set("docs/all", ["user:alice"], [], OPERATOR)
+        now = view(workspace, index)
+        earlier = index.refresh(older, then)
+        again = index.refresh(older, then)
+    assert (earlier.access, now.access) == (then.access, then.access + 1)
+    assert state(earlier) != state(now) and again is earlier
 
 
 def test_a_view_is_kept_while_nothing_changes(workspace: Workspace, folder: Path) -> None:
-    index = Index(workspace.segments, "")
+    index = Index(workspace.segments)
     workspace.ingest(folder, "docs")
     assert view(workspace, index) is view(workspace, index)
 
@@ -88,25 +146,49 @@ def test_an_altered_segment_is_refused(workspace: Workspace, folder: Path) -> No
 def test_vectors_of_another_model_take_no_part(
     make_workspace: Callable[..., Workspace], folder: Path
 ) -> None:
-    workspace = make_workspace(embedder=lambda: HashedEmbedder(64))
+    embedder = HashedEmbedder(64)
+    workspace = make_workspace(embedder=lambda: embedder)
     workspace.ingest(folder, "docs")
-    assert bool(view(workspace, Index(workspace.segments, workspace.embedder.model.digest)).has_vector.all())
-    other = view(workspace, Index(workspace.segments, HashedEmbedder(32).model.digest))
-    assert not other.has_vector.any() and other.size > 0
+    selection = view(workspace, Index(workspace.segments)).select(EVERYTHING)
+    vector = embedder.embed_query("canteen")
+    assert Cosines(selection, vector, embedder.model.digest).has.all() and selection.size
+    assert not Cosines(selection, vector, HashedEmbedder(32).model.digest).has.any()
 
 
-def test_a_segment_keeps_what_it_was_given() -> None:
-    rows = [segment.IndexRow("doc_b", 3, 1, "Title", "Part > One", "body text"), _row("doc_a"), _row("doc_b")]
+def test_a_damaged_segment_is_made_again_by_the_next_ingest(workspace: Workspace, folder: Path) -> None:
+    workspace.ingest(folder, "docs")
+    before = [(p.path, p.score) for p in workspace.search("canteen", "carol").passages]
+    assert before
+    file = next(workspace.segments.folder.glob("*.segment"))
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(Tampered, match="altered"):
+        view(workspace, Index(workspace.segments))
+    workspace.ingest(folder, "docs")
+    assert view(workspace, Index(workspace.segments)).size
+    assert [(p.path, p.score) for p in workspace.search("canteen", "carol").passages] == before
+    entry = workspace.audit.query(kind="index.segment_exchanged")[-1]
+    assert entry.about["segments"] == [file.stem]
+
+
+def test_a_segment_keeps_what_it_was_given(tmp_path: Path) -> None:
+    rows = [
+        segment.IndexRow("doc_b", 3, 1, 5, "Title", "Part > One", "body text"),
+        segment.IndexRow("doc_a", 1, 0, 9, "", "", "word"),
+        segment.IndexRow("doc_b", 3, 0, 5, "", "", "word"),
+    ]
     vectors = HashedEmbedder(8).embed_documents([row.body for row in rows])
-    part = segment.load(segment.arrays(rows, vectors, "m"))
-    assert part.documents == ("doc_a", "doc_b")
-    assert part.row_document.tolist() == [1, 0, 1]
-    assert part.lengths.tolist() == [[1, 2, 2], [0, 0, 1], [0, 0, 1]]
-    assert (part.vectors == vectors).all() and part.model == "m"
+    made = stored(tmp_path, rows, vectors, "m")
+    assert made.documents == ("doc_b", "doc_a") and made.versions.tolist() == [3, 1]
+    assert made.extent_starts.tolist() == [0, 2, 3] and made.ordinals.tolist() == [0, 1, 0]
+    assert made.block_classes.tolist() == [5, 9] and made.block_starts.tolist() == [0, 2, 3]
+    assert made.lengths.tolist() == [[0, 0, 1], [1, 2, 2], [0, 0, 1]]
+    assert (made.exact(np.array([1, 2, 0])) == vectors[[0, 1, 2]]).all() and made.model == "m"
 
 
-def _row(document: str) -> segment.IndexRow:
-    return segment.IndexRow(document, 1, 0, "", "", "word")
+def test_a_segment_holds_one_version_of_a_document() -> None:
+    rows = [segment.IndexRow("doc_a", version, 0, 1, "", "", "word") for version in (1, 2)]
+    with pytest.raises(ValueError, match="one version"):
+        segment.contents(rows, None, "")
 
 
 def _ids() -> object:
@@ -118,4 +200,4 @@ def _ids() -> object:
 def test_nobody_is_an_access_list_too(workspace: Workspace, folder: Path) -> None:
     workspace.ingest(folder, "docs")
     assert not AccessList().permits(frozenset({"group:everyone"}))
-    assert not view(workspace, Index(workspace.segments, "")).readable(frozenset()).any()
+    assert not view(workspace, Index(workspace.segments)).select(np.zeros(0, np.bool_)).size

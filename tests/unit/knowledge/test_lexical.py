@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.unit.knowledge.indexed import names, part_of, selection_of, stored, text_rows
 
-from muniment.foundation.revisions import Revisions
-from muniment.knowledge.library import DocumentRow
-from muniment.knowledge.retrieval import index, lexical, segment, wording
+from muniment.knowledge.retrieval import lexical, wording
 from muniment.knowledge.retrieval.lexical import LexicalSettings
 
 BODY_ONLY = LexicalSettings(k1=1.2, b=0.75, title=1, heading=1, body=1)
 
 
-def view_of(texts: list[str]) -> index.View:
-    rows = [segment.IndexRow(f"doc_{at:04d}", 1, 0, "", "", text) for at, text in enumerate(texts)]
-    documents = tuple(
-        DocumentRow(row.document, "s", "p", "", "", 1, "", at, at, "") for at, row in enumerate(rows)
-    )
-    part = segment.load(segment.arrays(rows, None, ""))
-    return index.merged([part], documents, "", Revisions(1, 1, 1))
-
-
-def scores(view: index.View, allowed: list[int], query: str) -> list[float]:
-    mask = np.zeros(view.size, np.bool_)
-    mask[allowed] = True
-    return lexical.score(view, mask, np.array(allowed), wording.parse(query).terms, BODY_ONLY).tolist()
+def scores(
+    folder: Path, texts: list[str], classes: list[int], allowed: set[int], query: str
+) -> dict[str, float]:
+    """Return the score of each readable text by its document."""
+    selection = selection_of(part_of(stored(folder, text_rows(texts, classes))), classes=sorted(allowed))
+    found = lexical.score(selection, wording.parse(query).terms, BODY_ONLY)
+    return {name: score for (name, _), score in zip(names(selection), found.tolist(), strict=True)}
 
 
 def oracle(texts: list[str], query: str) -> list[float]:
@@ -56,10 +52,61 @@ TEXTS = [
 
 
 @pytest.mark.parametrize("allowed", [[0, 1, 2, 3, 4], [0, 1], [1, 3, 4], [4]])
-def test_scores_are_those_of_a_library_that_holds_only_the_readable_rows(allowed: list[int]) -> None:
+def test_scores_are_those_of_a_library_that_holds_only_the_readable_rows(
+    tmp_path: Path, allowed: list[int]
+) -> None:
     query = "paid parental leave"
     expected = oracle([TEXTS[at] for at in allowed], query)
-    assert scores(view_of(TEXTS), allowed, query) == pytest.approx(expected, abs=1e-12)
+    found = scores(tmp_path, TEXTS, list(range(5)), set(allowed), query)
+    assert list(found.values()) == pytest.approx(expected, abs=1e-12)
+
+
+WORDS = ("leave", "paid", "pump", "valve", "week", "rain")
+SENTENCE = st.lists(st.sampled_from(WORDS), min_size=1, max_size=12).map(" ".join)
+
+
+@given(
+    st.lists(st.tuples(SENTENCE, st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=30),
+    st.sets(st.integers(0, 3)),
+    SENTENCE,
+)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_scores_hold_when_documents_moved_to_other_classes_since_they_were_indexed(
+    tmp_path: Path, rows: list[tuple[str, int, int]], allowed: set[int], query: str
+) -> None:
+    texts, written, now = zip(*rows, strict=True)
+    made = stored(tmp_path, text_rows(texts, written))
+    moved = {f"doc_{at:04d}": number for at, number in enumerate(now)}
+    selection = selection_of(part_of(made, moved), classes=sorted(allowed))
+    found = lexical.score(selection, wording.parse(query).terms, BODY_ONLY)
+    readable = {name: texts[int(name[4:])] for name, number in moved.items() if number in allowed}
+    assert sorted(names(selection)) == [(name, 0) for name in sorted(readable)]
+    expected = dict(zip(readable, oracle(list(readable.values()), query), strict=True)) if readable else {}
+    for (name, _), score in zip(names(selection), found.tolist(), strict=True):
+        assert score == pytest.approx(expected[name], abs=1e-12)
+    held = lexical.holding(selection, wording.parse("paid leave").terms)
+    assert [
+        set(["paid", "leave"]) <= set(readable[name].split()) for name, _ in names(selection)
+    ] == held.tolist()
+
+
+def test_postings_of_other_blocks_are_not_read(tmp_path: Path) -> None:
+    made = stored(tmp_path, text_rows(TEXTS))
+    read: list[int] = []
+
+    class Watched(np.ndarray):
+        def __getitem__(self, key: object) -> object:
+            if isinstance(key, np.ndarray):
+                read.extend(np.asarray(key).ravel().tolist())
+            return super().__getitem__(key)
+
+    for name in ("keys", "rows", "counts"):
+        object.__setattr__(made.postings, name, getattr(made.postings, name).view(Watched))
+    selection = selection_of(part_of(made), classes=[2])
+    lexical.score(selection, wording.parse("leave paid receipt").terms, BODY_ONLY)
+    mine = range(int(made.postings.key_starts[2]), int(made.postings.key_starts[3]))
+    postings = range(int(made.postings.starts[mine.start]), int(made.postings.starts[mine.stop]))
+    assert read and set(read) <= {*mine, *postings}
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ def _segments(workspace: Workspace) -> Check:
     with workspace.database.read() as connection:
         rows = library.segments(connection)
     for row in rows:
-        workspace.segments.read(row.name, "index", row.digest)
+        workspace.segments.open(row.name, "index", row.digest).check()
     return Check("segments", "ok", f"{len(rows)} index segments open and have their digests")
 
 

@@ -129,7 +129,9 @@ class Indexing:
             for row, new in zip(stored, batch.documents, strict=True):
                 version = new.version
                 rows += [
-                    segment.IndexRow(row.id, row.version, c.ordinal, version.title, c.heading, c.text)
+                    segment.IndexRow(
+                        row.id, row.version, c.ordinal, row.access_class, version.title, c.heading, c.text
+                    )
                     for c in version.chunks
                 ]
                 about = {
@@ -141,7 +143,7 @@ class Indexing:
                 }
                 entries.append(Entry("ingest.document", self._by, about))
             if rows:
-                digest = parts.segments.write(name, segment.KIND, segment.arrays(rows, vectors, model))
+                digest = parts.segments.write(name, segment.KIND, *segment.contents(rows, vectors, model))
                 changes.add_segment(connection, SegmentRow(name, digest, len(rows), model), at)
             parts.audit.append(connection, entries)
 

@@ -1,4 +1,4 @@
-"""Makes segments of another embedding model again and drops those that hold nothing live.
+"""Makes segments of another embedding model, or that cannot be read, again, and drops those that hold nothing live.
 
 Invariant: the new segment is synced before one transaction exchanges it for the old one, whose file stays for
 readers of the older manifest: a search sees the one or the other, whole.
@@ -6,16 +6,23 @@ readers of the older manifest: a search sees the one or the other, whole.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from muniment.foundation.clock import Clock, timestamp
 from muniment.foundation.database import Database
+from muniment.foundation.errors import Tampered
 from muniment.foundation.ids import Ids
 from muniment.foundation.segments import Segments
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.governance.audit.log import AuditLog
 from muniment.inference.embedding import Embedder
 from muniment.knowledge import changes, library
-from muniment.knowledge.library import SegmentRow
+from muniment.knowledge.library import DocumentRow, SegmentRow
 from muniment.knowledge.retrieval import segment
+from muniment.knowledge.retrieval.segment import Segment
+
+_DOCUMENTS = 256
+"""Documents of a segment that is made again."""
 
 
 class Reindex:
@@ -38,47 +45,75 @@ class Reindex:
         self._ids = ids
 
     def run(self, by: Actor) -> int:
-        """Exchange what is stale; return how many segments were made again or dropped."""
+        """Exchange what is stale or damaged; return how many segments were made again or dropped."""
         with self._database.read() as connection:
             manifest = library.segments(connection)
-            live = {row.id: row.version for row in library.documents(connection)}
-        return sum(self._refresh(row, live, by) for row in manifest)
+            live = {row.id: row for row in library.documents(connection)}
+        lost = dict(live)
+        damaged: list[str] = []
+        exchanged = 0
+        for row in manifest:
+            part = self._read(row)
+            if part is None:
+                damaged.append(row.name)
+                continue
+            kept = [
+                live[one] for one, version in _versions(part) if one in live and live[one].version == version
+            ]
+            for document in kept:
+                lost.pop(document.id, None)
+            if not kept or self._is_stale(row):
+                self._exchange([row.name], kept, by)
+                exchanged += 1
+        if damaged:
+            self._exchange(damaged, list(lost.values()), by)
+        return exchanged + len(damaged)
 
-    def _refresh(self, row: SegmentRow, live: dict[str, int], by: Actor) -> bool:
-        stale = self._embedder is not None and row.model != self._embedder.model.digest
-        loaded = segment.load(self._segments.read(row.name, segment.KIND, row.digest))
-        kept = [
-            (loaded.documents[int(document)], int(version), int(ordinal))
-            for document, version, ordinal in zip(
-                loaded.row_document, loaded.versions, loaded.ordinals, strict=True
-            )
-            if live.get(loaded.documents[int(document)]) == int(version)
-        ]
-        if kept and not stale:
-            return False
-        replacement = self._write(kept) if kept else None
+    def _read(self, row: SegmentRow) -> Segment | None:
+        try:
+            return segment.load(self._segments.open(row.name, segment.KIND, row.digest))
+        except Tampered:
+            return None
+
+    def _is_stale(self, row: SegmentRow) -> bool:
+        return self._embedder is not None and row.model != self._embedder.model.digest
+
+    def _exchange(self, names: Sequence[str], kept: Sequence[DocumentRow], by: Actor) -> None:
+        made = [self._write(kept[at : at + _DOCUMENTS]) for at in range(0, len(kept), _DOCUMENTS)]
+        made = [row for row in made if row.rows]
         with self._database.write() as connection:
-            changes.drop_segments(connection, [row.name])
-            if replacement is not None:
-                changes.add_segment(connection, replacement, timestamp(self._clock.now()))
+            changes.drop_segments(connection, names)
+            for row in made:
+                changes.add_segment(connection, row, timestamp(self._clock.now()))
             changes.mark_reindexed(connection)
-            about = {"segment": row.name, "replacement": replacement.name if replacement else None}
+            about = {"segments": list(names), "replacements": [row.name for row in made]}
             self._audit.append(connection, [Entry("index.segment_exchanged", by, about)])
-        return True
 
-    def _write(self, kept: list[tuple[str, int, int]]) -> SegmentRow:
+    def _write(self, kept: Sequence[DocumentRow]) -> SegmentRow:
         rows: list[segment.IndexRow] = []
         with self._database.read() as connection:
-            for document, version, ordinal in kept:
-                stored = library.version_row(connection, document, version)
-                chunk = library.chunk_text(connection, document, version, ordinal)
-                if stored is not None and chunk is not None:
-                    rows.append(
-                        segment.IndexRow(document, version, ordinal, stored.title, chunk.heading, chunk.text)
+            for document in kept:
+                rows += [
+                    segment.IndexRow(
+                        document.id,
+                        document.version,
+                        chunk.ordinal,
+                        document.access_class,
+                        document.title,
+                        chunk.heading,
+                        chunk.text,
                     )
+                    for chunk in library.chunks(connection, document.id, document.version)
+                ]
+        name = self._ids.new("seg")
+        if not rows:
+            return SegmentRow(name, "", 0, "")
         texts = [segment.embedding_text(row.title, row.heading, row.body) for row in rows]
         vectors = self._embedder.embed_documents(texts) if self._embedder is not None else None
         model = self._embedder.model.digest if self._embedder is not None else ""
-        name = self._ids.new("seg")
-        digest = self._segments.write(name, segment.KIND, segment.arrays(rows, vectors, model))
+        digest = self._segments.write(name, segment.KIND, *segment.contents(rows, vectors, model))
         return SegmentRow(name, digest, len(rows), model)
+
+
+def _versions(part: Segment) -> list[tuple[str, int]]:
+    return list(zip(part.documents, part.versions.tolist(), strict=True))

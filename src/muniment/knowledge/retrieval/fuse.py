@@ -33,8 +33,3 @@ def stretched(scores: Scores) -> Scores:
     if high <= low:
         return np.zeros_like(scores)
     return (scores - low) / (high - low)
-
-
-def fused(dense: Scores, lexical: Scores, settings: FusionSettings) -> Scores:
-    """Return the weighted sum of both legs, row by row."""
-    return settings.dense * stretched(dense) + (1 - settings.dense) * stretched(lexical)

@@ -1,21 +1,25 @@
 """BM25 over the rows that may be seen, with every statistic taken over those rows only.
 
-Invariant: the number of rows, a term's document frequency and the mean length are those of the authorised
-set, so a score cannot move when rows change that the caller may not read.
+Invariants:
+- the number of rows, a term's document frequency and the mean length are those of the selection, so a score cannot
+  move when rows change that the caller may not read;
+- only postings of blocks with a selected row are read, and a term costs the same whether other blocks hold it or not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-Rows = npt.NDArray[np.int64]
+from muniment.knowledge.retrieval.scan import spread
+from muniment.knowledge.retrieval.segment import Integers, Postings, key
+from muniment.knowledge.retrieval.view import Selected, Selection
+
 Scores = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
+_NONE = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,47 +44,100 @@ class LexicalSettings:
         return f"bm25 k1={self.k1:g} b={self.b:g} title,heading,body={fields}"
 
 
-class Postings(Protocol):
-    """Where the terms of the index stand."""
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Where one term stands in one part: places, rows and posting numbers, side by side."""
 
-    @property
-    def lengths(self) -> npt.NDArray[np.int32]:
-        """Shape (rows, fields), in terms."""
-        ...
-
-    def posting(self, term: str) -> tuple[Rows, npt.NDArray[np.uint16]]:
-        """Return the ascending rows that hold `term`, and its counts by field."""
-        ...
+    places: Integers
+    rows: Integers
+    postings: Integers
 
 
-def score(
-    postings: Postings, allowed: Mask, rows: Rows, terms: Sequence[str], settings: LexicalSettings
-) -> Scores:
-    """Return the BM25 score of each of `rows` (those where `allowed`), in their order; 0 without a term."""
-    total = np.zeros(len(allowed), np.float64)
-    if not len(rows):
-        return total[rows]
+def score(selection: Selection, terms: Sequence[str], settings: LexicalSettings) -> Scores:
+    """Return the BM25 score of every place of the selection; 0 without a term."""
+    total = np.zeros(selection.size, np.float64)
+    if not selection.size or not terms:
+        return total
     weights = settings.weights
-    lengths = postings.lengths @ weights
-    mean = float(postings.lengths[rows].sum(axis=0, dtype=np.int64) @ weights) / len(rows) or 1.0
-    norm = settings.k1 * (1 - settings.b + settings.b * lengths / mean)
-    for term in terms:
-        found, counts = postings.posting(term)
-        seen = allowed[found]
-        found, counts = found[seen], counts[seen]
-        if not len(found):
-            continue
-        idf = np.log(1 + (len(rows) - len(found) + 0.5) / (len(found) + 0.5))
-        often = counts @ weights
-        total[found] += idf * often * (settings.k1 + 1) / (often + norm[found])
-    return total[rows]
+    mean = _mean_length(selection, weights)
+    found = [(part, _find(part, terms)) for part in selection.parts]
+    for at in range(len(terms)):
+        count = sum(len(hits[at].places) for _, hits in found)
+        idf = np.log(1 + (selection.size - count + 0.5) / (count + 0.5))
+        for part, hits in found:
+            hit, segment = hits[at], part.part.segment
+            often = segment.postings.counts[hit.postings] @ weights
+            lengths = segment.lengths[hit.rows] @ weights
+            norm = settings.k1 * (1 - settings.b + settings.b * lengths / mean)
+            total[hit.places] += idf * often * (settings.k1 + 1) / (often + norm)
+    return total
 
 
-def holding(postings: Postings, size: int, terms: Sequence[str]) -> Mask:
-    """Return which of the index's `size` rows hold every one of `terms`."""
-    held = np.ones(size, np.bool_)
-    for term in terms:
-        here = np.zeros(size, np.bool_)
-        here[postings.posting(term)[0]] = True
+def holding(selection: Selection, terms: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Return which places hold every one of `terms`."""
+    held = np.ones(selection.size, np.bool_)
+    found = [_find(part, terms) for part in selection.parts]
+    for at in range(len(terms)):
+        here = np.zeros(selection.size, np.bool_)
+        for hits in found:
+            here[hits[at].places] = True
         held &= here
     return held
+
+
+def _mean_length(selection: Selection, weights: npt.NDArray[np.float64]) -> float:
+    total = np.zeros(len(weights), np.float64)
+    for part in selection.parts:
+        runs = part.runs.joined()
+        lengths = part.part.segment.length_sums
+        total += (lengths[runs.ends] - lengths[runs.starts]).sum(axis=0)
+    return float(total @ weights) / selection.size or 1.0
+
+
+def _find(part: Selected, terms: Sequence[str]) -> list[_Found]:
+    """Return where each term stands among the selected rows of a part."""
+    if not len(part.blocks):
+        return [_Found(_NONE, _NONE, _NONE)] * len(terms)
+    segment = part.part.segment
+    # Runs of a block follow each other, so its first run and their number say which are its.
+    first = np.flatnonzero(np.append(True, part.blocks[1:] != part.blocks[:-1]))
+    blocks = part.blocks[first]
+    wanted = np.array([key(term) for term in terms], np.uint64)
+    words = _lookup(segment.postings, blocks, wanted)
+    return [_hits(part, first, blocks, one) for one in words]
+
+
+def _lookup(postings: Postings, blocks: Integers, wanted: npt.NDArray[np.uint64]) -> Integers:
+    """Return the place of each wanted key in each block's list, -1 where it is not; shape (wanted, blocks)."""
+    low = np.broadcast_to(postings.key_starts[blocks], (len(wanted), len(blocks))).copy()
+    end = postings.key_starts[blocks + 1]
+    high = np.broadcast_to(end, low.shape).copy()
+    keys, key = postings.keys, wanted[:, None]
+    last = end - 1
+    for _ in range(int((high - low).max(initial=0)).bit_length()):
+        middle = (low + high) >> 1
+        less = (keys[np.minimum(middle, last)] < key) & (low < high)
+        low = np.where(less, middle + 1, low)
+        high = np.where(less, high, middle)
+    there = (low < end) & (keys[np.minimum(low, last)] == key)
+    return np.where(there, low, -1)
+
+
+def _hits(part: Selected, first: Integers, blocks: Integers, words: Integers) -> _Found:
+    """Return where the word stands, given its number in each of the blocks."""
+    segment = part.part.segment
+    has = np.flatnonzero(words >= 0)
+    word = words[has]
+    starts = segment.postings.starts[word]
+    sizes = segment.postings.starts[word + 1] - starts
+    postings = spread(starts, sizes)
+    rows = np.repeat(segment.block_starts[blocks[has]], sizes) + segment.postings.rows[postings]
+    run = first[has]
+    whole = part.runs.starts[run] == segment.block_starts[blocks[has]]
+    whole &= part.runs.ends[run] == segment.block_starts[blocks[has] + 1]
+    if whole.all():
+        return _Found(np.repeat(part.places[run], sizes) + segment.postings.rows[postings], rows, postings)
+    run = np.searchsorted(part.runs.starts, rows, side="right") - 1
+    inside = (run >= 0) & (rows < part.runs.ends[run])
+    rows, run, postings = rows[inside], run[inside], postings[inside]
+    return _Found(part.places[run] + rows - part.runs.starts[run], rows, postings)

@@ -25,11 +25,13 @@ from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decision import WORKSPACE
 from muniment.knowledge import library
 from muniment.knowledge.passage import Passage, Retrieval
-from muniment.knowledge.retrieval import fuse, vectors, wording
-from muniment.knowledge.retrieval.index import Index, View
+from muniment.knowledge.retrieval import fuse, wording
+from muniment.knowledge.retrieval.codes import Floats
+from muniment.knowledge.retrieval.index import Index
 from muniment.knowledge.retrieval.rank import Ranking, RankingSettings, rank
 from muniment.knowledge.retrieval.segment import embedding_text
-from muniment.knowledge.retrieval.visibility import Visibility, visible
+from muniment.knowledge.retrieval.view import Selection
+from muniment.knowledge.retrieval.visibility import AccessIndex, Visibility, visible
 from muniment.knowledge.retrieval.wording import Query
 
 if TYPE_CHECKING:
@@ -89,7 +91,9 @@ class Retriever:
         self._embedder = embedder
         self._reranker = reranker
         self._settings = settings or RetrievalSettings()
-        self._index = Index(segments, embedder.model.digest if embedder else "")
+        self._model = embedder.model.digest if embedder else ""
+        self._index = Index(segments)
+        self._access = AccessIndex()
 
     def retrieve(
         self, principal: Principal, query: str, k: int, by: Actor, purpose: Purpose = "search"
@@ -108,8 +112,9 @@ class Retriever:
                 visibility = visible(connection, principal)
                 self._require(principal, visibility, purpose)
                 view = self._index.refresh(connection, visibility.revisions)
-                ranking = self._rank(view, visibility.classes, asked, vector, pool)
-                passages = self._passages(connection, view, ranking, asked, pool)
+                selection = view.select(self._access.readable(connection, visibility))
+                ranking = self._rank(selection, asked, vector, pool)
+                passages = self._passages(connection, visibility, ranking, asked, pool)
         except Denied:
             self._audit.record([self._refusal(query, by, purpose)])
             raise
@@ -128,7 +133,7 @@ class Retriever:
         self._audit.record(self._entries(found, query, k, by, purpose))
         return found
 
-    def _embedded(self, text: str) -> vectors.Matrix | None:
+    def _embedded(self, text: str) -> Floats | None:
         if self._embedder is None or self._settings.ranking.legs == "lexical":
             return None
         return self._embedder.embed_query(text)
@@ -142,27 +147,28 @@ class Retriever:
     def _reranks(self) -> bool:
         return self._reranker is not None and self._settings.rerank.seconds > 0
 
-    def _rank(
-        self, view: View, classes: frozenset[int], asked: Query, vector: vectors.Matrix | None, pool: int
-    ) -> Ranking:
+    def _rank(self, selection: Selection, asked: Query, vector: Floats | None, pool: int) -> Ranking:
         capped = asked.phrases or self._settings.per_document < pool
         limit = max(pool, _PHRASE_CHECKS) if capped else pool
-        return rank(view, classes, asked, vector, limit, self._settings.ranking)
+        return rank(selection, asked, vector, self._model, limit, self._settings.ranking)
 
     def _passages(
-        self, connection: sa.Connection, view: View, ranking: Ranking, asked: Query, pool: int
+        self, connection: sa.Connection, visibility: Visibility, ranking: Ranking, asked: Query, pool: int
     ) -> list[Passage]:
         passages: list[Passage] = []
         taken: dict[str, int] = {}
-        for row, score in zip(ranking.rows, ranking.scores, strict=True):
-            document = view.documents[int(view.row_document[row])]
-            if taken.get(document.id, 0) >= self._settings.per_document:
+        for hit in ranking.hits:
+            if taken.get(hit.document, 0) >= self._settings.per_document:
                 continue
-            chunk = library.chunk_text(connection, document.id, document.version, int(view.ordinals[row]))
+            document = library.get_document(connection, hit.document)
+            # The index says the same already; a fault in it must still give nothing away.
+            if document is None or document.version != hit.version or not visibility.may_read(document):
+                continue
+            chunk = library.chunk_text(connection, document.id, document.version, hit.ordinal)
             if chunk is None or not _holds(chunk, document.title, asked):
                 continue
             taken[document.id] = taken.get(document.id, 0) + 1
-            passages.append(_passage(document, chunk, float(score)))
+            passages.append(_passage(document, chunk, hit.score))
             if len(passages) == pool:
                 break
         return passages
@@ -184,7 +190,7 @@ class Retriever:
         first = fuse.stretched(np.array([p.score for p in head]))
         second = fuse.stretched(np.array(opinions))
         both = np.round((1 - settings.weight) * first + settings.weight * second, 7)
-        order = vectors.top(both, len(head))
+        order = np.argsort(-both, kind="stable")
         reordered = [replace(head[at], score=float(both[at])) for at in order]
         rest = [replace(p, score=0.0) for p in passages[len(head) :]]
         cut = len(opinions) < min(settings.depth, len(passages))

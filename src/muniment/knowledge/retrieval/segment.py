@@ -1,27 +1,41 @@
-"""What an index segment holds: rows, their vectors, and the postings of their words.
+"""What an index segment holds: rows, their vectors as codes, and the postings of their words.
 
-A segment is written once by ingestion and read by the index; a row is one chunk of one version.
+A segment is written once and read by the index; a row is one chunk of one version. Rows stand by access class, then
+by document, so that what a caller may read lies together. A block is a run of rows that had one access class when the
+segment was written; it has postings of its own, so that a search reads those of the blocks it may read and no other.
+
+A word stands in a block's postings as the first 64 bits of its digest: blocks share no list of words that a search
+would have to read, and among a million words two share a digest with a chance of about 3 in 100 million.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from muniment.foundation.errors import Tampered
+from muniment.foundation.segments import Rows, SegmentFile
 from muniment.knowledge.retrieval import wording
+from muniment.knowledge.retrieval.codes import Codes, Floats, encode
 
 KIND = "index"
-FORMAT = 1
+FORMAT = 2
+EXACT = "exact"
 FIELDS = ("title", "heading", "body")
-_MOST = np.iinfo(np.uint16).max
+MAX_BLOCK = 1 << 16
+"""Rows of a block: an offset in it has 16 bits."""
+_MOST = np.iinfo(np.uint8).max
+_LONGEST = np.iinfo(np.uint16).max
 
 Arrays = dict[str, npt.NDArray[Any]]
+Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,35 +45,73 @@ class IndexRow:
     document: str
     version: int
     ordinal: int
+    access_class: int
     title: str
     heading: str
     body: str
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
-    """A segment in memory."""
+class Postings:
+    """The words of each block.
 
+    Block b has the words `keys[key_starts[b]:key_starts[b + 1]]`, ascending; word i stands in the rows
+    `rows[starts[i]:starts[i + 1]]` of its block, counted from the block's first row.
+    """
+
+    key_starts: Integers
+    keys: npt.NDArray[np.uint64]
+    starts: Integers
+    rows: npt.NDArray[np.uint16]
+    counts: npt.NDArray[np.uint8]
+    """Shape (postings, fields): how often the word stands in each field of the row, up to 255."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A segment in memory; an extent is the run of rows of one version."""
+
+    file: SegmentFile
     documents: tuple[str, ...]
-    """Distinct, sorted."""
-    row_document: npt.NDArray[np.int32]
-    """Position in `documents`, by row."""
+    """By extent."""
     versions: npt.NDArray[np.int32]
+    """By extent."""
+    extent_starts: Integers
+    """First row of each extent; one more entry closes the last. So for blocks."""
+    block_starts: Integers
+    block_extents: Integers
+    """First extent of each block; one more entry closes the last."""
+    block_classes: Integers
+    """Access class when written."""
     ordinals: npt.NDArray[np.int32]
-    vectors: npt.NDArray[np.float32]
-    """Shape (rows, dimensions), or (0, 0) without vectors."""
+    lengths: npt.NDArray[np.uint16]
+    """Shape (rows, fields), in terms."""
+    length_sums: Integers
+    """Shape (rows + 1, fields): the lengths of all rows before."""
+    postings: Postings
+    codes: Codes | None
+    widest: Floats
+    """Shape (blocks, 2): the largest `lost` and `length` of each block's codes."""
     model: str
     """Digest of the model that made the vectors, or empty."""
     wording: str
-    terms: tuple[str, ...]
-    """Distinct, sorted."""
-    starts: npt.NDArray[np.int64]
-    """Where each term's postings start; one more entry closes the last."""
-    posting_rows: npt.NDArray[np.int32]
-    counts: npt.NDArray[np.uint16]
-    """Shape (postings, fields): how often the term stands in each field of the row."""
-    lengths: npt.NDArray[np.int32]
-    """Shape (rows, fields), in terms."""
+    positions: Mapping[str, int]
+    """Extent of each document."""
+
+    @property
+    def rows(self) -> int:
+        """Return the number of rows."""
+        return len(self.ordinals)
+
+    def exact(self, rows: Integers) -> Floats:
+        """Return the vectors of these rows as they were embedded."""
+        return self.file.rows(EXACT, rows)
+
+
+@lru_cache(maxsize=200_000)
+def key(term: str) -> int:
+    """Return the number under which a term stands in postings."""
+    return int.from_bytes(hashlib.blake2b(term.encode(), digest_size=8).digest(), "big")
 
 
 def embedding_text(title: str, heading: str, body: str) -> str:
@@ -67,75 +119,144 @@ def embedding_text(title: str, heading: str, body: str) -> str:
     return "\n".join(part for part in (title, heading if heading != title else "", body) if part)
 
 
-def arrays(rows: Sequence[IndexRow], vectors: npt.NDArray[np.float32] | None, model: str) -> Arrays:
-    """Return the arrays of a segment; `vectors` has one row per row, made by the model of digest `model`."""
+def contents(rows: Sequence[IndexRow], vectors: Floats | None, model: str) -> tuple[Arrays, dict[str, Rows]]:
+    """Return the arrays of a segment, those to be kept whole and those by row.
+
+    `vectors` has one row per row, made by the model of digest `model`. Raises BadInput for one that is not finite.
+    """
     if vectors is not None and len(vectors) != len(rows):
         raise ValueError(f"{len(vectors)} vectors for {len(rows)} rows")
-    documents = sorted({row.document for row in rows})
-    position = {document: at for at, document in enumerate(documents)}
-    terms, starts, posting_rows, counts, lengths = _postings(rows)
-    blank = np.zeros((0, 0), np.float32)
-    return {
+    places = [(row.access_class, row.document, row.ordinal) for row in rows]
+    order = sorted(range(len(rows)), key=places.__getitem__)
+    placed = [rows[at] for at in order]
+    extents = _extents(placed)
+    if len({row.document for row in rows}) != len(extents) - 1 or not rows:
+        raise ValueError("a segment holds one version of each document, in one access class")
+    blocks = _blocks([placed[start].access_class for start in extents[:-1]], extents)
+    counted = [[Counter(wording.terms(text)) for text in (r.title, r.heading, r.body)] for r in placed]
+    block_starts = np.array([extents[at] for at in blocks], np.int64)
+    arrays: Arrays = {
         "format": np.array([FORMAT], np.int32),
-        "documents": _pack(documents),
-        "row_document": np.array([position[row.document] for row in rows], np.int32),
-        "versions": np.array([row.version for row in rows], np.int32),
-        "ordinals": np.array([row.ordinal for row in rows], np.int32),
-        "vectors": blank if vectors is None else np.ascontiguousarray(vectors, np.float32),
+        "documents": _pack([placed[start].document for start in extents[:-1]]),
+        "versions": np.array([placed[start].version for start in extents[:-1]], np.int32),
+        "extent_starts": np.array(extents, np.int64),
+        "block_starts": block_starts,
+        "block_extents": np.array(blocks, np.int64),
+        "block_classes": np.array([placed[start].access_class for start in block_starts[:-1]], np.int64),
+        "ordinals": np.array([row.ordinal for row in placed], np.int32),
+        "lengths": np.array(
+            [[min(sum(field.values()), _LONGEST) for field in fields] for fields in counted], np.uint16
+        ).reshape(-1, len(FIELDS)),
         "model": _pack([model if vectors is not None else ""]),
         "wording": _pack([wording.VERSION]),
-        "terms": _pack(terms),
-        "starts": starts,
-        "posting_rows": posting_rows,
-        "counts": counts,
-        "lengths": lengths,
+        **_postings(counted, block_starts),
+    }
+    if vectors is None:
+        return arrays, {}
+    moved = np.ascontiguousarray(vectors[order], np.float32)
+    return {**arrays, **code_arrays(encode(moved))}, {EXACT: Rows(len(moved), moved.shape[1], "<f4", [moved])}
+
+
+def code_arrays(codes: Codes) -> Arrays:
+    """Return the arrays of codes."""
+    return {"codes": codes.codes, "scale": codes.scale, "lost": codes.lost, "length": codes.length}
+
+
+def load(file: SegmentFile) -> Segment:
+    """Return the segment of a file; raises Tampered for another format."""
+    found: Mapping[str, npt.NDArray[Any]] = file.arrays
+    if "format" not in found or int(found["format"][0]) != FORMAT:
+        raise Tampered("An index segment has a format that this version does not read.", fix="Ingest again.")
+    documents = _unpack(found["documents"])
+    codes = Codes(found["codes"], found["scale"], found["lost"], found["length"]) if file.has(EXACT) else None
+    return Segment(
+        file=file,
+        documents=documents,
+        versions=found["versions"],
+        extent_starts=found["extent_starts"],
+        block_starts=found["block_starts"],
+        block_extents=found["block_extents"],
+        block_classes=found["block_classes"],
+        ordinals=found["ordinals"],
+        lengths=found["lengths"],
+        length_sums=_running(found["lengths"]),
+        postings=Postings(
+            found["key_starts"],
+            found["keys"],
+            found["posting_starts"],
+            found["posting_rows"],
+            found["posting_counts"],
+        ),
+        codes=codes,
+        widest=_widest(codes, found["block_starts"][:-1]),
+        model=_unpack(found["model"])[0],
+        wording=_unpack(found["wording"])[0],
+        positions={document: at for at, document in enumerate(documents)},
+    )
+
+
+def _widest(codes: Codes | None, starts: Integers) -> Floats:
+    if codes is None:
+        return np.zeros((len(starts), 2), np.float32)
+    return np.stack([np.maximum.reduceat(one, starts) for one in (codes.lost, codes.length)], axis=1)
+
+
+def _running(lengths: npt.NDArray[np.uint16]) -> Integers:
+    sums = np.zeros((len(lengths) + 1, len(FIELDS)), np.int64)
+    np.cumsum(lengths, axis=0, out=sums[1:])
+    return sums
+
+
+def _extents(placed: Sequence[IndexRow]) -> list[int]:
+    starts = [
+        at
+        for at, row in enumerate(placed)
+        if not at
+        or (row.document, row.version, row.access_class)
+        != (placed[at - 1].document, placed[at - 1].version, placed[at - 1].access_class)
+    ]
+    return [*starts, len(placed)]
+
+
+def _blocks(classes: Sequence[int], extents: Sequence[int]) -> list[int]:
+    """Return the first extent of each block, and the number of extents."""
+    starts: list[int] = []
+    for at, number in enumerate(classes):
+        new = not starts or number != classes[at - 1]
+        if new or extents[at + 1] - extents[starts[-1]] > MAX_BLOCK:
+            starts.append(at)
+    return [*starts, len(classes)]
+
+
+def _postings(counted: Sequence[Sequence[Counter[str]]], block_starts: Integers) -> Arrays:
+    key_starts = [0]
+    keys: list[int] = []
+    sizes: list[int] = []
+    entries: list[tuple[int, ...]] = []
+    for start, end in zip(block_starts[:-1].tolist(), block_starts[1:].tolist(), strict=True):
+        block: dict[int, list[tuple[int, ...]]] = {}
+        for offset, fields in enumerate(counted[start:end]):
+            for term in dict.fromkeys(_every(fields)):
+                entry = (offset, *(min(field[term], _MOST) for field in fields))
+                block.setdefault(key(term), []).append(entry)
+        for number in sorted(block):
+            keys.append(number)
+            sizes.append(len(block[number]))
+            entries += block[number]
+        key_starts.append(len(keys))
+    flat = np.array(entries, np.uint16).reshape(-1, 1 + len(FIELDS))
+    return {
+        "key_starts": np.array(key_starts, np.int64),
+        "keys": np.array(keys, np.uint64),
+        "posting_starts": np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]).astype(np.int64),
+        "posting_rows": np.ascontiguousarray(flat[:, 0]),
+        "posting_counts": flat[:, 1:].astype(np.uint8),
     }
 
 
-def load(found: Mapping[str, npt.NDArray[Any]]) -> Segment:
-    """Return the segment that `arrays` described; raises Tampered for another format."""
-    if "format" not in found or int(found["format"][0]) != FORMAT:
-        raise Tampered("An index segment has a format that this version does not read.", fix="Ingest again.")
-    return Segment(
-        documents=_unpack(found["documents"]),
-        row_document=found["row_document"],
-        versions=found["versions"],
-        ordinals=found["ordinals"],
-        vectors=found["vectors"],
-        model=_unpack(found["model"])[0],
-        wording=_unpack(found["wording"])[0],
-        terms=_unpack(found["terms"]),
-        starts=found["starts"],
-        posting_rows=found["posting_rows"],
-        counts=found["counts"],
-        lengths=found["lengths"],
-    )
-
-
-def _postings(
-    rows: Sequence[IndexRow],
-) -> tuple[
-    list[str],
-    npt.NDArray[np.int64],
-    npt.NDArray[np.int32],
-    npt.NDArray[np.uint16],
-    npt.NDArray[np.int32],
-]:
-    lengths = np.zeros((len(rows), len(FIELDS)), np.int32)
-    postings: dict[str, list[tuple[int, ...]]] = {}
-    for at, row in enumerate(rows):
-        fields = [Counter(wording.terms(text)) for text in (row.title, row.heading, row.body)]
-        lengths[at] = [sum(field.values()) for field in fields]
-        for term in dict.fromkeys(term for field in fields for term in field):
-            entry = (at, *(min(field[term], _MOST) for field in fields))
-            postings.setdefault(term, []).append(entry)
-    terms = sorted(postings)
-    sizes = [len(postings[term]) for term in terms]
-    starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    flat = np.array([entry for term in terms for entry in postings[term]], np.int64).reshape(
-        -1, 1 + len(FIELDS)
-    )
-    return terms, starts, flat[:, 0].astype(np.int32), flat[:, 1:].astype(np.uint16), lengths
+def _every(fields: Iterable[Counter[str]]) -> Iterable[str]:
+    for field in fields:
+        yield from field
 
 
 def _pack(texts: Sequence[str]) -> npt.NDArray[np.uint8]:

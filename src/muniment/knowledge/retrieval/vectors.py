@@ -1,33 +1,77 @@
-"""Exact similarity of a question's vector to the vectors of the rows that may be seen.
+"""Cosines of a question to the rows that may be seen: estimated for all, exact where it matters.
 
-Every authorised row is scored, so the top k is the true one and is filled from authorised rows only; no other
-row is read.
+Every authorised row is estimated and no other is read, so the best are the true ones and are filled from authorised
+rows only.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-Rows = npt.NDArray[np.int64]
-Scores = npt.NDArray[np.float64]
-Matrix = npt.NDArray[np.float32]
-
-
-def similarities(matrix: Matrix, rows: Rows, query: npt.NDArray[np.float32]) -> Scores:
-    """Return the cosine of `query` to each of `rows` (unit vectors), in the order of `rows`."""
-    chosen = matrix if len(rows) == len(matrix) else matrix[rows]
-    return np.asarray(chosen @ query, np.float64)
+from muniment.knowledge.retrieval import codes, scan
+from muniment.knowledge.retrieval.codes import Codes, Doubles, Floats
+from muniment.knowledge.retrieval.segment import Integers
+from muniment.knowledge.retrieval.view import Selected, Selection
 
 
-def top(scores: npt.NDArray[Any], k: int) -> Rows:
-    """Return the positions of the `k` highest scores, best first, ties in order of position."""
-    if k <= 0 or len(scores) == 0:
-        return np.zeros(0, np.int64)
-    if k >= len(scores):
-        return np.argsort(-scores, kind="stable")
-    edge = np.partition(scores, len(scores) - k)[len(scores) - k]
-    reach = np.flatnonzero(scores >= edge)
-    return reach[np.argsort(-scores[reach], kind="stable")][:k]
+class Cosines:
+    """The cosines of one question to a selection (see `certify.Estimated`)."""
+
+    def __init__(self, selection: Selection, vector: Floats, model: str) -> None:
+        self._selection = selection
+        self._model = model
+        self._question = codes.ask(vector)
+        self.rough = np.zeros(selection.size, np.float32)
+        self.has = np.zeros(selection.size, np.bool_)
+        """Which places have a vector of this model."""
+        self.bound = 0.0
+        self._lowest = 0.0
+        for part, span in selection.spans():
+            encoded = self._codes(part)
+            if encoded is None or span.start == span.stop:
+                continue
+            self.has[span] = True
+            self.rough[span] = scan.estimates(encoded, part.runs, self._question)
+            widest = part.part.segment.widest[part.blocks].max(axis=0).astype(np.float64)
+            bound = codes.bounds(widest[:1], widest[1:], self._question, self._question.coarse_lost)
+            self.bound = max(self.bound, float(bound[0]))
+
+    def settle(self, lowest: float) -> None:
+        """Give every place without a vector this cosine."""
+        self.rough[~self.has] = lowest
+        self._lowest = lowest
+
+    def finer(self, places: Integers) -> tuple[Doubles, Doubles]:
+        """Return better estimates of these places, and how far each may be from the truth."""
+        question = self._question
+        found, bounds = np.full(len(places), self._lowest), np.zeros(len(places))
+        for encoded, at, rows in self._encoded(places):
+            coarse = scan.products(encoded.codes, rows, question.coarse).astype(np.float64)
+            fine = scan.products(encoded.codes, rows, question.fine).astype(np.float64)
+            scale = encoded.scale[rows].astype(np.float64)
+            found[at] = scale * (question.coarse_scale * coarse + question.fine_scale * fine)
+            lost, length = encoded.lost[rows].astype(np.float64), encoded.length[rows].astype(np.float64)
+            bounds[at] = codes.bounds(lost, length, question, question.fine_lost)
+        return found, bounds
+
+    def exact(self, places: Integers) -> Doubles:
+        """Return the cosines, computed from the vectors as they were embedded."""
+        found = np.full(len(places), self._lowest)
+        for part, at, rows in self._selection.rows(places):
+            if self._codes(part) is not None:
+                # A sum along each row by itself: the same row gives the same bits whatever stands beside it.
+                found[at] = (part.part.segment.exact(rows).astype(np.float64) * self._question.exact).sum(
+                    axis=1
+                )
+        return found
+
+    def _encoded(self, places: Integers) -> list[tuple[Codes, Integers, Integers]]:
+        return [
+            (encoded, at, rows)
+            for part, at, rows in self._selection.rows(places)
+            if (encoded := self._codes(part)) is not None
+        ]
+
+    def _codes(self, part: Selected) -> Codes | None:
+        segment = part.part.segment
+        return segment.codes if segment.model == self._model else None

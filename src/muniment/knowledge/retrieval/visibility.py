@@ -3,20 +3,26 @@
 Invariants:
 - a class is visible when some allow entry is held and no deny entry is; everything else is invisible;
 - entries and grants compare byte for byte, so an unknown spelling matches nobody;
-- whatever cannot be worked out raises Denied: nothing is visible then.
+- whatever cannot be worked out is not visible, or raises Denied: nothing is visible then.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from collections import defaultdict
+from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
 import sqlalchemy as sa
 
 from muniment.foundation.errors import Denied
 from muniment.foundation.revisions import Revisions, current
 from muniment.governance.identity.directory import grants
 from muniment.governance.identity.principal import Principal
-from muniment.knowledge.library import DocumentRow, access_classes
+from muniment.knowledge.library import DocumentRow, access_class_at, access_classes
+
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,26 +30,64 @@ class Visibility:
     """What one principal may read as of one snapshot; valid inside that transaction only."""
 
     principal: Principal
-    classes: frozenset[int]
-    """Access classes whose documents may be read."""
     revisions: Revisions
     grants: frozenset[str]
+    _connection: sa.Connection
+    _judged: dict[int, bool] = field(default_factory=dict[int, bool], repr=False)
 
     def may_read(self, document: DocumentRow) -> bool:
         """Return whether this live document, read in the same transaction, may be read."""
-        return document.access_class in self.classes
+        number = document.access_class
+        if number not in self._judged:
+            try:
+                access = access_class_at(self._connection, number)
+                self._judged[number] = access is not None and access.permits(self.grants)
+            except (ValueError, TypeError):
+                self._judged[number] = False
+        return self._judged[number]
 
 
 def visible(connection: sa.Connection, principal: Principal) -> Visibility:
-    """Work out what a principal may read now; raises Denied when the principal or a list cannot be judged."""
-    held = grants(connection, principal)
-    try:
-        classes = access_classes(connection)
-    except (ValueError, TypeError) as error:
-        raise Denied(
-            "The access lists cannot be read.",
-            fix="Ask whoever runs this workspace to ingest the sources again.",
-            detail=f"{type(error).__name__}: {error}",
-        ) from error
-    allowed = frozenset(number for number, access in classes.items() if access.permits(held))
-    return Visibility(principal, allowed, current(connection), held)
+    """Work out what a principal may read now; raises Denied when the principal cannot be judged."""
+    return Visibility(principal, current(connection), grants(connection, principal), connection)
+
+
+class AccessIndex:
+    """Which access classes name whom, so that a search need not read every list; safe to share between threads.
+
+    It remembers what lists say and nothing about principals. A class never changes and its number is never given
+    twice, so what was read stays true, and a reader of any snapshot finds the classes of its documents here.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last = 0
+        self._allow: defaultdict[str, list[int]] = defaultdict(list)
+        self._deny: defaultdict[str, list[int]] = defaultdict(list)
+
+    def readable(self, connection: sa.Connection, visibility: Visibility) -> Mask:
+        """Return, by number, which classes may be read; raises Denied when a list cannot be judged."""
+        with self._lock:
+            self._read_new(connection)
+            mask = np.zeros(self._last + 1, np.bool_)
+            for entry in visibility.grants & self._allow.keys():
+                mask[self._allow[entry]] = True
+            for entry in visibility.grants & self._deny.keys():
+                mask[self._deny[entry]] = False
+        return mask
+
+    def _read_new(self, connection: sa.Connection) -> None:
+        try:
+            found = access_classes(connection, self._last)
+        except (ValueError, TypeError) as error:
+            raise Denied(
+                "The access lists cannot be read.",
+                fix="Ask whoever runs this workspace to ingest the sources again.",
+                detail=f"{type(error).__name__}: {error}",
+            ) from error
+        for number, access in found.items():
+            for entry in access.allow:
+                self._allow[entry].append(number)
+            for entry in access.deny:
+                self._deny[entry].append(number)
+        self._last = max(found, default=self._last)

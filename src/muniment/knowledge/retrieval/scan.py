@@ -1,0 +1,110 @@
+"""Estimates over runs of adjacent rows, at the speed at which memory is read.
+
+Long runs are multiplied where they lie; short ones are gathered first, since each call has a fixed cost of some
+microseconds. Nothing outside the runs is read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from muniment.knowledge.retrieval.codes import Bytes, Codes, Floats, Question
+
+Rows = npt.NDArray[np.int64]
+Sums = npt.NDArray[np.floating[Any]]
+
+_SHORT = 16
+"""Runs below this mean length cost less gathered: a call costs as much as copying about this many rows."""
+_AT_ONCE = 8192
+_EXACT_IN_FLOAT32 = 1024
+"""Up to here a sum of products of codes has no more than 24 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Ascending runs of rows: `starts[i]` up to `ends[i]`."""
+
+    starts: Rows
+    ends: Rows
+
+    @property
+    def sizes(self) -> Rows:
+        """Return the number of rows of each."""
+        return self.ends - self.starts
+
+    def joined(self) -> Runs:
+        """Return the same rows in the fewest runs."""
+        if len(self.starts) < 2:
+            return self
+        begins = np.ones(len(self.starts), np.bool_)
+        begins[1:] = self.starts[1:] != self.ends[:-1]
+        return Runs(
+            self.starts[begins], self.ends[np.append(np.flatnonzero(begins)[1:] - 1, len(begins) - 1)]
+        )
+
+    def rows(self) -> Rows:
+        """Return every row."""
+        return spread(self.starts, self.sizes)
+
+
+def spread(starts: Rows, sizes: Rows) -> Rows:
+    """Return `starts[i]`, `starts[i] + 1`, ... `sizes[i]` numbers each, one after the other."""
+    ends = np.cumsum(sizes)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.repeat(starts - (ends - sizes), sizes) + np.arange(total)
+
+
+def estimates(codes: Codes, runs: Runs, question: Question) -> Floats:
+    """Return an estimate of the cosine to each row of the runs, in order, from the question's first level."""
+    joined = runs.joined()
+    total = int(joined.sizes.sum())
+    if not total:
+        return np.zeros(0, np.float32)
+    if total < _SHORT * len(joined.starts):
+        rows = joined.rows()
+        found = products(codes.codes, rows, question.coarse)
+        found *= codes.scale[rows]
+    else:
+        out = np.empty((1, total), _kind(codes.codes))
+        ends = zip(joined.starts.tolist(), joined.ends.tolist(), strict=True)
+        found = _in_place(codes, [slice(start, end) for start, end in ends], question.coarse, out)
+    found *= question.coarse_scale
+    return found.astype(np.float32, copy=False)
+
+
+def products(codes: Bytes, rows: Rows, question: Bytes) -> Sums:
+    """Return the product of the question's codes with each of `rows`, in their order."""
+    out = np.empty((1, len(rows)), _kind(codes))
+    cdist = _cdist()
+    buffer = np.empty((min(_AT_ONCE, len(rows)), codes.shape[1]), np.int8)
+    for start in range(0, len(rows), _AT_ONCE):
+        some = rows[start : start + _AT_ONCE]
+        held = np.take(codes, some, axis=0, out=buffer[: len(some)])
+        cdist(question, held, "dot", out=out[:, start : start + len(some)])
+    return out[0]
+
+
+def _in_place(codes: Codes, runs: list[slice], question: Bytes, out: Sums) -> Sums:
+    cdist = _cdist()
+    at = 0
+    for run in runs:
+        end = at + run.stop - run.start
+        cdist(question, codes.codes[run], "dot", out=out[:, at:end])
+        at = end
+    return out[0] * (
+        codes.scale[runs[0]] if len(runs) == 1 else np.concatenate([codes.scale[r] for r in runs])
+    )
+
+
+def _cdist() -> Any:
+    import numkong
+
+    return numkong.cdist
+
+
+def _kind(codes: Bytes) -> type[np.float32] | type[np.float64]:
+    return np.float32 if codes.shape[1] <= _EXACT_IN_FLOAT32 else np.float64

@@ -1,0 +1,155 @@
+"""What can be searched at one state of the library, and the part of it that one caller may read.
+
+Invariants:
+- a view never changes; a search works on one view from start to end;
+- a selection holds rows of current versions in the given access classes and no other row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from muniment.knowledge.retrieval.scan import Runs
+from muniment.knowledge.retrieval.segment import Integers, Segment
+
+DEAD = -1
+MIXED = -2
+_NONE = np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A segment, and which of its extents may be read by whom now."""
+
+    segment: Segment
+    extent_classes: Integers
+    """Access class as of now; DEAD where another version, or none, is current."""
+    block_classes: Integers
+    """What all extents of a block have; MIXED where they differ."""
+
+    @staticmethod
+    def of(segment: Segment, extent_classes: Integers) -> Part:
+        """Return the part whose extents have these classes."""
+        starts = segment.block_extents[:-1]
+        if not len(starts):
+            return Part(segment, extent_classes, _NONE)
+        low = np.minimum.reduceat(extent_classes, starts)
+        high = np.maximum.reduceat(extent_classes, starts)
+        return Part(segment, extent_classes, np.where(low == high, low, MIXED))
+
+    def select(self, readable: npt.NDArray[np.bool_], base: int) -> Selected:
+        """Return the rows whose class is true in `readable`; the first of them has place `base`."""
+        segment = self.segment
+        known = self.block_classes
+        whole = np.flatnonzero(_true(readable, known))
+        torn = np.flatnonzero(known == MIXED)
+        starts, ends = segment.block_starts[whole], segment.block_starts[whole + 1]
+        blocks = whole
+        if len(torn):
+            extents = self._torn(torn, readable)
+            starts = np.concatenate([starts, segment.extent_starts[extents]])
+            ends = np.concatenate([ends, segment.extent_starts[extents + 1]])
+            owner = np.searchsorted(segment.block_extents, extents, side="right") - 1
+            blocks = np.concatenate([whole, owner])
+            order = np.argsort(starts, kind="stable")
+            starts, ends, blocks = starts[order], ends[order], blocks[order]
+        sizes = ends - starts
+        places = base + np.cumsum(sizes) - sizes
+        return Selected(self, Runs(starts, ends), blocks, places, base + int(sizes.sum()))
+
+    def _torn(self, blocks: Integers, readable: npt.NDArray[np.bool_]) -> Integers:
+        segment = self.segment
+        inside = Runs(segment.block_extents[blocks], segment.block_extents[blocks + 1]).rows()
+        return inside[_true(readable, self.extent_classes[inside])]
+
+
+def _true(readable: npt.NDArray[np.bool_], classes: Integers) -> npt.NDArray[np.bool_]:
+    """Return which classes are true; DEAD, MIXED and unknown ones are not."""
+    known = (classes >= 0) & (classes < len(readable))
+    return known & readable[np.where(known, classes, 0)] if len(readable) else known
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """The rows of one part that a caller may read; a place numbers the rows of all parts one after the other."""
+
+    part: Part
+    runs: Runs
+    blocks: Integers
+    """Block of each run; several runs of one block follow each other."""
+    places: Integers
+    """Place of the first row of each run."""
+    end: int
+    """Place behind the last row."""
+
+    @property
+    def base(self) -> int:
+        """Return the place of the first row."""
+        return int(self.places[0]) if len(self.places) else self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Every row that a caller may read."""
+
+    parts: tuple[Selected, ...]
+
+    @property
+    def size(self) -> int:
+        """Return the number of rows."""
+        return self.parts[-1].end if self.parts else 0
+
+    def spans(self) -> list[tuple[Selected, slice]]:
+        """Return each part with the places of its rows."""
+        spans: list[tuple[Selected, slice]] = []
+        start = 0
+        for part in self.parts:
+            spans.append((part, slice(start, part.end)))
+            start = part.end
+        return spans
+
+    def rows(self, places: Integers) -> list[tuple[Selected, Integers, Integers]]:
+        """Return, by part, which of the ascending `places` lie in it (as positions) and the rows that they are."""
+        found: list[tuple[Selected, Integers, Integers]] = []
+        for part, span in self.spans():
+            first, last = np.searchsorted(places, [span.start, span.stop])
+            if first == last:
+                continue
+            mine = places[first:last]
+            run = np.searchsorted(part.places, mine, side="right") - 1
+            rows = part.runs.starts[run] + mine - part.places[run]
+            found.append((part, np.arange(first, last), rows))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything that can be searched, at one state of content and access."""
+
+    content: int
+    access: int
+    parts: tuple[Part, ...]
+
+    @property
+    def epoch(self) -> int:
+        """Return the number of changes behind this state."""
+        return self.content + self.access
+
+    @property
+    def size(self) -> int:
+        """Return the number of rows of current versions."""
+        return sum(
+            int(np.diff(part.segment.extent_starts)[part.extent_classes >= 0].sum()) for part in self.parts
+        )
+
+    def select(self, readable: npt.NDArray[np.bool_]) -> Selection:
+        """Return the rows of documents whose access class, as a place in `readable`, is true there."""
+        selected: list[Selected] = []
+        base = 0
+        for part in self.parts:
+            selected.append(part.select(readable, base))
+            base = selected[-1].end
+        return Selection(tuple(selected))
