@@ -200,8 +200,8 @@ class Workspace:
     def pipeline(self) -> Pipeline:
         """Ingestion of folders."""
         from muniment.foundation.sandbox import Limits
-        from muniment.knowledge.ingestion.indexing import Parts
         from muniment.knowledge.ingestion.parser import ParseLimits, Parser
+        from muniment.knowledge.ingestion.parts import Parts
         from muniment.knowledge.ingestion.pipeline import Pipeline
 
         limits = self.settings.ingestion

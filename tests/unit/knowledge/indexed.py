@@ -9,9 +9,9 @@ import numpy as np
 
 from muniment.foundation.ids import Ids
 from muniment.foundation.keys import PURPOSES, Keyring
-from muniment.foundation.segments import Segments
+from muniment.foundation.segments import Rows, Segments
 from muniment.knowledge.retrieval import segment
-from muniment.knowledge.retrieval.segment import IndexRow, Segment
+from muniment.knowledge.retrieval.segment import Arrays, IndexRow, Segment
 from muniment.knowledge.retrieval.view import Part, Selection, View
 
 KEYRING = Keyring("acme", {purpose: bytes([n]) * 32 for n, purpose in enumerate(PURPOSES)}, Ids())
@@ -24,9 +24,14 @@ def stored(
     model: str = "",
     name: str = "seg",
 ) -> Segment:
-    """Return a segment as it is read back from its file."""
+    """Return a segment of these rows as it is read back from its file."""
+    return store(folder, *segment.contents(rows, vectors, model), name)
+
+
+def store(folder: Path, arrays: Arrays, by_row: dict[str, Rows], name: str) -> Segment:
+    """Return a segment with these contents as it is read back from its file."""
     segments = Segments(folder, KEYRING)
-    digest = segments.write(name, segment.KIND, *segment.contents(rows, vectors, model))
+    digest = segments.write(name, segment.KIND, arrays, by_row)
     return segment.load(segments.open(name, segment.KIND, digest))
 
 

@@ -15,15 +15,12 @@ from types import TracebackType
 
 import numpy as np
 
-from muniment.foundation.clock import Clock, timestamp
-from muniment.foundation.database import Database
-from muniment.foundation.ids import Ids
-from muniment.foundation.keys import Keyring
-from muniment.foundation.segments import Segments
+from muniment.foundation.clock import timestamp
 from muniment.governance.audit.entry import Actor, Entry
-from muniment.governance.audit.log import AuditLog
-from muniment.inference.embedding import Embedder, Vectors, cores
+from muniment.inference.embedding import Vectors, cores
 from muniment.knowledge import changes
+from muniment.knowledge.ingestion.compaction import Compaction
+from muniment.knowledge.ingestion.parts import Parts
 from muniment.knowledge.library import NewDocument, SegmentRow
 from muniment.knowledge.retrieval import segment
 
@@ -33,19 +30,6 @@ BATCH_CHUNKS = 96
 BATCH_DOCUMENTS = 48
 _WAITING = 2
 """Batches that may wait to be committed before no further document is taken."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What ingestion works with."""
-
-    database: Database
-    audit: AuditLog
-    segments: Segments
-    keyring: Keyring
-    embedder: Embedder | None
-    clock: Clock
-    ids: Ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +46,7 @@ class Indexing:
     ) -> None:
         """`on_committed` is called on the caller's thread with documents that are durable and searchable."""
         self._parts = parts
+        self._compaction = Compaction(parts)
         self._source = source
         self._by = by
         self._on_committed = on_committed
@@ -146,6 +131,7 @@ class Indexing:
                 digest = parts.segments.write(name, segment.KIND, *segment.contents(rows, vectors, model))
                 changes.add_segment(connection, SegmentRow(name, digest, len(rows), model), at)
             parts.audit.append(connection, entries)
+        self._compaction.run(self._by)
 
 
 def _embedded(document: NewDocument, at: int) -> str:

@@ -25,8 +25,9 @@ from muniment.governance.audit.entry import Actor, Entry
 from muniment.knowledge import changes, library
 from muniment.knowledge.access import NOBODY
 from muniment.knowledge.ingestion.chunk import chunks
-from muniment.knowledge.ingestion.indexing import Indexing, Parts
+from muniment.knowledge.ingestion.indexing import Indexing
 from muniment.knowledge.ingestion.parser import Parser
+from muniment.knowledge.ingestion.parts import Parts
 from muniment.knowledge.ingestion.plan import Plan, plan
 from muniment.knowledge.ingestion.reindex import Reindex
 from muniment.knowledge.ingestion.report import IngestReport, OnProgress, Progress
@@ -255,8 +256,7 @@ class Pipeline:
             }
             self._parts.audit.append(connection, [*failures, Entry("ingest.finished", by, about)])
         self._sweep()
-        parts = self._parts
-        Reindex(parts.database, parts.audit, parts.segments, parts.embedder, parts.clock, parts.ids).run(by)
+        Reindex(self._parts).run(by)
 
     def _sweep(self) -> None:
         """Delete segment files that no manifest row names: exchanged by the last run, or left by a killed one.

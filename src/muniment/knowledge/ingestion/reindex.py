@@ -8,15 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from muniment.foundation.clock import Clock, timestamp
-from muniment.foundation.database import Database
+from muniment.foundation.clock import timestamp
 from muniment.foundation.errors import Tampered
-from muniment.foundation.ids import Ids
-from muniment.foundation.segments import Segments
 from muniment.governance.audit.entry import Actor, Entry
-from muniment.governance.audit.log import AuditLog
-from muniment.inference.embedding import Embedder
 from muniment.knowledge import changes, library
+from muniment.knowledge.ingestion.parts import Parts
 from muniment.knowledge.library import DocumentRow, SegmentRow
 from muniment.knowledge.retrieval import segment
 from muniment.knowledge.retrieval.segment import Segment
@@ -28,25 +24,12 @@ _DOCUMENTS = 256
 class Reindex:
     """Brings the segments of one workspace up to today's model."""
 
-    def __init__(
-        self,
-        database: Database,
-        audit: AuditLog,
-        segments: Segments,
-        embedder: Embedder | None,
-        clock: Clock,
-        ids: Ids,
-    ) -> None:
-        self._database = database
-        self._audit = audit
-        self._segments = segments
-        self._embedder = embedder
-        self._clock = clock
-        self._ids = ids
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
 
     def run(self, by: Actor) -> int:
         """Exchange what is stale or damaged; return how many segments were made again or dropped."""
-        with self._database.read() as connection:
+        with self._parts.database.read() as connection:
             manifest = library.segments(connection)
             live = {row.id: row for row in library.documents(connection)}
         lost = dict(live)
@@ -71,27 +54,27 @@ class Reindex:
 
     def _read(self, row: SegmentRow) -> Segment | None:
         try:
-            return segment.load(self._segments.open(row.name, segment.KIND, row.digest))
+            return segment.load(self._parts.segments.open(row.name, segment.KIND, row.digest))
         except Tampered:
             return None
 
     def _is_stale(self, row: SegmentRow) -> bool:
-        return self._embedder is not None and row.model != self._embedder.model.digest
+        return self._parts.embedder is not None and row.model != self._parts.embedder.model.digest
 
     def _exchange(self, names: Sequence[str], kept: Sequence[DocumentRow], by: Actor) -> None:
         made = [self._write(kept[at : at + _DOCUMENTS]) for at in range(0, len(kept), _DOCUMENTS)]
         made = [row for row in made if row.rows]
-        with self._database.write() as connection:
+        with self._parts.database.write() as connection:
             changes.drop_segments(connection, names)
             for row in made:
-                changes.add_segment(connection, row, timestamp(self._clock.now()))
+                changes.add_segment(connection, row, timestamp(self._parts.clock.now()))
             changes.mark_reindexed(connection)
             about = {"segments": list(names), "replacements": [row.name for row in made]}
-            self._audit.append(connection, [Entry("index.segment_exchanged", by, about)])
+            self._parts.audit.append(connection, [Entry("index.segment_exchanged", by, about)])
 
     def _write(self, kept: Sequence[DocumentRow]) -> SegmentRow:
         rows: list[segment.IndexRow] = []
-        with self._database.read() as connection:
+        with self._parts.database.read() as connection:
             for document in kept:
                 rows += [
                     segment.IndexRow(
@@ -105,13 +88,13 @@ class Reindex:
                     )
                     for chunk in library.chunks(connection, document.id, document.version)
                 ]
-        name = self._ids.new("seg")
+        name = self._parts.ids.new("seg")
         if not rows:
             return SegmentRow(name, "", 0, "")
         texts = [segment.embedding_text(row.title, row.heading, row.body) for row in rows]
-        vectors = self._embedder.embed_documents(texts) if self._embedder is not None else None
-        model = self._embedder.model.digest if self._embedder is not None else ""
-        digest = self._segments.write(name, segment.KIND, *segment.contents(rows, vectors, model))
+        vectors = self._parts.embedder.embed_documents(texts) if self._parts.embedder is not None else None
+        model = self._parts.embedder.model.digest if self._parts.embedder is not None else ""
+        digest = self._parts.segments.write(name, segment.KIND, *segment.contents(rows, vectors, model))
         return SegmentRow(name, digest, len(rows), model)
 
 

@@ -132,29 +132,53 @@ def contents(rows: Sequence[IndexRow], vectors: Floats | None, model: str) -> tu
     extents = _extents(placed)
     if len({row.document for row in rows}) != len(extents) - 1 or not rows:
         raise ValueError("a segment holds one version of each document, in one access class")
-    blocks = _blocks([placed[start].access_class for start in extents[:-1]], extents)
+    heads = [placed[start] for start in extents[:-1]]
+    starts = blocks([head.access_class for head in heads], extents)
     counted = [[Counter(wording.terms(text)) for text in (r.title, r.heading, r.body)] for r in placed]
-    block_starts = np.array([extents[at] for at in blocks], np.int64)
-    arrays: Arrays = {
-        "format": np.array([FORMAT], np.int32),
-        "documents": _pack([placed[start].document for start in extents[:-1]]),
-        "versions": np.array([placed[start].version for start in extents[:-1]], np.int32),
-        "extent_starts": np.array(extents, np.int64),
-        "block_starts": block_starts,
-        "block_extents": np.array(blocks, np.int64),
-        "block_classes": np.array([placed[start].access_class for start in block_starts[:-1]], np.int64),
-        "ordinals": np.array([row.ordinal for row in placed], np.int32),
-        "lengths": np.array(
+    arrays = frame(
+        documents=[head.document for head in heads],
+        versions=np.array([head.version for head in heads], np.int32),
+        extent_starts=np.array(extents, np.int64),
+        blocks=starts,
+        classes=[heads[at].access_class for at in starts[:-1]],
+        ordinals=np.array([row.ordinal for row in placed], np.int32),
+        lengths=np.array(
             [[min(sum(field.values()), _LONGEST) for field in fields] for fields in counted], np.uint16
         ).reshape(-1, len(FIELDS)),
-        "model": _pack([model if vectors is not None else ""]),
-        "wording": _pack([wording.VERSION]),
-        **_postings(counted, block_starts),
-    }
+        model=model if vectors is not None else "",
+    )
+    arrays |= _postings(counted, arrays["block_starts"])
     if vectors is None:
         return arrays, {}
     moved = np.ascontiguousarray(vectors[order], np.float32)
     return {**arrays, **code_arrays(encode(moved))}, {EXACT: Rows(len(moved), moved.shape[1], "<f4", [moved])}
+
+
+def frame(
+    *,
+    documents: Sequence[str],
+    versions: npt.NDArray[np.int32],
+    extent_starts: Integers,
+    blocks: Sequence[int],
+    classes: Sequence[int],
+    ordinals: npt.NDArray[np.int32],
+    lengths: npt.NDArray[np.uint16],
+    model: str,
+) -> Arrays:
+    """Return the arrays that say which rows there are; `blocks` and `classes` as `blocks` gives them."""
+    return {
+        "format": np.array([FORMAT], np.int32),
+        "documents": _pack(documents),
+        "versions": versions,
+        "extent_starts": extent_starts,
+        "block_starts": extent_starts[list(blocks)],
+        "block_extents": np.array(blocks, np.int64),
+        "block_classes": np.array(classes, np.int64),
+        "ordinals": ordinals,
+        "lengths": lengths,
+        "model": _pack([model]),
+        "wording": _pack([wording.VERSION]),
+    }
 
 
 def code_arrays(codes: Codes) -> Arrays:
@@ -218,8 +242,8 @@ def _extents(placed: Sequence[IndexRow]) -> list[int]:
     return [*starts, len(placed)]
 
 
-def _blocks(classes: Sequence[int], extents: Sequence[int]) -> list[int]:
-    """Return the first extent of each block, and the number of extents."""
+def blocks(classes: Sequence[int], extents: Sequence[int]) -> list[int]:
+    """Return the first extent of each block, and the number of extents, from class and first row of each extent."""
     starts: list[int] = []
     for at, number in enumerate(classes):
         new = not starts or number != classes[at - 1]

@@ -1,0 +1,102 @@
+"""Keeps the number of index segments small: several of about one size become one.
+
+Each row is written again about once per eightfold growth of the index. Rows come to lie by who may read them: classes
+whose lists begin with the same widespread entries stand together, so that a reader's rows form long runs.
+
+Invariant: the new segment is synced before one transaction exchanges it for the old ones, whose files stay for
+readers of the older manifest.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from muniment.foundation.clock import timestamp
+from muniment.governance.audit.entry import Actor, Entry
+from muniment.knowledge import changes, library
+from muniment.knowledge.access import AccessList
+from muniment.knowledge.ingestion.parts import Parts
+from muniment.knowledge.library import SegmentRow
+from muniment.knowledge.retrieval import merge, segment
+from muniment.knowledge.retrieval.merge import Kept
+
+FAN_IN = 4
+"""Segments of one size that are made into one."""
+LARGEST = 1 << 18
+"""Rows of a segment that is not made larger."""
+_TIER_BITS = 3
+
+
+class Compaction:
+    """Merges the segments of one workspace; only while nobody else writes segments."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def run(self, by: Actor) -> int:
+        """Merge until no size has too many segments; return how many were merged. Raises as segments do."""
+        done = 0
+        while group := self._group():
+            self._merge(group, by)
+            done += len(group)
+        return done
+
+    def _group(self) -> list[SegmentRow]:
+        """Return segments that should be one, or none."""
+        with self._parts.database.read() as connection:
+            manifest = library.segments(connection)
+        tiers: defaultdict[tuple[str, int], list[SegmentRow]] = defaultdict(list)
+        for row in manifest:
+            if row.rows <= LARGEST // 2:
+                tiers[row.model, row.rows.bit_length() // _TIER_BITS].append(row)
+        for _, rows in sorted(tiers.items()):
+            taken: list[SegmentRow] = []
+            for row in sorted(rows, key=lambda one: (one.rows, one.name)):
+                if sum(one.rows for one in taken) + row.rows <= LARGEST:
+                    taken.append(row)
+            if len(taken) >= FAN_IN:
+                return taken
+        return []
+
+    def _merge(self, group: Sequence[SegmentRow], by: Actor) -> None:
+        parts = self._parts
+        loaded = [segment.load(parts.segments.open(row.name, segment.KIND, row.digest)) for row in group]
+        with parts.database.read() as connection:
+            now = library.changes_of(connection, sorted({one for part in loaded for one in part.documents}))
+            lists = library.access_classes(connection)
+        kept: list[Kept] = []
+        for part in loaded:
+            live = [
+                (at, now[name].access_class)
+                for at, (name, version) in enumerate(zip(part.documents, part.versions.tolist(), strict=True))
+                if name in now and now[name].version == version
+            ]
+            if live:
+                extents, classes = np.array(live, np.int64).T
+                kept.append(Kept(part, extents, classes))
+        made: SegmentRow | None = None
+        if kept:
+            arrays, by_row = merge.merged(kept, ranked(lists))
+            name = parts.ids.new("seg")
+            digest = parts.segments.write(name, segment.KIND, arrays, by_row)
+            made = SegmentRow(name, digest, len(arrays["ordinals"]), group[0].model)
+        with parts.database.write() as connection:
+            changes.drop_segments(connection, [row.name for row in group])
+            if made is not None:
+                changes.add_segment(connection, made, timestamp(parts.clock.now()))
+            changes.mark_reindexed(connection)
+            about = {"segments": [row.name for row in group], "replacements": [made.name] if made else []}
+            parts.audit.append(connection, [Entry("index.segment_exchanged", by, about)])
+
+
+def ranked(lists: Mapping[int, AccessList]) -> dict[int, int]:
+    """Return an order of access classes in which those that share widespread entries stand together."""
+    often = Counter(entry for access in lists.values() for entry in access.allow)
+
+    def place(number: int) -> tuple[list[tuple[int, str]], int]:
+        return sorted((-often[entry], entry) for entry in lists[number].allow), number
+
+    return {number: at for at, number in enumerate(sorted(lists, key=place))}

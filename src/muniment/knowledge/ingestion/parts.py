@@ -1,0 +1,26 @@
+"""What ingestion works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from muniment.foundation.clock import Clock
+from muniment.foundation.database import Database
+from muniment.foundation.ids import Ids
+from muniment.foundation.keys import Keyring
+from muniment.foundation.segments import Segments
+from muniment.governance.audit.log import AuditLog
+from muniment.inference.embedding import Embedder
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The doors of one workspace that ingestion needs."""
+
+    database: Database
+    audit: AuditLog
+    segments: Segments
+    keyring: Keyring
+    embedder: Embedder | None
+    clock: Clock
+    ids: Ids

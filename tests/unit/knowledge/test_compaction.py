@@ -1,0 +1,52 @@
+"""The index stays in few segments, and merging them changes nothing that a reader sees."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from muniment.app import Workspace
+from muniment.foundation import revisions
+from muniment.knowledge import library
+from muniment.knowledge.access import AccessList
+from muniment.knowledge.ingestion.compaction import FAN_IN, ranked
+from muniment.knowledge.retrieval.index import Index
+
+
+def test_many_small_ingests_leave_few_segments_that_hold_live_rows_only(
+    workspace: Workspace, folder: Path
+) -> None:
+    workspace.ingest(folder, "docs")
+    note = folder / "all/note.txt"
+    for number in range(4 * FAN_IN):
+        note.write_text(f"The walrus of round {number} eats herring.\n")
+        workspace.ingest(folder, "docs")
+    with workspace.database.read() as connection:
+        manifest = library.segments(connection)
+        view = Index(workspace.segments).refresh(connection, revisions.current(connection))
+    assert len(manifest) < 2 * FAN_IN
+    assert sum(row.rows for row in manifest) < view.size + FAN_IN
+    found = workspace.search("walrus", "carol").passages
+    assert [p.text.split()[4] for p in found] == [str(4 * FAN_IN - 1)]
+    assert found[0].version == 4 * FAN_IN
+
+
+def test_an_older_reader_still_finds_its_segments_after_a_merge(workspace: Workspace, folder: Path) -> None:
+    workspace.ingest(folder, "docs")
+    with workspace.database.read() as older:
+        then = revisions.current(older)
+        for number in range(FAN_IN):
+            (folder / f"all/note{number}.txt").write_text(f"The walrus of round {number}.\n")
+        workspace.ingest(folder, "docs")
+        assert Index(workspace.segments).refresh(older, then).size
+
+
+def test_classes_that_share_a_widespread_entry_stand_together() -> None:
+    lists = {
+        1: AccessList(frozenset({"group:sales", "user:ann"})),
+        2: AccessList(frozenset({"group:legal"})),
+        3: AccessList(frozenset({"group:sales"})),
+        4: AccessList(),
+        5: AccessList(frozenset({"group:sales", "group:legal"})),
+    }
+    order = ranked(lists)
+    assert sorted(order, key=order.__getitem__) == [4, 3, 5, 1, 2]
