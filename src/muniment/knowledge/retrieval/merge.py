@@ -16,7 +16,7 @@ from muniment.foundation.segments import Rows
 from muniment.knowledge.retrieval import segment
 from muniment.knowledge.retrieval.codes import Codes
 from muniment.knowledge.retrieval.scan import spread
-from muniment.knowledge.retrieval.segment import EXACT, FIELDS, Arrays, Integers, Segment
+from muniment.knowledge.retrieval.segment import EXACT, FIELDS, Arrays, Grouped, Integers, Segment
 
 _ROWS_AT_ONCE = 1 << 15
 _VECTORS_AT_ONCE = 1 << 12
@@ -141,17 +141,9 @@ def _postings(sources: Sequence[Kept], plan: _Plan, block_starts: Integers) -> A
     moved = [np.full(source.segment.rows, -1, np.int64) for source in sources]
     for new_row, (old, new) in zip(moved, plan.moves, strict=True):
         new_row[old] = new
-    pieces = [_piece(sources, moved, block_starts, first, last) for first, last in _portions(block_starts)]
-    sizes = np.concatenate([piece.sizes for piece in pieces])
-    return {
-        "key_starts": np.concatenate([[0], np.cumsum(np.concatenate([p.block_keys for p in pieces]))]).astype(
-            np.int64
-        ),
-        "keys": np.concatenate([piece.keys for piece in pieces]),
-        "posting_starts": np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
-        "posting_rows": np.concatenate([piece.rows for piece in pieces]),
-        "posting_counts": np.concatenate([piece.counts for piece in pieces]),
-    }
+    return segment.posting_arrays(
+        [_piece(sources, moved, block_starts[first : last + 1]) for first, last in _portions(block_starts)]
+    )
 
 
 def _portions(block_starts: Integers) -> Iterator[tuple[int, int]]:
@@ -165,21 +157,9 @@ def _portions(block_starts: Integers) -> Iterator[tuple[int, int]]:
         first = end
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """Postings of some blocks: keys per block, key by key how many postings, and the postings."""
-
-    block_keys: Integers
-    keys: npt.NDArray[np.uint64]
-    sizes: Integers
-    rows: npt.NDArray[np.uint16]
-    counts: npt.NDArray[np.uint8]
-
-
-def _piece(
-    sources: Sequence[Kept], moved: Sequence[Integers], block_starts: Integers, first: int, last: int
-) -> _Piece:
-    low, high = int(block_starts[first]), int(block_starts[last])
+def _piece(sources: Sequence[Kept], moved: Sequence[Integers], block_starts: Integers) -> Grouped:
+    """Return the postings of the blocks that `block_starts` delimits."""
+    low, high = int(block_starts[0]), int(block_starts[-1])
     keys: list[npt.NDArray[np.uint64]] = []
     rows: list[Integers] = []
     counts: list[npt.NDArray[np.uint8]] = []
@@ -197,17 +177,4 @@ def _piece(
         keys.append(np.repeat(postings.keys[words], sizes)[mine])
         rows.append(row[mine])
         counts.append(postings.counts[at[mine]])
-    key, row, count = np.concatenate(keys), np.concatenate(rows), np.concatenate(counts)
-    block = np.searchsorted(block_starts, row, side="right") - 1
-    order = np.lexsort((row, key, block))
-    key, row, count, block = key[order], row[order], count[order], block[order]
-    begins = np.ones(len(key), np.bool_)
-    begins[1:] = (key[1:] != key[:-1]) | (block[1:] != block[:-1])
-    heads = np.flatnonzero(begins)
-    return _Piece(
-        block_keys=np.bincount(block[heads] - first, minlength=last - first).astype(np.int64),
-        keys=key[heads],
-        sizes=np.diff(np.append(heads, len(key))),
-        rows=(row - block_starts[block]).astype(np.uint16),
-        counts=count,
-    )
+    return segment.grouped(np.concatenate(keys), np.concatenate(rows), np.concatenate(counts), block_starts)

@@ -11,8 +11,7 @@ would have to read, and among a million words two share a digest with a chance o
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -134,7 +133,9 @@ def contents(rows: Sequence[IndexRow], vectors: Floats | None, model: str) -> tu
         raise ValueError("a segment holds one version of each document, in one access class")
     heads = [placed[start] for start in extents[:-1]]
     starts = blocks([head.access_class for head in heads], extents)
-    counted = [[Counter(wording.terms(text)) for text in (r.title, r.heading, r.body)] for r in placed]
+    keys, token_rows, fields = _tokens(placed)
+    lengths = np.bincount(token_rows * len(FIELDS) + fields, minlength=len(placed) * len(FIELDS))
+    one_each = np.eye(len(FIELDS), dtype=np.uint8)[fields]
     arrays = frame(
         documents=[head.document for head in heads],
         versions=np.array([head.version for head in heads], np.int32),
@@ -142,12 +143,10 @@ def contents(rows: Sequence[IndexRow], vectors: Floats | None, model: str) -> tu
         blocks=starts,
         classes=[heads[at].access_class for at in starts[:-1]],
         ordinals=np.array([row.ordinal for row in placed], np.int32),
-        lengths=np.array(
-            [[min(sum(field.values()), _LONGEST) for field in fields] for fields in counted], np.uint16
-        ).reshape(-1, len(FIELDS)),
+        lengths=np.minimum(lengths, _LONGEST).astype(np.uint16).reshape(-1, len(FIELDS)),
         model=model if vectors is not None else "",
     )
-    arrays |= _postings(counted, arrays["block_starts"])
+    arrays |= posting_arrays([grouped(keys, token_rows, one_each, arrays["block_starts"])])
     if vectors is None:
         return arrays, {}
     moved = np.ascontiguousarray(vectors[order], np.float32)
@@ -252,35 +251,69 @@ def blocks(classes: Sequence[int], extents: Sequence[int]) -> list[int]:
     return [*starts, len(classes)]
 
 
-def _postings(counted: Sequence[Sequence[Counter[str]]], block_starts: Integers) -> Arrays:
-    key_starts = [0]
+def _tokens(rows: Sequence[IndexRow]) -> tuple[npt.NDArray[np.uint64], Integers, npt.NDArray[np.uint8]]:
+    """Return key, row and field of every term, one after the other."""
     keys: list[int] = []
     sizes: list[int] = []
-    entries: list[tuple[int, ...]] = []
-    for start, end in zip(block_starts[:-1].tolist(), block_starts[1:].tolist(), strict=True):
-        block: dict[int, list[tuple[int, ...]]] = {}
-        for offset, fields in enumerate(counted[start:end]):
-            for term in dict.fromkeys(_every(fields)):
-                entry = (offset, *(min(field[term], _MOST) for field in fields))
-                block.setdefault(key(term), []).append(entry)
-        for number in sorted(block):
-            keys.append(number)
-            sizes.append(len(block[number]))
-            entries += block[number]
-        key_starts.append(len(keys))
-    flat = np.array(entries, np.uint16).reshape(-1, 1 + len(FIELDS))
+    for row in rows:
+        for text in (row.title, row.heading, row.body):
+            terms = wording.terms(text)
+            keys += map(key, terms)
+            sizes.append(len(terms))
+    places = np.repeat(np.arange(len(sizes)), sizes)
+    return np.array(keys, np.uint64), places // len(FIELDS), (places % len(FIELDS)).astype(np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """Postings of some blocks in their order: keys per block, postings per key, and the postings."""
+
+    block_keys: Integers
+    keys: npt.NDArray[np.uint64]
+    sizes: Integers
+    rows: npt.NDArray[np.uint16]
+    counts: npt.NDArray[np.uint8]
+
+
+def grouped(
+    keys: npt.NDArray[np.uint64], rows: Integers, counts: npt.NDArray[np.integer[Any]], block_starts: Integers
+) -> Grouped:
+    """Return postings in order from occurrences in any: `counts` by field, added up where key and row are equal.
+
+    `block_starts` holds the first row of each block and the end of the last; all rows lie between.
+    """
+    block = np.searchsorted(block_starts, rows, side="right") - 1
+    order = np.lexsort((rows, keys, block))
+    keys, rows, block = keys[order], rows[order], block[order]
+    new_key = np.ones(len(keys), np.bool_)
+    new_key[1:] = (keys[1:] != keys[:-1]) | (block[1:] != block[:-1])
+    new_row = new_key.copy()
+    new_row[1:] |= rows[1:] != rows[:-1]
+    first = np.flatnonzero(new_row)
+    added = np.add.reduceat(counts[order], first, axis=0, dtype=np.int64) if len(first) else counts[:0]
+    heads = np.flatnonzero(new_key[first])
+    return Grouped(
+        block_keys=np.bincount(block[first[heads]], minlength=len(block_starts) - 1).astype(np.int64),
+        keys=keys[first[heads]],
+        sizes=np.diff(np.append(heads, len(first))),
+        rows=(rows[first] - block_starts[block[first]]).astype(np.uint16),
+        counts=np.minimum(added, _MOST).astype(np.uint8),
+    )
+
+
+def posting_arrays(pieces: Sequence[Grouped]) -> Arrays:
+    """Return the postings of pieces that follow each other as the arrays of a segment."""
     return {
-        "key_starts": np.array(key_starts, np.int64),
-        "keys": np.array(keys, np.uint64),
-        "posting_starts": np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]).astype(np.int64),
-        "posting_rows": np.ascontiguousarray(flat[:, 0]),
-        "posting_counts": flat[:, 1:].astype(np.uint8),
+        "key_starts": _starts(np.concatenate([piece.block_keys for piece in pieces])),
+        "keys": np.concatenate([piece.keys for piece in pieces]),
+        "posting_starts": _starts(np.concatenate([piece.sizes for piece in pieces])),
+        "posting_rows": np.concatenate([piece.rows for piece in pieces]),
+        "posting_counts": np.concatenate([piece.counts for piece in pieces]),
     }
 
 
-def _every(fields: Iterable[Counter[str]]) -> Iterable[str]:
-    for field in fields:
-        yield from field
+def _starts(sizes: Integers) -> Integers:
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes, dtype=np.int64)])
 
 
 def _pack(texts: Sequence[str]) -> npt.NDArray[np.uint8]:
