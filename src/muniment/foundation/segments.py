@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -63,7 +64,7 @@ class _Place:
 
     @property
     def bytes(self) -> int:
-        return int(np.prod(self.shape, dtype=np.int64)) * self.kind.itemsize
+        return math.prod(self.shape) * self.kind.itemsize
 
     @property
     def pieces(self) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -66,8 +67,8 @@ def score(selection: Selection, terms: Sequence[str], settings: LexicalSettings)
         idf = np.log(1 + (selection.size - count + 0.5) / (count + 0.5))
         for part, hits in found:
             hit, segment = hits[at], part.part.segment
-            often = segment.postings.counts[hit.postings] @ weights
-            lengths = segment.lengths[hit.rows] @ weights
+            often = _weighed(segment.postings.counts[hit.postings], weights)
+            lengths = _weighed(segment.lengths[hit.rows], weights)
             norm = settings.k1 * (1 - settings.b + settings.b * lengths / mean)
             total[hit.places] += idf * often * (settings.k1 + 1) / (often + norm)
     return total
@@ -83,6 +84,14 @@ def holding(selection: Selection, terms: Sequence[str]) -> npt.NDArray[np.bool_]
             here[hits[at].places] = True
         held &= here
     return held
+
+
+def _weighed(fields: npt.NDArray[np.unsignedinteger[Any]], weights: npt.NDArray[np.float64]) -> Scores:
+    """Return the weighted sum along each row; column by column, since a product would first copy everything."""
+    total = fields[:, 0] * weights[0]
+    for at in range(1, len(weights)):
+        total += fields[:, at] * weights[at]
+    return total
 
 
 def _mean_length(selection: Selection, weights: npt.NDArray[np.float64]) -> float:
