@@ -101,17 +101,17 @@ class AccessControl:
         return AccessChange(source, path, tuple(moved))
 
     def _check(self, entries: Collection[str]) -> None:
-        listing = self._directory.listing()
-        known = {EVERYONE}
-        known.update(f"user:{user.name}" for user in listing.users)
-        known.update(f"group:{group.name}" for group in listing.groups)
-        known.update(f"service:{service.name}" for service in listing.services)
         for entry in entries:
             check_entry(entry, "access")
-            if entry not in known:
-                close = difflib.get_close_matches(entry, known, 3)
+            if not self._directory.knows(entry):
+                close = difflib.get_close_matches(entry, self._known(), 3)
                 hint = f"Did you mean {', '.join(close)}?" if close else "See `muniment directory list`."
                 raise BadInput(f"The directory holds no {entry}.", fix=hint)
+
+    def _known(self) -> list[str]:
+        listing = self._directory.listing()
+        named = (("user", listing.users), ("group", listing.groups), ("service", listing.services))
+        return [EVERYONE, *(f"{kind}:{one.name}" for kind, found in named for one in found)]
 
 
 def _locate(connection: sa.Connection, target: str) -> tuple[str, str]:
@@ -120,11 +120,11 @@ def _locate(connection: sa.Connection, target: str) -> tuple[str, str]:
     if row is not None:
         return row.source, row.path
     trimmed = target.strip("/")
-    names = [source.name for source in library.sources(connection)]
+    names = library.source_names(connection)
     head, _, rest = trimmed.partition("/")
-    if head in names and (not rest or _holds(connection, head, rest)):
+    if head in names and (not rest or library.holds(connection, head, rest)):
         return head, rest
-    holders = [name for name in names if trimmed and _holds(connection, name, trimmed)]
+    holders = [name for name in names if trimmed and library.holds(connection, name, trimmed)]
     if len(holders) == 1:
         return holders[0], trimmed
     if holders:
@@ -133,7 +133,3 @@ def _locate(connection: sa.Connection, target: str) -> tuple[str, str]:
         f"No document or folder {target}.",
         fix="Name a document id or SOURCE/PATH; see `muniment sources list`.",
     )
-
-
-def _holds(connection: sa.Connection, source: str, path: str) -> bool:
-    return any(library.is_below(row.path, path) for row in library.documents(connection, source))

@@ -24,6 +24,7 @@ from muniment.knowledge.library import (
     get_document,
     in_parts,
     is_below,
+    live_below,
     overrides,
 )
 from muniment.knowledge.tables import (
@@ -270,7 +271,7 @@ def set_override(
         connection.execute(sa.insert(access_override).values(row))
     query = sa.select(table.path, table.access_class).where(table.source == source_name)
     by_hand = {row.path: row.access_class for row in connection.execute(query)}
-    moved = sa.select(document.c.id, document.c.access_class).where(_live_below(source_name, path))
+    moved = sa.select(document.c.id, document.c.access_class).where(live_below(source_name, path))
     found = connection.execute(moved.order_by(document.c.id)).all()
     left |= {row.access_class for row in found}
     # The wider rule first, so that the nearest is what stays.
@@ -280,20 +281,12 @@ def set_override(
         value = document.c.source_access_class if effective is None else effective
         connection.execute(
             sa.update(document)
-            .where(_live_below(source_name, at_path))
+            .where(live_below(source_name, at_path))
             .values(access_class=value, epoch=epoch)
         )
     _drop_unused_classes(connection, left)
     revisions.bump(connection, "access")
     return [row.id for row in found]
-
-
-def _live_below(source_name: str, folder: str) -> sa.ColumnElement[bool]:
-    """Return the condition for live documents at a path and under it, in terms that the path's index serves."""
-    path = document.c.path
-    inside = sa.true() if not folder else sa.or_(path == folder, path.between(folder + "/", folder + "0"))
-    # "0" follows "/": a document named FOLDER0 itself is not inside.
-    return sa.and_(document.c.source == source_name, document.c.state == "live", inside, path != folder + "0")
 
 
 def _next_epoch(connection: sa.Connection) -> int:

@@ -289,6 +289,25 @@ def sources(connection: sa.Connection) -> list[SourceRow]:
     return [SourceRow(*row) for row in connection.execute(query)]
 
 
+def source_names(connection: sa.Connection) -> list[str]:
+    """Return the names of the sources, sorted."""
+    return list(connection.execute(sa.select(source.c.name).order_by(source.c.name)).scalars())
+
+
+def live_below(source_name: str, folder: str) -> sa.ColumnElement[bool]:
+    """Return the condition for live documents at a path and under it, in terms that the path's index serves."""
+    path = document.c.path
+    # "0" follows "/", so these are all paths that begin with the folder's name and a slash.
+    inside = sa.and_(path > folder + "/", path < folder + "0")
+    here = sa.true() if not folder else sa.or_(path == folder, inside)
+    return sa.and_(document.c.source == source_name, _LIVE, here)
+
+
+def holds(connection: sa.Connection, source_name: str, folder: str) -> bool:
+    """Return whether a source has a live document at a path or under it."""
+    return bool(connection.execute(sa.select(sa.exists().where(live_below(source_name, folder)))).scalar())
+
+
 def overrides(connection: sa.Connection, source_name: str) -> dict[str, AccessList]:
     """Return the access lists set by hand, by path; `""` is the whole source."""
     classes = access_classes(connection)

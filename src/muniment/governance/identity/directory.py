@@ -164,6 +164,16 @@ class Directory:
         with self._database.read() as connection:
             return _listing(connection)
 
+    def knows(self, entry: str) -> bool:
+        """Return whether an entry of an access list, such as `group:people`, names somebody or everyone."""
+        kind, _, name = entry.partition(":")
+        table = {"user": directory_user, "service": directory_service, "group": directory_group}.get(kind)
+        if entry == EVERYONE or table is None or not _storable(name):
+            return entry == EVERYONE
+        with self._database.read() as connection:
+            query = sa.select(sa.exists().where(table.c.name == name))
+            return bool(connection.execute(query).scalar())
+
     def principal(self, name: str) -> Principal:
         """Return whom `alice`, `user:alice` or `service:bot` names, active or not, or raise BadInput."""
         kind: Kind = "service" if name.startswith("service:") else "user"
