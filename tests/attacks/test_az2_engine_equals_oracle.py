@@ -177,6 +177,6 @@ def test_engine_equals_oracle_over_random_changes() -> None:
 
 
 @pytest.mark.prove
-def test_engine_equals_oracle_over_a_million_changes() -> None:
-    for seed in range(10):
-        run(PROVE_STEPS // 10, seed)
+@pytest.mark.parametrize("seed", range(10))
+def test_engine_equals_oracle_over_a_million_changes(seed: int) -> None:
+    run(PROVE_STEPS // 10, seed)

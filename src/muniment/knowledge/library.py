@@ -135,6 +135,19 @@ _DOCUMENT = (
 )
 _LIVE = document.c.state == "live"
 
+# Statements of every request are made once: making one costs more than running it.
+_BY_ID = sa.select(*_DOCUMENT).where(_LIVE, document.c.id == sa.bindparam("id"))
+_CHUNK = sa.select(
+    chunk.c.ordinal, chunk.c.start, chunk.c.end, chunk.c.page, chunk.c.heading, chunk.c.text
+).where(
+    chunk.c.document == sa.bindparam("document"),
+    chunk.c.version == sa.bindparam("version"),
+    chunk.c.ordinal == sa.bindparam("ordinal"),
+)
+_LISTS = sa.select(access_class.c.id, access_class.c.allow, access_class.c.deny, access_class.c.sensitivity)
+_LISTS_AFTER = _LISTS.where(access_class.c.id > sa.bindparam("after")).order_by(access_class.c.id)
+_LIST = _LISTS.where(access_class.c.id == sa.bindparam("number"))
+
 
 def documents(connection: sa.Connection, source_name: str | None = None) -> list[DocumentRow]:
     """Return the live documents, ordered by id."""
@@ -146,7 +159,7 @@ def documents(connection: sa.Connection, source_name: str | None = None) -> list
 
 def get_document(connection: sa.Connection, document_id: str) -> DocumentRow | None:
     """Return a live document, or None."""
-    row = connection.execute(sa.select(*_DOCUMENT).where(_LIVE, document.c.id == document_id)).first()
+    row = connection.execute(_BY_ID, {"id": document_id}).first()
     return DocumentRow(*row) if row else None
 
 
@@ -157,10 +170,13 @@ _CHANGE = (
 )
 
 
+_CHANGED = sa.select(*_CHANGE).where(document.c.epoch > sa.bindparam("epoch"))
+
+
 def changes_since(connection: sa.Connection, epoch: int) -> dict[str, Change]:
     """Return the state of every document that changed after `epoch` (content and access revisions added up)."""
-    query = sa.select(*_CHANGE).where(document.c.epoch > epoch)
-    return {name: Change(version, number) for name, version, number in connection.execute(query)}
+    rows = connection.execute(_CHANGED, {"epoch": epoch})
+    return {name: Change(version, number) for name, version, number in rows}
 
 
 def changes_of(connection: sa.Connection, documents: Sequence[str]) -> dict[str, Change]:
@@ -234,12 +250,8 @@ def version_text(connection: sa.Connection, document_id: str, version: int) -> s
 
 def chunk_text(connection: sa.Connection, document_id: str, version: int, ordinal: int) -> ChunkText | None:
     """Return one chunk, or None."""
-    table = chunk.c
-    row = connection.execute(
-        sa.select(table.ordinal, table.start, table.end, table.page, table.heading, table.text).where(
-            table.document == document_id, table.version == version, table.ordinal == ordinal
-        )
-    ).first()
+    place = {"document": document_id, "version": version, "ordinal": ordinal}
+    row = connection.execute(_CHUNK, place).first()
     return ChunkText(*row) if row else None
 
 
@@ -256,17 +268,13 @@ def chunks(connection: sa.Connection, document_id: str, version: int) -> list[Ch
 
 def access_classes(connection: sa.Connection, after: int = 0) -> dict[int, AccessList]:
     """Return the access classes that documents share, by ascending number, those above `after`."""
-    table = access_class.c
-    query = sa.select(table.id, table.allow, table.deny, table.sensitivity)
-    rows = connection.execute(query.where(table.id > after).order_by(table.id))
+    rows = connection.execute(_LISTS_AFTER, {"after": after})
     return {row.id: _access_list(row.allow, row.deny, row.sensitivity) for row in rows}
 
 
 def access_class_at(connection: sa.Connection, number: int) -> AccessList | None:
     """Return one access class, or None."""
-    table = access_class.c
-    query = sa.select(table.allow, table.deny, table.sensitivity).where(table.id == number)
-    row = connection.execute(query).first()
+    row = connection.execute(_LIST, {"number": number}).first()
     return None if row is None else _access_list(row.allow, row.deny, row.sensitivity)
 
 

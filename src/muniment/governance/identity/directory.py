@@ -59,6 +59,11 @@ directory_membership = sa.Table(
     sa.Column("group_name", sa.Text, primary_key=True),
 )
 _ACCOUNTS: Mapping[Kind, sa.Table] = {"user": directory_user, "service": directory_service}
+_ANY_SINCE = {
+    kind: sa.select(table.c.since).where(table.c.name == sa.bindparam("name"))
+    for kind, table in _ACCOUNTS.items()
+}
+_ACTIVE_SINCE = {kind: _ANY_SINCE[kind].where(table.c.active == 1) for kind, table in _ACCOUNTS.items()}
 
 
 class Appends(Protocol):
@@ -212,13 +217,10 @@ class Directory:
 
 def account_since(connection: sa.Connection, principal: Principal, *, active_only: bool = True) -> int | None:
     """Return the directory revision at which this account became active, or None for no such account."""
-    table = _ACCOUNTS.get(principal.kind)
-    if table is None or not _storable(principal.name):
+    if principal.kind not in _ACCOUNTS or not _storable(principal.name):
         return None
-    query = sa.select(table.c.since).where(table.c.name == principal.name)
-    if active_only:
-        query = query.where(table.c.active == 1)
-    return connection.execute(query).scalar()
+    query = (_ACTIVE_SINCE if active_only else _ANY_SINCE)[principal.kind]
+    return connection.execute(query, {"name": principal.name}).scalar()
 
 
 def _closure() -> sa.Select[str, int, str | None]:
