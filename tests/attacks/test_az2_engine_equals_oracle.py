@@ -101,7 +101,8 @@ class Company:
 
     def change_directory(self) -> None:
         user = self.random.choice(USERS)
-        if user in self.oracle.users and self.random.random() < 0.2:
+        # A directory file without anybody is refused, so somebody always stays.
+        if set(self.oracle.users) - {user} and user in self.oracle.users and self.random.random() < 0.2:
             del self.oracle.users[user]
         else:
             self.oracle.users[user] = set(self.random.sample(GROUPS, self.random.randint(0, 3)))
