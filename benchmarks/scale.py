@@ -1,7 +1,7 @@
 """Permission-aware retrieval by size of the library and by share of it that a reader may read.
 
-Run by `muniment bench scale --rows 100000 [--home FOLDER]`; with `home` the library is kept and used again. Every
-speed stands beside what the machine reads from memory in the same run; results are compared with exact ones.
+Run by `muniment bench scale --rows 100000 [--keep FOLDER]`; what is kept is used again. Every speed stands beside
+what the machine reads from memory in the same run; results are compared with exact ones.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import numpy as np
 from muniment import app
 from muniment.foundation import revisions
 from muniment.foundation.clock import timestamp
+from muniment.foundation.errors import BadInput
 from muniment.governance.identity.principal import OPERATOR
 from muniment.knowledge import changes, library
 from muniment.knowledge.access import AccessList
@@ -37,6 +38,9 @@ from muniment.knowledge.retrieval.vectors import Cosines
 from muniment.knowledge.retrieval.view import Selection, View
 from muniment.knowledge.retrieval.visibility import AccessIndex, visible
 
+FEWEST, MOST = 50_000, 10_000_000
+"""Below, nobody reads 0.1 % of so few folders."""
+BY_DEFAULT = 100_000
 _FOLDERS = 500
 """Documents of one commit; a document is one folder of the workload."""
 _GROUPED = 200
@@ -48,17 +52,24 @@ Progress = Callable[[str], None]
 
 
 def run(options: Mapping[str, object], progress: Progress) -> dict[str, object]:
-    """Return the bars; options `rows` and `home`."""
-    rows = int(str(options.get("rows") or 100_000))
+    """Return the bars; options `rows` and `keep`, a folder for the library. Raises BadInput for bad ones."""
+    rows = _rows(options.get("rows", BY_DEFAULT))
     progress(f"drawing a company of {rows:,} chunks")
     company = _sibling("workload").Workload(rows)
-    with _place(options.get("home")) as home:
+    with _place(options.get("keep")) as home:
         workspace = app.open(home) if (home / "muniment.db").exists() else _build(home, company, progress)
         try:
             bars = _measure(workspace, home, company, progress)
         finally:
             workspace.close()
     return {"name": "scale", "machine": {"cores": os.cpu_count()}, "rows": company.rows, "bars": bars}
+
+
+def _rows(stated: object) -> int:
+    text = str(stated).replace(",", "").replace("_", "")
+    if not text.isdecimal() or not FEWEST <= int(text) <= MOST:
+        raise BadInput(f"--rows is {stated}.", fix=f"Give a number from {FEWEST} to {MOST}.")
+    return int(text)
 
 
 def _sibling(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""`muniment bench retrieval` measures what it says, on a collection whose figures can be worked out by hand."""
+"""`muniment bench` measures what it says, and says what it cannot."""
 
 from __future__ import annotations
 
@@ -50,3 +50,9 @@ def test_a_collection_is_measured_as_questions_and_reported(tmp_path: Path, coll
 def test_what_cannot_be_measured_is_one_clear_line(tmp_path: Path, words: list[str], said: str) -> None:
     ran = Command(tmp_path / "home")("bench", "retrieval", *words)
     assert ran.code != 0 and said in ran.line
+
+
+@pytest.mark.parametrize("rows", ["0", "-1", "many", "1000", "99999999999"])
+def test_a_size_that_cannot_be_drawn_is_one_clear_line(tmp_path: Path, rows: str) -> None:
+    ran = Command(tmp_path / "home")("bench", "scale", f"--rows={rows}")
+    assert ran.code != 0 and f"--rows is {rows}. Give a number from 50000 to 10000000." in ran.line
