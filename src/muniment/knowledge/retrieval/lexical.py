@@ -118,11 +118,13 @@ def _find(part: Selected, terms: Sequence[str]) -> list[_Found]:
 
 def _lookup(postings: Postings, blocks: Integers, wanted: npt.NDArray[np.uint64]) -> Integers:
     """Return the place of each wanted key in each block's list, -1 where it is not; shape (wanted, blocks)."""
-    low = np.broadcast_to(postings.key_starts[blocks], (len(wanted), len(blocks))).copy()
-    end = postings.key_starts[blocks + 1]
-    high = np.broadcast_to(end, low.shape).copy()
     keys, key = postings.keys, wanted[:, None]
-    last = end - 1
+    bits = (postings.buckets.shape[1] - 1).bit_length() - 1
+    bucket = (wanted >> np.uint64(64 - bits)).astype(np.int64) if bits else np.zeros(len(wanted), np.int64)
+    start = postings.key_starts[blocks]
+    low = start + postings.buckets[blocks[None, :], bucket[:, None]]
+    high = start + postings.buckets[blocks[None, :], bucket[:, None] + 1]
+    end, last = high, np.maximum(high - 1, start)
     for _ in range(int((high - low).max(initial=0)).bit_length()):
         middle = (low + high) >> 1
         less = (keys[np.minimum(middle, last)] < key) & (low < high)

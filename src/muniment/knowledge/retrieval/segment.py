@@ -59,6 +59,8 @@ class Postings:
     """
 
     key_starts: Integers
+    buckets: npt.NDArray[np.int32]
+    """Shape (blocks, 2^n + 1): how many of a block's words lie below each value of a key's highest n bits."""
     keys: npt.NDArray[np.uint64]
     starts: Integers
     rows: npt.NDArray[np.uint16]
@@ -205,6 +207,7 @@ def load(file: SegmentFile) -> Segment:
         length_sums=_running(found["lengths"]),
         postings=Postings(
             found["key_starts"],
+            found["key_buckets"],
             found["keys"],
             found["posting_starts"],
             found["posting_rows"],
@@ -303,13 +306,27 @@ def grouped(
 
 def posting_arrays(pieces: Sequence[Grouped]) -> Arrays:
     """Return the postings of pieces that follow each other as the arrays of a segment."""
+    block_keys = np.concatenate([piece.block_keys for piece in pieces])
+    keys = np.concatenate([piece.keys for piece in pieces])
     return {
-        "key_starts": _starts(np.concatenate([piece.block_keys for piece in pieces])),
-        "keys": np.concatenate([piece.keys for piece in pieces]),
+        "key_starts": _starts(block_keys),
+        "key_buckets": _buckets(keys, block_keys),
+        "keys": keys,
         "posting_starts": _starts(np.concatenate([piece.sizes for piece in pieces])),
         "posting_rows": np.concatenate([piece.rows for piece in pieces]),
         "posting_counts": np.concatenate([piece.counts for piece in pieces]),
     }
+
+
+def _buckets(keys: npt.NDArray[np.uint64], block_keys: Integers) -> npt.NDArray[np.int32]:
+    """Return the table that leads to a key among those of its block in one step; about four keys share a bucket."""
+    bits = max(0, int(len(keys) / max(1, len(block_keys)) / 4).bit_length() - 1)
+    high = keys >> np.uint64(64 - bits) if bits else np.zeros(len(keys), np.uint64)
+    place = (np.repeat(np.arange(len(block_keys)), block_keys) << bits) + high.astype(np.int64)
+    counts = np.bincount(place, minlength=len(block_keys) << bits).reshape(len(block_keys), 1 << bits)
+    table = np.zeros((len(block_keys), (1 << bits) + 1), np.int32)
+    np.cumsum(counts, axis=1, out=table[:, 1:])
+    return table
 
 
 def _starts(sizes: Integers) -> Integers:
