@@ -72,6 +72,12 @@ def test_runs_of_any_length_give_what_their_rows_give(pieces: list[tuple[int, in
     every = estimates(encoded, Runs(np.array([0]), np.array([len(matrix)])), question)
     assert (estimates(encoded, runs, question) == every[runs.rows()]).all()
     assert (runs.joined().rows() == runs.rows()).all()
+    for size in (1, 7, 40):
+        portions = runs.cut(size)
+        assert np.concatenate([portion.rows() for portion, _ in portions]).tolist() == runs.rows().tolist()
+        ends = [place.stop for _, place in portions]
+        assert [place.start for _, place in portions] == [0, *ends[:-1]]
+        assert all(len(portion.rows()) == place.stop - place.start < 2 * size for portion, place in portions)
     assert len(runs.joined().starts) == 1 + int((gaps[1:] > 0).sum())
 
 

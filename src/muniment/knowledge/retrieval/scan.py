@@ -46,6 +46,21 @@ class Runs:
             self.starts[begins], self.ends[np.append(np.flatnonzero(begins)[1:] - 1, len(begins) - 1)]
         )
 
+    def cut(self, rows: int) -> list[tuple[Runs, slice]]:
+        """Return the same rows in portions of fewer than twice so many, each with where it stands among all."""
+        pieces = -(-self.sizes // rows)
+        starts = np.repeat(self.starts, pieces) + rows * spread(np.zeros_like(pieces), pieces)
+        ends = np.minimum(starts + rows, np.repeat(self.ends, pieces))
+        reached = np.cumsum(ends - starts)
+        portions: list[tuple[Runs, slice]] = []
+        first = done = 0
+        while first < len(starts):
+            last = int(np.searchsorted(reached, done + rows)) + 1
+            end = int(reached[min(last, len(reached)) - 1])
+            portions.append((Runs(starts[first:last], ends[first:last]), slice(done, end)))
+            first, done = last, end
+        return portions
+
     def rows(self) -> Rows:
         """Return every row."""
         return spread(self.starts, self.sizes)

@@ -6,12 +6,26 @@ rows only.
 
 from __future__ import annotations
 
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+
 import numpy as np
 
+from muniment.inference.embedding import cores
 from muniment.knowledge.retrieval import codes, scan
 from muniment.knowledge.retrieval.codes import Codes, Doubles, Floats
+from muniment.knowledge.retrieval.scan import Runs
 from muniment.knowledge.retrieval.segment import Integers
 from muniment.knowledge.retrieval.view import Selected, Selection
+
+_PORTION = 1 << 15
+"""Rows that one thread estimates at a time: some milliseconds of reading memory."""
+
+
+@lru_cache(maxsize=1)
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(cores(), "scan")
 
 
 class Cosines:
@@ -26,15 +40,25 @@ class Cosines:
         """Which places have a vector of this model."""
         self.bound = 0.0
         self._lowest = 0.0
+        work: list[tuple[Codes, Runs, slice]] = []
         for part, span in selection.spans():
             encoded = self._codes(part)
             if encoded is None or span.start == span.stop:
                 continue
             self.has[span] = True
-            self.rough[span] = scan.estimates(encoded, part.runs, self._question)
+            for runs, place in part.runs.joined().cut(_PORTION):
+                work.append((encoded, runs, slice(span.start + place.start, span.start + place.stop)))
             widest = part.part.segment.widest[part.blocks].max(axis=0).astype(np.float64)
             bound = codes.bounds(widest[:1], widest[1:], self._question, self._question.coarse_lost)
             self.bound = max(self.bound, float(bound[0]))
+        if len(work) > 1:
+            deque(_threads().map(self._estimate, work), maxlen=0)
+        elif work:
+            self._estimate(work[0])
+
+    def _estimate(self, work: tuple[Codes, Runs, slice]) -> None:
+        encoded, runs, places = work
+        self.rough[places] = scan.estimates(encoded, runs, self._question)
 
     def settle(self, lowest: float) -> None:
         """Give every place without a vector this cosine."""
