@@ -22,7 +22,7 @@ from muniment.knowledge.retrieval import lexical
 from muniment.knowledge.retrieval.index import Index
 from muniment.knowledge.retrieval.visibility import AccessIndex, visible
 
-ROUNDS = 6
+ROUNDS = 4
 PROVE_ROUNDS = 1_000
 WORDS = ("canteen", "refectori")
 

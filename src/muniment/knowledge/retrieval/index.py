@@ -22,7 +22,7 @@ from muniment.knowledge.retrieval import segment, wording
 from muniment.knowledge.retrieval.segment import Segment
 from muniment.knowledge.retrieval.view import DEAD, Part, View
 
-_KEPT = 8
+_KEPT = 4
 """Views kept for readers whose snapshot is a little older than the newest."""
 
 _EMPTY = View(-1, 0, ())

@@ -85,11 +85,6 @@ class Selected:
     end: int
     """Place behind the last row."""
 
-    @property
-    def base(self) -> int:
-        """Return the place of the first row."""
-        return int(self.places[0]) if len(self.places) else self.end
-
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -137,13 +132,6 @@ class View:
     def epoch(self) -> int:
         """Return the number of changes behind this state."""
         return self.content + self.access
-
-    @property
-    def size(self) -> int:
-        """Return the number of rows of current versions."""
-        return sum(
-            int(np.diff(part.segment.extent_starts)[part.extent_classes >= 0].sum()) for part in self.parts
-        )
 
     def select(self, readable: npt.NDArray[np.bool_]) -> Selection:
         """Return the rows of documents whose access class, as a place in `readable`, is true there."""
