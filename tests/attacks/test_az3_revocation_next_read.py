@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from muniment import app
 from muniment.app import Workspace
 from muniment.governance.identity.principal import OPERATOR
 
@@ -56,15 +53,6 @@ def race(changing: Workspace, reading: Workspace, races: int) -> None:
         for reader in readers:
             reader.join()
     assert wrong == []
-
-
-@pytest.fixture
-def pair(
-    make_workspace: Callable[..., Workspace], folder: Path, tmp_path: Path
-) -> tuple[Workspace, Workspace]:
-    first = make_workspace()
-    first.ingest(folder, "docs")
-    return first, app.open(tmp_path / "home", embedder=lambda: None)
 
 
 def test_a_revoked_reader_gets_nothing_from_the_next_read(pair: tuple[Workspace, Workspace]) -> None:

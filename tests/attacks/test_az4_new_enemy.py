@@ -7,12 +7,10 @@ to where they are shut out, and a reader combines the old rights with the new co
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from muniment import app
 from muniment.app import Workspace
 from muniment.foundation import revisions
 from muniment.foundation.errors import NotFound
@@ -25,15 +23,6 @@ from muniment.knowledge.retrieval.visibility import AccessIndex, visible
 ROUNDS = 4
 PROVE_ROUNDS = 1_000
 WORDS = ("canteen", "refectori")
-
-
-@pytest.fixture
-def pair(
-    make_workspace: Callable[..., Workspace], folder: Path, tmp_path: Path
-) -> tuple[Workspace, Workspace]:
-    first = make_workspace()
-    first.ingest(folder, "docs")
-    return first, app.open(tmp_path / "home", embedder=lambda: None)
 
 
 def rounds(changing: Workspace, reading: Workspace, folder: Path, count: int) -> None:
