@@ -1,7 +1,9 @@
 """Keeps the number of index segments small: several of about one size become one.
 
-Each row is written again about once per eightfold growth of the index. Rows come to lie by who may read them: classes
-whose lists begin with the same widespread entries stand together, so that a reader's rows form long runs.
+Each row is written again once or twice per eightfold growth of the index. Rows come to lie by who may read them:
+classes whose lists begin with the same widespread entries stand together, so that a reader's rows form long runs.
+
+A segment that cannot be read, or was made with other word rules, is left for `Reindex` to make again.
 
 Invariant: the new segment is synced before one transaction exchanges it for the old ones, whose files stay for
 readers of the older manifest.
@@ -15,13 +17,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from muniment.foundation.clock import timestamp
+from muniment.foundation.errors import Tampered
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.knowledge import changes, library
 from muniment.knowledge.access import AccessList
 from muniment.knowledge.ingestion.parts import Parts
 from muniment.knowledge.library import SegmentRow
-from muniment.knowledge.retrieval import merge, segment
+from muniment.knowledge.retrieval import merge, segment, wording
 from muniment.knowledge.retrieval.merge import Kept
+from muniment.knowledge.retrieval.segment import Segment
 
 FAN_IN = 4
 """Segments of one size that are made into one."""
@@ -35,13 +39,16 @@ class Compaction:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._left: set[str] = set()
 
     def run(self, by: Actor) -> int:
-        """Merge until no size has too many segments; return how many were merged. Raises as segments do."""
+        """Merge until no size has too many segments; return how many went in. Raises Unavailable on a full disk."""
         done = 0
         while group := self._group():
-            self._merge(group, by)
-            done += len(group)
+            loaded = [part for row in group if (part := self._load(row)) is not None]
+            if len(loaded) == len(group):
+                self._merge(group, loaded, by)
+                done += len(group)
         return done
 
     def _group(self) -> list[SegmentRow]:
@@ -50,7 +57,7 @@ class Compaction:
             manifest = library.segments(connection)
         tiers: defaultdict[tuple[str, int], list[SegmentRow]] = defaultdict(list)
         for row in manifest:
-            if row.rows <= LARGEST // 2:
+            if row.rows <= LARGEST // 2 and row.name not in self._left:
                 tiers[row.model, row.rows.bit_length() // _TIER_BITS].append(row)
         for _, rows in sorted(tiers.items()):
             taken: list[SegmentRow] = []
@@ -61,9 +68,19 @@ class Compaction:
                 return taken
         return []
 
-    def _merge(self, group: Sequence[SegmentRow], by: Actor) -> None:
+    def _load(self, row: SegmentRow) -> Segment | None:
+        """Return a segment; None, and leave it alone from now on, where it is not fit to be merged."""
+        try:
+            made = segment.load(self._parts.segments.open(row.name, segment.KIND, row.digest))
+        except Tampered:
+            made = None
+        if made is not None and made.wording == wording.VERSION:
+            return made
+        self._left.add(row.name)
+        return None
+
+    def _merge(self, group: Sequence[SegmentRow], loaded: Sequence[Segment], by: Actor) -> None:
         parts = self._parts
-        loaded = [segment.load(parts.segments.open(row.name, segment.KIND, row.digest)) for row in group]
         with parts.database.read() as connection:
             now = library.changes_of(connection, sorted({one for part in loaded for one in part.documents}))
             lists = library.access_classes(connection)

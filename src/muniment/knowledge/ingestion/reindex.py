@@ -1,4 +1,4 @@
-"""Makes segments of another embedding model, or that cannot be read, again, and drops those that hold nothing live.
+"""Makes segments of another model or other word rules, and damaged ones, again; drops those with nothing live.
 
 Invariant: the new segment is synced before one transaction exchanges it for the old one, whose file stays for
 readers of the older manifest: a search sees the one or the other, whole.
@@ -14,7 +14,7 @@ from muniment.governance.audit.entry import Actor, Entry
 from muniment.knowledge import changes, library
 from muniment.knowledge.ingestion.parts import Parts
 from muniment.knowledge.library import DocumentRow, SegmentRow
-from muniment.knowledge.retrieval import segment
+from muniment.knowledge.retrieval import segment, wording
 from muniment.knowledge.retrieval.segment import Segment
 
 _DOCUMENTS = 256
@@ -45,7 +45,7 @@ class Reindex:
             ]
             for document in kept:
                 lost.pop(document.id, None)
-            if not kept or self._is_stale(row):
+            if not kept or self._is_stale(part):
                 self._exchange([row.name], kept, by)
                 exchanged += 1
         if damaged:
@@ -58,8 +58,10 @@ class Reindex:
         except Tampered:
             return None
 
-    def _is_stale(self, row: SegmentRow) -> bool:
-        return self._parts.embedder is not None and row.model != self._parts.embedder.model.digest
+    def _is_stale(self, part: Segment) -> bool:
+        embedder = self._parts.embedder
+        other_model = embedder is not None and part.model != embedder.model.digest
+        return other_model or part.wording != wording.VERSION
 
     def _exchange(self, names: Sequence[str], kept: Sequence[DocumentRow], by: Actor) -> None:
         made = [self._write(kept[at : at + _DOCUMENTS]) for at in range(0, len(kept), _DOCUMENTS)]
