@@ -56,7 +56,8 @@ class AccessIndex:
     """Which access classes name whom, so that a search need not read every list; safe to share between threads.
 
     It remembers what lists say and nothing about principals. A class never changes and its number is never given
-    twice, so what was read stays true, and a reader of any snapshot finds the classes of its documents here.
+    twice, so what was read stays true. One that was dropped before it was read here is nobody's, for a reader whose
+    older snapshot still holds it.
     """
 
     def __init__(self) -> None:
