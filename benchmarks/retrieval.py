@@ -268,7 +268,7 @@ def _retriever(
 ) -> Retriever:
     return Retriever(
         database=workspace.database,
-        segments=workspace.segments,
+        engine=workspace.engine,
         audit=workspace.audit,
         policy=workspace.policy,
         clock=workspace.clock,

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from muniment.knowledge.ingestion.report import IngestReport, OnProgress
     from muniment.knowledge.passage import Retrieval
     from muniment.knowledge.reading import Reading
+    from muniment.knowledge.retrieval.engine import Engine
     from muniment.knowledge.retrieval.retrieve import Retriever
 
 DATABASE_FILE = "muniment.db"
@@ -119,6 +120,13 @@ class Workspace:
         return OnnxReranker(found) if found else None
 
     @cached_property
+    def engine(self) -> Engine:
+        """The index engine."""
+        from muniment.knowledge.retrieval.embedded import EmbeddedEngine
+
+        return EmbeddedEngine(self.segments)
+
+    @cached_property
     def retriever(self) -> Retriever:
         """Search over what a principal may read."""
         from muniment.knowledge.retrieval.retrieve import RerankSettings, RetrievalSettings, Retriever
@@ -126,7 +134,7 @@ class Workspace:
         seconds = self.settings.retrieval.rerank_budget_ms / 1000 if self.settings.retrieval.rerank else 0.0
         return Retriever(
             database=self.database,
-            segments=self.segments,
+            engine=self.engine,
             audit=self.audit,
             policy=self.policy,
             clock=self.clock,

@@ -52,7 +52,7 @@ def test_the_order_is_the_exact_one_of_the_readable_vectors(mixed: Workspace) ->
     embedder = HashedEmbedder(96)
     retriever = Retriever(
         database=mixed.database,
-        segments=mixed.segments,
+        engine=mixed.engine,
         audit=mixed.audit,
         policy=mixed.policy,
         clock=mixed.clock,

@@ -19,7 +19,6 @@ from muniment.foundation.clock import Clock
 from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput, Denied
 from muniment.foundation.revisions import Revisions
-from muniment.foundation.segments import Segments
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decision import WORKSPACE
@@ -27,11 +26,10 @@ from muniment.knowledge import library
 from muniment.knowledge.passage import Passage, Retrieval
 from muniment.knowledge.retrieval import fuse, wording
 from muniment.knowledge.retrieval.codes import Floats
-from muniment.knowledge.retrieval.index import Index
-from muniment.knowledge.retrieval.rank import Ranking, RankingSettings, rank
+from muniment.knowledge.retrieval.engine import Asked, Engine
+from muniment.knowledge.retrieval.rank import Ranking, RankingSettings
 from muniment.knowledge.retrieval.segment import embedding_text
-from muniment.knowledge.retrieval.view import Selection
-from muniment.knowledge.retrieval.visibility import AccessIndex, Visibility, visible
+from muniment.knowledge.retrieval.visibility import Visibility, visible
 from muniment.knowledge.retrieval.wording import Query
 
 if TYPE_CHECKING:
@@ -76,7 +74,7 @@ class Retriever:
         self,
         *,
         database: Database,
-        segments: Segments,
+        engine: Engine,
         audit: AuditLog,
         policy: Policy,
         clock: Clock,
@@ -92,8 +90,7 @@ class Retriever:
         self._reranker = reranker
         self._settings = settings or RetrievalSettings()
         self._model = embedder.model.digest if embedder else ""
-        self._index = Index(segments)
-        self._access = AccessIndex()
+        self._engine = engine
 
     def retrieve(
         self, principal: Principal, query: str, k: int, by: Actor, purpose: Purpose = "search"
@@ -111,9 +108,7 @@ class Retriever:
             with self._database.read() as connection:
                 visibility = visible(connection, principal)
                 self._require(principal, visibility, purpose)
-                view = self._index.refresh(connection, visibility.revisions)
-                selection = view.select(self._access.readable(connection, visibility))
-                ranking = self._rank(selection, asked, vector, pool)
+                ranking = self._engine.rank(connection, visibility, self._for_engine(asked, vector, pool))
                 passages = self._passages(connection, visibility, ranking, asked, pool)
         except Denied:
             self._audit.record([self._refusal(query, by, purpose)])
@@ -147,10 +142,10 @@ class Retriever:
     def _reranks(self) -> bool:
         return self._reranker is not None and self._settings.rerank.seconds > 0
 
-    def _rank(self, selection: Selection, asked: Query, vector: Floats | None, pool: int) -> Ranking:
+    def _for_engine(self, asked: Query, vector: Floats | None, pool: int) -> Asked:
         capped = asked.phrases or self._settings.per_document < pool
         limit = max(pool, _PHRASE_CHECKS) if capped else pool
-        return rank(selection, asked, vector, self._model, limit, self._settings.ranking)
+        return Asked(asked, vector, self._model, limit, self._settings.ranking)
 
     def _passages(
         self, connection: sa.Connection, visibility: Visibility, ranking: Ranking, asked: Query, pool: int

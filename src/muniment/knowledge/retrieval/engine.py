@@ -1,0 +1,39 @@
+"""The port that every index engine fills.
+
+Invariant: only rows that the visibility lets be read are scored, counted or compared, as of the snapshot of the
+connection; equal scores stand in the order of document id and chunk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import sqlalchemy as sa
+
+from muniment.knowledge.retrieval.codes import Floats
+from muniment.knowledge.retrieval.rank import Ranking, RankingSettings
+from muniment.knowledge.retrieval.visibility import Visibility
+from muniment.knowledge.retrieval.wording import Query
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an engine is to rank."""
+
+    query: Query
+    vector: Floats | None
+    """The question as a unit vector; None ranks by words alone."""
+    model: str
+    """Digest of the model that made `vector`; rows of another model take no part by vector."""
+    limit: int
+    """Most hits."""
+    settings: RankingSettings
+
+
+class Engine(Protocol):
+    """Ranks the chunks that one principal may read."""
+
+    def rank(self, connection: sa.Connection, visibility: Visibility, asked: Asked) -> Ranking:
+        """Return the best hits; raises Tampered, NotSetUp or Denied where it cannot be sure."""
+        ...
