@@ -304,11 +304,13 @@ def source_names(connection: sa.Connection) -> list[str]:
 
 def live_below(source_name: str, folder: str) -> sa.ColumnElement[bool]:
     """Return the condition for live documents at a path and under it, in terms that the path's index serves."""
+    if not folder:
+        return sa.and_(document.c.source == source_name, _LIVE)
     path = document.c.path
-    # "0" follows "/", so these are all paths that begin with the folder's name and a slash.
-    inside = sa.and_(path > folder + "/", path < folder + "0")
-    here = sa.true() if not folder else sa.or_(path == folder, inside)
-    return sa.and_(document.c.source == source_name, _LIVE, here)
+    # "0" follows "/", so below it lie all paths that begin with the folder's name and a slash; one range and not
+    # two, since the index serves no choice between ranges.
+    near = sa.and_(path >= folder, path < folder + "0")
+    return sa.and_(document.c.source == source_name, _LIVE, near, sa.or_(path == folder, path > folder + "/"))
 
 
 def holds(connection: sa.Connection, source_name: str, folder: str) -> bool:
