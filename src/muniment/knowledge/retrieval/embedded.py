@@ -21,5 +21,7 @@ class EmbeddedEngine:
     def rank(self, connection: sa.Connection, visibility: Visibility, asked: Asked) -> Ranking:
         """Return the best hits; raises Tampered for an altered segment, NotSetUp for one of other word rules."""
         view = self._index.refresh(connection, visibility.revisions)
-        selection = view.select(self._access.readable(connection, visibility))
+        selection = view.select(
+            self._access.readable(connection, visibility, asked.filters.admits_sensitivity), asked.filters
+        )
         return rank(selection, asked.query, asked.vector, asked.model, asked.limit, asked.settings)

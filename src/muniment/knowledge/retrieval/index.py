@@ -19,13 +19,12 @@ from muniment.foundation.segments import Segments
 from muniment.knowledge import library
 from muniment.knowledge.library import Change, SegmentRow
 from muniment.knowledge.retrieval import segment, wording
+from muniment.knowledge.retrieval.attributes import Attributes
 from muniment.knowledge.retrieval.segment import Segment
 from muniment.knowledge.retrieval.view import DEAD, Part, View
 
 _KEPT = 4
 """Views kept for readers whose snapshot is a little older than the newest."""
-
-_EMPTY = View(-1, 0, ())
 
 
 class Index:
@@ -34,6 +33,8 @@ class Index:
     def __init__(self, segments: Segments) -> None:
         self._segments = segments
         self._lock = threading.Lock()
+        self._attributes = Attributes()
+        self._empty = View(-1, 0, (), self._attributes)
         self._views: Mapping[tuple[int, int], View] = {}
 
     def refresh(self, connection: sa.Connection, revisions: Revisions) -> View:
@@ -53,16 +54,16 @@ class Index:
     def _next(self, connection: sa.Connection, revisions: Revisions) -> View:
         epoch = revisions.content + revisions.access
         earlier = (view for view in self._views.values() if view.epoch <= epoch)
-        last = max(earlier, key=lambda view: view.epoch, default=_EMPTY)
+        last = max(earlier, key=lambda view: view.epoch, default=self._empty)
         changes = library.changes_since(connection, last.epoch)
         mine = {part.segment.file.name: part for part in last.parts}
         parts = tuple(
-            _changed(mine[row.name], changes)
+            self._changed(mine[row.name], changes)
             if row.name in mine
-            else _new(connection, self._segment(row), changes)
+            else self._new(connection, self._segment(row), changes)
             for row in library.segments(connection)
         )
-        return View(revisions.content, revisions.access, parts)
+        return View(revisions.content, revisions.access, parts, self._attributes)
 
     def _segment(self, row: SegmentRow) -> Segment:
         for view in self._views.values():
@@ -77,27 +78,25 @@ class Index:
             )
         return made
 
+    def _new(self, connection: sa.Connection, made: Segment, changes: Mapping[str, Change]) -> Part:
+        """Return the part of a segment that the last view did not have."""
+        others = [document for document in made.documents if document not in changes]
+        known = {**changes, **library.changes_of(connection, others)}
+        states = [known.get(document) for document in made.documents]
+        classes = [_class(state, version) for state, version in zip(states, made.versions, strict=True)]
+        return Part.of(made, np.array(classes, np.int64), self._attributes.columns(states))
 
-def _new(connection: sa.Connection, made: Segment, changes: Mapping[str, Change]) -> Part:
-    """Return the part of a segment that the last view did not have."""
-    others = [document for document in made.documents if document not in changes]
-    states = {**changes, **library.changes_of(connection, others)}
-    classes = [
-        _class(states.get(one), version) for one, version in zip(made.documents, made.versions, strict=True)
-    ]
-    return Part.of(made, np.array(classes, np.int64))
-
-
-def _changed(part: Part, changes: Mapping[str, Change]) -> Part:
-    """Return the part as it stands after `changes`."""
-    places = part.segment.positions
-    found = [(places[one], change) for one, change in changes.items() if one in places]
-    if not found:
-        return part
-    classes = part.extent_classes.copy()
-    for at, change in found:
-        classes[at] = _class(change, part.segment.versions[at])
-    return Part.of(part.segment, classes)
+    def _changed(self, part: Part, changes: Mapping[str, Change]) -> Part:
+        """Return the part as it stands after `changes`."""
+        places = part.segment.positions
+        found = {places[one]: change for one, change in changes.items() if one in places}
+        if not found:
+            return part
+        classes = part.extent_classes.copy()
+        for at, change in found.items():
+            classes[at] = _class(change, part.segment.versions[at])
+        columns = part.columns.replaced(list(found), self._attributes.columns(list(found.values())))
+        return Part.of(part.segment, classes, columns)
 
 
 def _class(change: Change | None, version: int) -> int:

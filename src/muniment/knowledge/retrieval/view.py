@@ -7,17 +7,21 @@ Invariants:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from muniment.knowledge.retrieval.attributes import Attributes, Columns
+from muniment.knowledge.retrieval.filters import EVERYTHING, Filters
 from muniment.knowledge.retrieval.scan import Runs
 from muniment.knowledge.retrieval.segment import Integers, Segment
 
 DEAD = -1
 MIXED = -2
 _NONE = np.zeros(0, np.int64)
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +33,30 @@ class Part:
     """Access class as of now; DEAD where another version, or none, is current."""
     block_classes: Integers
     """What all extents of a block have; MIXED where they differ."""
+    columns: Columns
+    """What filters ask, by extent."""
 
     @staticmethod
-    def of(segment: Segment, extent_classes: Integers) -> Part:
-        """Return the part whose extents have these classes."""
+    def of(segment: Segment, extent_classes: Integers, columns: Columns) -> Part:
+        """Return the part whose extents have these classes and attributes."""
         starts = segment.block_extents[:-1]
         if not len(starts):
-            return Part(segment, extent_classes, _NONE)
+            return Part(segment, extent_classes, _NONE, columns)
         low = np.minimum.reduceat(extent_classes, starts)
         high = np.maximum.reduceat(extent_classes, starts)
-        return Part(segment, extent_classes, np.where(low == high, low, MIXED))
+        return Part(segment, extent_classes, np.where(low == high, low, MIXED), columns)
 
-    def select(self, readable: npt.NDArray[np.bool_], base: int) -> Selected:
-        """Return the rows whose class is true in `readable`; the first of them has place `base`."""
+    def select(
+        self, readable: Mask, base: int, admitted: Callable[[Columns], Mask] | None = None
+    ) -> Selected:
+        """Return the rows whose class is true in `readable` and whose document is admitted, if that is asked.
+
+        The first of them has place `base`.
+        """
+        if admitted is not None:
+            return self._chosen(
+                np.flatnonzero(_true(readable, self.extent_classes) & admitted(self.columns)), base
+            )
         segment = self.segment
         known = self.block_classes
         whole = np.flatnonzero(_true(readable, known))
@@ -60,13 +75,21 @@ class Part:
         places = base + np.cumsum(sizes) - sizes
         return Selected(self, Runs(starts, ends), blocks, places, base + int(sizes.sum()))
 
-    def _torn(self, blocks: Integers, readable: npt.NDArray[np.bool_]) -> Integers:
+    def _chosen(self, extents: Integers, base: int) -> Selected:
+        segment = self.segment
+        starts, ends = segment.extent_starts[extents], segment.extent_starts[extents + 1]
+        blocks = np.searchsorted(segment.block_extents, extents, side="right") - 1
+        sizes = ends - starts
+        places = base + np.cumsum(sizes) - sizes
+        return Selected(self, Runs(starts, ends), blocks, places, base + int(sizes.sum()))
+
+    def _torn(self, blocks: Integers, readable: Mask) -> Integers:
         segment = self.segment
         inside = Runs(segment.block_extents[blocks], segment.block_extents[blocks + 1]).rows()
         return inside[_true(readable, self.extent_classes[inside])]
 
 
-def _true(readable: npt.NDArray[np.bool_], classes: Integers) -> npt.NDArray[np.bool_]:
+def _true(readable: Mask, classes: Integers) -> Mask:
     """Return which classes are true; DEAD, MIXED and unknown ones are not."""
     known = (classes >= 0) & (classes < len(readable))
     return known & readable[np.where(known, classes, 0)] if len(readable) else known
@@ -127,17 +150,22 @@ class View:
     content: int
     access: int
     parts: tuple[Part, ...]
+    attributes: Attributes
 
     @property
     def epoch(self) -> int:
         """Return the number of changes behind this state."""
         return self.content + self.access
 
-    def select(self, readable: npt.NDArray[np.bool_]) -> Selection:
-        """Return the rows of documents whose access class, as a place in `readable`, is true there."""
+    def select(self, readable: Mask, filters: Filters = EVERYTHING) -> Selection:
+        """Return the rows of documents whose access class, as a place in `readable`, is true there.
+
+        Of these, only those that the filters admit; sensitivity is left to `readable`.
+        """
         selected: list[Selected] = []
+        admitted = self.attributes.admitting(filters) if filters else None
         base = 0
         for part in self.parts:
-            selected.append(part.select(readable, base))
+            selected.append(part.select(readable, base, admitted))
             base = selected[-1].end
         return Selection(tuple(selected))
