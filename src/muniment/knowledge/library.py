@@ -264,6 +264,22 @@ def version_text(connection: sa.Connection, document_id: str, version: int) -> s
     ).scalar()
 
 
+_SLICE = sa.select(
+    sa.func.substr(document_version.c.text, sa.bindparam("first"), sa.bindparam("length"))
+).where(
+    document_version.c.document == sa.bindparam("document"),
+    document_version.c.version == sa.bindparam("version"),
+)
+
+
+def version_slice(
+    connection: sa.Connection, document_id: str, version: int, start: int, end: int
+) -> str | None:
+    """Return the characters `start` to `end` of a stored version, or None."""
+    place = {"document": document_id, "version": version, "first": start + 1, "length": end - start}
+    return connection.execute(_SLICE, place).scalar()
+
+
 def chunk_text(connection: sa.Connection, document_id: str, version: int, ordinal: int) -> ChunkText | None:
     """Return one chunk, or None."""
     place = {"document": document_id, "version": version, "ordinal": ordinal}

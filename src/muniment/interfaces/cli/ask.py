@@ -122,6 +122,7 @@ def search_document(found: Retrieval) -> dict[str, object]:
                 "span": list(p.span),
                 "score": p.score,
                 "text": p.text,
+                "twins": [twin.as_json() for twin in p.twins],
             }
             for p in found.passages
         ],

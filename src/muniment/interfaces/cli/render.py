@@ -61,6 +61,9 @@ def passages(found: Retrieval) -> list[RenderableType]:
     for number, passage in enumerate(found.passages, 1):
         shown.append(_head(number, passage))
         shown.append(Padding(Text(shortened(passage.text, 320)), (0, 0, 0, 4)))
+        if passage.twins:
+            titles = "; ".join(place(twin.title, twin.version, None) for twin in passage.twins)
+            shown.append(Padding(Text(f"the same in: {titles}", style=QUIET), (0, 0, 0, 4)))
     if not found.passages:
         shown.append(Text("Nothing that you may read matches."))
     words = f"{len(found.passages)} passages in {found.took_ms:.0f} ms as {found.principal}"

@@ -62,8 +62,17 @@ class AnswerRequest(Taken):
     filters: FilterBody = FilterBody()
 
 
+class TwinBody(BaseModel):
+    """A passage that says the same, named instead of shown."""
+
+    document: str
+    title: str
+    version: int
+    chunk: str
+
+
 class PassageBody(BaseModel):
-    """A stored chunk that the caller may read."""
+    """A stored chunk that the caller may read, or neighbouring ones as one text."""
 
     document: str
     title: str
@@ -74,6 +83,7 @@ class PassageBody(BaseModel):
     """Characters of that version's text, end exclusive."""
     score: float
     text: str
+    twins: list[TwinBody]
 
 
 class SearchResponse(BaseModel):

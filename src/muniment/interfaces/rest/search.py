@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 
 from muniment.interfaces.authenticate import ApiCaller, workspace_of
 from muniment.interfaces.rest.answers import Threads
-from muniment.interfaces.rest.bodies import PassageBody, SearchRequest, SearchResponse
+from muniment.interfaces.rest.bodies import PassageBody, SearchRequest, SearchResponse, TwinBody
 
 router = APIRouter(tags=["search"])
 
@@ -32,6 +32,7 @@ async def search(
             span=one.span,
             score=one.score,
             text=one.text,
+            twins=[TwinBody.model_validate(twin.as_json()) for twin in one.twins],
         )
         for one in found.passages
     ]

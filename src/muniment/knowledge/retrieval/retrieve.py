@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import sqlalchemy as sa
 
 from muniment.foundation.clock import Clock
 from muniment.foundation.database import Database
@@ -23,12 +22,13 @@ from muniment.foundation.revisions import Revisions
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decision import WORKSPACE
-from muniment.knowledge import library
 from muniment.knowledge.passage import Passage, Retrieval
 from muniment.knowledge.retrieval import fuse, wording
 from muniment.knowledge.retrieval.codes import Floats
 from muniment.knowledge.retrieval.engine import Asked, Engine
 from muniment.knowledge.retrieval.filters import EVERYTHING, Filters
+from muniment.knowledge.retrieval.passages import Shape
+from muniment.knowledge.retrieval.passages import passages as put_together
 from muniment.knowledge.retrieval.rank import Ranking, RankingSettings
 from muniment.knowledge.retrieval.segment import embedding_text
 from muniment.knowledge.retrieval.visibility import Visibility, visible
@@ -47,6 +47,8 @@ MAX_QUERY_CHARACTERS = 8_000
 WORDS_ONLY = "Ranked by words alone: no embedding weights are set up."
 PARTLY_WORDS = "Some passages were ranked by words alone: they were indexed without embedding weights."
 _PHRASE_CHECKS = 500
+_SPARE = 3
+"""Rows asked of the engine for each passage, since neighbours and copies become one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,10 @@ class RetrievalSettings:
     ranking: RankingSettings = field(default_factory=RankingSettings)
     rerank: RerankSettings = field(default_factory=RerankSettings)
     per_document: int = MAX_PASSAGES
+    join: bool = True
+    """Make one passage of neighbouring chunks."""
+    fold: bool = True
+    """Name copies and other versions beside the passage instead of showing them."""
 
 
 class Retriever:
@@ -119,7 +125,8 @@ class Retriever:
                 ranking = self._engine.rank(
                     connection, visibility, self._for_engine(asked, vector, pool, filters)
                 )
-                passages = self._passages(connection, visibility, ranking, asked, pool)
+                shape = Shape(pool, self._settings.per_document, self._settings.join, self._settings.fold)
+                passages = put_together(connection, visibility, ranking.hits, asked, shape)
         except Denied:
             self._audit.record([self._refusal(query, by, purpose)])
             raise
@@ -155,29 +162,8 @@ class Retriever:
 
     def _for_engine(self, asked: Query, vector: Floats | None, pool: int, filters: Filters) -> Asked:
         capped = asked.phrases or self._settings.per_document < pool
-        limit = max(pool, _PHRASE_CHECKS) if capped else pool
+        limit = max(pool * _SPARE, _PHRASE_CHECKS if capped else 0)
         return Asked(asked, vector, self._model, limit, self._settings.ranking, filters)
-
-    def _passages(
-        self, connection: sa.Connection, visibility: Visibility, ranking: Ranking, asked: Query, pool: int
-    ) -> list[Passage]:
-        passages: list[Passage] = []
-        taken: dict[str, int] = {}
-        for hit in ranking.hits:
-            if taken.get(hit.document, 0) >= self._settings.per_document:
-                continue
-            document = library.get_document(connection, hit.document)
-            # The index says the same already; a fault in it must still give nothing away.
-            if document is None or document.version != hit.version or not visibility.may_read(document):
-                continue
-            chunk = library.chunk_text(connection, document.id, document.version, hit.ordinal)
-            if chunk is None or not _holds(chunk, document.title, asked):
-                continue
-            taken[document.id] = taken.get(document.id, 0) + 1
-            passages.append(_passage(document, chunk, hit.score))
-            if len(passages) == pool:
-                break
-        return passages
 
     def _reordered(self, asked: Query, passages: list[Passage]) -> tuple[list[Passage], tuple[str, ...]]:
         """Return the passages in the order of both opinions; those that time did not reach stay below."""
@@ -239,15 +225,17 @@ class Retriever:
         }
         entries = [Entry("search.request", by, request)]
         for at, passage in enumerate(found.passages, 1):
-            about = {
-                **decision,
-                "purpose": purpose,
-                "document": passage.document,
-                "version": passage.version,
-                "chunk": passage.chunk,
-                "rank": at,
-            }
-            entries.append(Entry("retrieval.chunk", by, about))
+            for chunk in passage.chunks():
+                document, version, _ = chunk.rsplit(":", 2)
+                about = {
+                    **decision,
+                    "purpose": purpose,
+                    "document": document,
+                    "version": int(version),
+                    "chunk": chunk,
+                    "rank": at,
+                }
+                entries.append(Entry("retrieval.chunk", by, about))
         return entries
 
     def _refusal(self, query: str, by: Actor, purpose: Purpose) -> Entry:
@@ -263,28 +251,6 @@ def _checked(query: str, k: int, purpose: Purpose) -> Query:
     if len(query) > MAX_QUERY_CHARACTERS:
         raise BadInput(f"The query has {len(query)} characters.", fix=f"Use at most {MAX_QUERY_CHARACTERS}.")
     return wording.parse(query) if purpose == "search" else wording.question(query)
-
-
-def _holds(chunk: library.ChunkText, title: str, asked: Query) -> bool:
-    fields = (chunk.text, chunk.heading, title)
-    return all(any(wording.holds_phrase(text, phrase) for text in fields) for phrase in asked.phrases)
-
-
-def _passage(document: library.DocumentRow, chunk: library.ChunkText, score: float) -> Passage:
-    return Passage(
-        document=document.id,
-        title=document.title,
-        version=document.version,
-        chunk=f"{document.id}:{document.version}:{chunk.ordinal}",
-        page=chunk.page,
-        span=(chunk.start, chunk.end),
-        score=score,
-        text=chunk.text,
-        heading=chunk.heading,
-        source=document.source,
-        path=document.path,
-        media_type=document.media_type,
-    )
 
 
 def _revisions(revisions: Revisions) -> dict[str, Json]:
