@@ -37,6 +37,22 @@ class Twin:
 
 
 @dataclass(frozen=True, slots=True)
+class Why:
+    """Why a passage was found; of several chunks, the first that was."""
+
+    words: float
+    """BM25 score."""
+    cosine: float | None
+    """Of its vector to the query's; None where one of them has none."""
+    terms: tuple[str, ...]
+    """Terms of the query that it holds."""
+
+    def as_json(self) -> dict[str, float | list[str] | None]:
+        """Return it as the public contract spells it."""
+        return {"words": self.words, "cosine": self.cosine, "terms": list(self.terms)}
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """A stored chunk, or neighbouring ones as one text, as returned to one caller for one query."""
 
@@ -60,6 +76,8 @@ class Passage:
     """The chunks that it joins, by position."""
     twins: tuple[Twin, ...] = ()
     """Copies and other versions of the same."""
+    why: Why | None = None
+    """Where the caller asked for it."""
 
     def chunks(self) -> tuple[str, ...]:
         """Return every chunk behind it, those of its twins too."""

@@ -51,6 +51,8 @@ class SearchRequest(Taken):
     k: Annotated[int, Field(ge=1, le=100)] = 10
     """Most passages to return."""
     filters: FilterBody = FilterBody()
+    explain: bool = False
+    """Say of each passage why it is there."""
 
 
 class AnswerRequest(Taken):
@@ -71,6 +73,14 @@ class TwinBody(BaseModel):
     chunk: str
 
 
+class WhyBody(BaseModel):
+    """Why a passage was found: BM25 score, cosine of the vectors, terms of the query that it holds."""
+
+    words: float
+    cosine: float | None
+    terms: list[str]
+
+
 class PassageBody(BaseModel):
     """A stored chunk that the caller may read, or neighbouring ones as one text."""
 
@@ -84,6 +94,8 @@ class PassageBody(BaseModel):
     score: float
     text: str
     twins: list[TwinBody]
+    why: WhyBody | None
+    """Where it was asked for."""
 
 
 class SearchResponse(BaseModel):

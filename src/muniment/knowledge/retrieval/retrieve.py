@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import sqlalchemy as sa
 
 from muniment.foundation.clock import Clock
 from muniment.foundation.database import Database
@@ -23,13 +24,14 @@ from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decision import WORKSPACE
 from muniment.knowledge.passage import Passage, Retrieval
-from muniment.knowledge.retrieval import fuse, wording
+from muniment.knowledge.retrieval import absence, fuse, wording
+from muniment.knowledge.retrieval.absence import Absence
 from muniment.knowledge.retrieval.codes import Floats
 from muniment.knowledge.retrieval.engine import Asked, Engine
 from muniment.knowledge.retrieval.filters import EVERYTHING, Filters
 from muniment.knowledge.retrieval.passages import Shape
 from muniment.knowledge.retrieval.passages import passages as put_together
-from muniment.knowledge.retrieval.rank import Ranking, RankingSettings
+from muniment.knowledge.retrieval.rank import Hit, Ranking, RankingSettings
 from muniment.knowledge.retrieval.segment import embedding_text
 from muniment.knowledge.retrieval.visibility import Visibility, visible
 from muniment.knowledge.retrieval.wording import Query
@@ -108,8 +110,9 @@ class Retriever:
         by: Actor,
         purpose: Purpose = "search",
         filters: Filters = EVERYTHING,
+        explain: bool = False,
     ) -> Retrieval:
-        """Return the best `k` passages that `principal` may read and the filters admit.
+        """Return the best `k` passages that `principal` may read and the filters admit; with `explain`, why.
 
         Raises BadInput for an empty or overlong query or a `k` outside 1..100, Denied for an unknown or
         inactive principal, Unavailable when the log cannot be written.
@@ -122,11 +125,12 @@ class Retriever:
             with self._database.read() as connection:
                 visibility = visible(connection, principal)
                 self._require(principal, visibility, purpose)
-                ranking = self._engine.rank(
-                    connection, visibility, self._for_engine(asked, vector, pool, filters)
-                )
+                for_engine = self._for_engine(asked, vector, pool, filters)
+                ranking = self._engine.rank(connection, visibility, for_engine)
                 shape = Shape(pool, self._settings.per_document, self._settings.join, self._settings.fold)
                 passages = put_together(connection, visibility, ranking.hits, asked, shape)
+                if explain:
+                    passages = self._explained(connection, visibility, for_engine, passages)
         except Denied:
             self._audit.record([self._refusal(query, by, purpose)])
             raise
@@ -145,6 +149,47 @@ class Retriever:
         )
         self._audit.record(self._entries(found, query, k, by, purpose))
         return found
+
+    def why_not(
+        self,
+        principal: Principal,
+        query: str,
+        target: str,
+        by: Actor,
+        k: int = 10,
+        filters: Filters = EVERYTHING,
+    ) -> Absence:
+        """Return what keeps a document, an id or SOURCE/PATH, out of a principal's search.
+
+        Only for whoever runs the workspace. Raises BadInput as `retrieve` does and for an unknown document, Denied
+        for a principal who may not search.
+        """
+        asked = _checked(query, k, "search")
+        vector = self._embedded(asked.text or query)
+        with self._database.read() as connection:
+            row = absence.locate(connection, target)
+            visibility = visible(connection, principal)
+            self._require(principal, visibility, "search")
+            reasons = list(absence.barriers(connection, visibility, row, asked, filters))
+            shown: int | None = None
+            if not reasons:
+                deep = replace(self._for_engine(asked, vector, k, filters), limit=absence.DEPTH)
+                hits = self._engine.rank(connection, visibility, deep).hits
+                shape = Shape(k, self._settings.per_document, self._settings.join, self._settings.fold)
+                passages = put_together(connection, visibility, hits, asked, shape)
+                shown, rank = absence.ranked(row, hits, passages, k)
+                reasons.append(rank)
+        about = {"principal": principal.ref, "document": row.id, "query": self._audit.commitment(query)}
+        self._audit.record([Entry("search.absence_explained", by, about)])
+        return Absence(row.id, row.source, row.path, shown, tuple(reasons), visibility.revisions)
+
+    def _explained(
+        self, connection: sa.Connection, visibility: Visibility, asked: Asked, passages: Sequence[Passage]
+    ) -> list[Passage]:
+        places = [passage.chunk.rsplit(":", 2) for passage in passages]
+        hits = [Hit(document, int(version), int(ordinal), 0.0) for document, version, ordinal in places]
+        whys = self._engine.explain(connection, visibility, asked, hits)
+        return [replace(passage, why=why) for passage, why in zip(passages, whys, strict=True)]
 
     def _embedded(self, text: str) -> Floats | None:
         if self._embedder is None or self._settings.ranking.legs == "lexical":
