@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from muniment.knowledge.reading import Reading
     from muniment.knowledge.retrieval.engine import Engine
     from muniment.knowledge.retrieval.retrieve import Retriever
+    from muniment.knowledge.retrieval.versions import RankingVersions
 
 DATABASE_FILE = "muniment.db"
 PYTHON: Literal["python"] = "python"
@@ -142,6 +143,13 @@ class Workspace:
             reranker=self.reranker,
             settings=RetrievalSettings(rerank=RerankSettings(seconds=seconds)),
         )
+
+    @cached_property
+    def rankings(self) -> RankingVersions:
+        """The versions of what search ranks by."""
+        from muniment.knowledge.retrieval.versions import RankingVersions
+
+        return RankingVersions(self.database, self.audit, self.clock)
 
     @cached_property
     def catalog(self) -> Catalog:

@@ -29,6 +29,7 @@ from muniment.knowledge.retrieval.codes import Floats
 from muniment.knowledge.retrieval.engine import Asked, Engine
 from muniment.knowledge.retrieval.rank import Ranking, RankingSettings
 from muniment.knowledge.retrieval.segment import embedding_text
+from muniment.knowledge.retrieval.versions import InUse, Version
 from muniment.knowledge.retrieval.visibility import Visibility, visible
 from muniment.knowledge.retrieval.wording import Query
 
@@ -91,6 +92,7 @@ class Retriever:
         self._settings = settings or RetrievalSettings()
         self._model = embedder.model.digest if embedder else ""
         self._engine = engine
+        self._versions = InUse()
 
     def retrieve(
         self, principal: Principal, query: str, k: int, by: Actor, purpose: Purpose = "search"
@@ -108,7 +110,10 @@ class Retriever:
             with self._database.read() as connection:
                 visibility = visible(connection, principal)
                 self._require(principal, visibility, purpose)
-                ranking = self._engine.rank(connection, visibility, self._for_engine(asked, vector, pool))
+                version = self._versions.at(connection, visibility.revisions)
+                ranked_by = version.over(self._settings.ranking)
+                for_engine = self._for_engine(asked, vector, pool, ranked_by)
+                ranking = self._engine.rank(connection, visibility, for_engine)
                 passages = self._passages(connection, visibility, ranking, asked, pool)
         except Denied:
             self._audit.record([self._refusal(query, by, purpose)])
@@ -121,7 +126,7 @@ class Retriever:
             principal=principal.ref,
             revisions=visibility.revisions,
             policy=self._policy.version,
-            index=self._describe(ranking),
+            index=self._describe(ranking, ranked_by, version),
             notes=notes,
             took_ms=round(took, 3),
         )
@@ -142,10 +147,12 @@ class Retriever:
     def _reranks(self) -> bool:
         return self._reranker is not None and self._settings.rerank.seconds > 0
 
-    def _for_engine(self, asked: Query, vector: Floats | None, pool: int) -> Asked:
+    def _for_engine(
+        self, asked: Query, vector: Floats | None, pool: int, ranked_by: RankingSettings
+    ) -> Asked:
         capped = asked.phrases or self._settings.per_document < pool
         limit = max(pool, _PHRASE_CHECKS) if capped else pool
-        return Asked(asked, vector, self._model, limit, self._settings.ranking)
+        return Asked(asked, vector, self._model, limit, ranked_by)
 
     def _passages(
         self, connection: sa.Connection, visibility: Visibility, ranking: Ranking, asked: Query, pool: int
@@ -197,8 +204,7 @@ class Retriever:
             return (WORDS_ONLY,)
         return (PARTLY_WORDS,) if ranking.partly_lexical else ()
 
-    def _describe(self, ranking: Ranking) -> dict[str, str]:
-        settings = self._settings.ranking
+    def _describe(self, ranking: Ranking, settings: RankingSettings, version: Version) -> dict[str, str]:
         described = {"words": wording.VERSION, "legs": settings.legs if ranking.dense else "lexical"}
         if settings.legs != "dense":
             described["lexical"] = settings.lexical.name
@@ -207,6 +213,7 @@ class Retriever:
             described["fusion"] = settings.fusion.name
         if self._reranker is not None and self._reranks():
             described["reranker"] = self._reranker.name
+        described["settings"] = version.name
         return described
 
     def _entries(self, found: Retrieval, query: str, k: int, by: Actor, purpose: Purpose) -> Sequence[Entry]:
