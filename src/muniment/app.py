@@ -39,8 +39,10 @@ if TYPE_CHECKING:
     from muniment.knowledge.ingestion.report import IngestReport, OnProgress
     from muniment.knowledge.passage import Retrieval
     from muniment.knowledge.reading import Reading
+    from muniment.knowledge.retrieval.compare import Comparison
     from muniment.knowledge.retrieval.engine import Engine
     from muniment.knowledge.retrieval.retrieve import Retriever
+    from muniment.knowledge.retrieval.versions import RankingVersions
 
 DATABASE_FILE = "muniment.db"
 PYTHON: Literal["python"] = "python"
@@ -142,6 +144,26 @@ class Workspace:
             reranker=self.reranker,
             settings=RetrievalSettings(rerank=RerankSettings(seconds=seconds)),
         )
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        """One question ranked in several ways, for tuning."""
+        from muniment.knowledge.retrieval.compare import Comparison
+
+        return Comparison(
+            database=self.database,
+            engine=self.engine,
+            audit=self.audit,
+            policy=self.policy,
+            embedder=self.embedder,
+        )
+
+    @cached_property
+    def rankings(self) -> RankingVersions:
+        """The versions of what search ranks by."""
+        from muniment.knowledge.retrieval.versions import RankingVersions
+
+        return RankingVersions(self.database, self.audit, self.clock)
 
     @cached_property
     def catalog(self) -> Catalog:

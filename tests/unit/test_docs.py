@@ -30,11 +30,10 @@ def commands() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
 
     def walk(command: object, name: str) -> None:
-        below = getattr(command, "commands", None)
-        if below:
-            for word, child in below.items():
-                walk(child, f"{name} {word}".strip())
-        else:
+        below = getattr(command, "commands", {})
+        for word, child in below.items():
+            walk(child, f"{name} {word}".strip())
+        if not below or (name and getattr(command, "invoke_without_command", False)):
             found[name] = {option for param in command.params for option in param.opts}  # type: ignore[attr-defined]
 
     walk(get_command(app), "")

@@ -18,11 +18,12 @@ revision = sa.Table(
 
 @dataclass(frozen=True, slots=True)
 class Revisions:
-    """The state of the directory, the access lists and the content."""
+    """The state of the directory, the access lists, the content and the ranking settings in use."""
 
     directory: int
     access: int
     content: int
+    ranking: int = 0
 
 
 # Statements of every request are made once: making one costs more than running it.
@@ -50,4 +51,5 @@ _CURRENT = sa.select(revision.c.name, revision.c.value)
 def current(connection: sa.Connection) -> Revisions:
     """Return the counters as of this connection's snapshot; a counter never bumped is 0."""
     found = {row.name: row.value for row in connection.execute(_CURRENT)}
-    return Revisions(found.get("directory", 0), found.get("access", 0), found.get("content", 0))
+    names = ("directory", "access", "content", "ranking")
+    return Revisions(*(found.get(name, 0) for name in names))

@@ -95,3 +95,15 @@ def test_a_shown_forbidden_document_fails_the_suite(
 def test_a_broken_suite_is_refused_with_the_place(tmp_path: Path, cases: str, about: str, says: str) -> None:
     with pytest.raises(BadInput, match=says):
         read_suite(suite(tmp_path / "suite", cases, about))
+
+
+def test_a_file_of_cases_is_a_suite_whose_unnamed_askers_are_given(tmp_path: Path) -> None:
+    file = tmp_path / "house.jsonl"
+    named, unnamed = {**CASES[0]}, {key: value for key, value in CASES[2].items() if key != "asker"}
+    file.write_text("\n".join(map(json.dumps, [named, unnamed])))
+    with pytest.raises(BadInput, match=r"house.jsonl:2: asker is missing"):
+        read_suite(file)
+    read = read_suite(file, asker="bob")
+    assert read.name == "house" and [case.asker for case in read.cases] == ["alice", "bob"]
+    assert read.digest != read_suite(file, asker="carol").digest
+    assert read.digest == read_suite(file, asker="bob").digest

@@ -1,6 +1,7 @@
 """A suite of questions with what a good answer holds: read from a folder, or refused with the line at fault.
 
-`suite.toml` names the suite and its targets; `cases.jsonl` holds one case per line.
+`suite.toml` names the suite and its targets; `cases.jsonl` holds one case per line. A file of cases alone is a suite
+with the usual targets.
 """
 
 from __future__ import annotations
@@ -8,10 +9,11 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
 
+from muniment.foundation import canonical
 from muniment.foundation.errors import BadInput
 
 _KEYS = frozenset({"id", "asker", "question", "relevant", "facts", "abstain", "forbidden", "tags", "note"})
@@ -52,11 +54,20 @@ class Suite:
     cases: tuple[Case, ...]
     targets: Targets
 
+    @property
+    def digest(self) -> str:
+        """Return the digest of the cases."""
+        return canonical.digest([asdict(case) for case in self.cases])
 
-def read_suite(folder: Path) -> Suite:
-    """Return the suite in `folder`; raises BadInput naming the file, the line and the fix."""
-    about = _about(folder / "suite.toml")
-    path = folder / "cases.jsonl"
+
+def read_suite(place: Path, asker: str = "") -> Suite:
+    """Return the suite in a folder or file; raises BadInput naming the file, the line and the fix.
+
+    `asker` asks the cases that name nobody.
+    """
+    alone = place.is_file()
+    about = {} if alone else _about(place / "suite.toml")
+    path = place if alone else place / "cases.jsonl"
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -64,14 +75,14 @@ def read_suite(folder: Path) -> Suite:
     cases: list[Case] = []
     for number, line in enumerate(lines, 1):
         if line.strip():
-            cases.append(_case(line, f"{path}:{number}"))
+            cases.append(_case(line, f"{path}:{number}", asker))
     if not cases:
         raise BadInput(f"{path} holds no case.", fix="Write one JSON object per line.")
     ids = [case.id for case in cases]
     twice = next((name for name in ids if ids.count(name) > 1), None)
     if twice is not None:
         raise BadInput(f"{path} holds the case {twice} twice.", fix="Give each case its own id.")
-    return Suite(str(about.get("name") or folder.name), tuple(cases), _targets(about, folder / "suite.toml"))
+    return Suite(str(about.get("name") or place.stem), tuple(cases), _targets(about, place / "suite.toml"))
 
 
 def _about(path: Path) -> Mapping[str, object]:
@@ -95,7 +106,7 @@ def _targets(about: Mapping[str, object], path: Path) -> Targets:
     return Targets(**{name: float(cast("float", share)) for name, share in shares.items()})
 
 
-def _case(line: str, where: str) -> Case:
+def _case(line: str, where: str, asker: str) -> Case:
     try:
         item = json.loads(line)
     except ValueError as error:
@@ -111,7 +122,7 @@ def _case(line: str, where: str) -> Case:
         raise BadInput(f"{where}: abstain is not true or false.", fix="Mend that value.")
     case = Case(
         id=_text(fields, "id", where),
-        asker=_text(fields, "asker", where),
+        asker=_text({"asker": asker} | fields if asker else fields, "asker", where),
         question=_text(fields, "question", where),
         relevant=_texts(fields, "relevant", where),
         facts=_facts(fields, where),

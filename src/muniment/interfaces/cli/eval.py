@@ -38,8 +38,8 @@ def run(
     """Run a suite on this workspace; exit 1 where a bar is missed."""
     from muniment.assurance.evaluation.run import run_suite
 
-    folder = _suite(suite)
-    with TERMINAL.workspace() as workspace, _counting() as on_progress:
+    folder = suite_folder(suite)
+    with TERMINAL.workspace() as workspace, counting("Asking") as on_progress:
         report = run_suite(workspace, folder, on_progress, model)
     if TERMINAL.json:
         TERMINAL.document(report.as_json())
@@ -50,7 +50,7 @@ def run(
 
 
 @contextmanager
-def _counting() -> Generator[Callable[[int, int], None]]:
+def counting(what: str) -> Generator[Callable[[int, int], None]]:
     """A progress bar on a terminal, silence elsewhere."""
     if not TERMINAL.err.is_terminal:
         yield lambda done, total: None
@@ -58,12 +58,13 @@ def _counting() -> Generator[Callable[[int, int], None]]:
     from rich.progress import Progress
 
     with Progress(console=TERMINAL.err) as bar:
-        task = bar.add_task("Asking", total=None)
+        task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _suite(name: str) -> Path:
+def suite_folder(name: str) -> Path:
+    """Return the suite's folder or file as given, else the shipped one of that name."""
     from muniment.interfaces.cli.shipped import shipped
 
     given = Path(name)
-    return given if given.is_dir() else shipped(f"evals/{name}")
+    return given if given.exists() else shipped(f"evals/{name}")

@@ -24,6 +24,7 @@ from muniment.interfaces.cli import (
     keys,
     models,
     sources,
+    tune,
     workspace,
 )
 from muniment.interfaces.cli.demo import command as demo
@@ -75,7 +76,21 @@ def global_options(
     TERMINAL.debug = debug
 
 
-for group in (workspace, demo, directory, ingest, access, ask, audit, keys, models, sources, eval, bench):
+for group in (
+    workspace,
+    demo,
+    directory,
+    ingest,
+    access,
+    ask,
+    audit,
+    keys,
+    models,
+    sources,
+    eval,
+    tune,
+    bench,
+):
     group.register(app)
 
 

@@ -33,6 +33,7 @@ from muniment.knowledge.retrieval.passages import Shape
 from muniment.knowledge.retrieval.passages import passages as put_together
 from muniment.knowledge.retrieval.rank import Hit, Ranking, RankingSettings
 from muniment.knowledge.retrieval.segment import embedding_text
+from muniment.knowledge.retrieval.versions import InUse, Version
 from muniment.knowledge.retrieval.visibility import Visibility, visible
 from muniment.knowledge.retrieval.wording import Query
 
@@ -101,6 +102,7 @@ class Retriever:
         self._settings = settings or RetrievalSettings()
         self._model = embedder.model.digest if embedder else ""
         self._engine = engine
+        self._versions = InUse()
 
     def retrieve(
         self,
@@ -125,10 +127,11 @@ class Retriever:
             with self._database.read() as connection:
                 visibility = visible(connection, principal)
                 self._require(principal, visibility, purpose)
-                for_engine = self._for_engine(asked, vector, pool, filters)
+                version = self._versions.at(connection, visibility.revisions)
+                ranked_by = version.over(self._settings.ranking)
+                for_engine = self._for_engine(asked, vector, pool, ranked_by, filters)
                 ranking = self._engine.rank(connection, visibility, for_engine)
-                shape = Shape(pool, self._settings.per_document, self._settings.join, self._settings.fold)
-                passages = put_together(connection, visibility, ranking.hits, asked, shape)
+                passages = put_together(connection, visibility, ranking.hits, asked, self._shape(pool))
                 if explain:
                     passages = self._explained(connection, visibility, for_engine, passages)
         except Denied:
@@ -142,7 +145,7 @@ class Retriever:
             principal=principal.ref,
             revisions=visibility.revisions,
             policy=self._policy.version,
-            index=self._describe(ranking),
+            index=self._describe(ranking, ranked_by, version),
             notes=notes,
             took_ms=round(took, 3),
             filters=filters.stated(),
@@ -173,10 +176,10 @@ class Retriever:
             reasons = list(absence.barriers(connection, visibility, row, asked, filters))
             shown: int | None = None
             if not reasons:
-                deep = replace(self._for_engine(asked, vector, k, filters), limit=absence.DEPTH)
+                ranked_by = self._versions.at(connection, visibility.revisions).over(self._settings.ranking)
+                deep = replace(self._for_engine(asked, vector, k, ranked_by, filters), limit=absence.DEPTH)
                 hits = self._engine.rank(connection, visibility, deep).hits
-                shape = Shape(k, self._settings.per_document, self._settings.join, self._settings.fold)
-                passages = put_together(connection, visibility, hits, asked, shape)
+                passages = put_together(connection, visibility, hits, asked, self._shape(k))
                 shown, rank = absence.ranked(row, hits, passages, k)
                 reasons.append(rank)
         about = {"principal": principal.ref, "document": row.id, "query": self._audit.commitment(query)}
@@ -205,10 +208,15 @@ class Retriever:
     def _reranks(self) -> bool:
         return self._reranker is not None and self._settings.rerank.seconds > 0
 
-    def _for_engine(self, asked: Query, vector: Floats | None, pool: int, filters: Filters) -> Asked:
+    def _for_engine(
+        self, asked: Query, vector: Floats | None, pool: int, ranked_by: RankingSettings, filters: Filters
+    ) -> Asked:
         capped = asked.phrases or self._settings.per_document < pool
         limit = max(pool * _SPARE, _PHRASE_CHECKS if capped else 0)
-        return Asked(asked, vector, self._model, limit, self._settings.ranking, filters)
+        return Asked(asked, vector, self._model, limit, ranked_by, filters)
+
+    def _shape(self, most: int) -> Shape:
+        return Shape(most, self._settings.per_document, self._settings.join, self._settings.fold)
 
     def _reordered(self, asked: Query, passages: list[Passage]) -> tuple[list[Passage], tuple[str, ...]]:
         """Return the passages in the order of both opinions; those that time did not reach stay below."""
@@ -239,8 +247,7 @@ class Retriever:
             return (WORDS_ONLY,)
         return (PARTLY_WORDS,) if ranking.partly_lexical else ()
 
-    def _describe(self, ranking: Ranking) -> dict[str, str]:
-        settings = self._settings.ranking
+    def _describe(self, ranking: Ranking, settings: RankingSettings, version: Version) -> dict[str, str]:
         described = {"words": wording.VERSION, "legs": settings.legs if ranking.dense else "lexical"}
         if settings.legs != "dense":
             described["lexical"] = settings.lexical.name
@@ -249,6 +256,7 @@ class Retriever:
             described["fusion"] = settings.fusion.name
         if self._reranker is not None and self._reranks():
             described["reranker"] = self._reranker.name
+        described["settings"] = version.name
         return described
 
     def _entries(self, found: Retrieval, query: str, k: int, by: Actor, purpose: Purpose) -> Sequence[Entry]:
