@@ -20,7 +20,7 @@ _COLOURS = ("#4c78a8", "#f58518", "#54a24b", "#b279a2", "#9d755d", "#72b7b2", "#
 _OURS, _GREY = "#111111", "#8a8a8a"
 _SHARES = [percent(share) for share in SHARES]
 _TIME = "median time, ms"
-_DECADES = {"values": [10.0**power * part for power in range(-4, 5) for part in (1, 3)], "format": "~g"}
+_DECADES = {"values": [10.0**power * part for power in range(-3, 5) for part in (1, 2, 5)], "format": "~g"}
 _LEVEL = {"labelAngle": 0}
 
 
@@ -55,16 +55,16 @@ def write(result: Mapping[str, Any], file: Path) -> None:
             _growth(result, "groups held", "groups that the reader holds"),
             _growth(result, "access classes", "access classes in the library"),
             spacing=45,
-        ).resolve_scale(color="shared", strokeDash="shared"),
+        ).resolve_scale(color="shared", strokeDash="independent"),
         spacing=40,
-    ).resolve_scale(color="independent", strokeDash="independent", shape="independent")
+    ).resolve_scale(color="independent", strokeDash="independent")
     machine = result["machine"]
     chart = chart.properties(
         title=alt.TitleParams(
             f"Search that obeys permissions, {result['rows']:,} chunks of 384 dimensions",
             subtitle=[
-                f"{machine['processor']}, {machine['cores']} cores. Times are medians from a reader's rights to ten "
-                "rows; axes of time are logarithmic except for groups and classes.",
+                f"{machine['processor']}, {machine['cores']} cores. Medians, from a reader's rights to ten rows; "
+                "in the lower row with looking up the rights. The axes of time for groups and classes are linear.",
                 f"Hollow: recall below {ENOUGH:g} on adversarial questions, those far from what the reader may read.",
             ],
             fontSize=17,
@@ -163,6 +163,8 @@ def _growth(result: Mapping[str, Any], what: str, title: str) -> Any:
         for point in points
         for by in ("vectors", "words")
     ]
+    shares = list(dict.fromkeys(row["readable"] for row in rows))
+    read = ", dotted ".join([f"{shares[0]} readable", *shares[1:]])
     logarithmic = what == "chunks"
     scale = alt.Scale(type="log", nice=False, padding=8) if logarithmic else alt.Scale(zero=True)
     axis = _DECADES if logarithmic else {"format": "~g", "tickCount": 6}
@@ -184,14 +186,9 @@ def _growth(result: Mapping[str, Any], what: str, title: str) -> Any:
             ),
             strokeDash=alt.StrokeDash(
                 "readable:N",
-                scale=alt.Scale(domain=["43 %", "10 %", "1 %"], range=[[1, 0], [6, 3], [2, 2]]),
-                legend=alt.Legend(
-                    title="rows that the reader may read",
-                    orient="bottom",
-                    symbolType="stroke",
-                    symbolSize=500,
-                ),
+                scale=alt.Scale(domain=shares, range=[[1, 0], [2, 2]][: len(shares)]),
+                legend=None,
             ),
         )
-        .properties(width=_WIDTH, height=_HEIGHT, title=f"Growth with {what}")
+        .properties(width=_WIDTH, height=_HEIGHT, title=f"Growth with {what} ({read})")
     )

@@ -19,14 +19,16 @@ _DOCUMENTS, _DOCUMENTS_WITHOUT_VECTORS = 400, 4000
 """More than are ingested within the time."""
 _CHUNKS = 8
 """Texts of the workload in one document; the pipeline cuts it as it will."""
-_SECONDS, _START_SECONDS = 20.0, 120.0
+_COMMITS = 3
+_SECONDS, _MOST_SECONDS, _START_SECONDS = 20.0, 90.0, 120.0
+"""At least so long and so many commits, at most so long; and how long the first commit may take."""
 
 
 @contextmanager
 def ingesting(
     workspace: app.Workspace, place: Path, company: Workload, scratch: Path
 ) -> Iterator[Callable[[], bool]]:
-    """Ingest, from the first commit on, for some seconds; give a function that tells whether it still goes on.
+    """Ingest, from the first commit on, for a while; give a function that tells whether it still goes on.
 
     Nobody may read the documents. Then the command is stopped, and they are taken out again.
     """
@@ -46,8 +48,14 @@ def ingesting(
                 if process.poll() is not None or time.perf_counter() > until:
                     raise RuntimeError(f"the ingest committed nothing: {log.read_text()[-500:]}")
                 time.sleep(0.01)
-            until = time.perf_counter() + _SECONDS
-            yield lambda: process.poll() is None and time.perf_counter() < until
+            started, first = time.perf_counter(), content(workspace)
+
+            def goes_on() -> bool:
+                passed = time.perf_counter() - started
+                enough = passed > _SECONDS and content(workspace) - first >= _COMMITS
+                return process.poll() is None and not enough and passed < _MOST_SECONDS
+
+            yield goes_on
             if process.poll():
                 raise RuntimeError(f"the ingest failed: {log.read_text()[-500:]}")
         finally:

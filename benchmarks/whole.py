@@ -48,7 +48,7 @@ def measured(
         what = f"{share}: search p95 while documents are ingested (2 x alone)"
         bars.append(bar(what, 2 * idle[share], p95(times), "ms"))
         bars.append(bar(f"{share}: searches meanwhile", 20, len(times), "searches", least=True))
-        bars.append(bar(f"{share}: commits meanwhile", 1, commits, "commits", least=True))
+        bars.append(bar(f"{share}: commits meanwhile", 3, commits, "commits", least=True))
     return bars
 
 
