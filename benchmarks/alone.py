@@ -98,6 +98,6 @@ def judged(company: Workload, made: Alone, truths: Sequence[Truth]) -> list[Bar]
     return bars
 
 
-def half(adversarial: bool) -> str:
-    """Return what a half of the questions is called."""
-    return "adversarial" if adversarial else "correlated"
+def half(adversarial: bool | None) -> str:
+    """Return what a half of the questions is called; None is both."""
+    return {True: "adversarial", False: "correlated", None: "all"}[adversarial]

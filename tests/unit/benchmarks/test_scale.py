@@ -188,7 +188,8 @@ def test_fts5_answers_within_the_rights_of_the_reader(
 ) -> None:
     found = comparison.compared(["sqlite_fts5"], company, corpus, searches, truths, quiet)
     assert [row["asked"] for row in found.rows] == [48, 48]
-    assert not found.left_out
+    assert [one["target"] for one in found.bars] == [40, 40]
+    assert not found.left_out and not list(corpus.scratch.iterdir())
 
 
 def test_a_change_of_access_is_taken_back_when_a_kept_library_is_opened(
