@@ -99,5 +99,5 @@ def judged(company: Workload, made: Alone, truths: Sequence[Truth]) -> list[Bar]
 
 
 def half(adversarial: bool | None) -> str:
-    """Return what a half of the questions is called; None is both."""
-    return {True: "adversarial", False: "correlated", None: "all"}[adversarial]
+    """Return what a half of the questions by vector is called; None are those by words."""
+    return {True: "adversarial", False: "correlated", None: "words"}[adversarial]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.alone import ENGINE
+from benchmarks.alone import ENGINE, half
 from benchmarks.bars import percent
 from benchmarks.comparison import ENOUGH
 from benchmarks.growth import Point
@@ -85,7 +85,7 @@ def _vectors(result: Mapping[str, Any]) -> Any:
 
 
 def _words(result: Mapping[str, Any]) -> Any:
-    rows = [{**row, "enough": True} for row in result["engines"] if row["by"] == "words"]
+    rows = [{**row, "enough": True} for row in result["engines"] if row["questions"] == half(None)]
     return _times(result, rows, "Three words, common to rare")
 
 
@@ -93,7 +93,7 @@ def _adversarial(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
         {**row, "enough": row["recall"] >= ENOUGH}
         for row in result["engines"]
-        if row["by"] == "vectors" and row["questions"] == "adversarial"
+        if row["questions"] == half(True)
     ]
 
 

@@ -95,9 +95,9 @@ def own(company: Workload, made: Alone, truths: Sequence[Truth]) -> list[Row]:
         asked = [at for at in made.found if _is(company, company.questions[at], aim, adversarial)]
         recall = statistics.mean(truths[at].recall(made.found[at]) for at in asked)
         short = sum(len(made.found[at]) < truths[at].count for at in asked)
-        rows.append(_row("vectors", ENGINE, aim, half(adversarial), times, None, recall, short))
+        rows.append(_row(ENGINE, aim, half(adversarial), times, None, recall, short))
     for aim, times in made.words.items():
-        rows.append(_row("words", ENGINE, aim, half(None), times, None, None, 0))
+        rows.append(_row(ENGINE, aim, half(None), times, None, None, 0))
     return rows
 
 
@@ -128,7 +128,7 @@ def _engine(
         ratio = min(_times(one) for one in halves.values())
         for adversarial, one in halves.items():
             recall = statistics.mean(one.recall) if one.recall else None
-            row = _row(kind, engine.name, aim, half(adversarial), one.theirs, one.ours, recall, one.short)
+            row = _row(engine.name, aim, half(adversarial), one.theirs, one.ours, recall, one.short)
             made.rows.append(row)
             said = "" if recall is None else f", recall {recall:.3f}"
             progress(f"  {half(adversarial)}: {row['p50_ms']} ms, {row['times_ours']} times ours{said}")
@@ -206,7 +206,6 @@ def _times(one: _Half) -> float:
 
 
 def _row(
-    kind: str,
     engine: str,
     aim: float,
     questions: str,
@@ -216,7 +215,6 @@ def _row(
     short: int,
 ) -> Row:
     return {
-        "by": kind,
         "engine": engine,
         "readable": percent(aim),
         "questions": questions,
@@ -224,6 +222,6 @@ def _row(
         "p95_ms": round(p95(theirs), 3),
         "times_ours": round(p50(theirs) / p50(ours), 2) if ours else None,
         "recall": None if recall is None else round(recall, 4),
-        "short": short if kind == "vectors" else None,
+        "short": None if recall is None else short,
         "asked": len(theirs),
     }
