@@ -12,13 +12,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks import alone, charts, comparison, growth, home, peers
+from benchmarks import alone, charts, comparison, growth, home, peers, under_ingest
 from benchmarks.bars import bar
 from benchmarks.peers.port import Corpus, Engine, Groups, Vector
 from benchmarks.searches import K, Searches, numbered
 from benchmarks.workload import FOLDER, GROUPS, Truth, Workload
 from muniment.app import Workspace
 from muniment.foundation.errors import BadInput
+from muniment.knowledge import library
 
 
 def quiet(_: str) -> None:
@@ -55,20 +56,20 @@ def place(company: Workload, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def library(company: Workload, place: Path) -> Iterator[Workspace]:
+def workspace(company: Workload, place: Path) -> Iterator[Workspace]:
     with closing(home.company(place, company, quiet)) as workspace:
         yield workspace
 
 
 @pytest.fixture(scope="module")
-def searches(library: Workspace) -> Iterator[Searches]:
-    with library.database.read() as connection:
-        yield Searches(library, connection)
+def searches(workspace: Workspace) -> Iterator[Searches]:
+    with workspace.database.read() as connection:
+        yield Searches(workspace, connection)
 
 
 @pytest.fixture(scope="module")
-def measured(company: Workload, searches: Searches, library: Workspace) -> alone.Alone:
-    return alone.measured(company, searches, home.folders(library), quiet)
+def measured(company: Workload, searches: Searches, workspace: Workspace) -> alone.Alone:
+    return alone.measured(company, searches, home.folders(workspace), quiet)
 
 
 @pytest.fixture
@@ -144,11 +145,11 @@ def test_a_peer_counts_where_its_recall_is_enough_and_is_refused_where_it_leaks(
     company: Workload,
     corpus: Corpus,
     searches: Searches,
-    library: Workspace,
+    workspace: Workspace,
     truths: Sequence[Truth],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    folders = home.folders(library)
+    folders = home.folders(workspace)
     names = {reader.groups: home.name(reader) for reader in company.readers}
 
     def exact(groups: Groups, vector: Vector) -> list[int]:
@@ -207,6 +208,24 @@ def test_a_change_of_access_is_taken_back_when_a_kept_library_is_opened(
         question, truth = company.questions[0], truths[0]
         hits = again.vector(home.name(company.readers[question.reader]), question.vector)
         assert truth.recall(numbered(hits, home.folders(workspace))) == 1
+
+
+def test_the_real_command_ingests_meanwhile_and_leaves_nothing_behind(
+    company: Workload, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(under_ingest, "_DOCUMENTS_WITHOUT_VECTORS", 80)
+    monkeypatch.setattr(under_ingest, "_SECONDS", 0.0)
+    with closing(home.company(place, company, quiet)) as workspace:
+        first = under_ingest.content(workspace)
+        with under_ingest.ingesting(workspace, place, company, tmp_path) as goes_on:
+            assert under_ingest.content(workspace) > first
+            while goes_on():
+                workspace.search("w30", home.name(company.readers[0]))
+            with workspace.database.read() as connection:
+                assert library.documents(connection, under_ingest.SOURCE)
+        with workspace.database.read() as connection:
+            assert not library.documents(connection, under_ingest.SOURCE)
+            assert len(library.documents(connection, home.SOURCE)) == company.folders
 
 
 def test_a_kept_library_of_another_size_is_refused(place: Path) -> None:
