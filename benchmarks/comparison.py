@@ -122,7 +122,7 @@ def _engine(
 ) -> None:
     for aim in sorted({reader.aim for reader in company.readers}, reverse=True):
         progress(f"asking {engine.name} as readers of about {percent(aim)}")
-        halves = _asked(kind, engine, company, searches, truths, aim)
+        halves: dict[bool | None, _Half] = {**_asked(kind, engine, company, searches, truths, aim)}
         if kind == "words":
             halves = {None: _both(*halves.values())}
         ratio = min(_times(one) for one in halves.values())
@@ -140,8 +140,8 @@ def _engine(
 
 def _asked(
     kind: str, engine: Engine, company: Workload, searches: Searches, truths: Sequence[Truth], aim: float
-) -> dict[bool | None, _Half]:
-    halves: dict[bool | None, _Half] = {False: _Half(), True: _Half()}
+) -> dict[bool, _Half]:
+    halves = {False: _Half(), True: _Half()}
     order = _alternating(company, aim)
     for at in order[:2]:
         _once(kind, engine, company, searches, at)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,7 +27,7 @@ _SECONDS, _MOST_SECONDS, _START_SECONDS = 20.0, 90.0, 120.0
 @contextmanager
 def ingesting(
     workspace: app.Workspace, place: Path, company: Workload, scratch: Path
-) -> Iterator[Callable[[], bool]]:
+) -> Generator[Callable[[], bool]]:
     """Ingest, from the first commit on, for a while; give a function that tells whether it still goes on.
 
     Nobody may read the documents. Then the command is stopped, and they are taken out again.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -18,7 +18,7 @@ _RESCORED = 100
 
 
 @contextmanager
-def built(corpus: Corpus) -> Iterator[list[Engine]]:
+def built(corpus: Corpus) -> Generator[list[Engine]]:
     """Give the engine, its index in memory."""
     import faiss
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,7 +18,7 @@ _FOLDERS = 1000
 
 
 @contextmanager
-def built(corpus: Corpus) -> Iterator[list[Engine]]:
+def built(corpus: Corpus) -> Generator[list[Engine]]:
     """Give the engine, its tables in the corpus's scratch folder."""
     import lance
     import pyarrow as pa

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -35,7 +35,7 @@ order by (embedding <#> %s::vector) + 0 limit 10
 
 
 @contextmanager
-def built(corpus: Corpus) -> Iterator[list[Engine]]:
+def built(corpus: Corpus) -> Generator[list[Engine]]:
     """Give the engine, on a server of its own in the corpus's scratch folder."""
     import psycopg
     from pgvector.psycopg import register_vector

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,7 +16,7 @@ _FOLDERS = 40
 
 
 @contextmanager
-def built(corpus: Corpus) -> Iterator[list[Engine]]:
+def built(corpus: Corpus) -> Generator[list[Engine]]:
     """Give both engines, on one shard in the corpus's scratch folder."""
     import qdrant_edge as qdrant
 

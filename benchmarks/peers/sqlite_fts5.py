@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
 
 from benchmarks.peers.port import Corpus, Engine, Groups
@@ -25,7 +25,7 @@ create virtual table text using fts5 (body, content = '', detail = column);
 
 
 @contextmanager
-def built(corpus: Corpus) -> Iterator[list[Engine]]:
+def built(corpus: Corpus) -> Generator[list[Engine]]:
     """Give the engine, on a database in the corpus's scratch folder."""
     with closing(sqlite3.connect(corpus.scratch / "fts5.db", isolation_level=None)) as connection:
         connection.executescript(_TABLES)

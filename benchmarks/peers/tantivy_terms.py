@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 from benchmarks.peers.port import Corpus, Engine, Groups
@@ -14,7 +14,7 @@ MOST, WHY_MOST = 2_000_000, "indexing takes minutes for each million rows"
 
 
 @contextmanager
-def built(corpus: Corpus) -> Iterator[list[Engine]]:
+def built(corpus: Corpus) -> Generator[list[Engine]]:
     """Give the engine, its index in the corpus's scratch folder."""
     import tantivy
 
