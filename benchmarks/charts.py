@@ -20,7 +20,7 @@ _COLOURS = ("#4c78a8", "#f58518", "#54a24b", "#b279a2", "#9d755d", "#72b7b2", "#
 _OURS, _GREY = "#111111", "#8a8a8a"
 _SHARES = [percent(share) for share in SHARES]
 _TIME = "median time, ms"
-_DECADES = {"values": [10.0**power * part for power in range(-3, 5) for part in (1, 2, 5)], "format": "~g"}
+_DECADES = {"values": [10.0**power * part for power in range(-3, 5) for part in (1, 2, 5)], "format": "~r"}
 _LEVEL = {"labelAngle": 0}
 
 
@@ -167,7 +167,7 @@ def _growth(result: Mapping[str, Any], what: str, title: str) -> Any:
     read = ", dotted ".join([f"{shares[0]} readable", *shares[1:]])
     logarithmic = what == "chunks"
     scale = alt.Scale(type="log", nice=False, padding=8) if logarithmic else alt.Scale(zero=True)
-    axis = _DECADES if logarithmic else {"format": "~g", "tickCount": 6}
+    axis = _DECADES if logarithmic else {"format": "~r", "tickCount": 6}
     return (
         alt.Chart(alt.Data(values=rows))
         .mark_line(point=alt.OverlayMarkDef(size=45), strokeWidth=2.2)
