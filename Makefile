@@ -32,8 +32,14 @@ lint: setup
 prove: setup
 	$(BIN)/python -m pytest -m prove
 
-bench: setup
-	$(BIN)/muniment bench all
+# Every figure that a bar names, other engines beside us, and charts. The engines are 800 MB in .venv: PEERS=no leaves
+# them and the charts out. BENCH takes options, such as BENCH="--rows 1000000 --keep FOLDER".
+bench: setup $(if $(filter no,$(PEERS)),,.venv/.peers)
+	$(BIN)/muniment bench all $(if $(filter no,$(PEERS)),--peers none,--svg bench.svg) $(BENCH)
+
+.venv/.peers: .venv/.ready requirements/bench.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/bench.txt
+	@touch $@
 
 serve: setup
 	$(BIN)/muniment serve
@@ -42,6 +48,7 @@ serve: setup
 lock:
 	uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --only-binary :all: --exclude-newer "$$(date -d '7 days ago' +%F)" requirements/base.in -o requirements/base.txt
 	uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --only-binary :all: --exclude-newer "$$(date -d '7 days ago' +%F)" requirements/dev.in -o requirements/dev.txt
+	uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --only-binary :all: --exclude-newer "$$(date -d '7 days ago' +%F)" --constraints requirements/base.txt requirements/bench.in -o requirements/bench.txt
 
 clean:
 	rm -rf .venv .demo .muniment .pytest_cache .ruff_cache .import_linter_cache

@@ -52,6 +52,22 @@ def test_what_cannot_be_measured_is_one_clear_line(tmp_path: Path, words: list[s
     assert ran.code != 0 and said in ran.line
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--peers", "lucene"], "--peers names lucene. Known: faiss_sq8, lance_flat,"),
+        (["--svg"], "--svg names no file. Write --svg FILE."),
+        (["--svg", "/nowhere/scale.svg"], "--svg /nowhere/scale.svg cannot be written."),
+    ],
+)
+def test_an_option_that_cannot_be_used_is_said_before_anything_is_measured(
+    tmp_path: Path, words: list[str], said: str
+) -> None:
+    ran = Command(tmp_path / "home")("bench", "scale", *words)
+    assert ran.code == 2 and said in ran.line
+    assert "drawing" not in ran.err
+
+
 @pytest.mark.parametrize("rows", ["0", "-1", "many", "1000", "99999999999"])
 def test_a_size_that_cannot_be_drawn_is_one_clear_line(tmp_path: Path, rows: str) -> None:
     ran = Command(tmp_path / "home")("bench", "scale", f"--rows={rows}")

@@ -10,6 +10,9 @@ import typer
 from muniment.interfaces.cli.options import example
 from muniment.interfaces.cli.terminal import TERMINAL, visible
 
+_PACKAGE = "benchmarks"
+"""What the folder of benchmarks is called when it is imported, wherever it lies."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -82,8 +85,10 @@ def _known() -> list[str]:
 
 
 def _load(name: str) -> Any:
-    import importlib.util
+    import importlib
     import sys
+    from importlib.machinery import ModuleSpec
+    from importlib.util import module_from_spec
 
     from muniment.foundation.errors import BadInput
     from muniment.interfaces.cli.shipped import shipped
@@ -91,15 +96,11 @@ def _load(name: str) -> Any:
     known = _known()
     if name not in known:
         raise BadInput(f"No benchmark named {name}.", fix=f"Known: {', '.join(known)}, all.")
-    path = shipped("benchmarks") / f"{name}.py"
-
-    spec = importlib.util.spec_from_file_location(f"muniment_benchmark_{name}", path)
-    if spec is None or spec.loader is None:
-        raise BadInput(f"{path} cannot be loaded.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module.run
+    if _PACKAGE not in sys.modules:
+        spec = ModuleSpec(_PACKAGE, None, is_package=True)
+        spec.submodule_search_locations = [str(shipped("benchmarks"))]
+        sys.modules[_PACKAGE] = module_from_spec(spec)
+    return importlib.import_module(f"{_PACKAGE}.{name}").run
 
 
 def _show(result: dict[str, Any]) -> None:
@@ -118,7 +119,22 @@ def _show(result: dict[str, Any]) -> None:
     TERMINAL.show(f"{result.get('name')}:")
     TERMINAL.show(table(("what", "value", "unit", "target", ""), rows))
     others = {key: value for key, value in result.items() if key not in ("name", "bars")}
+    for key, value in list(others.items()):
+        if _is_table(value):
+            head = list(value[0])
+            cells = [[visible(_figure(row.get(column))) for column in head] for row in value]
+            TERMINAL.show(f"{key}:")
+            TERMINAL.show(table([column.replace("_", " ") for column in head], cells))
+            del others[key]
     TERMINAL.show(facts_table(others))
+
+
+def _is_table(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(row, dict) for row in cast("list[object]", value))
+    )
 
 
 def _figure(value: object) -> str:
