@@ -188,6 +188,13 @@ def changes_of(connection: sa.Connection, documents: Sequence[str]) -> dict[str,
     return found
 
 
+def with_chunks(connection: sa.Connection) -> dict[str, Change]:
+    """Return the state of every live document that has something to be indexed."""
+    mine = sa.and_(chunk.c.document == document.c.id, chunk.c.version == document.c.version)
+    query = sa.select(*_CHANGE).where(_LIVE, sa.exists().where(mine))
+    return {name: Change(version, number) for name, version, number in connection.execute(query)}
+
+
 def document_at(connection: sa.Connection, source_name: str, path: str) -> DocumentRow | None:
     """Return the live document at a path of a source, or None."""
     query = sa.select(*_DOCUMENT).where(_LIVE, document.c.source == source_name, document.c.path == path)

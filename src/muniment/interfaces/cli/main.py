@@ -20,6 +20,7 @@ from muniment.interfaces.cli import (
     bench,
     directory,
     eval,
+    index,
     ingest,
     keys,
     models,
@@ -75,7 +76,21 @@ def global_options(
     TERMINAL.debug = debug
 
 
-for group in (workspace, demo, directory, ingest, access, ask, audit, keys, models, sources, eval, bench):
+for group in (
+    workspace,
+    demo,
+    directory,
+    ingest,
+    access,
+    ask,
+    audit,
+    keys,
+    models,
+    sources,
+    index,
+    eval,
+    bench,
+):
     group.register(app)
 
 

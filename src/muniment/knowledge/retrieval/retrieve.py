@@ -44,6 +44,7 @@ MAX_PASSAGES = 100
 MAX_QUERY_CHARACTERS = 8_000
 WORDS_ONLY = "Ranked by words alone: no embedding weights are set up."
 PARTLY_WORDS = "Some passages were ranked by words alone: they were indexed without embedding weights."
+INCOMPLETE = "Part of the index is being repaired: some documents cannot be found now."
 _PHRASE_CHECKS = 500
 
 
@@ -193,9 +194,10 @@ class Retriever:
         return reordered + rest, said
 
     def _notes(self, ranking: Ranking) -> tuple[str, ...]:
+        lost = (INCOMPLETE,) if ranking.incomplete else ()
         if self._embedder is None:
-            return (WORDS_ONLY,)
-        return (PARTLY_WORDS,) if ranking.partly_lexical else ()
+            return (*lost, WORDS_ONLY)
+        return (*lost, PARTLY_WORDS) if ranking.partly_lexical else lost
 
     def _describe(self, ranking: Ranking) -> dict[str, str]:
         settings = self._settings.ranking
@@ -223,6 +225,7 @@ class Retriever:
             "k": k,
             "passages": len(found.passages),
             "index": dict(found.index),
+            "complete": INCOMPLETE not in found.notes,
         }
         entries = [Entry("search.request", by, request)]
         for at, passage in enumerate(found.passages, 1):
