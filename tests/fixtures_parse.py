@@ -16,6 +16,7 @@ def word(*, hidden: str = "", table: list[list[str]] | None = None) -> bytes:
 
     document = docx.Document()
     document.core_properties.title = "Leave policy"
+    document.core_properties.author = "Ada Byron"
     document.add_heading("Leave policy", 1)
     document.add_paragraph("Everyone takes leave.")
     document.add_heading("Parental leave", 2)
@@ -35,6 +36,7 @@ def slides() -> bytes:
     import pptx
 
     deck = pptx.Presentation()
+    deck.core_properties.author = "Ada Byron"
     for number in (1, 2):
         slide = deck.slides.add_slide(deck.slide_layouts[1])
         slide.shapes.title.text = f"Topic {number}"
@@ -47,6 +49,7 @@ def workbook() -> bytes:
     import openpyxl
 
     book = openpyxl.Workbook()
+    book.properties.creator = "Ada Byron"
     book.active.title = "Pay"
     book.active.append(["Name", "Grade", "Salary"])
     book.active.append(["Ada", "L5", 50000])
@@ -62,6 +65,7 @@ def pdf(pages: int = 2, *, password: str = "", text: bool = True) -> bytes:
     from fpdf import FPDF
 
     document = FPDF()
+    document.set_author("Ada Byron")
     for number in range(1, pages + 1):
         document.add_page()
         if text:

@@ -5,7 +5,7 @@ Heavy parts (models, indexes) are built when first used, so that small commands 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -251,17 +251,37 @@ class Workspace:
         """Return the principal named; raises BadInput for an unknown name."""
         return as_ if isinstance(as_, Principal) else self.directory.principal(as_)
 
-    def search(self, query: str, as_: str | Principal, k: int = 10, by: Actor | None = None) -> Retrieval:
-        """Return what `as_` may read about `query`; for trusted local use, as the log records."""
-        principal = self.principal(as_)
-        return self.retriever.retrieve(principal, query, k, by or Actor(principal.ref, PYTHON), "search")
+    def search(
+        self,
+        query: str,
+        as_: str | Principal,
+        k: int = 10,
+        by: Actor | None = None,
+        filters: Mapping[str, object] | None = None,
+    ) -> Retrieval:
+        """Return what `as_` may read about `query`; for trusted local use, as the log records.
+
+        `filters` may state source, folder, type, author, sensitivity, after and before (see `Filters`).
+        """
+        from muniment.knowledge.retrieval.filters import of
+
+        principal, limits = self.principal(as_), of(filters or {})
+        by = by or Actor(principal.ref, PYTHON)
+        return self.retriever.retrieve(principal, query, k, by, "search", limits)
 
     def ask(
-        self, question: str, as_: str | Principal, model: str | None = None, by: Actor | None = None
+        self,
+        question: str,
+        as_: str | Principal,
+        model: str | None = None,
+        by: Actor | None = None,
+        filters: Mapping[str, object] | None = None,
     ) -> Answer:
         """Return an answer from what `as_` may read; for trusted local use, as the log records."""
-        principal = self.principal(as_)
-        return self.assistant.ask(principal, question, by or Actor(principal.ref, PYTHON), model)
+        from muniment.knowledge.retrieval.filters import of
+
+        principal, limits = self.principal(as_), of(filters or {})
+        return self.assistant.ask(principal, question, by or Actor(principal.ref, PYTHON), model, limits)
 
     def ingest(
         self,

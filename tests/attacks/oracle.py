@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+Rule = tuple[set[str], set[str], str | None]
+"""Allow, deny and the label."""
+LABELS = ["public", "internal", "confidential", "restricted"]
+NOBODY: Rule = (set(), set(), None)
+
 
 @dataclass
 class Oracle:
@@ -17,11 +22,13 @@ class Oracle:
     """Groups of each user."""
     parents: dict[str, set[str]] = field(default_factory=dict)
     """Groups that a group's members are also in."""
+    clearances: dict[str, str] = field(default_factory=dict)
+    """Of users with a ceiling."""
     files: set[str] = field(default_factory=set)
-    manifests: dict[str, tuple[set[str], set[str]]] = field(default_factory=dict)
-    """Allow and deny by folder."""
-    by_hand: dict[str, tuple[set[str], set[str]]] = field(default_factory=dict)
-    """Allow and deny by document or folder; these rule before manifests."""
+    manifests: dict[str, Rule] = field(default_factory=dict)
+    """By folder."""
+    by_hand: dict[str, Rule] = field(default_factory=dict)
+    """By document or folder; these rule before manifests."""
 
     def groups(self, user: str) -> set[str]:
         found: set[str] = set()
@@ -41,19 +48,24 @@ class Oracle:
         parts = path.split("/")
         return ["/".join(parts[:count]) for count in range(len(parts), 0, -1)] + [""]
 
-    def rule(self, path: str) -> tuple[set[str], set[str]]:
+    def rule(self, path: str) -> Rule:
         for lists in (self.by_hand, self.manifests):
             for place in self.above(path):
                 if place in lists:
                     return lists[place]
-        return set(), set()
+        return NOBODY
 
     def may_read(self, user: str, path: str) -> bool:
         if user not in self.users or path not in self.files:
             return False
-        allow, deny = self.rule(path)
+        allow, deny, label = self.rule(path)
         names = self.names(user)
-        return bool(allow & names) and not deny & names
+        return bool(allow & names) and not deny & names and self.is_cleared(user, label)
+
+    def is_cleared(self, user: str, label: str | None) -> bool:
+        if user not in self.clearances:
+            return True
+        return label in LABELS[: LABELS.index(self.clearances[user]) + 1]
 
     def readable(self, user: str) -> set[str]:
         return {path for path in self.files if self.may_read(user, path)}
@@ -62,10 +74,13 @@ class Oracle:
         lines = []
         for user, groups in sorted(self.users.items()):
             lines += [f"[users.{user}]", f"groups = {sorted(groups)!r}"]
+            if user in self.clearances:
+                lines.append(f"clearance = {self.clearances[user]!r}")
         for group in sorted({*self.parents, *(g for groups in self.users.values() for g in groups)}):
             lines += [f"[groups.{group}]", f"members_of = {sorted(self.parents.get(group, set()))!r}"]
         return "\n".join(lines) + "\n"
 
     def manifest(self, folder: str) -> str:
-        allow, deny = self.manifests[folder]
-        return f"allow = {sorted(allow)!r}\ndeny = {sorted(deny)!r}\n"
+        allow, deny, label = self.manifests[folder]
+        stated = f"sensitivity = {label!r}\n" if label else ""
+        return f"allow = {sorted(allow)!r}\ndeny = {sorted(deny)!r}\n{stated}"

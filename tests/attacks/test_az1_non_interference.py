@@ -34,6 +34,8 @@ class Company:
         self.random = random.Random(seed)
         shared = random.Random(seed // 2)
         """The same in both worlds of a pair."""
+        self.ceiling = shared.random() < 0.5
+        """Whether Uma may read what is internal at most."""
         self.visible = [self.file(shared, f"open/{n}.txt", self.mine(shared)) for n in range(5)]
         self.queries = [" ".join(shared.sample(WORDS, 2)), shared.choice(WORDS), "absent"]
         self.hidden: dict[str, AccessList] = {}
@@ -51,15 +53,18 @@ class Company:
         self.ids = [found[file.path] for file in self.visible]
 
     def mine(self, source: random.Random) -> AccessList:
-        return readable_by(*source.sample(MINE, source.randint(1, 2)))
+        label = source.choice(["public", "internal"]) if self.ceiling else source.choice([None, "internal"])
+        return readable_by(*source.sample(MINE, source.randint(1, 2)), label=label)
 
     def denied(self) -> AccessList:
         """An access list that does not let Uma read."""
         draw, some = self.random.random(), self.random.sample(THEIRS, 2)
         if draw < 0.3:
             return readable_by()
-        if draw < 0.6:
-            return readable_by(*some)
+        if draw < 0.5:
+            return readable_by(*some, label=self.random.choice([None, "internal"]))
+        if draw < 0.7 and self.ceiling:
+            return readable_by(*MINE, *some, label=self.random.choice([None, "secret", "restricted"]))
         return readable_by(self.random.choice(MINE), *some, deny=[self.random.choice(MINE), some[0]])
 
     def file(self, source: random.Random, path: str, access: AccessList) -> File:
@@ -87,7 +92,8 @@ class Company:
     def change_directory(self) -> None:
         """Uma's own groups stay; everybody else's change."""
         groups = ["board", "audit", "readers", "staff"]
-        lines = ['[users.uma]\ngroups = ["readers"]', '[groups.readers]\nmembers_of = ["staff"]']
+        ceiling = '\nclearance = "internal"' if self.ceiling else ""
+        lines = [f'[users.uma]\ngroups = ["readers"]{ceiling}', '[groups.readers]\nmembers_of = ["staff"]']
         lines += ["[groups.staff]"]
         lines += [f"[groups.board]\nmembers_of = {self.random.choice([['audit'], ['staff'], []])!r}"]
         lines += [f"[groups.audit]\nmembers_of = {self.random.choice([['readers'], []])!r}"]
@@ -134,7 +140,9 @@ class Company:
         file = self.random.choice(self.visible)
         others = self.random.sample(THEIRS, 2)
         allow = {*file.access.allow, others[0]}
-        self.world.set_access(file.path, AccessList(frozenset(allow), frozenset({others[1]})))
+        self.world.set_access(
+            file.path, AccessList(frozenset(allow), frozenset({others[1]}), file.access.sensitivity)
+        )
 
     def others_ask(self) -> None:
         listing = self.world.workspace.directory.principals()
@@ -218,7 +226,9 @@ def test_what_is_compared_moves_with_what_is_visible(worlds: Worlds) -> None:
     before = company.observed()
     assert b'"answered"' in before or b'"abstained"' in before
     assert before.count(b'"score"') > 2
-    company.world.put([File("open/new.txt", f"{company.queries[0]} again.", readable_by("user:uma"))])
+    company.world.put(
+        [File("open/new.txt", f"{company.queries[0]} again.", readable_by("user:uma", label="public"))]
+    )
     assert company.observed() != before
     worlds.drop(company)
 
@@ -227,7 +237,13 @@ def test_taking_a_document_away_looks_like_its_never_having_been(worlds: Worlds)
     company = worlds.company(6)
     before = company.observed()
     company.world.put(
-        [File("open/brief.txt", f"{company.queries[0]} for a moment.", readable_by("user:uma"))]
+        [
+            File(
+                "open/brief.txt",
+                f"{company.queries[0]} for a moment.",
+                readable_by("user:uma", label="public"),
+            )
+        ]
     )
     assert company.observed() != before
     company.world.workspace.access.set("files/open/brief.txt", [], ["user:uma"], OPERATOR)

@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
-from tests.attacks.oracle import Oracle
+from tests.attacks.oracle import LABELS, Oracle, Rule
 from tests.attacks.worlds import memory_folder
 
 from muniment import app
@@ -46,6 +46,10 @@ class Company:
         known = [f"user:{u}" for u in self.oracle.users] + [f"group:{g}" for g in GROUPS] + ["group:everyone"]
         return set(self.random.sample(known, self.random.randint(0, most)))
 
+    def rule(self, most_allowed: int, most_denied: int) -> Rule:
+        label = self.random.choice([None, "of another order", *LABELS])
+        return self.entries(most_allowed), self.entries(most_denied), label
+
     def import_directory(self) -> None:
         file = self.folder.parent / "directory.toml"
         file.write_text(self.oracle.directory())
@@ -62,7 +66,7 @@ class Company:
         self.oracle.files.add(path)
 
     def write_manifest(self, place: str) -> None:
-        self.oracle.manifests[place] = (self.entries(3), self.entries(1))
+        self.oracle.manifests[place] = self.rule(3, 1)
         (self.folder / place / "access.toml").write_text(self.oracle.manifest(place))
 
     def step(self) -> None:
@@ -90,9 +94,9 @@ class Company:
         return self.random.choice([*places, *sorted(self.oracle.files)])
 
     def set_by_hand(self) -> None:
-        target, lists = self.target(), (self.entries(3), self.entries(2))
-        self.workspace.access.set(f"s/{target}".rstrip("/"), lists[0], lists[1], OPERATOR)
-        self.oracle.by_hand[target] = lists
+        target, (allow, deny, label) = self.target(), self.rule(3, 2)
+        self.workspace.access.set(f"s/{target}".rstrip("/"), allow, deny, OPERATOR, label)
+        self.oracle.by_hand[target] = (allow, deny, label)
 
     def clear_by_hand(self) -> None:
         target = self.target()
@@ -106,6 +110,9 @@ class Company:
             del self.oracle.users[user]
         else:
             self.oracle.users[user] = set(self.random.sample(GROUPS, self.random.randint(0, 3)))
+        self.oracle.clearances.pop(user, None)
+        if self.random.random() < 0.3:
+            self.oracle.clearances[user] = self.random.choice(LABELS)
         at = self.random.randrange(1, len(GROUPS))
         self.oracle.parents[GROUPS[at]] = set(
             self.random.sample(GROUPS[:at], self.random.randint(0, min(2, at)))

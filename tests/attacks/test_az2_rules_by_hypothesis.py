@@ -11,7 +11,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from tests.attacks.oracle import Oracle
+from tests.attacks.oracle import LABELS, Oracle
 from tests.attacks.worlds import SOURCE, File, World, memory_folder
 
 from muniment import app
@@ -29,7 +29,8 @@ FOLDERS = ["", "a", "a/b", "d"]
 PATHS = [f"{folder}/{name}".lstrip("/") for folder in FOLDERS for name in ("one.txt", "two.txt")]
 
 names = st.sampled_from([*(f"user:{u}" for u in USERS), *(f"group:{g}" for g in GROUPS), "group:everyone"])
-lists = st.builds(AccessList, st.frozensets(names, max_size=3), st.frozensets(names, max_size=2))
+labels = st.sampled_from([None, "of another order", *LABELS])
+lists = st.builds(AccessList, st.frozensets(names, max_size=3), st.frozensets(names, max_size=2), labels)
 
 
 class Rights(RuleBasedStateMachine):
@@ -61,6 +62,13 @@ class Rights(RuleBasedStateMachine):
         self.oracle.users[user] = groups
         self.import_directory()
 
+    @rule(user=st.sampled_from(USERS), level=st.sampled_from([None, *LABELS]))
+    def is_cleared_up_to(self, user: str, level: str | None) -> None:
+        self.oracle.clearances.pop(user, None)
+        if level is not None:
+            self.oracle.clearances[user] = level
+        self.import_directory()
+
     @rule(user=st.sampled_from(USERS))
     def leaves(self, user: str) -> None:
         if set(self.oracle.users) != {user} and self.oracle.users.pop(user, None) is not None:
@@ -75,12 +83,12 @@ class Rights(RuleBasedStateMachine):
     def is_written(self, path: str, access: AccessList) -> None:
         self.world.put([File(path, f"The text of {path}.", access)])
         self.oracle.files.add(path)
-        self.oracle.manifests[path] = (set(access.allow), set(access.deny))
+        self.oracle.manifests[path] = (set(access.allow), set(access.deny), access.sensitivity)
 
     @rule(place=st.sampled_from([*FOLDERS, *PATHS]), access=lists)
     def is_set_by_hand(self, place: str, access: AccessList) -> None:
         self.set_by_hand(place, access)
-        self.oracle.by_hand[place] = (set(access.allow), set(access.deny))
+        self.oracle.by_hand[place] = (set(access.allow), set(access.deny), access.sensitivity)
 
     @rule(place=st.sampled_from([*FOLDERS, *PATHS]))
     def is_cleared(self, place: str) -> None:

@@ -20,6 +20,7 @@ CANARY = "walnut-canary"
         ("/v1/search", {"query": "x", "k": 0}),
         ("/v1/search", {"query": "x", "k": 10**30}),
         ("/v1/search", {"query": [CANARY]}),
+        ("/v1/search", {"query": "x", "filters": {"owner": CANARY}}),
         ("/v1/answers", {"question": "x", "id": CANARY}),
         ("/v1/answers", {"question": "x", "grants": [CANARY]}),
         ("/v1/answers", {"question": "x" * 2001}),

@@ -29,6 +29,11 @@ from muniment.knowledge.library import ChunkText, NewDocument, NewVersion, Segme
 from muniment.knowledge.retrieval import segment
 
 SOURCE = "files"
+FILTERS: tuple[dict[str, object], ...] = (
+    {"folder": ["open", "shut/a"], "after": "2026-01-05"},
+    {"source": SOURCE, "folder": "shut"},
+    {"sensitivity": ["internal", "restricted"], "type": "text"},
+)
 
 
 @dataclass(frozen=True)
@@ -40,8 +45,8 @@ class File:
     access: AccessList
 
 
-def readable_by(*allow: str, deny: Sequence[str] = ()) -> AccessList:
-    return AccessList(frozenset(allow), frozenset(deny))
+def readable_by(*allow: str, deny: Sequence[str] = (), label: str | None = None) -> AccessList:
+    return AccessList(frozenset(allow), frozenset(deny), label)
 
 
 @contextmanager
@@ -144,13 +149,14 @@ class World:
     def observed(self, principal: Principal, queries: Sequence[str], ids: Sequence[str]) -> bytes:
         """Return everything that one person can get out of the workspace, as bytes."""
         seen: list[Any] = [self._search(principal, query) for query in queries]
+        seen += [self._search(principal, queries[0], limits) for limits in FILTERS]
         seen.append(self._ask(principal, queries[0]))
         seen += [self._read(principal, document) for document in ids]
         return json.dumps(seen, sort_keys=False, indent=1, default=str).encode()
 
-    def _search(self, principal: Principal, query: str) -> Any:
+    def _search(self, principal: Principal, query: str, limits: dict[str, object] | None = None) -> Any:
         try:
-            found = self.workspace.search(query, principal, k=20)
+            found = self.workspace.search(query, principal, k=20, filters=limits)
         except MunimentError as error:
             return _refusal(error)
         passages = [asdict(passage) for passage in found.passages]

@@ -38,7 +38,9 @@ class Matrix:
         self.case = case
         world.directory(case["directory"])
         lists = {
-            path: readable_by(*entry.get("allow", []), deny=entry.get("deny", []))
+            path: readable_by(
+                *entry.get("allow", []), deny=entry.get("deny", []), label=entry.get("sensitivity")
+            )
             for path, entry in case["documents"].items()
         }
         paths = list(lists)

@@ -47,6 +47,7 @@ from muniment.inference.providers.quotes import NOTE
 from muniment.knowledge import library
 from muniment.knowledge.ingestion.chunk import VERSION as CHUNKING
 from muniment.knowledge.passage import Passage, Retrieval
+from muniment.knowledge.retrieval.filters import EVERYTHING, Filters
 from muniment.knowledge.retrieval.visibility import Visibility, visible
 
 if TYPE_CHECKING:
@@ -107,10 +108,17 @@ class Assistant:
         self._ids = ids
         self._k = passages
 
-    def ask(self, principal: Principal, question: str, by: Actor, model: str | None = None) -> Answer:
+    def ask(
+        self,
+        principal: Principal,
+        question: str,
+        by: Actor,
+        model: str | None = None,
+        filters: Filters = EVERYTHING,
+    ) -> Answer:
         """Return the whole answer; raises as `stream` does."""
         last: Event | None = None
-        for event in self.stream(principal, question, by, model):
+        for event in self.stream(principal, question, by, model, filters):
             last = event
         if not isinstance(last, Finished):
             raise Unavailable("The answer did not come to its end.")
@@ -121,17 +129,25 @@ class Assistant:
         return self._lineage.explain(principal, answer_id, by)
 
     def stream(
-        self, principal: Principal, question: str, by: Actor, model: str | None = None
+        self,
+        principal: Principal,
+        question: str,
+        by: Actor,
+        model: str | None = None,
+        filters: Filters = EVERYTHING,
     ) -> Generator[Event]:
         """Yield Started, each claim once it is verified and released, and Finished.
 
+        What the answer rests on is limited to what the filters admit.
         Raises BadInput for an unusable question or unknown model, Denied by policy, Unavailable when the model
         or the log fails. Close the generator to stop early; that too is recorded.
         """
         asking = self._admit(principal, question, by, model)
         try:
             yield Started(asking.id, asking.endpoint.version)
-            asking.retrieval = self._retriever.retrieve(principal, asking.question, self._k, by, "answer")
+            asking.retrieval = self._retriever.retrieve(
+                principal, asking.question, self._k, by, "answer", filters
+            )
             released = True
             with closing(self._drafts(asking)) as proposed:
                 for draft in proposed:
@@ -316,6 +332,7 @@ class Assistant:
             "code": VERSION,
             "chunking": CHUNKING,
             "index": dict(found.index) if found else {},
+            "filters": dict(found.filters) if found else {},
             "passages": passages,
             "checks": {
                 "released": len(claims),

@@ -23,7 +23,7 @@ from muniment.foundation.errors import Conflict, MunimentError, NotSetUp, Unavai
 metadata = sa.MetaData()
 """Every room registers its tables here."""
 
-HEAD = "0002"
+HEAD = "0003"
 """The schema revision that this code reads and writes."""
 
 BUSY_SECONDS = 30

@@ -140,6 +140,8 @@ def _row(
         access_class=effective,
         source_access_class=source_class,
         changed_at=at,
+        author=new.version.author,
+        modified_at=new.version.modified_at,
     )
 
 
@@ -171,6 +173,7 @@ def _write_documents(
         connection.execute(sa.insert(document), added)
     if changed:
         moved = ("title", "media_type", "version", "content_hash", "access_class", "source_access_class")
+        moved = (*moved, "author", "modified_at")
         update = sa.update(document).where(document.c.id == sa.bindparam("new_id"))
         values = {name: sa.bindparam(f"new_{name}") for name in (*moved, "changed_at")}
         connection.execute(update.values(**values, epoch=epoch), changed)
@@ -205,7 +208,9 @@ def _write_versions(
 def rename_document(connection: sa.Connection, document_id: str, path: str, at: str) -> None:
     """Move a live document to another path of its source; its versions and id stay."""
     connection.execute(
-        sa.update(document).where(document.c.id == document_id).values(path=path, changed_at=at)
+        sa.update(document)
+        .where(document.c.id == document_id)
+        .values(path=path, changed_at=at, epoch=_next_epoch(connection))
     )
     revisions.bump(connection, "content")
 

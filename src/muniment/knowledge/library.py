@@ -39,6 +39,9 @@ class DocumentRow:
     access_class: int
     source_access_class: int
     changed_at: str
+    author: str
+    modified_at: str
+    """Of the file that the current version was read from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,11 @@ class Change:
     version: int
     """0 when the document was removed."""
     access_class: int
+    source: str
+    path: str
+    media_type: str
+    author: str
+    modified_at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +97,7 @@ class NewVersion:
     notes: Sequence[str]
     text: str
     chunks: Sequence[ChunkText]
+    author: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +141,8 @@ _DOCUMENT = (
     document.c.access_class,
     document.c.source_access_class,
     document.c.changed_at,
+    document.c.author,
+    document.c.modified_at,
 )
 _LIVE = document.c.state == "live"
 
@@ -167,6 +178,11 @@ _CHANGE = (
     document.c.id,
     sa.case((_LIVE, document.c.version), else_=0).label("version"),
     document.c.access_class,
+    document.c.source,
+    document.c.path,
+    document.c.media_type,
+    document.c.author,
+    document.c.modified_at,
 )
 
 
@@ -176,7 +192,7 @@ _CHANGED = sa.select(*_CHANGE).where(document.c.epoch > sa.bindparam("epoch"))
 def changes_since(connection: sa.Connection, epoch: int) -> dict[str, Change]:
     """Return the state of every document that changed after `epoch` (content and access revisions added up)."""
     rows = connection.execute(_CHANGED, {"epoch": epoch})
-    return {name: Change(version, number) for name, version, number in rows}
+    return {row[0]: Change(*row[1:]) for row in rows}
 
 
 def changes_of(connection: sa.Connection, documents: Sequence[str]) -> dict[str, Change]:
@@ -184,7 +200,7 @@ def changes_of(connection: sa.Connection, documents: Sequence[str]) -> dict[str,
     found: dict[str, Change] = {}
     for part in in_parts(documents):
         query = sa.select(*_CHANGE).where(document.c.id.in_(part))
-        found |= {name: Change(version, number) for name, version, number in connection.execute(query)}
+        found |= {row[0]: Change(*row[1:]) for row in connection.execute(query)}
     return found
 
 
@@ -192,7 +208,7 @@ def with_chunks(connection: sa.Connection) -> dict[str, Change]:
     """Return the state of every live document that has something to be indexed."""
     mine = sa.and_(chunk.c.document == document.c.id, chunk.c.version == document.c.version)
     query = sa.select(*_CHANGE).where(_LIVE, sa.exists().where(mine))
-    return {name: Change(version, number) for name, version, number in connection.execute(query)}
+    return {row[0]: Change(*row[1:]) for row in connection.execute(query)}
 
 
 def document_at(connection: sa.Connection, source_name: str, path: str) -> DocumentRow | None:
@@ -311,11 +327,13 @@ def source_names(connection: sa.Connection) -> list[str]:
 
 def live_below(source_name: str, folder: str) -> sa.ColumnElement[bool]:
     """Return the condition for live documents at a path and under it, in terms that the path's index serves."""
+    if not folder:
+        return sa.and_(document.c.source == source_name, _LIVE)
     path = document.c.path
-    # "0" follows "/", so these are all paths that begin with the folder's name and a slash.
-    inside = sa.and_(path > folder + "/", path < folder + "0")
-    here = sa.true() if not folder else sa.or_(path == folder, inside)
-    return sa.and_(document.c.source == source_name, _LIVE, here)
+    # "0" follows "/", so below it lie all paths that begin with the folder's name and a slash; one range and not
+    # two, since the index serves no choice between ranges.
+    near = sa.and_(path >= folder, path < folder + "0")
+    return sa.and_(document.c.source == source_name, _LIVE, near, sa.or_(path == folder, path > folder + "/"))
 
 
 def holds(connection: sa.Connection, source_name: str, folder: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from muniment.foundation.revisions import Revisions
 
@@ -43,6 +43,8 @@ class Retrieval:
     notes: tuple[str, ...]
     """What the reader should know, such as that no vectors took part."""
     took_ms: float
+    filters: Mapping[str, str | list[str]] = field(default_factory=dict[str, str | list[str]])
+    """What the search was limited to, as stated by the caller."""
 
     def decision(self) -> dict[str, object]:
         """Return the decision as the public contract spells it.
@@ -54,5 +56,6 @@ class Retrieval:
             "principal": self.principal,
             "policy": self.policy,
             "index": dict(self.index),
+            "filters": dict(self.filters),
             "notes": list(self.notes),
         }

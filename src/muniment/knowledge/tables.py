@@ -49,6 +49,8 @@ document = sa.Table(
     sa.Column("source_access_class", sa.Integer, sa.ForeignKey("access_class.id"), nullable=False),
     sa.Column("changed_at", sa.Text, nullable=False),
     sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("author", sa.Text, nullable=False, server_default=""),
+    sa.Column("modified_at", sa.Text, nullable=False, server_default=""),
     sa.Index("document_epoch", "epoch"),
     sa.Index("document_path", "source", "path"),
     sa.Index("document_origin", "source", "origin"),

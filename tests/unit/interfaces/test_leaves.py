@@ -15,7 +15,9 @@ from muniment.knowledge.reading import DocumentRead
 def read(
     text: str, units: tuple[dict[str, object], ...] = (), media_type: str = "text/plain"
 ) -> DocumentRead:
-    row = DocumentRow("doc_a", "docs", "a.txt", "A", media_type, 2, "h", 1, 1, "2026-01-02T03:04:05.000Z")
+    row = DocumentRow(
+        "doc_a", "docs", "a.txt", "A", media_type, 2, "h", 1, 1, "2026-01-02T03:04:05.000Z", "", ""
+    )
     version = VersionRow("doc_a", 2, "A", "h", "2026-01-02T03:04:05.000Z", units, (), text)
     return DocumentRead(row, version)
 

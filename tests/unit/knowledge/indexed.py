@@ -11,9 +11,11 @@ from muniment.foundation.ids import Ids
 from muniment.foundation.keys import PURPOSES, Keyring
 from muniment.foundation.segments import Rows, Segments
 from muniment.knowledge.retrieval import segment
+from muniment.knowledge.retrieval.attributes import Attributes
 from muniment.knowledge.retrieval.segment import Arrays, IndexRow, Segment
 from muniment.knowledge.retrieval.view import Part, Selection, View
 
+ATTRIBUTES = Attributes()
 KEYRING = Keyring("acme", {purpose: bytes([n]) * 32 for n, purpose in enumerate(PURPOSES)}, Ids())
 
 
@@ -39,12 +41,12 @@ def part_of(made: Segment, classes: dict[str, int] | None = None) -> Part:
     """Return a segment as a part of a view, in the classes that it was written with or in others."""
     written = np.repeat(made.block_classes, np.diff(made.block_extents))
     now = [(classes or {}).get(one, int(number)) for one, number in zip(made.documents, written, strict=True)]
-    return Part.of(made, np.array(now, np.int64))
+    return Part.of(made, np.array(now, np.int64), ATTRIBUTES.columns([None] * len(now)))
 
 
 def selection_of(*parts: Part, classes: Sequence[int]) -> Selection:
     """Return what a reader of these access classes may read."""
-    return View(1, 1, parts).select(mask(classes))
+    return View(1, 1, parts, ATTRIBUTES).select(mask(classes))
 
 
 def mask(classes: Sequence[int]) -> np.ndarray:

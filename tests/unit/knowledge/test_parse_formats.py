@@ -133,6 +133,23 @@ def test_white_text_on_a_dark_ground_is_shown(parser: Parser) -> None:
     assert parser.parse("x.html", page).text == "Readable words"
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "author"),
+    [
+        ("x.docx", make.word(), "Ada Byron"),
+        ("x.pptx", make.slides(), "Ada Byron"),
+        ("x.xlsx", make.workbook(), "Ada Byron"),
+        ("x.pdf", make.pdf(1), "Ada Byron"),
+        ("x.eml", make.mail(), "Ada <ada@example.com>"),
+        ("x.md", b"---\nauthor: 'Ada  Byron'\n---\n\nText.\n", "Ada Byron"),
+        ("x.html", b"<meta name=Author content='Ada\xe2\x80\xae Byron'><p>Text", "Ada Byron"),
+        ("x.txt", b"Author: Ada\n", ""),
+    ],
+)
+def test_the_author_is_whom_the_file_names(parser: Parser, name: str, content: bytes, author: str) -> None:
+    assert parser.parse(name, content).author == author
+
+
 def test_text_comes_in_normal_form(parser: Parser) -> None:
     parsed = parser.parse("x.txt", "Cafe\u0301\u200b \u202eabc\u202c\r\nta\U000e0041g\x00\ufeff".encode())
     assert parsed.text == "Café abc\ntag"

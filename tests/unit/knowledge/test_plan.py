@@ -9,7 +9,7 @@ HASHES = st.sampled_from(["1", "2", "3"])
 
 
 def row(path: str, content: str) -> DocumentRow:
-    return DocumentRow(f"doc_{path}", "s", path, path, "text/plain", 1, content, 1, 1, "")
+    return DocumentRow(f"doc_{path}", "s", path, path, "text/plain", 1, content, 1, 1, "", "", "")
 
 
 def test_a_moved_file_keeps_its_document() -> None:

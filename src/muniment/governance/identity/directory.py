@@ -37,6 +37,7 @@ directory_user = sa.Table(
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("active", sa.Integer, nullable=False),
     sa.Column("since", sa.Integer, nullable=False),
+    sa.Column("clearance", sa.Text, nullable=False, server_default=""),
 )
 directory_service = sa.Table(
     "directory_service",
@@ -45,6 +46,7 @@ directory_service = sa.Table(
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("active", sa.Integer, nullable=False),
     sa.Column("since", sa.Integer, nullable=False),
+    sa.Column("clearance", sa.Text, nullable=False, server_default=""),
 )
 directory_group = sa.Table(
     "directory_group",
@@ -95,6 +97,8 @@ class DirectoryAccount:
     title: str
     groups: tuple[str, ...]
     active: bool
+    clearance: str
+    """Empty: without a ceiling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +227,20 @@ def account_since(connection: sa.Connection, principal: Principal, *, active_onl
     return connection.execute(query, {"name": principal.name}).scalar()
 
 
+_CLEARANCE = {
+    kind: sa.select(table.c.clearance).where(table.c.name == sa.bindparam("name"))
+    for kind, table in _ACCOUNTS.items()
+}
+
+
+def clearance(connection: sa.Connection, principal: Principal) -> str:
+    """Return up to which sensitivity this account may read, empty for any; raises Denied for no such account."""
+    found = connection.execute(_CLEARANCE[principal.kind], {"name": principal.name}).scalar()
+    if found is None:
+        raise Denied("No such active account.", detail=f"principal {principal.ref!r}")
+    return found
+
+
 def _closure() -> sa.Select[str, int, str | None]:
     """Groups reached from a member, the longest way to each, and whether each exists."""
     row = directory_membership.c
@@ -302,10 +320,12 @@ def _listing(connection: sa.Connection) -> DirectoryListing:
 
     def accounts(kind: Kind) -> tuple[DirectoryAccount, ...]:
         table = _ACCOUNTS[kind]
-        rows = connection.execute(sa.select(table.c.name, table.c.title, table.c.active))
+        rows = connection.execute(sa.select(table.c.name, table.c.title, table.c.active, table.c.clearance))
         return tuple(
-            DirectoryAccount(name, title, tuple(sorted(groups_of.get(f"{kind}:{name}", ()))), bool(active))
-            for name, title, active in sorted(rows)
+            DirectoryAccount(
+                name, title, tuple(sorted(groups_of.get(f"{kind}:{name}", ()))), bool(active), ceiling
+            )
+            for name, title, active, ceiling in sorted(rows)
         )
 
     groups = tuple(
@@ -349,6 +369,7 @@ def _replace(
                 "name": name,
                 "title": account.title,
                 "active": int(account.active),
+                "clearance": account.clearance,
                 "since": since.get(f"{kind}:{name}", revision),
             }
             for name, account in named.items()
@@ -390,7 +411,7 @@ def _by_ref(listing: DirectoryListing) -> dict[str, tuple[object, ...]]:
     """Return what is stated about each ref: a group changes when its own nesting does, not its members."""
     stated: dict[str, tuple[object, ...]] = {}
     for kind, accounts in (("user", listing.users), ("service", listing.services)):
-        stated |= {f"{kind}:{a.name}": (a.title, a.groups, a.active) for a in accounts}
+        stated |= {f"{kind}:{a.name}": (a.title, a.groups, a.active, a.clearance) for a in accounts}
     return stated | {f"group:{g.name}": (g.title, g.members_of) for g in listing.groups}
 
 

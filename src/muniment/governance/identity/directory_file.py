@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import NoReturn, cast
 
 from muniment.foundation.errors import BadInput
+from muniment.governance.identity.clearance import LEVELS
 from muniment.governance.identity.groups import MAX_DEPTH, deepest_chain
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_NAME = 256
 RESERVED_GROUP = "everyone"
 _KEYS = {
-    "users": {"name": str, "groups": list, "active": bool},
-    "services": {"name": str, "groups": list, "active": bool},
+    "users": {"name": str, "groups": list, "active": bool, "clearance": str},
+    "services": {"name": str, "groups": list, "active": bool, "clearance": str},
     "groups": {"name": str, "members_of": list},
 }
 _SINGULAR = {"users": "user", "services": "service", "groups": "group"}
@@ -34,6 +35,8 @@ class Account:
     title: str
     groups: frozenset[str]
     active: bool
+    clearance: str
+    """One of LEVELS, or empty: without a ceiling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +153,9 @@ class _Reader:
             if type(value) is not wanted or not texts:
                 kinds = {str: "text", list: "a list of group names", bool: "true or false"}
                 self._refuse((kind, name, key), f"'{key}' of {where} must be {kinds[wanted]}", "Mend it.")
+            if key == "clearance" and value not in LEVELS:
+                what = f"'clearance' of {where} is '{_shown(str(value))}'"
+                self._refuse((kind, name, key), what, f"Use one of {', '.join(LEVELS)}, or leave it out.")
 
     def _accounts(self, entries: Mapping[str, Mapping[str, object]]) -> dict[str, Account]:
         return {
@@ -157,6 +163,7 @@ class _Reader:
                 cast(str, entry.get("name", "")),
                 frozenset(cast(list[str], entry.get("groups", []))),
                 cast(bool, entry.get("active", True)),
+                cast(str, entry.get("clearance", "")),
             )
             for name, entry in entries.items()
         }

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from muniment.interfaces.cli.options import AsUser, example
+from muniment.interfaces.cli.options import (
+    After,
+    AsUser,
+    Author,
+    Before,
+    Folder,
+    Sensitivity,
+    Source,
+    Type,
+    example,
+)
 from muniment.interfaces.cli.terminal import TERMINAL, visible
 
 if TYPE_CHECKING:
@@ -31,11 +41,19 @@ def search(
     query: Annotated[str, typer.Argument(metavar="QUERY", show_default=False)],
     as_: AsUser,
     k: Annotated[int, typer.Option("-k", min=1, max=100, help="Most passages.")] = 10,
+    source: Source = None,
+    folder: Folder = None,
+    type_: Type = None,
+    author: Author = None,
+    sensitivity: Sensitivity = None,
+    after: After = None,
+    before: Before = None,
 ) -> None:
     """Find passages that USER may read; nothing else takes part in the ranking."""
+    filters = _filters(source, folder, type_, author, sensitivity, after, before)
     with TERMINAL.workspace() as workspace:
         principal = workspace.directory.principal(as_)
-        found = workspace.search(query, principal, k, by=_by(principal))
+        found = workspace.search(query, principal, k, _by(principal), filters)
     if TERMINAL.json:
         TERMINAL.document(search_document(found))
         return
@@ -50,11 +68,21 @@ def ask(
     model: Annotated[
         str | None, typer.Option(metavar="NAME", help="See `muniment models list`.", show_default=False)
     ] = None,
+    source: Source = None,
+    folder: Folder = None,
+    type_: Type = None,
+    author: Author = None,
+    sensitivity: Sensitivity = None,
+    after: After = None,
+    before: Before = None,
 ) -> None:
     """Answer from what USER may read, with quotes that were checked; or say that nothing was found."""
+    from muniment.knowledge.retrieval.filters import of
+
+    filters = of(_filters(source, folder, type_, author, sensitivity, after, before))
     with TERMINAL.workspace() as workspace:
         principal = workspace.directory.principal(as_)
-        events = workspace.assistant.stream(principal, question, _by(principal), model)
+        events = workspace.assistant.stream(principal, question, _by(principal), model, filters)
         answer = _last(events, say=not TERMINAL.json)
     if TERMINAL.json:
         TERMINAL.document(answer.as_json())
@@ -119,6 +147,19 @@ def explained(explanation: Explanation) -> list[RenderableType]:
         Text("Made by:", style="bold"),
         Padding(facts_table({name: value for name, _, value in facts}), (0, 0, 0, 2)),
     ]
+
+
+def _filters(
+    source: list[str] | None,
+    folder: list[str] | None,
+    type_: list[str] | None,
+    author: list[str] | None,
+    sensitivity: list[str] | None,
+    after: str | None,
+    before: str | None,
+) -> dict[str, object]:
+    stated = {"source": source, "folder": folder, "type": type_, "author": author, "sensitivity": sensitivity}
+    return {**stated, "after": after, "before": before}
 
 
 def _by(principal: Principal) -> Actor:

@@ -54,7 +54,13 @@ def list_() -> None:
     if TERMINAL.json:
         accounts = {
             kind: [
-                {"name": a.name, "title": a.title, "groups": list(a.groups), "active": a.active}
+                {
+                    "name": a.name,
+                    "title": a.title,
+                    "groups": list(a.groups),
+                    "active": a.active,
+                    "clearance": a.clearance or None,
+                }
                 for a in found
             ]
             for kind, found in (("users", listing.users), ("services", listing.services))
@@ -68,12 +74,17 @@ def list_() -> None:
     from muniment.interfaces.cli.render import table
 
     rows = [
-        (f"{kind}:{a.name}", visible(a.title), ", ".join(a.groups) + ("" if a.active else " (inactive)"))
+        (
+            f"{kind}:{a.name}",
+            visible(a.title),
+            ", ".join(a.groups) + ("" if a.active else " (inactive)"),
+            a.clearance or "any",
+        )
         for kind, found in (("user", listing.users), ("service", listing.services))
         for a in found
     ]
     groups_rows = [(f"group:{g.name}", ", ".join(g.members_of), str(len(g.members))) for g in listing.groups]
-    TERMINAL.show(table(("who", "name", "groups"), rows))
+    TERMINAL.show(table(("who", "name", "groups", "clearance"), rows))
     TERMINAL.show(table(("group", "members of", "direct members"), groups_rows))
 
 

@@ -13,6 +13,35 @@ AsUser = Annotated[
     ),
 ]
 
+Source = Annotated[
+    list[str] | None,
+    typer.Option("--source", metavar="NAME", help="Only this source."),
+]
+Folder = Annotated[
+    list[str] | None,
+    typer.Option("--folder", metavar="PATH", help="Only PATH or SOURCE/PATH and below."),
+]
+Type = Annotated[
+    list[str] | None,
+    typer.Option("--type", metavar="TYPE", help="Only pdf, docx, email, …"),
+]
+Author = Annotated[
+    list[str] | None,
+    typer.Option("--author", metavar="NAME", help="Only by an author of this name."),
+]
+Sensitivity = Annotated[
+    list[str] | None,
+    typer.Option("--sensitivity", metavar="LABEL", help="Only with this label."),
+]
+After = Annotated[
+    str | None,
+    typer.Option("--after", metavar="DATE", help="Only changed then or later."),
+]
+Before = Annotated[
+    str | None,
+    typer.Option("--before", metavar="DATE", help="Only changed earlier."),
+]
+
 
 def example(*lines: str) -> str:
     """Return the closing lines of a command's help."""

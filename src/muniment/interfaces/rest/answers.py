@@ -55,7 +55,8 @@ async def answer(body: AnswerRequest, request: Request, caller: ApiCaller, threa
 
     def ask() -> dict[str, object]:
         check_model(workspace, caller.principal, body.model)
-        made = workspace.assistant.ask(caller.principal, body.question, caller.actor, body.model)
+        limits = body.filters.filters()
+        made = workspace.assistant.ask(caller.principal, body.question, caller.actor, body.model, limits)
         return dict(made.as_json())
 
     return JSONResponse(await threads.run(ask))
@@ -93,7 +94,8 @@ async def streamed(
 
     def events() -> Generator[ServerEvent]:
         check_model(workspace, caller.principal, body.model)
-        made = workspace.assistant.stream(caller.principal, body.question, caller.actor, body.model)
+        limits = body.filters.filters()
+        made = workspace.assistant.stream(caller.principal, body.question, caller.actor, body.model, limits)
         try:
             for event in made:
                 yield worded(event)

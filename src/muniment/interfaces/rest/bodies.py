@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from muniment.governance.audit.entry import Json
+from muniment.knowledge.retrieval import filters
+from muniment.knowledge.retrieval.filters import Filters
 
 JsonObject = dict[str, object]
 
@@ -18,12 +20,37 @@ class Taken(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+Values = Annotated[list[Annotated[str, Field(min_length=1, max_length=1_000)]], Field(max_length=100)]
+
+
+class FilterBody(Taken):
+    """What to limit a search to: fields that are stated must all hold, one of their values is enough."""
+
+    source: Values = []
+    folder: Values = []
+    """`PATH` or `SOURCE/PATH`; with all that lies below."""
+    type: Values = []
+    """Such as `pdf`, `docx`, `email`, or a media type."""
+    author: Values = []
+    """Names, or parts of them."""
+    sensitivity: Values = []
+    after: Annotated[str, Field(max_length=40)] | None = None
+    """A date, or a time in RFC 3339: changed then or later."""
+    before: Annotated[str, Field(max_length=40)] | None = None
+    """Changed earlier."""
+
+    def filters(self) -> Filters:
+        """Return the filters; raises BadInput for a value that a field cannot have."""
+        return filters.of(self.model_dump())
+
+
 class SearchRequest(Taken):
     """What to search for."""
 
     query: Annotated[str, Field(min_length=1, max_length=8_000)]
     k: Annotated[int, Field(ge=1, le=100)] = 10
     """Most passages to return."""
+    filters: FilterBody = FilterBody()
 
 
 class AnswerRequest(Taken):
@@ -32,6 +59,7 @@ class AnswerRequest(Taken):
     question: Annotated[str, Field(min_length=1, max_length=2_000)]
     model: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     """A name from `/v1/models`; absent: the default one."""
+    filters: FilterBody = FilterBody()
 
 
 class PassageBody(BaseModel):

@@ -18,7 +18,9 @@ async def search(
     """Return the best passages among those that you may read."""
     workspace = workspace_of(request)
     found = await threads.run(
-        lambda: workspace.retriever.retrieve(caller.principal, body.query, body.k, caller.actor, "search")
+        lambda: workspace.retriever.retrieve(
+            caller.principal, body.query, body.k, caller.actor, "search", body.filters.filters()
+        )
     )
     passages = [
         PassageBody(

@@ -57,6 +57,8 @@ class Parsed:
     media_type: str
     notes: tuple[str, ...]
     """What was left out or repaired, for the operator."""
+    author: str = ""
+    """As the file names its author or sender; empty where it does not."""
 
     def __post_init__(self) -> None:
         at = 0
@@ -80,6 +82,7 @@ class Parsed:
                 "headings": [[h.level, h.text, h.start] for h in self.headings],
                 "media_type": self.media_type,
                 "notes": self.notes,
+                "author": self.author,
             },
             ensure_ascii=False,
         ).encode()
@@ -94,6 +97,7 @@ def from_json(answer: Mapping[str, object]) -> Parsed:
         headings=tuple(_heading(row) for row in _rows(answer.get("headings"), 3)),
         media_type=_text(answer.get("media_type")),
         notes=tuple(_text(note) for note in _list(answer.get("notes"))),
+        author=_text(answer.get("author")),
     )
 
 

@@ -227,6 +227,7 @@ class Pipeline:
                     for u in parsed.units
                 ],
                 notes=parsed.notes,
+                author=parsed.author,
                 text=text,
                 chunks=[
                     ChunkText(c.ordinal, c.start, c.end, c.page, c.heading, text[c.start : c.end])

@@ -31,10 +31,10 @@ class EmbeddedEngine:
     def rank(self, connection: sa.Connection, visibility: Visibility, asked: Asked) -> Ranking:
         """Return the best hits; raises NotSetUp for other word rules, Unavailable where too much is damaged."""
         view = self._index.refresh(connection, visibility.revisions)
-        readable = self._access.readable(connection, visibility)
+        readable = self._access.readable(connection, visibility, asked.filters.admits_sensitivity)
         incomplete = view.lacks(readable)
         for _ in range(_ATTEMPTS):
-            selection = view.select(readable)
+            selection = view.select(readable, asked.filters)
             try:
                 found = rank(selection, asked.query, asked.vector, asked.model, asked.limit, asked.settings)
             except DamagedRows as error:

@@ -1,7 +1,7 @@
 """The port that every index engine fills.
 
-Invariant: only rows that the visibility lets be read are scored, counted or compared, as of the snapshot of the
-connection; equal scores stand in the order of document id and chunk.
+Invariant: only rows that the visibility lets be read and the filters admit are scored, counted or compared, as of
+the snapshot of the connection; equal scores stand in the order of document id and chunk.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Protocol
 import sqlalchemy as sa
 
 from muniment.knowledge.retrieval.codes import Floats
+from muniment.knowledge.retrieval.filters import EVERYTHING, Filters
 from muniment.knowledge.retrieval.rank import Ranking, RankingSettings
 from muniment.knowledge.retrieval.visibility import Visibility
 from muniment.knowledge.retrieval.wording import Query
@@ -29,6 +30,7 @@ class Asked:
     limit: int
     """Most hits."""
     settings: RankingSettings
+    filters: Filters = EVERYTHING
 
 
 class Engine(Protocol):

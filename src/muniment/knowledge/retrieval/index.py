@@ -23,13 +23,13 @@ from muniment.foundation.segments import Segments
 from muniment.knowledge import library
 from muniment.knowledge.library import Change, SegmentRow
 from muniment.knowledge.retrieval import segment, wording
+from muniment.knowledge.retrieval.attributes import Attributes
 from muniment.knowledge.retrieval.segment import Segment
 from muniment.knowledge.retrieval.view import DEAD, Part, View
 
 _KEPT = 4
 """Views kept for readers whose snapshot is a little older than the newest."""
 
-_EMPTY = View(-1, 0, ())
 _LOG = logging.getLogger("muniment.index")
 
 
@@ -39,6 +39,8 @@ class Index:
     def __init__(self, segments: Segments) -> None:
         self._segments = segments
         self._lock = threading.Lock()
+        self._attributes = Attributes()
+        self._empty = View(-1, 0, (), self._attributes)
         self._views: Mapping[tuple[int, int], View] = {}
         self._damaged: dict[str, tuple[int, ...] | None] = {}
         """Segments that were found damaged, with the stamp of the file at that time."""
@@ -62,21 +64,22 @@ class Index:
     def _next(self, connection: sa.Connection, revisions: Revisions) -> View:
         epoch = revisions.content + revisions.access
         earlier = (view for view in self._views.values() if view.epoch <= epoch)
-        last = max(earlier, key=lambda view: view.epoch, default=_EMPTY)
+        last = max(earlier, key=lambda view: view.epoch, default=self._empty)
         changes = library.changes_since(connection, last.epoch)
         mine = {part.segment.file.name: part for part in last.parts}
         parts: list[Part] = []
         whole = True
         for row in library.segments(connection):
             if row.name in mine:
-                parts.append(_changed(mine[row.name], changes))
+                parts.append(self._changed(mine[row.name], changes))
             elif (made := self._segment(row)) is not None:
-                parts.append(_new(connection, made, changes))
+                parts.append(self._new(connection, made, changes))
             else:
                 whole = False
         if whole:
-            return View(revisions.content, revisions.access, tuple(parts))
-        return View(revisions.content, revisions.access, tuple(parts), _lost(connection, parts))
+            return View(revisions.content, revisions.access, tuple(parts), self._attributes)
+        lost = _lost(connection, parts)
+        return View(revisions.content, revisions.access, tuple(parts), self._attributes, lost)
 
     def damaged(self, name: str, why: Tampered) -> None:
         """Tell the operator once, and leave word for upkeep, that this segment is damaged."""
@@ -107,6 +110,26 @@ class Index:
             )
         return made
 
+    def _new(self, connection: sa.Connection, made: Segment, changes: Mapping[str, Change]) -> Part:
+        """Return the part of a segment that the last view did not have."""
+        others = [document for document in made.documents if document not in changes]
+        known = {**changes, **library.changes_of(connection, others)}
+        states = [known.get(document) for document in made.documents]
+        classes = [_class(state, version) for state, version in zip(states, made.versions, strict=True)]
+        return Part.of(made, np.array(classes, np.int64), self._attributes.columns(states))
+
+    def _changed(self, part: Part, changes: Mapping[str, Change]) -> Part:
+        """Return the part as it stands after `changes`."""
+        places = part.segment.positions
+        found = {places[one]: change for one, change in changes.items() if one in places}
+        if not found:
+            return part
+        classes = part.extent_classes.copy()
+        for at, change in found.items():
+            classes[at] = _class(change, part.segment.versions[at])
+        columns = part.columns.replaced(list(found), self._attributes.columns(list(found.values())))
+        return Part.of(part.segment, classes, columns)
+
 
 def _lost(connection: sa.Connection, parts: Sequence[Part]) -> tuple[int, ...]:
     """Return the access classes of the live documents that have chunks and no row in any part."""
@@ -121,28 +144,6 @@ def _lost(connection: sa.Connection, parts: Sequence[Part]) -> tuple[int, ...]:
         if (name, change.version) not in held
     }
     return tuple(sorted(lost))
-
-
-def _new(connection: sa.Connection, made: Segment, changes: Mapping[str, Change]) -> Part:
-    """Return the part of a segment that the last view did not have."""
-    others = [document for document in made.documents if document not in changes]
-    states = {**changes, **library.changes_of(connection, others)}
-    classes = [
-        _class(states.get(one), version) for one, version in zip(made.documents, made.versions, strict=True)
-    ]
-    return Part.of(made, np.array(classes, np.int64))
-
-
-def _changed(part: Part, changes: Mapping[str, Change]) -> Part:
-    """Return the part as it stands after `changes`."""
-    places = part.segment.positions
-    found = [(places[one], change) for one, change in changes.items() if one in places]
-    if not found:
-        return part
-    classes = part.extent_classes.copy()
-    for at, change in found:
-        classes[at] = _class(change, part.segment.versions[at])
-    return Part.of(part.segment, classes)
 
 
 def _class(change: Change | None, version: int) -> int:

@@ -8,6 +8,7 @@ Invariants:
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
@@ -27,6 +28,7 @@ from muniment.knowledge.passage import Passage, Retrieval
 from muniment.knowledge.retrieval import fuse, wording
 from muniment.knowledge.retrieval.codes import Floats
 from muniment.knowledge.retrieval.engine import Asked, Engine
+from muniment.knowledge.retrieval.filters import EVERYTHING, Filters
 from muniment.knowledge.retrieval.rank import Ranking, RankingSettings
 from muniment.knowledge.retrieval.segment import embedding_text
 from muniment.knowledge.retrieval.visibility import Visibility, visible
@@ -94,9 +96,15 @@ class Retriever:
         self._engine = engine
 
     def retrieve(
-        self, principal: Principal, query: str, k: int, by: Actor, purpose: Purpose = "search"
+        self,
+        principal: Principal,
+        query: str,
+        k: int,
+        by: Actor,
+        purpose: Purpose = "search",
+        filters: Filters = EVERYTHING,
     ) -> Retrieval:
-        """Return the best `k` passages that `principal` may read.
+        """Return the best `k` passages that `principal` may read and the filters admit.
 
         Raises BadInput for an empty or overlong query or a `k` outside 1..100, Denied for an unknown or
         inactive principal, Unavailable when the log cannot be written.
@@ -109,7 +117,9 @@ class Retriever:
             with self._database.read() as connection:
                 visibility = visible(connection, principal)
                 self._require(principal, visibility, purpose)
-                ranking = self._engine.rank(connection, visibility, self._for_engine(asked, vector, pool))
+                ranking = self._engine.rank(
+                    connection, visibility, self._for_engine(asked, vector, pool, filters)
+                )
                 passages = self._passages(connection, visibility, ranking, asked, pool)
         except Denied:
             self._audit.record([self._refusal(query, by, purpose)])
@@ -125,6 +135,7 @@ class Retriever:
             index=self._describe(ranking),
             notes=notes,
             took_ms=round(took, 3),
+            filters=filters.stated(),
         )
         self._audit.record(self._entries(found, query, k, by, purpose))
         return found
@@ -143,10 +154,10 @@ class Retriever:
     def _reranks(self) -> bool:
         return self._reranker is not None and self._settings.rerank.seconds > 0
 
-    def _for_engine(self, asked: Query, vector: Floats | None, pool: int) -> Asked:
+    def _for_engine(self, asked: Query, vector: Floats | None, pool: int, filters: Filters) -> Asked:
         capped = asked.phrases or self._settings.per_document < pool
         limit = max(pool, _PHRASE_CHECKS) if capped else pool
-        return Asked(asked, vector, self._model, limit, self._settings.ranking)
+        return Asked(asked, vector, self._model, limit, self._settings.ranking, filters)
 
     def _passages(
         self, connection: sa.Connection, visibility: Visibility, ranking: Ranking, asked: Query, pool: int
@@ -212,6 +223,7 @@ class Retriever:
         return described
 
     def _entries(self, found: Retrieval, query: str, k: int, by: Actor, purpose: Purpose) -> Sequence[Entry]:
+        stated = json.dumps(found.filters, sort_keys=True) if found.filters else ""
         decision: dict[str, Json] = {
             "principal": found.principal,
             "effect": "allow",
@@ -223,6 +235,7 @@ class Retriever:
             "purpose": purpose,
             "query": self._audit.commitment(query),
             "k": k,
+            "filters": self._audit.commitment(stated) if stated else None,
             "passages": len(found.passages),
             "index": dict(found.index),
             "complete": INCOMPLETE not in found.notes,

@@ -7,18 +7,21 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from muniment.knowledge.retrieval.attributes import Attributes, Columns
+from muniment.knowledge.retrieval.filters import EVERYTHING, Filters
 from muniment.knowledge.retrieval.scan import Runs
 from muniment.knowledge.retrieval.segment import Integers, Segment
 
 DEAD = -1
 MIXED = -2
 _NONE = np.zeros(0, np.int64)
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,25 +33,36 @@ class Part:
     """Access class as of now; DEAD where another version, or none, is current."""
     block_classes: Integers
     """What all extents of a block have; MIXED where they differ."""
+    columns: Columns
+    """What filters ask, by extent."""
 
     @staticmethod
-    def of(segment: Segment, extent_classes: Integers) -> Part:
-        """Return the part whose extents have these classes."""
+    def of(segment: Segment, extent_classes: Integers, columns: Columns) -> Part:
+        """Return the part whose extents have these classes and attributes."""
         starts = segment.block_extents[:-1]
         if not len(starts):
-            return Part(segment, extent_classes, _NONE)
+            return Part(segment, extent_classes, _NONE, columns)
         low = np.minimum.reduceat(extent_classes, starts)
         high = np.maximum.reduceat(extent_classes, starts)
-        return Part(segment, extent_classes, np.where(low == high, low, MIXED))
+        return Part(segment, extent_classes, np.where(low == high, low, MIXED), columns)
 
     def without(self, rows: Sequence[int]) -> Part:
         """Return the part without the documents of these rows."""
         classes = self.extent_classes.copy()
         classes[np.searchsorted(self.segment.extent_starts, rows, side="right") - 1] = DEAD
-        return Part.of(self.segment, classes)
+        return Part.of(self.segment, classes, self.columns)
 
-    def select(self, readable: npt.NDArray[np.bool_], base: int) -> Selected:
-        """Return the rows whose class is true in `readable`; the first of them has place `base`."""
+    def select(
+        self, readable: Mask, base: int, admitted: Callable[[Columns], Mask] | None = None
+    ) -> Selected:
+        """Return the rows whose class is true in `readable` and whose document is admitted, if that is asked.
+
+        The first of them has place `base`.
+        """
+        if admitted is not None:
+            return self._chosen(
+                np.flatnonzero(_true(readable, self.extent_classes) & admitted(self.columns)), base
+            )
         segment = self.segment
         known = self.block_classes
         whole = np.flatnonzero(_true(readable, known))
@@ -67,13 +81,21 @@ class Part:
         places = base + np.cumsum(sizes) - sizes
         return Selected(self, Runs(starts, ends), blocks, places, base + int(sizes.sum()))
 
-    def _torn(self, blocks: Integers, readable: npt.NDArray[np.bool_]) -> Integers:
+    def _chosen(self, extents: Integers, base: int) -> Selected:
+        segment = self.segment
+        starts, ends = segment.extent_starts[extents], segment.extent_starts[extents + 1]
+        blocks = np.searchsorted(segment.block_extents, extents, side="right") - 1
+        sizes = ends - starts
+        places = base + np.cumsum(sizes) - sizes
+        return Selected(self, Runs(starts, ends), blocks, places, base + int(sizes.sum()))
+
+    def _torn(self, blocks: Integers, readable: Mask) -> Integers:
         segment = self.segment
         inside = Runs(segment.block_extents[blocks], segment.block_extents[blocks + 1]).rows()
         return inside[_true(readable, self.extent_classes[inside])]
 
 
-def _true(readable: npt.NDArray[np.bool_], classes: Integers) -> npt.NDArray[np.bool_]:
+def _true(readable: Mask, classes: Integers) -> Mask:
     """Return which classes are true; DEAD, MIXED and unknown ones are not."""
     known = (classes >= 0) & (classes < len(readable))
     return known & readable[np.where(known, classes, 0)] if len(readable) else known
@@ -134,6 +156,7 @@ class View:
     content: int
     access: int
     parts: tuple[Part, ...]
+    attributes: Attributes
     lost: tuple[int, ...] = ()
     """Access classes of the live documents whose rows no part holds, since their segment is damaged."""
 
@@ -142,16 +165,20 @@ class View:
         """Return the number of changes behind this state."""
         return self.content + self.access
 
-    def select(self, readable: npt.NDArray[np.bool_]) -> Selection:
-        """Return the rows of documents whose access class, as a place in `readable`, is true there."""
+    def select(self, readable: Mask, filters: Filters = EVERYTHING) -> Selection:
+        """Return the rows of documents whose access class, as a place in `readable`, is true there.
+
+        Of these, only those that the filters admit; sensitivity is left to `readable`.
+        """
         selected: list[Selected] = []
+        admitted = self.attributes.admitting(filters) if filters else None
         base = 0
         for part in self.parts:
-            selected.append(part.select(readable, base))
+            selected.append(part.select(readable, base, admitted))
             base = selected[-1].end
         return Selection(tuple(selected))
 
-    def lacks(self, readable: npt.NDArray[np.bool_]) -> bool:
+    def lacks(self, readable: Mask) -> bool:
         """Return whether a document is lost whose access class, as a place in `readable`, is true there."""
         return any(number < len(readable) and bool(readable[number]) for number in self.lost)
 

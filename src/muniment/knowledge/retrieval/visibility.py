@@ -1,7 +1,8 @@
 """Which documents a principal may read, decided from one snapshot and never remembered.
 
 Invariants:
-- a class is visible when some allow entry is held and no deny entry is; everything else is invisible;
+- a class is visible when some allow entry is held, no deny entry is, and its label lies within the clearance;
+  everything else is invisible;
 - entries and grants compare byte for byte, so an unknown spelling matches nobody;
 - whatever cannot be worked out is not visible, or raises Denied: nothing is visible then.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,7 +20,8 @@ import sqlalchemy as sa
 
 from muniment.foundation.errors import Denied
 from muniment.foundation.revisions import Revisions, current
-from muniment.governance.identity.directory import grants
+from muniment.governance.identity.clearance import clears
+from muniment.governance.identity.directory import clearance, grants
 from muniment.governance.identity.principal import Principal
 from muniment.knowledge.library import DocumentRow, access_class_at, access_classes
 
@@ -32,6 +35,7 @@ class Visibility:
     principal: Principal
     revisions: Revisions
     grants: frozenset[str]
+    clearance: str
     _connection: sa.Connection
     _judged: dict[int, bool] = field(default_factory=dict[int, bool], repr=False)
 
@@ -41,7 +45,11 @@ class Visibility:
         if number not in self._judged:
             try:
                 access = access_class_at(self._connection, number)
-                self._judged[number] = access is not None and access.permits(self.grants)
+                self._judged[number] = (
+                    access is not None
+                    and access.permits(self.grants)
+                    and clears(self.clearance, access.sensitivity)
+                )
             except (ValueError, TypeError):
                 self._judged[number] = False
         return self._judged[number]
@@ -49,7 +57,8 @@ class Visibility:
 
 def visible(connection: sa.Connection, principal: Principal) -> Visibility:
     """Work out what a principal may read now; raises Denied when the principal cannot be judged."""
-    return Visibility(principal, current(connection), grants(connection, principal), connection)
+    held = grants(connection, principal)
+    return Visibility(principal, current(connection), held, clearance(connection, principal), connection)
 
 
 class AccessIndex:
@@ -65,9 +74,18 @@ class AccessIndex:
         self._last = 0
         self._allow: defaultdict[str, list[int]] = defaultdict(list)
         self._deny: defaultdict[str, list[int]] = defaultdict(list)
+        self._labels: defaultdict[str | None, list[int]] = defaultdict(list)
 
-    def readable(self, connection: sa.Connection, visibility: Visibility) -> Mask:
-        """Return, by number, which classes may be read; raises Denied when a list cannot be judged."""
+    def readable(
+        self,
+        connection: sa.Connection,
+        visibility: Visibility,
+        asked: Callable[[str | None], bool] = lambda _label: True,
+    ) -> Mask:
+        """Return, by number, which classes may be read and have a sensitivity that is asked for.
+
+        Raises Denied when a list cannot be judged.
+        """
         with self._lock:
             self._read_new(connection)
             mask = np.zeros(self._last + 1, np.bool_)
@@ -75,6 +93,9 @@ class AccessIndex:
                 mask[self._allow[entry]] = True
             for entry in visibility.grants & self._deny.keys():
                 mask[self._deny[entry]] = False
+            for label, numbers in self._labels.items():
+                if not (asked(label) and clears(visibility.clearance, label)):
+                    mask[numbers] = False
         return mask
 
     def _read_new(self, connection: sa.Connection) -> None:
@@ -87,6 +108,7 @@ class AccessIndex:
                 detail=f"{type(error).__name__}: {error}",
             ) from error
         for number, access in found.items():
+            self._labels[access.sensitivity].append(number)
             for entry in access.allow:
                 self._allow[entry].append(number)
             for entry in access.deny:

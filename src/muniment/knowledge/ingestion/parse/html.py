@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from muniment.knowledge.formats import MEDIA_TYPES
 from muniment.knowledge.ingestion.parse.decode import decode
-from muniment.knowledge.ingestion.parse.kind import MEDIA_TYPES
 from muniment.knowledge.ingestion.parse.normal import Composer
 from muniment.knowledge.ingestion.parse.title import title
 from muniment.knowledge.ingestion.parsed import Parsed
@@ -61,6 +61,8 @@ def write_html(source: str, out: Composer) -> str:
     tree = LexborHTMLParser(source)
     named = tree.css_first("title")
     page_title = named.text() if named else ""
+    by = tree.css_first('meta[name="author" i]')
+    out.author = out.author or (by.attributes.get("content") if by else "") or ""
     hidden = _hidden_by_rules(tree)
     if tree.root is not None:
         _Writer(out, hidden).write(tree.root)

@@ -4,32 +4,8 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
+from muniment.knowledge.formats import EXTENSIONS
 from muniment.knowledge.ingestion.parsed import ParseFailed
-
-MEDIA_TYPES = {
-    "md": "text/markdown",
-    "txt": "text/plain",
-    "html": "text/html",
-    "csv": "text/csv",
-    "eml": "message/rfc822",
-    "pdf": "application/pdf",
-    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
-
-EXTENSIONS = {
-    "md": "md", "markdown": "md",
-    "txt": "txt", "text": "txt",
-    "html": "html", "htm": "html", "xhtml": "html",
-    "csv": "csv", "tsv": "csv",
-    "eml": "eml",
-    "pdf": "pdf",
-    "docx": "docx",
-    "pptx": "pptx",
-    "xlsx": "xlsx", "xlsm": "xlsx",
-}  # fmt: skip
-"""Extension to kind."""
 
 _NAMES = {
     "md": "a Markdown file",

@@ -7,9 +7,9 @@ from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
 
+from muniment.knowledge.formats import MEDIA_TYPES
 from muniment.knowledge.ingestion.parse.decode import decode
 from muniment.knowledge.ingestion.parse.html import write_html
-from muniment.knowledge.ingestion.parse.kind import MEDIA_TYPES
 from muniment.knowledge.ingestion.parse.normal import Composer, one_line
 from muniment.knowledge.ingestion.parse.title import title
 from muniment.knowledge.ingestion.parsed import Parsed, ParseFailed
@@ -34,6 +34,7 @@ def read_mail(name: str, content: bytes) -> Parsed:
     if attachments:
         out.block("Attachments: " + ", ".join(attachments))
         out.note(f"{len(attachments)} attachments are listed by name and not read")
+    out.author = headers["From"]
     return out.parsed(title(name, headers["Subject"]), MEDIA_TYPES["eml"])
 
 

@@ -71,6 +71,8 @@ class Composer:
         self._invisible = 0
         self.hidden_characters = 0
         """Characters that a reader of the document would not see, and that were left out."""
+        self.author = ""
+        """As the file names its author or sender."""
 
     @property
     def first_heading(self) -> str:
@@ -158,6 +160,7 @@ class Composer:
             tuple(sorted(self._headings, key=lambda heading: heading.start)),
             media_type,
             tuple(self._notes),
+            one_line(self.clean(self.author))[:200],
         )
 
     def _append(self, text: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from statistics import median_low
 from typing import TYPE_CHECKING
 
-from muniment.knowledge.ingestion.parse.kind import MEDIA_TYPES
+from muniment.knowledge.formats import MEDIA_TYPES
 from muniment.knowledge.ingestion.parse.normal import Composer, one_line
 from muniment.knowledge.ingestion.parse.pdf_lines import Line, page_lines
 from muniment.knowledge.ingestion.parse.title import title
@@ -51,6 +51,7 @@ def read_pdf(name: str, content: bytes) -> Parsed:
         )
     if silent:
         out.note(f"{silent} of {pages} pages hold no text")
+    out.author = document.get_metadata_value("Author") or ""
     return out.parsed(
         title(name, document.get_metadata_value("Title"), out.first_heading), MEDIA_TYPES["pdf"]
     )

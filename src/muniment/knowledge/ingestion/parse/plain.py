@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
+from muniment.knowledge.formats import MEDIA_TYPES
 from muniment.knowledge.ingestion.parse.decode import decode
-from muniment.knowledge.ingestion.parse.kind import MEDIA_TYPES
 from muniment.knowledge.ingestion.parse.normal import Composer
 from muniment.knowledge.ingestion.parse.title import title
 from muniment.knowledge.ingestion.parsed import Parsed
@@ -20,7 +21,9 @@ _MARKS = re.compile(r"(\*\*|__|`|(?<!\w)[*_]|[*_](?!\w))")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 _MOST_OF_A_HEADING = 1_000
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?\n)---[ \t]*(?:\n|\Z)", re.DOTALL)
-_FRONT_TITLE = re.compile(r"^title:[ \t]*[\"']?(.*?)[\"']?[ \t]*$", re.MULTILINE | re.IGNORECASE)
+_FRONT_KEY = r"^{}:[ \t]*[\"']?(.*?)[\"']?[ \t]*$"
+_FRONT_TITLE = re.compile(_FRONT_KEY.format("title"), re.MULTILINE | re.IGNORECASE)
+_FRONT_AUTHOR = re.compile(_FRONT_KEY.format("author"), re.MULTILINE | re.IGNORECASE)
 
 
 def read_text(name: str, content: bytes) -> Parsed:
@@ -48,6 +51,8 @@ def read_markdown(name: str, content: bytes) -> Parsed:
         for level, heading, at in _headings(text, front.end() if front else 0):
             out.mark_heading(level, heading, start + at)
     named = _FRONT_TITLE.search(front.group(1)) if front else None
+    by = _FRONT_AUTHOR.search(front.group(1)) if front else None
+    out.author = by.group(1) if by else ""
     return out.parsed(title(name, named.group(1) if named else None, out.first_heading), MEDIA_TYPES["md"])
 
 
@@ -81,4 +86,4 @@ def _plain(heading: str) -> str:
 
 
 def _with_title(parsed: Parsed, name: str) -> Parsed:
-    return Parsed(name, parsed.text, parsed.units, parsed.headings, parsed.media_type, parsed.notes)
+    return replace(parsed, title=name)

@@ -6,8 +6,8 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from muniment.knowledge.formats import MEDIA_TYPES
 from muniment.knowledge.ingestion.parse.container import check_container
-from muniment.knowledge.ingestion.parse.kind import MEDIA_TYPES
 from muniment.knowledge.ingestion.parse.normal import Composer, one_line
 from muniment.knowledge.ingestion.parse.title import title
 from muniment.knowledge.ingestion.parsed import Parsed, ParseFailed
@@ -37,6 +37,7 @@ def read_slides(name: str, content: bytes) -> Parsed:
             out.note(f"hidden slide {number} was left out")
             continue
         _write_slide(slide, number, out)
+    out.author = deck.core_properties.author or ""
     return out.parsed(title(name, deck.core_properties.title, out.first_heading), MEDIA_TYPES["pptx"])
 
 

@@ -8,9 +8,9 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from muniment.knowledge.formats import MEDIA_TYPES
 from muniment.knowledge.ingestion.parse.container import check_container
 from muniment.knowledge.ingestion.parse.decode import decode
-from muniment.knowledge.ingestion.parse.kind import MEDIA_TYPES
 from muniment.knowledge.ingestion.parse.normal import Composer, one_line, table_lines
 from muniment.knowledge.ingestion.parse.title import from_file_name, title
 from muniment.knowledge.ingestion.parsed import Parsed, ParseFailed
@@ -82,6 +82,7 @@ def read_workbook(name: str, content: bytes) -> Parsed:
         if lines:
             out.heading(1, sheet.title)
             out.block("\n".join(lines), tight=True)
+    out.author = book.properties.creator or ""
     return out.parsed(title(name, book.properties.title), MEDIA_TYPES["xlsx"])
 
 

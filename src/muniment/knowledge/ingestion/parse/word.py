@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Protocol
 
+from muniment.knowledge.formats import MEDIA_TYPES
 from muniment.knowledge.ingestion.parse.container import check_container
-from muniment.knowledge.ingestion.parse.kind import MEDIA_TYPES
 from muniment.knowledge.ingestion.parse.normal import Composer
 from muniment.knowledge.ingestion.parse.title import title
 from muniment.knowledge.ingestion.parsed import Parsed, ParseFailed
@@ -43,7 +43,8 @@ def read_word(name: str, content: bytes) -> Parsed:
     try:
         document = docx.Document(io.BytesIO(content))
         levels = _levels(document.styles.element)
-        properties = document.core_properties.title
+        properties = document.core_properties
+        named, author = properties.title, properties.author
         body = document.element.body
     except MemoryError:
         raise
@@ -52,12 +53,13 @@ def read_word(name: str, content: bytes) -> Parsed:
             "is damaged: it cannot be read as a Word document.", fix="Save it again."
         ) from error
     out = Composer()
+    out.author = author or ""
     _Writer(out, levels).blocks(body)
     package = document.part.package
     for part in package.iter_parts() if package is not None else ():
         if str(part.partname) == "/word/footnotes.xml":
             _write_footnotes(part.blob, out)
-    return out.parsed(title(name, properties, out.first_heading), MEDIA_TYPES["docx"])
+    return out.parsed(title(name, named, out.first_heading), MEDIA_TYPES["docx"])
 
 
 def _levels(styles: _Element) -> dict[str, int]:

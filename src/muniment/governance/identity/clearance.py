@@ -1,0 +1,16 @@
+"""How sensitive a document an account may read at most, whatever access lists say.
+
+Invariant: a label that is missing or not one of LEVELS lies above every clearance.
+"""
+
+from __future__ import annotations
+
+LEVELS = ("public", "internal", "confidential", "restricted")
+"""From least to most sensitive."""
+
+
+def clears(clearance: str, label: str | None) -> bool:
+    """Return whether an account of this clearance may read what has this label; "" is without a ceiling."""
+    if not clearance:
+        return True
+    return clearance in LEVELS and label in LEVELS and LEVELS.index(label) <= LEVELS.index(clearance)
