@@ -198,7 +198,8 @@ def _most_promising(parts: Sequence[tuple[NumberedPassage, Piece]], shares: Sequ
 def _cosines(question: str, texts: list[str], embedder: Embedder | None) -> list[float]:
     if embedder is None or not texts:
         return [0.0] * len(texts)
-    return [float(v) for v in embedder.embed_sentences(texts) @ embedder.embed_query(question)]
+    found = embedder.embed_sentences(texts) @ embedder.embed_query(question)
+    return [float(v) if math.isfinite(v) else 0.0 for v in found]
 
 
 def _stale(passages: Sequence[NumberedPassage]) -> set[str]:

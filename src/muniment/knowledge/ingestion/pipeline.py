@@ -22,6 +22,7 @@ from muniment.governance.audit.entry import Actor, Entry
 from muniment.knowledge import changes, library
 from muniment.knowledge.access import NOBODY
 from muniment.knowledge.ingestion.chunk import chunks
+from muniment.knowledge.ingestion.fitness import UNFIT
 from muniment.knowledge.ingestion.indexing import Indexing
 from muniment.knowledge.ingestion.lock import only_one
 from muniment.knowledge.ingestion.parser import Parser
@@ -50,6 +51,8 @@ class _Tally:
     chunks: int = 0
     formats: Counter[str] = field(default_factory=Counter[str])
     failed: list[Problem] = field(default_factory=list[Problem])
+    unfit: list[Problem] = field(default_factory=list[Problem])
+    """What was taken in, but is found by words alone."""
 
     def count(self, document: NewDocument, changed: bool) -> None:
         """Count a document that was committed."""
@@ -115,7 +118,7 @@ class Pipeline:
             removed=len(todo.removed),
             withheld=len(todo.withheld),
             access_changed=tally.access_changed,
-            failed=tuple(sorted(tally.failed, key=lambda problem: problem.path)),
+            failed=tuple(sorted([*tally.failed, *tally.unfit], key=lambda problem: problem.path)),
             formats=dict(sorted(tally.formats.items())),
             chunks=tally.chunks,
             vectors=self._parts.embedder is not None,
@@ -179,7 +182,8 @@ class Pipeline:
         changed = frozenset(todo.changed)
         failed_before = len(tally.failed)
 
-        def committed(documents: Sequence[NewDocument]) -> None:
+        def committed(documents: Sequence[NewDocument], unfit: set[str]) -> None:
+            tally.unfit.extend(Problem(path, UNFIT) for path in unfit)
             for document in documents:
                 tally.count(document, document.path in changed)
                 report(document.path)

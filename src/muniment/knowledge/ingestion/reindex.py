@@ -15,6 +15,7 @@ from muniment.foundation.clock import timestamp
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.knowledge import changes, library
 from muniment.knowledge.ingestion.condition import Condition, OnSegment, examine
+from muniment.knowledge.ingestion.fitness import by_fitness
 from muniment.knowledge.ingestion.parts import Parts
 from muniment.knowledge.library import DocumentRow, SegmentRow
 from muniment.knowledge.retrieval import segment, wording
@@ -135,9 +136,9 @@ class Reindex:
         made: list[SegmentRow] = []
         for at in range(0, len(kept), _DOCUMENTS):
             some = kept[at : at + _DOCUMENTS]
-            made.append(self._write(some))
+            made += self._write(some)
             count(len(some))
-        return [row for row in made if row.rows]
+        return made
 
     def _exchange(self, names: Sequence[str], made: Sequence[SegmentRow], by: Actor) -> None:
         with self._parts.database.write() as connection:
@@ -148,7 +149,7 @@ class Reindex:
             about = {"segments": list(names), "replacements": [row.name for row in made]}
             self._parts.audit.append(connection, [Entry("index.segment_exchanged", by, about)])
 
-    def _write(self, kept: Sequence[DocumentRow]) -> SegmentRow:
+    def _write(self, kept: Sequence[DocumentRow]) -> list[SegmentRow]:
         rows: list[segment.IndexRow] = []
         with self._parts.database.read() as connection:
             for document in kept:
@@ -164,11 +165,15 @@ class Reindex:
                     )
                     for chunk in library.chunks(connection, document.id, document.version)
                 ]
-        name = self._parts.ids.new("seg")
         if not rows:
-            return SegmentRow(name, "", 0, "")
+            return []
+        parts = self._parts
         texts = [segment.embedding_text(row.title, row.heading, row.body) for row in rows]
-        vectors = self._parts.embedder.embed_documents(texts) if self._parts.embedder is not None else None
-        model = self._parts.embedder.model.digest if self._parts.embedder is not None else ""
-        digest = self._parts.segments.write(name, segment.KIND, *segment.contents(rows, vectors, model))
-        return SegmentRow(name, digest, len(rows), model)
+        vectors = parts.embedder.embed_documents(texts) if parts.embedder is not None else None
+        made: list[SegmentRow] = []
+        for some, theirs in by_fitness(rows, vectors):
+            model = parts.embedder.model.digest if parts.embedder is not None and theirs is not None else ""
+            name = parts.ids.new("seg")
+            digest = parts.segments.write(name, segment.KIND, *segment.contents(some, theirs, model))
+            made.append(SegmentRow(name, digest, len(some), model))
+        return made
