@@ -10,9 +10,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Protocol
 
+from muniment.foundation.stems import stem
 from muniment.inference.embedding import Embedder
 from muniment.inference.messages import NumberedPassage
 from muniment.inference.providers.sentences import Piece, pieces
@@ -87,26 +86,10 @@ class Weighed:
     """The cross-encoder's opinion, for the pieces that were put to it; 0 without one."""
 
 
-class _Stems(Protocol):
-    def stemWord(self, word: str) -> str: ...
-
-
-@lru_cache(maxsize=1)
-def _stemmer() -> _Stems:
-    import snowballstemmer
-
-    return snowballstemmer.stemmer("english")
-
-
-@lru_cache(maxsize=20_000)
-def _stem(word: str) -> str:
-    return _stemmer().stemWord(word)
-
-
 def words(text: str) -> set[str]:
     """Return the stems of a text's content words."""
     plain = unicodedata.normalize("NFKC", text).casefold()
-    return {_stem(word) for word in _WORD.findall(plain) if word not in _STOP}
+    return {stem(word) for word in _WORD.findall(plain) if word not in _STOP}
 
 
 def weigh(question: str, passages: Sequence[NumberedPassage], embedder: Embedder | None) -> list[Weighed]:
