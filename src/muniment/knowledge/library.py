@@ -343,10 +343,13 @@ def holds(connection: sa.Connection, source_name: str, folder: str) -> bool:
 
 def overrides(connection: sa.Connection, source_name: str) -> dict[str, AccessList]:
     """Return the access lists set by hand, by path; `""` is the whole source."""
-    classes = access_classes(connection)
-    table = access_override.c
-    query = sa.select(table.path, table.access_class).where(table.source == source_name)
-    return {row.path: classes[row.access_class] for row in connection.execute(query)}
+    table, lists = access_override.c, access_class.c
+    query = (
+        sa.select(table.path, lists.allow, lists.deny, lists.sensitivity)
+        .join(access_class, table.access_class == lists.id)
+        .where(table.source == source_name)
+    )
+    return {row.path: _access_list(row.allow, row.deny, row.sensitivity) for row in connection.execute(query)}
 
 
 def is_below(path: str, folder: str) -> bool:
