@@ -258,16 +258,18 @@ class Workspace:
         k: int = 10,
         by: Actor | None = None,
         filters: Mapping[str, object] | None = None,
+        explain: bool = False,
     ) -> Retrieval:
         """Return what `as_` may read about `query`; for trusted local use, as the log records.
 
-        `filters` may state source, folder, type, author, sensitivity, after and before (see `Filters`).
+        `filters` may state source, folder, type, author, sensitivity, after and before (see `Filters`). With
+        `explain`, each passage says why it is there.
         """
         from muniment.knowledge.retrieval.filters import of
 
         principal, limits = self.principal(as_), of(filters or {})
         by = by or Actor(principal.ref, PYTHON)
-        return self.retriever.retrieve(principal, query, k, by, "search", limits)
+        return self.retriever.retrieve(principal, query, k, by, "search", limits, explain)
 
     def ask(
         self,

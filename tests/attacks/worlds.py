@@ -156,7 +156,7 @@ class World:
 
     def _search(self, principal: Principal, query: str, limits: dict[str, object] | None = None) -> Any:
         try:
-            found = self.workspace.search(query, principal, k=20, filters=limits)
+            found = self.workspace.search(query, principal, k=20, filters=limits, explain=True)
         except MunimentError as error:
             return _refusal(error)
         passages = [asdict(passage) for passage in found.passages]

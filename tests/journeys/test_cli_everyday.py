@@ -65,7 +65,7 @@ def test_answers_and_passages_have_the_public_shape(ready: Command) -> None:
     found = ready("--json", "search", "on-call weekend", "--as", "alice", "-k", "3").document
     assert {"passages", "decision", "took_ms"} <= found.keys()
     assert set(found["passages"][0]) == {
-        "document", "title", "version", "chunk", "page", "span", "score", "text",
+        "document", "title", "version", "chunk", "page", "span", "score", "text", "twins", "why",
     }  # fmt: skip
 
 

@@ -355,12 +355,8 @@ def _stands(connection: sa.Connection, visibility: Visibility, verified: Verifie
         document = library.get_document(connection, passage.document)
         if document is None or document.version != passage.version or not visibility.may_read(document):
             return False
-        ordinal = int(passage.chunk.rpartition(":")[2])
-        chunk = library.chunk_text(connection, passage.document, passage.version, ordinal)
-        if chunk is None:
-            return False
-        start, end = evidence.span
-        if chunk.text[start - chunk.start : end - chunk.start] != evidence.quote:
+        text = library.version_slice(connection, passage.document, passage.version, *evidence.span)
+        if text != evidence.quote:
             return False
     return True
 
@@ -386,7 +382,7 @@ def _claim(verified: Verified, earlier: Sequence[Claim]) -> Claim:
                 passage.document,
                 passage.title,
                 passage.version,
-                passage.page,
+                passage.page_at(evidence.span[0]),
                 evidence.span,
                 evidence.quote,
             )

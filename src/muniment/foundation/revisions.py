@@ -25,13 +25,22 @@ class Revisions:
     content: int
 
 
+# Statements of every request are made once: making one costs more than running it.
+_VALUE = sa.select(revision.c.value).where(revision.c.name == sa.bindparam("counter"))
+_MOVE = (
+    sa.update(revision)
+    .where(revision.c.name == sa.bindparam("counter"))
+    .values(value=sa.bindparam("reached"))
+)
+
+
 def bump(connection: sa.Connection, name: str) -> int:
     """Add one to a counter inside a write transaction; return its new value."""
-    value = connection.execute(sa.select(revision.c.value).where(revision.c.name == name)).scalar()
+    value = connection.execute(_VALUE, {"counter": name}).scalar()
     if value is None:
         connection.execute(sa.insert(revision).values(name=name, value=1))
         return 1
-    connection.execute(sa.update(revision).where(revision.c.name == name).values(value=value + 1))
+    connection.execute(_MOVE, {"counter": name, "reached": value + 1})
     return value + 1
 
 

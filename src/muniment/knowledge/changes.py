@@ -20,6 +20,7 @@ from muniment.knowledge.library import (
     NewDocument,
     NewVersion,
     SegmentRow,
+    below,
     documents_at,
     get_document,
     in_parts,
@@ -37,11 +38,41 @@ from muniment.knowledge.tables import (
     source,
 )
 
+_CLASS = sa.select(access_class.c.id).where(access_class.c.digest == sa.bindparam("key"))
+_USED = sa.or_(
+    sa.exists().where(document.c.access_class == sa.bindparam("number")),
+    sa.exists().where(document.c.source_access_class == sa.bindparam("number")),
+    sa.exists().where(access_override.c.access_class == sa.bindparam("number")),
+)
+_DROP_UNUSED = sa.delete(access_class).where(access_class.c.id == sa.bindparam("number"), ~_USED)
+_RULE_HERE = sa.and_(
+    access_override.c.source == sa.bindparam("of_source"), access_override.c.path == sa.bindparam("at_path")
+)
+_RULE_AT = sa.select(access_override.c.access_class).where(_RULE_HERE)
+_FORGET_RULE = sa.delete(access_override).where(_RULE_HERE)
+_RULES = sa.select(access_override.c.path, access_override.c.access_class).where(
+    access_override.c.source == sa.bindparam("of_source")
+)
+_BELOW = {
+    whole: sa.select(document.c.id, document.c.access_class).where(live_below(whole)).order_by(document.c.id)
+    for whole in (True, False)
+}
+_RULED = {
+    (whole, stated): sa.update(document)
+    .where(live_below(whole))
+    .values(
+        access_class=sa.bindparam("number") if stated else document.c.source_access_class,
+        epoch=sa.bindparam("reached"),
+    )
+    for whole in (True, False)
+    for stated in (True, False)
+}
+
 
 def class_of(connection: sa.Connection, access: AccessList) -> int:
     """Return the id of the class that shares this access list, made when new."""
     key = access.digest()
-    found = connection.execute(sa.select(access_class.c.id).where(access_class.c.digest == key)).scalar()
+    found = connection.execute(_CLASS, {"key": key}).scalar()
     if found is not None:
         return found
     inserted = connection.execute(
@@ -266,29 +297,24 @@ def set_override(
 
     The cost grows with the documents below, not with their chunks.
     """
-    table = access_override.c
-    here = sa.and_(table.source == source_name, table.path == path)
-    left = set(connection.execute(sa.select(table.access_class).where(here)).scalars())
-    connection.execute(sa.delete(access_override).where(here))
+    here = {"of_source": source_name, "at_path": path}
+    left = set(connection.execute(_RULE_AT, here).scalars())
+    connection.execute(_FORGET_RULE, here)
     if access is not None:
         number = class_of(connection, access)
         row = {"source": source_name, "path": path, "access_class": number, "at": at}
-        connection.execute(sa.insert(access_override).values(row))
-    query = sa.select(table.path, table.access_class).where(table.source == source_name)
-    by_hand = {row.path: row.access_class for row in connection.execute(query)}
-    moved = sa.select(document.c.id, document.c.access_class).where(live_below(source_name, path))
-    found = connection.execute(moved.order_by(document.c.id)).all()
+        connection.execute(sa.insert(access_override), row)
+    rows = connection.execute(_RULES, {"of_source": source_name})
+    by_hand = {row.path: row.access_class for row in rows}
+    found = connection.execute(_BELOW[not path], below(source_name, path)).all()
     left |= {row.access_class for row in found}
     # The wider rule first, so that the nearest is what stays.
     rules = {path: nearest(path, by_hand), **{one: by_hand[one] for one in by_hand if is_below(one, path)}}
     epoch = _next_epoch(connection)
     for at_path, effective in sorted(rules.items(), key=lambda rule: len(rule[0])):
-        value = document.c.source_access_class if effective is None else effective
-        connection.execute(
-            sa.update(document)
-            .where(live_below(source_name, at_path))
-            .values(access_class=value, epoch=epoch)
-        )
+        stated = {} if effective is None else {"number": effective}
+        values = {**below(source_name, at_path), "reached": epoch, **stated}
+        connection.execute(_RULED[not at_path, effective is not None], values)
     _drop_unused_classes(connection, left)
     revisions.bump(connection, "access")
     return [row.id for row in found]
@@ -303,12 +329,7 @@ def _next_epoch(connection: sa.Connection) -> int:
 def _drop_unused_classes(connection: sa.Connection, numbers: Iterable[int]) -> None:
     """Forget those of these lists that nothing points to any more; a number is never given twice."""
     for number in numbers:
-        used = sa.or_(
-            sa.exists().where(document.c.access_class == number),
-            sa.exists().where(document.c.source_access_class == number),
-            sa.exists().where(access_override.c.access_class == number),
-        )
-        connection.execute(sa.delete(access_class).where(access_class.c.id == number, ~used))
+        connection.execute(_DROP_UNUSED, {"number": number})
 
 
 def add_segment(connection: sa.Connection, row: SegmentRow, at: str) -> None:

@@ -271,6 +271,22 @@ def version_text(connection: sa.Connection, document_id: str, version: int) -> s
     ).scalar()
 
 
+_SLICE = sa.select(
+    sa.func.substr(document_version.c.text, sa.bindparam("first"), sa.bindparam("length"))
+).where(
+    document_version.c.document == sa.bindparam("document"),
+    document_version.c.version == sa.bindparam("version"),
+)
+
+
+def version_slice(
+    connection: sa.Connection, document_id: str, version: int, start: int, end: int
+) -> str | None:
+    """Return the characters `start` to `end` of a stored version, or None."""
+    place = {"document": document_id, "version": version, "first": start + 1, "length": end - start}
+    return connection.execute(_SLICE, place).scalar()
+
+
 def chunk_text(connection: sa.Connection, document_id: str, version: int, ordinal: int) -> ChunkText | None:
     """Return one chunk, or None."""
     place = {"document": document_id, "version": version, "ordinal": ordinal}
@@ -320,25 +336,42 @@ def sources(connection: sa.Connection) -> list[SourceRow]:
     return [SourceRow(*row) for row in connection.execute(query)]
 
 
+_SOURCE_NAMES = sa.select(source.c.name).order_by(source.c.name)
+
+
 def source_names(connection: sa.Connection) -> list[str]:
     """Return the names of the sources, sorted."""
-    return list(connection.execute(sa.select(source.c.name).order_by(source.c.name)).scalars())
+    return list(connection.execute(_SOURCE_NAMES).scalars())
 
 
-def live_below(source_name: str, folder: str) -> sa.ColumnElement[bool]:
-    """Return the condition for live documents at a path and under it, in terms that the path's index serves."""
-    if not folder:
-        return sa.and_(document.c.source == source_name, _LIVE)
+def live_below(whole: bool) -> sa.ColumnElement[bool]:
+    """Return the condition for live documents at a path and under it, in terms that the path's index serves.
+
+    Its parameters are those of `below`; `whole` is for the whole source, whose path is empty.
+    """
+    mine = sa.and_(document.c.source == sa.bindparam("of_source"), _LIVE)
+    if whole:
+        return mine
     path = document.c.path
-    # "0" follows "/", so below it lie all paths that begin with the folder's name and a slash; one range and not
-    # two, since the index serves no choice between ranges.
-    near = sa.and_(path >= folder, path < folder + "0")
-    return sa.and_(document.c.source == source_name, _LIVE, near, sa.or_(path == folder, path > folder + "/"))
+    # One range and not two, since the index serves no choice between ranges.
+    near = sa.and_(path >= sa.bindparam("at_path"), path < sa.bindparam("behind"))
+    return sa.and_(mine, near, sa.or_(path == sa.bindparam("at_path"), path > sa.bindparam("within")))
+
+
+def below(source_name: str, folder: str) -> dict[str, str]:
+    """Return the parameters of `live_below` for a folder of a source."""
+    if not folder:
+        return {"of_source": source_name}
+    # "0" follows "/", so these are all paths that begin with the folder's name and a slash, and near ones before.
+    return {"of_source": source_name, "at_path": folder, "within": folder + "/", "behind": folder + "0"}
+
+
+_HOLDS = {whole: sa.select(sa.exists().where(live_below(whole))) for whole in (True, False)}
 
 
 def holds(connection: sa.Connection, source_name: str, folder: str) -> bool:
     """Return whether a source has a live document at a path or under it."""
-    return bool(connection.execute(sa.select(sa.exists().where(live_below(source_name, folder)))).scalar())
+    return bool(connection.execute(_HOLDS[not folder], below(source_name, folder)).scalar())
 
 
 def overrides(connection: sa.Connection, source_name: str) -> dict[str, AccessList]:

@@ -9,16 +9,60 @@ from muniment.foundation.revisions import Revisions
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
-    """A stored chunk as returned to one caller for one query."""
+class Piece:
+    """A chunk that a passage joins."""
+
+    chunk: str
+    span: tuple[int, int]
+    page: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """A passage that says the same and is named instead of shown."""
 
     document: str
     title: str
     version: int
     chunk: str
-    """`DOCUMENT:VERSION:ORDINAL`."""
+
+    def as_json(self) -> dict[str, str | int]:
+        """Return it as the public contract spells it."""
+        return {
+            "document": self.document,
+            "title": self.title,
+            "version": self.version,
+            "chunk": self.chunk,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why a passage was found; of several chunks, the first that was."""
+
+    words: float
+    """BM25 score."""
+    cosine: float | None
+    """Of its vector to the query's; None where one of them has none."""
+    terms: tuple[str, ...]
+    """Terms of the query that it holds."""
+
+    def as_json(self) -> dict[str, float | list[str] | None]:
+        """Return it as the public contract spells it."""
+        return {"words": self.words, "cosine": self.cosine, "terms": list(self.terms)}
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A stored chunk, or neighbouring ones as one text, as returned to one caller for one query."""
+
+    document: str
+    title: str
+    version: int
+    chunk: str
+    """`DOCUMENT:VERSION:ORDINAL`; of several, the one that was found first."""
     page: int | None
-    """Page, slide, sheet or message number from 1; None where the format has none."""
+    """Page, slide, sheet or message number from 1, where the passage begins; None where the format has none."""
     span: tuple[int, int]
     """Characters of the version's text, end exclusive."""
     score: float
@@ -28,6 +72,21 @@ class Passage:
     source: str
     path: str
     media_type: str
+    pieces: tuple[Piece, ...] = ()
+    """The chunks that it joins, by position."""
+    twins: tuple[Twin, ...] = ()
+    """Copies and other versions of the same."""
+    why: Why | None = None
+    """Where the caller asked for it."""
+
+    def chunks(self) -> tuple[str, ...]:
+        """Return every chunk behind it, those of its twins too."""
+        return (*(piece.chunk for piece in self.pieces), *(twin.chunk for twin in self.twins))
+
+    def page_at(self, character: int) -> int | None:
+        """Return the page on which a character of the version's text stands."""
+        pages = [piece.page for piece in self.pieces if piece.span[0] <= character]
+        return pages[-1] if pages else self.page
 
 
 @dataclass(frozen=True, slots=True)

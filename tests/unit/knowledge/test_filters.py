@@ -39,7 +39,7 @@ def library(workspace: Workspace, tmp_path: Path) -> Workspace:
     return workspace
 
 
-def found(library: Workspace, user: str = "alice", **filters: object) -> list[str]:
+def found(library: Workspace, /, user: str = "alice", **filters: object) -> list[str]:
     passages = library.search("lantern", user, k=50, filters=filters).passages
     return sorted(f"{passage.source}/{passage.path}" for passage in passages)
 

@@ -173,7 +173,7 @@ class AuditLog:
             body = entry.body(seq, at)
             columns = {"seq": seq, "at": at, "kind": entry.kind, "actor": entry.actor, "via": entry.via}
             rows.append({**columns, "body": body, "leaf_hash": leaf_hash(body)})
-        connection.execute(sa.insert(audit_entry), rows)
+        connection.execute(_ADD, rows)
         grown = tree.extend(cast(bytes, row["leaf_hash"]) for row in rows)
         _write_tree(connection, grown, first=tree.size == 0)
         if _checkpoint_due(connection, grown.size, now):
@@ -194,21 +194,31 @@ def _prepare(entry: Entry) -> _Prepared:
     return _Prepared(kind, actor, via, exact(entry.about), exact(actor), exact(kind), exact(via))
 
 
+# Statements of every request are made once: making one costs more than running it.
+_TREE = sa.select(audit_tree.c.size, audit_tree.c.frontier)
+_BEGIN_TREE = sa.insert(audit_tree)
+_GROW_TREE = sa.update(audit_tree).values(
+    {name: sa.bindparam(f"new_{name}") for name in ("size", "frontier", "root")}
+)
+_NEWEST = sa.select(audit_checkpoint).order_by(audit_checkpoint.c.size.desc()).limit(1)
+_ADD = sa.insert(audit_entry)
+
+
 def _read_tree(connection: sa.Connection) -> Frontier:
-    row = connection.execute(sa.select(audit_tree.c.size, audit_tree.c.frontier)).one_or_none()
+    row = connection.execute(_TREE).one_or_none()
     return Frontier() if row is None else Frontier.from_bytes(row.size, row.frontier)
 
 
 def _write_tree(connection: sa.Connection, tree: Frontier, first: bool) -> None:
     values = {"size": tree.size, "frontier": tree.to_bytes(), "root": tree.root()}
-    connection.execute(
-        sa.insert(audit_tree).values(id=1, **values) if first else sa.update(audit_tree).values(values)
-    )
+    if first:
+        connection.execute(_BEGIN_TREE, {"id": 1, **values})
+    else:
+        connection.execute(_GROW_TREE, {f"new_{name}": value for name, value in values.items()})
 
 
 def _last_checkpoint(connection: sa.Connection) -> tuple[Checkpoint, datetime] | None:
-    newest = sa.select(audit_checkpoint).order_by(audit_checkpoint.c.size.desc()).limit(1)
-    row = connection.execute(newest).one_or_none()
+    row = connection.execute(_NEWEST).one_or_none()
     return None if row is None else (notes.parse(row.text), datetime.fromisoformat(row.at))
 
 

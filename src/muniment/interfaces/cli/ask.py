@@ -23,6 +23,7 @@ from muniment.interfaces.cli.terminal import TERMINAL, visible
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from muniment.app import Workspace
     from muniment.assistant.lineage import Explanation
     from muniment.assistant.values import Answer, Event
     from muniment.governance.audit.entry import Actor
@@ -48,12 +49,24 @@ def search(
     sensitivity: Sensitivity = None,
     after: After = None,
     before: Before = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say of each passage why it is there.")] = False,
+    why_not: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DOCUMENT",
+            help="Say instead why this document (id or SOURCE/PATH) is not shown to USER.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Find passages that USER may read; nothing else takes part in the ranking."""
     filters = _filters(source, folder, type_, author, sensitivity, after, before)
     with TERMINAL.workspace() as workspace:
         principal = workspace.directory.principal(as_)
-        found = workspace.search(query, principal, k, _by(principal), filters)
+        if why_not is not None:
+            _show_absence(workspace, principal, query, why_not, k, filters)
+            return
+        found = workspace.search(query, principal, k, _by(principal), filters, explain)
     if TERMINAL.json:
         TERMINAL.document(search_document(found))
         return
@@ -122,6 +135,8 @@ def search_document(found: Retrieval) -> dict[str, object]:
                 "span": list(p.span),
                 "score": p.score,
                 "text": p.text,
+                "twins": [twin.as_json() for twin in p.twins],
+                "why": p.why.as_json() if p.why else None,
             }
             for p in found.passages
         ],
@@ -147,6 +162,41 @@ def explained(explanation: Explanation) -> list[RenderableType]:
         Text("Made by:", style="bold"),
         Padding(facts_table({name: value for name, _, value in facts}), (0, 0, 0, 2)),
     ]
+
+
+def _show_absence(
+    workspace: Workspace,
+    principal: Principal,
+    query: str,
+    document: str,
+    k: int,
+    filters: dict[str, object],
+) -> None:
+    from muniment.governance.identity.principal import OPERATOR
+    from muniment.knowledge.retrieval.filters import of
+
+    found = workspace.retriever.why_not(principal, query, document, OPERATOR, k, of(filters))
+    if TERMINAL.json:
+        TERMINAL.document(
+            {
+                "document": found.document,
+                "source": found.source,
+                "path": found.path,
+                "shown": found.shown,
+                "reasons": list(found.reasons),
+                "revisions": {
+                    "directory": found.revisions.directory,
+                    "access": found.revisions.access,
+                    "content": found.revisions.content,
+                },
+            }
+        )
+        return
+    TERMINAL.show(visible(f"{found.source}/{found.path}, searched as {principal.ref}:"))
+    for reason in found.reasons:
+        TERMINAL.show(visible(f"  {reason}"))
+    state = found.revisions
+    TERMINAL.show(f"  As of directory {state.directory}, access {state.access}, content {state.content}.")
 
 
 def _filters(

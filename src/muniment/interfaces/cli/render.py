@@ -61,6 +61,14 @@ def passages(found: Retrieval) -> list[RenderableType]:
     for number, passage in enumerate(found.passages, 1):
         shown.append(_head(number, passage))
         shown.append(Padding(Text(shortened(passage.text, 320)), (0, 0, 0, 4)))
+        if passage.why:
+            cosine = "none" if passage.why.cosine is None else f"{passage.why.cosine:.3f}"
+            terms = ", ".join(passage.why.terms) or "none"
+            why = f"words {passage.why.words:.2f} ({terms}), cosine {cosine}"
+            shown.append(Padding(Text(visible(why), style=QUIET), (0, 0, 0, 4)))
+        if passage.twins:
+            titles = "; ".join(place(twin.title, twin.version, None) for twin in passage.twins)
+            shown.append(Padding(Text(f"the same in: {titles}", style=QUIET), (0, 0, 0, 4)))
     if not found.passages:
         shown.append(Text("Nothing that you may read matches."))
     words = f"{len(found.passages)} passages in {found.took_ms:.0f} ms as {found.principal}"

@@ -51,6 +51,8 @@ class SearchRequest(Taken):
     k: Annotated[int, Field(ge=1, le=100)] = 10
     """Most passages to return."""
     filters: FilterBody = FilterBody()
+    explain: bool = False
+    """Say of each passage why it is there."""
 
 
 class AnswerRequest(Taken):
@@ -62,8 +64,25 @@ class AnswerRequest(Taken):
     filters: FilterBody = FilterBody()
 
 
+class TwinBody(BaseModel):
+    """A passage that says the same, named instead of shown."""
+
+    document: str
+    title: str
+    version: int
+    chunk: str
+
+
+class WhyBody(BaseModel):
+    """Why a passage was found: BM25 score, cosine of the vectors, terms of the query that it holds."""
+
+    words: float
+    cosine: float | None
+    terms: list[str]
+
+
 class PassageBody(BaseModel):
-    """A stored chunk that the caller may read."""
+    """A stored chunk that the caller may read, or neighbouring ones as one text."""
 
     document: str
     title: str
@@ -74,6 +93,9 @@ class PassageBody(BaseModel):
     """Characters of that version's text, end exclusive."""
     score: float
     text: str
+    twins: list[TwinBody]
+    why: WhyBody | None
+    """Where it was asked for."""
 
 
 class SearchResponse(BaseModel):

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 
 from muniment.interfaces.authenticate import ApiCaller, workspace_of
 from muniment.interfaces.rest.answers import Threads
-from muniment.interfaces.rest.bodies import PassageBody, SearchRequest, SearchResponse
+from muniment.interfaces.rest.bodies import PassageBody, SearchRequest, SearchResponse, TwinBody, WhyBody
 
 router = APIRouter(tags=["search"])
 
@@ -19,7 +19,13 @@ async def search(
     workspace = workspace_of(request)
     found = await threads.run(
         lambda: workspace.retriever.retrieve(
-            caller.principal, body.query, body.k, caller.actor, "search", body.filters.filters()
+            caller.principal,
+            body.query,
+            body.k,
+            caller.actor,
+            "search",
+            body.filters.filters(),
+            body.explain,
         )
     )
     passages = [
@@ -32,6 +38,8 @@ async def search(
             span=one.span,
             score=one.score,
             text=one.text,
+            why=WhyBody.model_validate(one.why.as_json()) if one.why else None,
+            twins=[TwinBody.model_validate(twin.as_json()) for twin in one.twins],
         )
         for one in found.passages
     ]

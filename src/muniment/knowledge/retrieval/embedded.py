@@ -6,17 +6,23 @@ may read the document ever reads the row, so nobody else can tell.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import sqlalchemy as sa
 
 from muniment.foundation.errors import Unavailable
 from muniment.foundation.segments import DamagedRows, Segments
+from muniment.knowledge.passage import Why
 from muniment.knowledge.retrieval.engine import Asked
 from muniment.knowledge.retrieval.index import Index
-from muniment.knowledge.retrieval.rank import Ranking, rank
+from muniment.knowledge.retrieval.rank import Hit, Ranking, rank
+from muniment.knowledge.retrieval.reasons import reasons
+from muniment.knowledge.retrieval.view import Selection
 from muniment.knowledge.retrieval.visibility import AccessIndex, Visibility
 
+_Result = TypeVar("_Result")
 _ATTEMPTS = 16
 """Times that a search begins anew without the documents whose rows were found damaged."""
 
@@ -30,20 +36,47 @@ class EmbeddedEngine:
 
     def rank(self, connection: sa.Connection, visibility: Visibility, asked: Asked) -> Ranking:
         """Return the best hits; raises NotSetUp for other word rules, Unavailable where too much is damaged."""
+        found, incomplete = self._over(
+            connection, visibility, asked, lambda selection: _ranked(selection, asked)
+        )
+        return replace(found, incomplete=incomplete)
+
+    def explain(
+        self, connection: sa.Connection, visibility: Visibility, asked: Asked, hits: Sequence[Hit]
+    ) -> tuple[Why, ...]:
+        """Return why each of these hits, found in the same transaction, stands where it does."""
+
+        def told(selection: Selection) -> tuple[Why, ...]:
+            if self._index.saw_damage:
+                # The ranking left out the documents that it could not read, so the reasons must too.
+                _ranked(selection, asked)
+            return reasons(selection, asked, hits)
+
+        return self._over(connection, visibility, asked, told)[0]
+
+    def _over(
+        self,
+        connection: sa.Connection,
+        visibility: Visibility,
+        asked: Asked,
+        work: Callable[[Selection], _Result],
+    ) -> tuple[_Result, bool]:
+        """Return what comes of the rows that may be read and are sound, and whether a document is missing."""
         view = self._index.refresh(connection, visibility.revisions)
         readable = self._access.readable(connection, visibility, asked.filters.admits_sensitivity)
         incomplete = view.lacks(readable)
         for _ in range(_ATTEMPTS):
-            selection = view.select(readable, asked.filters)
             try:
-                found = rank(selection, asked.query, asked.vector, asked.model, asked.limit, asked.settings)
+                return work(view.select(readable, asked.filters)), incomplete
             except DamagedRows as error:
                 self._index.damaged(error.segment, error)
                 view = view.without(error.segment, error.rows)
                 incomplete = True
-            else:
-                return replace(found, incomplete=incomplete)
         raise Unavailable(
             "Too much of the search index is damaged to search it now.",
             fix="Tell whoever runs this workspace; `muniment index repair` mends it.",
         )
+
+
+def _ranked(selection: Selection, asked: Asked) -> Ranking:
+    return rank(selection, asked.query, asked.vector, asked.model, asked.limit, asked.settings)

@@ -6,14 +6,16 @@ the snapshot of the connection; equal scores stand in the order of document id a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import sqlalchemy as sa
 
+from muniment.knowledge.passage import Why
 from muniment.knowledge.retrieval.codes import Floats
 from muniment.knowledge.retrieval.filters import EVERYTHING, Filters
-from muniment.knowledge.retrieval.rank import Ranking, RankingSettings
+from muniment.knowledge.retrieval.rank import Hit, Ranking, RankingSettings
 from muniment.knowledge.retrieval.visibility import Visibility
 from muniment.knowledge.retrieval.wording import Query
 
@@ -38,4 +40,10 @@ class Engine(Protocol):
 
     def rank(self, connection: sa.Connection, visibility: Visibility, asked: Asked) -> Ranking:
         """Return the best hits; raises Tampered, NotSetUp or Denied where it cannot be sure."""
+        ...
+
+    def explain(
+        self, connection: sa.Connection, visibility: Visibility, asked: Asked, hits: Sequence[Hit]
+    ) -> tuple[Why, ...]:
+        """Return why each of these hits, found in the same transaction, stands where it does."""
         ...

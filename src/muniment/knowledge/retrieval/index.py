@@ -81,6 +81,11 @@ class Index:
         lost = _lost(connection, parts)
         return View(revisions.content, revisions.access, tuple(parts), self._attributes, lost)
 
+    @property
+    def saw_damage(self) -> bool:
+        """Whether any segment was found damaged."""
+        return bool(self._damaged)
+
     def damaged(self, name: str, why: Tampered) -> None:
         """Tell the operator once, and leave word for upkeep, that this segment is damaged."""
         stamp = self._segments.stamp(name)

@@ -24,13 +24,15 @@ from muniment.foundation.wellformed import check_text
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decision import WORKSPACE
-from muniment.knowledge import library
 from muniment.knowledge.passage import Passage, Retrieval
-from muniment.knowledge.retrieval import fuse, wording
+from muniment.knowledge.retrieval import absence, fuse, wording
+from muniment.knowledge.retrieval.absence import Absence
 from muniment.knowledge.retrieval.codes import Floats
 from muniment.knowledge.retrieval.engine import Asked, Engine
 from muniment.knowledge.retrieval.filters import EVERYTHING, Filters
-from muniment.knowledge.retrieval.rank import Ranking, RankingSettings
+from muniment.knowledge.retrieval.passages import Shape
+from muniment.knowledge.retrieval.passages import passages as put_together
+from muniment.knowledge.retrieval.rank import Hit, Ranking, RankingSettings
 from muniment.knowledge.retrieval.segment import embedding_text
 from muniment.knowledge.retrieval.visibility import Visibility, visible
 from muniment.knowledge.retrieval.wording import Query
@@ -51,6 +53,8 @@ INCOMPLETE = "Part of the index is being repaired: some documents cannot be foun
 NO_VECTOR = "Ranked by words alone: the embedding model gave no usable vector for this question."
 NO_OPINION = "The reranker gave no usable scores: the first order stands."
 _PHRASE_CHECKS = 500
+_SPARE = 3
+"""Rows asked of the engine for each passage, since neighbours and copies become one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,10 @@ class RetrievalSettings:
     ranking: RankingSettings = field(default_factory=RankingSettings)
     rerank: RerankSettings = field(default_factory=RerankSettings)
     per_document: int = MAX_PASSAGES
+    join: bool = True
+    """Make one passage of neighbouring chunks."""
+    fold: bool = True
+    """Name copies and other versions beside the passage instead of showing them."""
 
 
 class Retriever:
@@ -106,8 +114,9 @@ class Retriever:
         by: Actor,
         purpose: Purpose = "search",
         filters: Filters = EVERYTHING,
+        explain: bool = False,
     ) -> Retrieval:
-        """Return the best `k` passages that `principal` may read and the filters admit.
+        """Return the best `k` passages that `principal` may read and the filters admit; with `explain`, why.
 
         Raises BadInput for an empty or overlong query or a `k` outside 1..100, Denied for an unknown or
         inactive principal, Unavailable when the log cannot be written.
@@ -120,10 +129,12 @@ class Retriever:
             with self._database.read() as connection:
                 visibility = visible(connection, principal)
                 self._require(principal, visibility, purpose)
-                ranking = self._engine.rank(
-                    connection, visibility, self._for_engine(asked, vector, pool, filters)
-                )
-                passages = self._passages(connection, visibility, ranking, asked, pool)
+                for_engine = self._for_engine(asked, vector, pool, filters)
+                ranking = self._engine.rank(connection, visibility, for_engine)
+                shape = Shape(pool, self._settings.per_document, self._settings.join, self._settings.fold)
+                passages = put_together(connection, visibility, ranking.hits, asked, shape)
+                if explain:
+                    passages = self._explained(connection, visibility, for_engine, passages)
         except Denied:
             self._audit.record([self._refusal(query, by, purpose)])
             raise
@@ -143,6 +154,47 @@ class Retriever:
         self._audit.record(self._entries(found, query, k, by, purpose))
         return found
 
+    def why_not(
+        self,
+        principal: Principal,
+        query: str,
+        target: str,
+        by: Actor,
+        k: int = 10,
+        filters: Filters = EVERYTHING,
+    ) -> Absence:
+        """Return what keeps a document, an id or SOURCE/PATH, out of a principal's search.
+
+        Only for whoever runs the workspace. Raises BadInput as `retrieve` does and for an unknown document, Denied
+        for a principal who may not search.
+        """
+        asked = _checked(query, k, "search")
+        vector = self._embedded(asked.text or query)
+        with self._database.read() as connection:
+            row = absence.locate(connection, target)
+            visibility = visible(connection, principal)
+            self._require(principal, visibility, "search")
+            reasons = list(absence.barriers(connection, visibility, row, asked, filters))
+            shown: int | None = None
+            if not reasons:
+                deep = replace(self._for_engine(asked, vector, k, filters), limit=absence.DEPTH)
+                hits = self._engine.rank(connection, visibility, deep).hits
+                shape = Shape(k, self._settings.per_document, self._settings.join, self._settings.fold)
+                passages = put_together(connection, visibility, hits, asked, shape)
+                shown, rank = absence.ranked(row, hits, passages, k)
+                reasons.append(rank)
+        about = {"principal": principal.ref, "document": row.id, "query": self._audit.commitment(query)}
+        self._audit.record([Entry("search.absence_explained", by, about)])
+        return Absence(row.id, row.source, row.path, shown, tuple(reasons), visibility.revisions)
+
+    def _explained(
+        self, connection: sa.Connection, visibility: Visibility, asked: Asked, passages: Sequence[Passage]
+    ) -> list[Passage]:
+        places = [passage.chunk.rsplit(":", 2) for passage in passages]
+        hits = [Hit(document, int(version), int(ordinal), 0.0) for document, version, ordinal in places]
+        whys = self._engine.explain(connection, visibility, asked, hits)
+        return [replace(passage, why=why) for passage, why in zip(passages, whys, strict=True)]
+
     def _embedded(self, text: str) -> Floats | None:
         if self._embedder is None or self._settings.ranking.legs == "lexical":
             return None
@@ -160,29 +212,8 @@ class Retriever:
 
     def _for_engine(self, asked: Query, vector: Floats | None, pool: int, filters: Filters) -> Asked:
         capped = asked.phrases or self._settings.per_document < pool
-        limit = max(pool, _PHRASE_CHECKS) if capped else pool
+        limit = max(pool * _SPARE, _PHRASE_CHECKS if capped else 0)
         return Asked(asked, vector, self._model, limit, self._settings.ranking, filters)
-
-    def _passages(
-        self, connection: sa.Connection, visibility: Visibility, ranking: Ranking, asked: Query, pool: int
-    ) -> list[Passage]:
-        passages: list[Passage] = []
-        taken: dict[str, int] = {}
-        for hit in ranking.hits:
-            if taken.get(hit.document, 0) >= self._settings.per_document:
-                continue
-            document = library.get_document(connection, hit.document)
-            # The index says the same already; a fault in it must still give nothing away.
-            if document is None or document.version != hit.version or not visibility.may_read(document):
-                continue
-            chunk = library.chunk_text(connection, document.id, document.version, hit.ordinal)
-            if chunk is None or not _holds(chunk, document.title, asked):
-                continue
-            taken[document.id] = taken.get(document.id, 0) + 1
-            passages.append(_passage(document, chunk, hit.score))
-            if len(passages) == pool:
-                break
-        return passages
 
     def _reordered(self, asked: Query, passages: list[Passage]) -> tuple[list[Passage], tuple[str, ...]]:
         """Return the passages in the order of both opinions; those that time did not reach stay below."""
@@ -250,15 +281,17 @@ class Retriever:
         }
         entries = [Entry("search.request", by, request)]
         for at, passage in enumerate(found.passages, 1):
-            about = {
-                **decision,
-                "purpose": purpose,
-                "document": passage.document,
-                "version": passage.version,
-                "chunk": passage.chunk,
-                "rank": at,
-            }
-            entries.append(Entry("retrieval.chunk", by, about))
+            for chunk in passage.chunks():
+                document, version, _ = chunk.rsplit(":", 2)
+                about = {
+                    **decision,
+                    "purpose": purpose,
+                    "document": document,
+                    "version": int(version),
+                    "chunk": chunk,
+                    "rank": at,
+                }
+                entries.append(Entry("retrieval.chunk", by, about))
         return entries
 
     def _refusal(self, query: str, by: Actor, purpose: Purpose) -> Entry:
@@ -275,28 +308,6 @@ def _checked(query: str, k: int, purpose: Purpose) -> Query:
     if len(query) > MAX_QUERY_CHARACTERS:
         raise BadInput(f"The query has {len(query)} characters.", fix=f"Use at most {MAX_QUERY_CHARACTERS}.")
     return wording.parse(query) if purpose == "search" else wording.question(query)
-
-
-def _holds(chunk: library.ChunkText, title: str, asked: Query) -> bool:
-    fields = (chunk.text, chunk.heading, title)
-    return all(any(wording.holds_phrase(text, phrase) for text in fields) for phrase in asked.phrases)
-
-
-def _passage(document: library.DocumentRow, chunk: library.ChunkText, score: float) -> Passage:
-    return Passage(
-        document=document.id,
-        title=document.title,
-        version=document.version,
-        chunk=f"{document.id}:{document.version}:{chunk.ordinal}",
-        page=chunk.page,
-        span=(chunk.start, chunk.end),
-        score=score,
-        text=chunk.text,
-        heading=chunk.heading,
-        source=document.source,
-        path=document.path,
-        media_type=document.media_type,
-    )
 
 
 def _revisions(revisions: Revisions) -> dict[str, Json]:

@@ -48,6 +48,9 @@ class Runs:
 
     def cut(self, rows: int) -> list[tuple[Runs, slice]]:
         """Return the same rows in portions of fewer than twice so many, each with where it stands among all."""
+        total = int(self.sizes.sum())
+        if total <= rows:
+            return [(self, slice(0, total))] if total else []
         pieces = -(-self.sizes // rows)
         starts = np.repeat(self.starts, pieces) + rows * spread(np.zeros_like(pieces), pieces)
         ends = np.minimum(starts + rows, np.repeat(self.ends, pieces))
@@ -74,18 +77,20 @@ def spread(starts: Rows, sizes: Rows) -> Rows:
 
 
 def estimates(codes: Codes, runs: Runs, question: Question) -> Floats:
-    """Return an estimate of the cosine to each row of the runs, in order, from the question's first level."""
-    joined = runs.joined()
-    total = int(joined.sizes.sum())
+    """Return an estimate of the cosine to each row of the runs, in order, from the question's first level.
+
+    Adjacent runs cost more than one that joins them.
+    """
+    total = int(runs.sizes.sum())
     if not total:
         return np.zeros(0, np.float32)
-    if total < _SHORT * len(joined.starts):
-        rows = joined.rows()
+    if total < _SHORT * len(runs.starts):
+        rows = runs.rows()
         found = products(codes.codes, rows, question.coarse)
         found *= codes.scale[rows]
     else:
         out = np.empty((1, total), _kind(codes.codes))
-        ends = zip(joined.starts.tolist(), joined.ends.tolist(), strict=True)
+        ends = zip(runs.starts.tolist(), runs.ends.tolist(), strict=True)
         found = _in_place(codes, [slice(start, end) for start, end in ends], question.coarse, out)
     found *= question.coarse_scale
     return found.astype(np.float32, copy=False)

@@ -51,10 +51,9 @@ class Cosines:
             widest = part.part.segment.widest[part.blocks].max(axis=0).astype(np.float64)
             bound = codes.bounds(widest[:1], widest[1:], self._question, self._question.coarse_lost)
             self.bound = max(self.bound, float(bound[0]))
-        if len(work) > 1:
-            deque(_threads().map(self._estimate, work), maxlen=0)
-        elif work:
-            self._estimate(work[0])
+        # Waking a thread costs as much as estimating thousands of rows.
+        together = map if selection.size <= 2 * _PORTION else _threads().map
+        deque(together(self._estimate, work), maxlen=0)
 
     def _estimate(self, work: tuple[Codes, Runs, slice]) -> None:
         encoded, runs, places = work
