@@ -261,3 +261,15 @@ def test_a_refusal_says_nothing_of_what_a_segment_holds(
     lines = [record.getMessage() for record in caplog.records if record.name == "muniment.index"]
     assert len(lines) == 1 and name in lines[0] and "muniment index repair" in lines[0]
     assert not any(word in lines[0] for word in [*WORDS, "uma", "doc_"])
+
+
+@pytest.mark.parametrize("make", [True], indirect=True, ids=["vectors"])
+def test_reasons_are_those_of_the_ranking_that_left_the_damaged_document_out(
+    make: Callable[..., World],
+) -> None:
+    hurt, never = make([*MINE, *LOST, *THEIRS]), make([*MINE, *LOST[1:], *THEIRS])
+    flip_rows(hurt, LOST[0].path, [0, 1, 2])
+    shown = hurt.workspace.search(QUERIES[0], UMA, k=50, explain=True)
+    true = never.workspace.search(QUERIES[0], UMA, k=50, explain=True)
+    assert INCOMPLETE in shown.notes and shown.passages == true.passages
+    assert [one.why for one in shown.passages] == [one.why for one in true.passages] != []

@@ -153,7 +153,7 @@ def is_span(numbers: list[float]) -> bool:
 def documents(ready: Workspace) -> Iterator[Any]:
     """Yield every JSON document that Carol and the operator can get out."""
     http, headers = client(ready), bearer(ready, "carol")
-    yield http.post("/v1/search", json={"query": QUESTION}, headers=headers).json()
+    yield http.post("/v1/search", json={"query": QUESTION, "explain": True}, headers=headers).json()
     answer = http.post("/v1/answers", json={"question": QUESTION}, headers=headers).json()
     yield answer
     yield http.get(f"/v1/answers/{answer['id']}", headers=headers).json()
