@@ -35,8 +35,10 @@ if TYPE_CHECKING:
     from muniment.inference.gateway import Gateway
     from muniment.inference.reranking import Reranker
     from muniment.knowledge.access_control import AccessControl
+    from muniment.knowledge.ingestion.parts import Parts
     from muniment.knowledge.ingestion.pipeline import Pipeline
     from muniment.knowledge.ingestion.report import IngestReport, OnProgress
+    from muniment.knowledge.ingestion.upkeep import IndexUpkeep
     from muniment.knowledge.passage import Retrieval
     from muniment.knowledge.reading import Reading
     from muniment.knowledge.retrieval.compare import Comparison
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from muniment.knowledge.retrieval.versions import RankingVersions
 
 DATABASE_FILE = "muniment.db"
+LOCK_FILE = "ingest.lock"
 PYTHON: Literal["python"] = "python"
 
 
@@ -226,17 +229,12 @@ class Workspace:
 
         return Reading(self.database, self.audit)
 
-    @cached_property
-    def pipeline(self) -> Pipeline:
-        """Ingestion of folders."""
-        from muniment.foundation.sandbox import Limits
-        from muniment.knowledge.ingestion.parser import ParseLimits, Parser
+    @property
+    def ingestion(self) -> Parts:
+        """What ingestion works with."""
         from muniment.knowledge.ingestion.parts import Parts
-        from muniment.knowledge.ingestion.pipeline import Pipeline
 
-        limits = self.settings.ingestion
-        file_bytes = limits.max_file_mb << 20
-        parts = Parts(
+        return Parts(
             self.database,
             self.audit,
             self.segments,
@@ -245,12 +243,29 @@ class Workspace:
             self.clock,
             self.ids,
         )
+
+    @property
+    def upkeep(self) -> IndexUpkeep:
+        """Checks and repairs of the index."""
+        from muniment.knowledge.ingestion.upkeep import IndexUpkeep
+
+        return IndexUpkeep(self.database, self.segments, lambda: self.ingestion, self.home / LOCK_FILE)
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """Ingestion of folders."""
+        from muniment.foundation.sandbox import Limits
+        from muniment.knowledge.ingestion.parser import ParseLimits, Parser
+        from muniment.knowledge.ingestion.pipeline import Pipeline
+
+        limits = self.settings.ingestion
+        file_bytes = limits.max_file_mb << 20
         return Pipeline(
-            parts,
+            self.ingestion,
             lambda: Parser(
                 ParseLimits(file_bytes, Limits(seconds=float(limits.parse_seconds))), limits.isolation
             ),
-            self.home / "ingest.lock",
+            self.home / LOCK_FILE,
             file_bytes,
         )
 

@@ -30,6 +30,7 @@ from muniment.knowledge.retrieval import segment
 CYCLES = 6
 PROVE_CYCLES = 100
 ROOT = Path(__file__).resolve().parents[2]
+PLACES = f"{ROOT / 'src'}{os.pathsep}{ROOT}"
 RECOVER_EVERY = 3
 """Kills between complete ingests, so that what they leave piles up."""
 PEOPLE = ("alice", "bob", "carol")
@@ -143,7 +144,7 @@ def work_and_kill(home: Path, folder: Path, first: int, dimensions: int, seconds
         str(dimensions),
     ]
     with open(said, "wb") as out:
-        worker = subprocess.Popen(command, cwd=ROOT, stdout=out, env={**os.environ, "PYTHONPATH": str(ROOT)})
+        worker = subprocess.Popen(command, cwd=ROOT, stdout=out, env={**os.environ, "PYTHONPATH": PLACES})
     deadline = time.monotonic() + 60
     while not said.stat().st_size and worker.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)

@@ -36,6 +36,7 @@ from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput, Denied, MunimentError, Unavailable
 from muniment.foundation.ids import Ids
 from muniment.foundation.version import VERSION
+from muniment.foundation.wellformed import check_text
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.principal import Principal
@@ -183,6 +184,7 @@ class Assistant:
             "policy": self._policy.version,
         }
         try:
+            check_text(asked, "The question")
             if not asked:
                 raise BadInput("The question is empty.", fix="Say what you want to know.")
             if len(asked) > LONGEST_QUESTION:

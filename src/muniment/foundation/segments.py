@@ -5,7 +5,8 @@ Invariants:
 - it opens only under its own name, tenant and kind, and only with the head that the manifest names;
 - every piece is sealed under the segment's own key (AES-256-GCM) at its own place, so no piece can be altered,
   moved, or taken from another segment unseen;
-- plaintext never reaches the disk.
+- plaintext never reaches the disk;
+- a file that was put in quarantine is kept and never opened again.
 
 A file is a magic word, the length of the head, the head (JSON: salt, arrays, where their pieces lie), then the
 pieces. An array is cut into pieces of 16 MiB; one that is kept by row has one piece a row.
@@ -18,7 +19,8 @@ import json
 import math
 import os
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -38,6 +40,16 @@ MAGIC = b"muniment:segment:AES-256-GCM:2\x00"
 _TAG = 16
 _PIECE = 1 << 24
 _LONGEST_HEAD = 1 << 20
+_MEND = "Run `muniment index repair`."
+
+
+class DamagedRows(Tampered):
+    """Rows that were read one by one and are not what was written."""
+
+    def __init__(self, segment: str, rows: Sequence[int]) -> None:
+        super().__init__(f"Index segment {segment} was altered in {len(rows)} rows.", fix=_MEND)
+        self.segment = segment
+        self.rows = rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +90,40 @@ class _Place:
 class SegmentFile:
     """An open segment, owner of its handle; safe to share between threads."""
 
-    def __init__(self, name: str, handle: int, key: bytes, places: Mapping[str, _Place]) -> None:
+    def __init__(
+        self,
+        name: str,
+        handle: int,
+        key: bytes,
+        places: Mapping[str, _Place],
+        only: Collection[str] | None = None,
+    ) -> None:
         self.name = name
         self._handle = handle
         self._cipher = AESGCM(key)
         self._places = places
         self._closing = threading.Lock()
         self._closed = False
-        self.arrays = {label: self._whole(place) for label, place in places.items() if not place.by_row}
-        """Every array that is not kept by row."""
+        self.arrays = {
+            label: self._whole(place)
+            for label, place in places.items()
+            if not place.by_row and (only is None or label in only)
+        }
+        """The arrays that are not kept by row: all, or those that were asked for."""
 
     def rows(self, label: str, wanted: npt.NDArray[np.int64]) -> Array:
-        """Return these rows of an array kept by row, in their order; raises Tampered for an altered one."""
+        """Return these rows of an array kept by row, in their order; raises DamagedRows naming every altered one."""
         place = self._places[label]
         found = np.empty((len(wanted), *place.shape[1:]), place.kind)
         out = found.reshape(len(wanted), -1).view(np.uint8) if found.size else found
+        damaged: list[int] = []
         for at, row in enumerate(wanted.tolist()):
-            out[at] = np.frombuffer(self._piece(place, row), np.uint8)
+            try:
+                out[at] = np.frombuffer(self._piece(place, row), np.uint8)
+            except Tampered:
+                damaged.append(row)
+        if damaged:
+            raise DamagedRows(self.name, damaged)
         return found
 
     def has(self, label: str) -> bool:
@@ -146,6 +175,8 @@ class Segments:
 
     def __init__(self, folder: Path, keyring: Keyring) -> None:
         self.folder = folder
+        self.quarantined = folder.with_name("quarantine")
+        """Where damaged files are kept."""
         self._keyring = keyring
 
     def write(self, name: str, kind: str, arrays: Arrays, by_row: Mapping[str, Rows] | None = None) -> str:
@@ -178,12 +209,21 @@ class Segments:
             raise
         return "sha256:" + hashlib.sha256(head).hexdigest()
 
-    def open(self, name: str, kind: str, expected: str) -> SegmentFile:
-        """Return the segment; raises Tampered unless its head has the digest `expected` and its arrays open."""
+    def open(self, name: str, kind: str, expected: str, only: Collection[str] | None = None) -> SegmentFile:
+        """Return the segment, with `only` these of its arrays read.
+
+        Raises Tampered unless its head has the digest `expected` and its arrays open, Unavailable when this process
+        may not open it now.
+        """
         try:
             handle = os.open(self.path(name), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError as error:
+            raise Tampered(f"Index segment {name} is missing.", fix=_MEND) from error
         except OSError as error:
-            raise Tampered(f"Index segment {name} is missing.", fix="Run `muniment ingest` again.") from error
+            raise Unavailable(
+                f"Index segment {name} cannot be opened ({error.strerror}).",
+                fix="Mend its permissions, or raise the limit on open files.",
+            ) from error
         try:
             head = _read_head(handle, name)
             if "sha256:" + hashlib.sha256(head).hexdigest() != expected:
@@ -192,10 +232,12 @@ class Segments:
             if os.fstat(handle).st_size != max((p.end for p in places.values()), default=len(head)):
                 raise _altered(name)
             key = self._keyring.object_key("segments", salt, {"segment": name, "kind": kind})
-        except BaseException:
+        except BaseException as error:
             os.close(handle)
+            if isinstance(error, OSError):
+                raise _altered(name) from error
             raise
-        return SegmentFile(name, handle, key, places)
+        return SegmentFile(name, handle, key, places, only)
 
     def path(self, name: str) -> Path:
         """Return the file of a segment."""
@@ -207,15 +249,55 @@ class Segments:
 
     def sweep(self, kept: Collection[str]) -> None:
         """Remove all whole segments but those `kept`, and all half-written ones; only while nobody writes."""
-        for path in self.folder.glob("*.segment"):
-            if path.stem not in kept:
-                path.unlink(missing_ok=True)
+        for ending in ("segment", "doubt"):
+            for path in self.folder.glob(f"*.{ending}"):
+                if path.stem not in kept:
+                    path.unlink(missing_ok=True)
         for path in self.folder.glob("*.partial"):
             path.unlink(missing_ok=True)
 
+    def stamp(self, name: str) -> tuple[int, ...] | None:
+        """Return what changes when the file of a segment is written or replaced; None where there is none."""
+        try:
+            found = os.stat(self.path(name))
+        except OSError:
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns
+
+    def doubt(self, name: str) -> None:
+        """Leave word for upkeep that a reader found this segment damaged; without space, leave none."""
+        with suppress(OSError):
+            self._doubt(name).touch(0o600)
+
+    def trust(self, name: str) -> None:
+        """Take back what `doubt` left."""
+        self._doubt(name).unlink(missing_ok=True)
+
+    def doubted(self) -> set[str]:
+        """Return the segments that readers found damaged."""
+        return {path.stem for path in self.folder.glob("*.doubt")}
+
+    def quarantine(self, name: str) -> Path | None:
+        """Move the file of a segment out of reach and return where it is kept; None where there is none."""
+        self.quarantined.mkdir(exist_ok=True, mode=0o700)
+        number = 0
+        while (kept := self.quarantined / f"{name}{f'-{number}' if number else ''}.segment").exists():
+            number += 1
+        self.trust(name)
+        try:
+            os.replace(self.path(name), kept)
+        except FileNotFoundError:
+            return None
+        _sync_folder(self.quarantined)
+        _sync_folder(self.folder)
+        return kept
+
+    def _doubt(self, name: str) -> Path:
+        return self.folder / f"{name}.doubt"
+
 
 def _altered(name: str) -> Tampered:
-    return Tampered(f"Index segment {name} was altered.", fix="Restore it from a backup or ingest again.")
+    return Tampered(f"Index segment {name} was altered.", fix=_MEND)
 
 
 def _nonce(array: int, piece: int) -> bytes:

@@ -204,6 +204,13 @@ def changes_of(connection: sa.Connection, documents: Sequence[str]) -> dict[str,
     return found
 
 
+def with_chunks(connection: sa.Connection) -> dict[str, Change]:
+    """Return the state of every live document that has something to be indexed."""
+    mine = sa.and_(chunk.c.document == document.c.id, chunk.c.version == document.c.version)
+    query = sa.select(*_CHANGE).where(_LIVE, sa.exists().where(mine))
+    return {row[0]: Change(*row[1:]) for row in connection.execute(query)}
+
+
 def document_at(connection: sa.Connection, source_name: str, path: str) -> DocumentRow | None:
     """Return the live document at a path of a source, or None."""
     query = sa.select(*_DOCUMENT).where(_LIVE, document.c.source == source_name, document.c.path == path)
@@ -369,10 +376,13 @@ def holds(connection: sa.Connection, source_name: str, folder: str) -> bool:
 
 def overrides(connection: sa.Connection, source_name: str) -> dict[str, AccessList]:
     """Return the access lists set by hand, by path; `""` is the whole source."""
-    classes = access_classes(connection)
-    table = access_override.c
-    query = sa.select(table.path, table.access_class).where(table.source == source_name)
-    return {row.path: classes[row.access_class] for row in connection.execute(query)}
+    table, lists = access_override.c, access_class.c
+    query = (
+        sa.select(table.path, lists.allow, lists.deny, lists.sensitivity)
+        .join(access_class, table.access_class == lists.id)
+        .where(table.source == source_name)
+    )
+    return {row.path: _access_list(row.allow, row.deny, row.sensitivity) for row in connection.execute(query)}
 
 
 def is_below(path: str, folder: str) -> bool:

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as arrays
 from muniment.foundation.errors import Tampered, Unavailable
 from muniment.foundation.ids import Ids
 from muniment.foundation.keys import PURPOSES, Keyring
-from muniment.foundation.segments import Rows, Segments
+from muniment.foundation.segments import DamagedRows, Rows, Segments
 
 KEYRING = Keyring("acme", {purpose: bytes([n]) * 32 for n, purpose in enumerate(PURPOSES)}, Ids())
 
@@ -80,6 +80,61 @@ def test_a_changed_or_moved_row_is_refused_when_it_is_read(segments: Segments) -
             file.check()
     segments.path("seg").write_bytes(whole[:-size])
     with pytest.raises(Tampered, match="altered"):
+        segments.open("seg", "index", digest)
+
+
+def test_every_damaged_row_among_those_read_is_named(segments: Segments) -> None:
+    digest = segments.write("seg", "index", {}, kept_by_row(ROWS))
+    content, size = bytearray(segments.path("seg").read_bytes()), 3 * 4 + 16
+    for row in (3, 7, 19):
+        content[len(content) - (20 - row) * size] ^= 1
+    segments.path("seg").write_bytes(bytes(content))
+    with pytest.raises(DamagedRows) as error:
+        segments.open("seg", "index", digest).rows("exact", np.array([19, 4, 3, 5]))
+    assert (error.value.segment, list(error.value.rows)) == ("seg", [19, 3])
+
+
+def test_only_the_arrays_asked_for_are_read(segments: Segments) -> None:
+    digest = segments.write("seg", "index", {"a": np.arange(3), "b": np.arange(4)})
+    content = bytearray(segments.path("seg").read_bytes())
+    content[-1] ^= 1
+    segments.path("seg").write_bytes(bytes(content))
+    file = segments.open("seg", "index", digest, only=["a"])
+    assert list(file.arrays) == ["a"] and list(file.arrays["a"]) == [0, 1, 2]
+    with pytest.raises(Tampered, match="altered"):
+        segments.open("seg", "index", digest, only=["b"])
+
+
+def test_a_file_in_quarantine_is_kept_and_opens_no_more(segments: Segments) -> None:
+    digest = segments.write("seg", "index", {"rows": np.arange(4)})
+    content = segments.path("seg").read_bytes()
+    segments.doubt("seg")
+    first = segments.quarantine("seg")
+    assert first is not None and first.read_bytes() == content and not segments.doubted()
+    with pytest.raises(Tampered, match="missing"):
+        segments.open("seg", "index", digest)
+    segments.path("seg").write_bytes(b"another")
+    second = segments.quarantine("seg")
+    segments.sweep([])
+    assert second not in (None, first) and first.exists() and segments.quarantine("seg") is None
+    assert segments.quarantined.stat().st_mode & 0o077 == 0
+
+
+def test_what_a_reader_doubts_is_remembered_until_it_is_trusted_or_gone(segments: Segments) -> None:
+    for name in ("seg_a", "seg_b"):
+        segments.write(name, "index", {"rows": np.arange(4)})
+        segments.doubt(name)
+    assert segments.doubted() == {"seg_a", "seg_b"}
+    segments.trust("seg_a")
+    segments.sweep({"seg_a"})
+    assert segments.doubted() == set()
+
+
+def test_a_file_that_this_process_may_not_open_is_not_taken_for_damaged(segments: Segments) -> None:
+    digest = segments.write("seg", "index", {"rows": np.arange(4)})
+    segments.path("seg").rename(segments.folder / "away")
+    segments.path("seg").symlink_to(segments.path("seg"))
+    with pytest.raises(Unavailable, match="cannot be opened"):
         segments.open("seg", "index", digest)
 
 

@@ -10,9 +10,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Protocol
 
+from muniment.foundation.stems import stem
 from muniment.inference.embedding import Embedder
 from muniment.inference.messages import NumberedPassage
 from muniment.inference.providers.sentences import Piece, pieces
@@ -87,26 +86,10 @@ class Weighed:
     """The cross-encoder's opinion, for the pieces that were put to it; 0 without one."""
 
 
-class _Stems(Protocol):
-    def stemWord(self, word: str) -> str: ...
-
-
-@lru_cache(maxsize=1)
-def _stemmer() -> _Stems:
-    import snowballstemmer
-
-    return snowballstemmer.stemmer("english")
-
-
-@lru_cache(maxsize=20_000)
-def _stem(word: str) -> str:
-    return _stemmer().stemWord(word)
-
-
 def words(text: str) -> set[str]:
     """Return the stems of a text's content words."""
     plain = unicodedata.normalize("NFKC", text).casefold()
-    return {_stem(word) for word in _WORD.findall(plain) if word not in _STOP}
+    return {stem(word) for word in _WORD.findall(plain) if word not in _STOP}
 
 
 def weigh(question: str, passages: Sequence[NumberedPassage], embedder: Embedder | None) -> list[Weighed]:
@@ -198,7 +181,8 @@ def _most_promising(parts: Sequence[tuple[NumberedPassage, Piece]], shares: Sequ
 def _cosines(question: str, texts: list[str], embedder: Embedder | None) -> list[float]:
     if embedder is None or not texts:
         return [0.0] * len(texts)
-    return [float(v) for v in embedder.embed_sentences(texts) @ embedder.embed_query(question)]
+    found = embedder.embed_sentences(texts) @ embedder.embed_query(question)
+    return [float(v) if math.isfinite(v) else 0.0 for v in found]
 
 
 def _stale(passages: Sequence[NumberedPassage]) -> set[str]:

@@ -153,13 +153,21 @@ def _database(workspace: Workspace) -> Check:
 
 
 def _segments(workspace: Workspace) -> Check:
-    from muniment.knowledge import library
-
-    with workspace.database.read() as connection:
-        rows = library.segments(connection)
-    for row in rows:
-        workspace.segments.open(row.name, "index", row.digest).check()
-    return Check("segments", "ok", f"{len(rows)} index segments open and have their digests")
+    found = workspace.upkeep.check()
+    damaged = [f"{one.name} ({one.problem})" for one in found if one.problem]
+    if damaged:
+        says = f"{len(damaged)} of {len(found)} index segments are damaged: {', '.join(damaged)}"
+        return Check("segments", "fail", says, "Run `muniment index repair`.")
+    says = f"{len(found)} index segments, every byte as written"
+    kept = len(list(workspace.segments.quarantined.glob("*.segment")))
+    if kept:
+        return Check(
+            "segments",
+            "warn",
+            f"{says}; {kept} damaged files in {workspace.segments.quarantined}",
+            "Find out how they came to be, then delete them.",
+        )
+    return Check("segments", "ok", says)
 
 
 def _log(workspace: Workspace) -> Check:

@@ -17,6 +17,7 @@ from muniment.foundation.errors import MunimentError
 from muniment.interfaces.cli.terminal import Terminal
 
 LOG = Path("logs") / "errors.log"
+_MORE_MEMORY = "Give this command more and run it again; nothing that was finished is lost."
 
 
 def report(terminal: Terminal, error: Exception) -> int:
@@ -35,6 +36,8 @@ def report(terminal: Terminal, error: Exception) -> int:
         return _say(terminal, error.code, error.public, error.fix, error.exit_code)
     if isinstance(error, OSError) and error.errno is not None:
         return _say(terminal, "failed", *_system(error), 1)
+    if isinstance(error, MemoryError):
+        return _say(terminal, "failed", "There was not enough memory", _MORE_MEMORY, 1)
     return _say(terminal, "unexpected", *_unexpected(terminal, error), 1)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from muniment.foundation.clock import timestamp
 from muniment.foundation.errors import Tampered
+from muniment.foundation.segments import DamagedRows
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.knowledge import changes, library
 from muniment.knowledge.access import AccessList
@@ -46,8 +47,13 @@ class Compaction:
         done = 0
         while group := self._group():
             loaded = [part for row in group if (part := self._load(row)) is not None]
-            if len(loaded) == len(group):
+            if len(loaded) < len(group):
+                continue
+            try:
                 self._merge(group, loaded, by)
+            except DamagedRows as error:
+                self._leave(error.segment)
+            else:
                 done += len(group)
         return done
 
@@ -73,11 +79,17 @@ class Compaction:
         try:
             made = segment.load(self._parts.segments.open(row.name, segment.KIND, row.digest))
         except Tampered:
-            made = None
-        if made is not None and made.wording == wording.VERSION:
+            self._leave(row.name)
+            return None
+        if made.wording == wording.VERSION:
             return made
         self._left.add(row.name)
         return None
+
+    def _leave(self, name: str) -> None:
+        """Leave a damaged segment to `Reindex`."""
+        self._left.add(name)
+        self._parts.segments.doubt(name)
 
     def _merge(self, group: Sequence[SegmentRow], loaded: Sequence[Segment], by: Actor) -> None:
         parts = self._parts

@@ -20,6 +20,7 @@ from muniment.governance.audit.entry import Actor, Entry
 from muniment.inference.embedding import Vectors, cores
 from muniment.knowledge import changes
 from muniment.knowledge.ingestion.compaction import Compaction
+from muniment.knowledge.ingestion.fitness import by_fitness
 from muniment.knowledge.ingestion.parts import Parts
 from muniment.knowledge.library import NewDocument, SegmentRow
 from muniment.knowledge.retrieval import segment
@@ -42,9 +43,16 @@ class Indexing:
     """Takes documents one by one; a context whose end commits what is left, or, on an error, drops it."""
 
     def __init__(
-        self, parts: Parts, source: str, by: Actor, on_committed: Callable[[Sequence[NewDocument]], None]
+        self,
+        parts: Parts,
+        source: str,
+        by: Actor,
+        on_committed: Callable[[Sequence[NewDocument], set[str]], None],
     ) -> None:
-        """`on_committed` is called on the caller's thread with documents that are durable and searchable."""
+        """`on_committed` is called on the caller's thread with documents that are durable and searchable.
+
+        Its second argument holds the paths of those that are found by words alone, since their vectors are unfit.
+        """
         self._parts = parts
         self._compaction = Compaction(parts)
         self._source = source
@@ -56,7 +64,7 @@ class Indexing:
         self._vectors: list[Future[Vectors]] = []
         self._chunks = 0
         self._size = FIRST_BATCH
-        self._waiting: deque[tuple[_Batch, Future[None]]] = deque()
+        self._waiting: deque[tuple[_Batch, Future[set[str]]]] = deque()
 
     def __enter__(self) -> Indexing:
         return self
@@ -97,14 +105,12 @@ class Indexing:
 
     def _settle(self) -> None:
         batch, committed = self._waiting.popleft()
-        committed.result()
-        self._on_committed(batch.documents)
+        self._on_committed(batch.documents, committed.result())
 
-    def _commit(self, batch: _Batch) -> None:
+    def _commit(self, batch: _Batch) -> set[str]:
         parts = self._parts
         vectors = np.concatenate([one.result() for one in batch.vectors]) if batch.vectors else None
         model = parts.embedder.model.digest if parts.embedder and batch.vectors else ""
-        name = parts.ids.new("seg")
         at = timestamp(parts.clock.now())
         with parts.database.write() as connection:
             key = parts.keyring.data_key("identifiers")
@@ -127,11 +133,16 @@ class Indexing:
                     "access_class": row.access_class,
                 }
                 entries.append(Entry("ingest.document", self._by, about))
-            if rows:
-                digest = parts.segments.write(name, segment.KIND, *segment.contents(rows, vectors, model))
-                changes.add_segment(connection, SegmentRow(name, digest, len(rows), model), at)
+            unfit: set[str] = set()
+            for some, theirs in by_fitness(rows, vectors):
+                name, made_by = parts.ids.new("seg"), "" if theirs is None else model
+                digest = parts.segments.write(name, segment.KIND, *segment.contents(some, theirs, made_by))
+                changes.add_segment(connection, SegmentRow(name, digest, len(some), made_by), at)
+                if model and theirs is None:
+                    unfit = {row.document for row in some}
             parts.audit.append(connection, entries)
         self._compaction.run(self._by)
+        return {row.path for row in stored if row.id in unfit}
 
 
 def _embedded(document: NewDocument, at: int) -> str:

@@ -8,24 +8,23 @@ Invariants:
 
 from __future__ import annotations
 
-import fcntl
-import os
 import queue
 import threading
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from muniment.foundation.clock import timestamp
-from muniment.foundation.errors import BadInput, Conflict, MunimentError
+from muniment.foundation.errors import BadInput, MunimentError
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.knowledge import changes, library
 from muniment.knowledge.access import NOBODY
 from muniment.knowledge.ingestion.chunk import chunks
+from muniment.knowledge.ingestion.fitness import UNFIT
 from muniment.knowledge.ingestion.indexing import Indexing
+from muniment.knowledge.ingestion.lock import only_one
 from muniment.knowledge.ingestion.parser import Parser
 from muniment.knowledge.ingestion.parts import Parts
 from muniment.knowledge.ingestion.plan import Plan, plan
@@ -52,6 +51,8 @@ class _Tally:
     chunks: int = 0
     formats: Counter[str] = field(default_factory=Counter[str])
     failed: list[Problem] = field(default_factory=list[Problem])
+    unfit: list[Problem] = field(default_factory=list[Problem])
+    """What was taken in, but is found by words alone."""
 
     def count(self, document: NewDocument, changed: bool) -> None:
         """Count a document that was committed."""
@@ -86,7 +87,7 @@ class Pipeline:
         if not source or not source.isprintable() or "/" in source or ":" in source:
             raise BadInput(f"{source!r} cannot name a source.", fix="Use letters, digits and dashes.")
         folder = Folder(root, self._max_file_bytes)
-        with _only_one(self._lock_file):
+        with only_one(self._lock_file):
             return self._sync(folder, source, by, on_progress, dry_run)
 
     def _sync(
@@ -117,7 +118,7 @@ class Pipeline:
             removed=len(todo.removed),
             withheld=len(todo.withheld),
             access_changed=tally.access_changed,
-            failed=tuple(sorted(tally.failed, key=lambda problem: problem.path)),
+            failed=tuple(sorted([*tally.failed, *tally.unfit], key=lambda problem: problem.path)),
             formats=dict(sorted(tally.formats.items())),
             chunks=tally.chunks,
             vectors=self._parts.embedder is not None,
@@ -181,7 +182,8 @@ class Pipeline:
         changed = frozenset(todo.changed)
         failed_before = len(tally.failed)
 
-        def committed(documents: Sequence[NewDocument]) -> None:
+        def committed(documents: Sequence[NewDocument], unfit: set[str]) -> None:
+            tally.unfit.extend(Problem(path, UNFIT) for path in unfit)
             for document in documents:
                 tally.count(document, document.path in changed)
                 report(document.path)
@@ -309,19 +311,3 @@ def _ahead(produce: Callable[[], Iterator[_Read]]) -> Iterator[_Read]:
     finally:
         stopped.set()
         worker.join()
-
-
-@contextmanager
-def _only_one(lock_file: Path) -> Generator[None]:
-    lock_file.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(lock_file, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Conflict(
-                "Another ingest is running in this workspace.", fix="Wait for it to finish."
-            ) from error
-        yield
-    finally:
-        os.close(handle)

@@ -1,71 +1,146 @@
 """Makes segments of another model or other word rules, and damaged ones, again; drops those with nothing live.
 
-Invariant: the new segment is synced before one transaction exchanges it for the old one, whose file stays for
-readers of the older manifest: a search sees the one or the other, whole.
+Invariants:
+- the new segment is synced before one transaction exchanges it for the old one, whose file stays for readers of the
+  older manifest: a search sees the one or the other, whole;
+- a damaged file is recorded and then put in quarantine, never deleted; what it held is made again from the database.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from muniment.foundation.clock import timestamp
-from muniment.foundation.errors import Tampered
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.knowledge import changes, library
+from muniment.knowledge.ingestion.condition import Condition, OnSegment, examine
+from muniment.knowledge.ingestion.fitness import by_fitness
 from muniment.knowledge.ingestion.parts import Parts
 from muniment.knowledge.library import DocumentRow, SegmentRow
 from muniment.knowledge.retrieval import segment, wording
-from muniment.knowledge.retrieval.segment import Segment
+from muniment.knowledge.retrieval.segment import Summary
 
 _DOCUMENTS = 256
 """Documents of a segment that is made again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Remade:
+    """What was found and done."""
+
+    segments: int
+    """In the manifest before."""
+    damaged: tuple[Condition, ...]
+    stale: tuple[str, ...]
+    """Segments of another model or other word rules, or with nothing live."""
+    documents: int
+    """Documents whose rows were made again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Survey:
+    damaged: tuple[Condition, ...]
+    stale: tuple[tuple[str, tuple[DocumentRow, ...]], ...]
+    """Each with its live documents."""
+    lost: tuple[DocumentRow, ...]
+    """Live documents that no sound segment holds."""
+    segments: int
+
+
 class Reindex:
-    """Brings the segments of one workspace up to today's model."""
+    """Brings the segments of one workspace up to today's model; only while nobody else writes segments."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    def run(self, by: Actor) -> int:
-        """Exchange what is stale or damaged; return how many segments were made again or dropped."""
-        with self._parts.database.read() as connection:
+    def run(
+        self,
+        by: Actor,
+        whole: bool = False,
+        dry_run: bool = False,
+        on_segment: OnSegment = lambda done, total: None,
+        on_document: OnSegment = lambda done, total: None,
+    ) -> Remade:
+        """Exchange what is stale or damaged; with `whole`, read every byte to find out.
+
+        Without, the beginning of each segment is read, and the whole of those that a search found damaged.
+        """
+        survey = self._survey(whole, on_segment)
+        total = len(survey.lost) + sum(len(kept) for _, kept in survey.stale)
+        found = Remade(survey.segments, survey.damaged, tuple(name for name, _ in survey.stale), total)
+        if dry_run:
+            return found
+        done = 0
+
+        def count(documents: int) -> None:
+            nonlocal done
+            done += documents
+            on_document(done, total)
+
+        for name, kept in survey.stale:
+            self._exchange([name], self._make(kept, count), by)
+        if survey.damaged:
+            self._put_away(survey.damaged, by)
+        if survey.damaged or survey.lost:
+            self._exchange([one.name for one in survey.damaged], self._make(survey.lost, count), by)
+        return found
+
+    def _survey(self, whole: bool, on_segment: OnSegment) -> _Survey:
+        parts = self._parts
+        with parts.database.read() as connection:
             manifest = library.segments(connection)
             live = {row.id: row for row in library.documents(connection)}
-        lost = dict(live)
-        damaged: list[str] = []
-        exchanged = 0
-        for row in manifest:
-            part = self._read(row)
-            if part is None:
-                damaged.append(row.name)
+        doubted = parts.segments.doubted()
+        damaged: list[Condition] = []
+        stale: list[tuple[str, tuple[DocumentRow, ...]]] = []
+        held: set[str] = set()
+        for at, row in enumerate(manifest):
+            on_segment(at, len(manifest))
+            found = examine(parts.segments, row, whole or row.name in doubted)
+            if found.summary is None:
+                damaged.append(found)
                 continue
-            kept = [
-                live[one] for one, version in _versions(part) if one in live and live[one].version == version
-            ]
-            for document in kept:
-                lost.pop(document.id, None)
-            if not kept or self._is_stale(part):
-                self._exchange([row.name], kept, by)
-                exchanged += 1
-        if damaged:
-            self._exchange(damaged, list(lost.values()), by)
-        return exchanged + len(damaged)
+            parts.segments.trust(row.name)
+            kept = tuple(
+                live[name]
+                for name, version in found.summary.versions
+                if name in live and live[name].version == version
+            )
+            held |= {document.id for document in kept}
+            if not kept or self._is_stale(found.summary):
+                stale.append((row.name, kept))
+        on_segment(len(manifest), len(manifest))
+        lost: list[DocumentRow] = []
+        if damaged or whole:
+            with parts.database.read() as connection:
+                lost = [live[name] for name in sorted(library.with_chunks(connection)) if name not in held]
+        return _Survey(tuple(damaged), tuple(stale), tuple(lost), len(manifest))
 
-    def _read(self, row: SegmentRow) -> Segment | None:
-        try:
-            return segment.load(self._parts.segments.open(row.name, segment.KIND, row.digest))
-        except Tampered:
-            return None
-
-    def _is_stale(self, part: Segment) -> bool:
+    def _is_stale(self, found: Summary) -> bool:
         embedder = self._parts.embedder
-        other_model = embedder is not None and part.model != embedder.model.digest
-        return other_model or part.wording != wording.VERSION
+        other_model = embedder is not None and found.model != embedder.model.digest
+        return other_model or found.wording != wording.VERSION
 
-    def _exchange(self, names: Sequence[str], kept: Sequence[DocumentRow], by: Actor) -> None:
-        made = [self._write(kept[at : at + _DOCUMENTS]) for at in range(0, len(kept), _DOCUMENTS)]
-        made = [row for row in made if row.rows]
+    def _put_away(self, damaged: Sequence[Condition], by: Actor) -> None:
+        self._parts.audit.record(
+            [
+                Entry("index.segment_quarantined", by, {"segment": one.name, "problem": one.problem})
+                for one in damaged
+            ]
+        )
+        for one in damaged:
+            self._parts.segments.quarantine(one.name)
+
+    def _make(self, kept: Sequence[DocumentRow], count: Callable[[int], None]) -> list[SegmentRow]:
+        made: list[SegmentRow] = []
+        for at in range(0, len(kept), _DOCUMENTS):
+            some = kept[at : at + _DOCUMENTS]
+            made += self._write(some)
+            count(len(some))
+        return made
+
+    def _exchange(self, names: Sequence[str], made: Sequence[SegmentRow], by: Actor) -> None:
         with self._parts.database.write() as connection:
             changes.drop_segments(connection, names)
             for row in made:
@@ -74,7 +149,7 @@ class Reindex:
             about = {"segments": list(names), "replacements": [row.name for row in made]}
             self._parts.audit.append(connection, [Entry("index.segment_exchanged", by, about)])
 
-    def _write(self, kept: Sequence[DocumentRow]) -> SegmentRow:
+    def _write(self, kept: Sequence[DocumentRow]) -> list[SegmentRow]:
         rows: list[segment.IndexRow] = []
         with self._parts.database.read() as connection:
             for document in kept:
@@ -90,15 +165,15 @@ class Reindex:
                     )
                     for chunk in library.chunks(connection, document.id, document.version)
                 ]
-        name = self._parts.ids.new("seg")
         if not rows:
-            return SegmentRow(name, "", 0, "")
+            return []
+        parts = self._parts
         texts = [segment.embedding_text(row.title, row.heading, row.body) for row in rows]
-        vectors = self._parts.embedder.embed_documents(texts) if self._parts.embedder is not None else None
-        model = self._parts.embedder.model.digest if self._parts.embedder is not None else ""
-        digest = self._parts.segments.write(name, segment.KIND, *segment.contents(rows, vectors, model))
-        return SegmentRow(name, digest, len(rows), model)
-
-
-def _versions(part: Segment) -> list[tuple[str, int]]:
-    return list(zip(part.documents, part.versions.tolist(), strict=True))
+        vectors = parts.embedder.embed_documents(texts) if parts.embedder is not None else None
+        made: list[SegmentRow] = []
+        for some, theirs in by_fitness(rows, vectors):
+            model = parts.embedder.model.digest if parts.embedder is not None and theirs is not None else ""
+            name = parts.ids.new("seg")
+            digest = parts.segments.write(name, segment.KIND, *segment.contents(some, theirs, model))
+            made.append(SegmentRow(name, digest, len(some), model))
+        return made

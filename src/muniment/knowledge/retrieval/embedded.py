@@ -1,12 +1,19 @@
-"""The index engine inside this process: encrypted segments on disk, codes and postings in memory."""
+"""The index engine inside this process: encrypted segments on disk, codes and postings in memory.
+
+A row that turns out to be damaged while it is read takes its document out of that one search, and no other: only who
+may read the document ever reads the row, so nobody else can tell.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
 import sqlalchemy as sa
 
-from muniment.foundation.segments import Segments
+from muniment.foundation.errors import Unavailable
+from muniment.foundation.segments import DamagedRows, Segments
 from muniment.knowledge.passage import Why
 from muniment.knowledge.retrieval.engine import Asked
 from muniment.knowledge.retrieval.index import Index
@@ -14,6 +21,10 @@ from muniment.knowledge.retrieval.rank import Hit, Ranking, rank
 from muniment.knowledge.retrieval.reasons import reasons
 from muniment.knowledge.retrieval.view import Selection
 from muniment.knowledge.retrieval.visibility import AccessIndex, Visibility
+
+_Result = TypeVar("_Result")
+_ATTEMPTS = 16
+"""Times that a search begins anew without the documents whose rows were found damaged."""
 
 
 class EmbeddedEngine:
@@ -24,17 +35,48 @@ class EmbeddedEngine:
         self._access = AccessIndex()
 
     def rank(self, connection: sa.Connection, visibility: Visibility, asked: Asked) -> Ranking:
-        """Return the best hits; raises Tampered for an altered segment, NotSetUp for one of other word rules."""
-        selection = self._selection(connection, visibility, asked)
-        return rank(selection, asked.query, asked.vector, asked.model, asked.limit, asked.settings)
+        """Return the best hits; raises NotSetUp for other word rules, Unavailable where too much is damaged."""
+        found, incomplete = self._over(
+            connection, visibility, asked, lambda selection: _ranked(selection, asked)
+        )
+        return replace(found, incomplete=incomplete)
 
     def explain(
         self, connection: sa.Connection, visibility: Visibility, asked: Asked, hits: Sequence[Hit]
     ) -> tuple[Why, ...]:
         """Return why each of these hits, found in the same transaction, stands where it does."""
-        return reasons(self._selection(connection, visibility, asked), asked, hits)
 
-    def _selection(self, connection: sa.Connection, visibility: Visibility, asked: Asked) -> Selection:
+        def told(selection: Selection) -> tuple[Why, ...]:
+            if self._index.saw_damage:
+                # The ranking left out the documents that it could not read, so the reasons must too.
+                _ranked(selection, asked)
+            return reasons(selection, asked, hits)
+
+        return self._over(connection, visibility, asked, told)[0]
+
+    def _over(
+        self,
+        connection: sa.Connection,
+        visibility: Visibility,
+        asked: Asked,
+        work: Callable[[Selection], _Result],
+    ) -> tuple[_Result, bool]:
+        """Return what comes of the rows that may be read and are sound, and whether a document is missing."""
         view = self._index.refresh(connection, visibility.revisions)
         readable = self._access.readable(connection, visibility, asked.filters.admits_sensitivity)
-        return view.select(readable, asked.filters)
+        incomplete = view.lacks(readable)
+        for _ in range(_ATTEMPTS):
+            try:
+                return work(view.select(readable, asked.filters)), incomplete
+            except DamagedRows as error:
+                self._index.damaged(error.segment, error)
+                view = view.without(error.segment, error.rows)
+                incomplete = True
+        raise Unavailable(
+            "Too much of the search index is damaged to search it now.",
+            fix="Tell whoever runs this workspace; `muniment index repair` mends it.",
+        )
+
+
+def _ranked(selection: Selection, asked: Asked) -> Ranking:
+    return rank(selection, asked.query, asked.vector, asked.model, asked.limit, asked.settings)

@@ -2,18 +2,22 @@
 
 Invariants:
 - a view belongs to exact revisions of content and access: a reader whose snapshot is another gets another;
-- a view is made from an earlier one by reading what changed since: each change to a document carries an epoch.
+- a view is made from an earlier one by reading what changed since: each change to a document carries an epoch;
+- a damaged segment takes no part, and the view says which access classes lost documents with it: a search that goes
+  on gives what it would give if those documents had never been, and only those who may read one are told. Refusing
+  everybody would let one bit stop a company, and tell everybody of files that are not theirs.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import sqlalchemy as sa
 
-from muniment.foundation.errors import NotSetUp
+from muniment.foundation.errors import NotSetUp, Tampered
 from muniment.foundation.revisions import Revisions
 from muniment.foundation.segments import Segments
 from muniment.knowledge import library
@@ -26,6 +30,8 @@ from muniment.knowledge.retrieval.view import DEAD, Part, View
 _KEPT = 4
 """Views kept for readers whose snapshot is a little older than the newest."""
 
+_LOG = logging.getLogger("muniment.index")
+
 
 class Index:
     """Keeps views and the segments behind them; safe to share between threads."""
@@ -36,9 +42,13 @@ class Index:
         self._attributes = Attributes()
         self._empty = View(-1, 0, (), self._attributes)
         self._views: Mapping[tuple[int, int], View] = {}
+        self._damaged: dict[str, tuple[int, ...] | None] = {}
+        """Segments that were found damaged, with the stamp of the file at that time."""
+        self._unfit: dict[str, tuple[int, ...] | None] = {}
+        """Those of them that did not load."""
 
     def refresh(self, connection: sa.Connection, revisions: Revisions) -> View:
-        """Return the view of this connection's snapshot; raises Tampered for an altered segment."""
+        """Return the view of this connection's snapshot; raises NotSetUp for a segment of other word rules."""
         at = (revisions.content, revisions.access)
         view = self._views.get(at)
         if view is not None:
@@ -57,24 +67,51 @@ class Index:
         last = max(earlier, key=lambda view: view.epoch, default=self._empty)
         changes = library.changes_since(connection, last.epoch)
         mine = {part.segment.file.name: part for part in last.parts}
-        parts = tuple(
-            self._changed(mine[row.name], changes)
-            if row.name in mine
-            else self._new(connection, self._segment(row), changes)
-            for row in library.segments(connection)
-        )
-        return View(revisions.content, revisions.access, parts, self._attributes)
+        parts: list[Part] = []
+        whole = True
+        for row in library.segments(connection):
+            if row.name in mine:
+                parts.append(self._changed(mine[row.name], changes))
+            elif (made := self._segment(row)) is not None:
+                parts.append(self._new(connection, made, changes))
+            else:
+                whole = False
+        if whole:
+            return View(revisions.content, revisions.access, tuple(parts), self._attributes)
+        lost = _lost(connection, parts)
+        return View(revisions.content, revisions.access, tuple(parts), self._attributes, lost)
 
-    def _segment(self, row: SegmentRow) -> Segment:
+    @property
+    def saw_damage(self) -> bool:
+        """Whether any segment was found damaged."""
+        return bool(self._damaged)
+
+    def damaged(self, name: str, why: Tampered) -> None:
+        """Tell the operator once, and leave word for upkeep, that this segment is damaged."""
+        stamp = self._segments.stamp(name)
+        if name not in self._damaged or self._damaged[name] != stamp:
+            self._damaged[name] = stamp
+            self._segments.doubt(name)
+            _LOG.error("%s", why)
+
+    def _segment(self, row: SegmentRow) -> Segment | None:
+        """Return a segment of the manifest, or None for a damaged one."""
         for view in self._views.values():
             for part in view.parts:
                 if part.segment.file.name == row.name:
                     return part.segment
-        made = segment.load(self._segments.open(row.name, segment.KIND, row.digest))
+        if row.name in self._unfit and self._unfit[row.name] == self._segments.stamp(row.name):
+            return None
+        try:
+            made = segment.load(self._segments.open(row.name, segment.KIND, row.digest))
+        except Tampered as error:
+            self._unfit[row.name] = self._segments.stamp(row.name)
+            self.damaged(row.name, error)
+            return None
         if made.wording != wording.VERSION:
             raise NotSetUp(
                 f"Index segment {row.name} was made with other word rules ({made.wording}).",
-                fix="Ingest the sources again.",
+                fix="Run `muniment index repair`.",
             )
         return made
 
@@ -97,6 +134,21 @@ class Index:
             classes[at] = _class(change, part.segment.versions[at])
         columns = part.columns.replaced(list(found), self._attributes.columns(list(found.values())))
         return Part.of(part.segment, classes, columns)
+
+
+def _lost(connection: sa.Connection, parts: Sequence[Part]) -> tuple[int, ...]:
+    """Return the access classes of the live documents that have chunks and no row in any part."""
+    held = {
+        (name, version)
+        for part in parts
+        for name, version in zip(part.segment.documents, part.segment.versions.tolist(), strict=True)
+    }
+    lost = {
+        change.access_class
+        for name, change in library.with_chunks(connection).items()
+        if (name, change.version) not in held
+    }
+    return tuple(sorted(lost))
 
 
 def _class(change: Change | None, version: int) -> int:

@@ -52,6 +52,8 @@ class Ranking:
     """Whether vectors took part."""
     partly_lexical: bool
     """Whether some authorised rows have no vector."""
+    incomplete: bool = False
+    """Whether authorised documents took no part, since what the index holds of them is damaged."""
 
 
 def rank(

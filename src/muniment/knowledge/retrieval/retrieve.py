@@ -20,6 +20,7 @@ from muniment.foundation.clock import Clock
 from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput, Denied
 from muniment.foundation.revisions import Revisions
+from muniment.foundation.wellformed import check_text
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decision import WORKSPACE
@@ -49,6 +50,9 @@ MAX_PASSAGES = 100
 MAX_QUERY_CHARACTERS = 8_000
 WORDS_ONLY = "Ranked by words alone: no embedding weights are set up."
 PARTLY_WORDS = "Some passages were ranked by words alone: they were indexed without embedding weights."
+INCOMPLETE = "Part of the index is being repaired: some documents cannot be found now."
+NO_VECTOR = "Ranked by words alone: the embedding model gave no usable vector for this question."
+NO_OPINION = "The reranker gave no usable scores: the first order stands."
 _PHRASE_CHECKS = 500
 _SPARE = 3
 """Rows asked of the engine for each passage, since neighbours and copies become one."""
@@ -139,7 +143,7 @@ class Retriever:
             raise
         passages, said = self._reordered(asked, passages)
         took = (self._clock.seconds() - started) * 1000
-        notes = (*self._notes(ranking), *said)
+        notes = (*self._notes(ranking, vector), *said)
         found = Retrieval(
             passages=tuple(passages[:k]),
             principal=principal.ref,
@@ -197,7 +201,8 @@ class Retriever:
     def _embedded(self, text: str) -> Floats | None:
         if self._embedder is None or self._settings.ranking.legs == "lexical":
             return None
-        return self._embedder.embed_query(text)
+        vector = self._embedder.embed_query(text)
+        return vector if np.isfinite(vector).all() else None
 
     def _require(self, principal: Principal, visibility: Visibility, purpose: Purpose) -> None:
         action = "search" if purpose == "search" else "ask"
@@ -231,6 +236,8 @@ class Retriever:
             part = head[len(opinions) : len(opinions) + step]
             texts = [embedding_text(p.title, p.heading, p.text) for p in part]
             opinions += [float(score) for score in self._reranker.score(asked.text, texts)]
+        if not np.isfinite(opinions).all():
+            return passages, (NO_OPINION,)
         head = head[: len(opinions)]
         first = fuse.stretched(np.array([p.score for p in head]))
         second = fuse.stretched(np.array(opinions))
@@ -242,10 +249,13 @@ class Retriever:
         said = (f"The reranker's time ended after {len(opinions)} passages.",) if cut else ()
         return reordered + rest, said
 
-    def _notes(self, ranking: Ranking) -> tuple[str, ...]:
+    def _notes(self, ranking: Ranking, vector: Floats | None) -> tuple[str, ...]:
+        lost = (INCOMPLETE,) if ranking.incomplete else ()
         if self._embedder is None:
-            return (WORDS_ONLY,)
-        return (PARTLY_WORDS,) if ranking.partly_lexical else ()
+            return (*lost, WORDS_ONLY)
+        if vector is None and self._settings.ranking.legs != "lexical":
+            return (*lost, NO_VECTOR)
+        return (*lost, PARTLY_WORDS) if ranking.partly_lexical else lost
 
     def _describe(self, ranking: Ranking, settings: RankingSettings, version: Version) -> dict[str, str]:
         described = {"words": wording.VERSION, "legs": settings.legs if ranking.dense else "lexical"}
@@ -275,6 +285,7 @@ class Retriever:
             "filters": self._audit.commitment(stated) if stated else None,
             "passages": len(found.passages),
             "index": dict(found.index),
+            "complete": INCOMPLETE not in found.notes,
         }
         entries = [Entry("search.request", by, request)]
         for at, passage in enumerate(found.passages, 1):
@@ -299,6 +310,7 @@ class Retriever:
 def _checked(query: str, k: int, purpose: Purpose) -> Query:
     if not 1 <= k <= MAX_PASSAGES:
         raise BadInput(f"k is {k}.", fix=f"Ask for 1 to {MAX_PASSAGES} passages.")
+    check_text(query, "The query")
     if not query.strip():
         raise BadInput("The query is empty.", fix="Say what to look for.")
     if len(query) > MAX_QUERY_CHARACTERS:

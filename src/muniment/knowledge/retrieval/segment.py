@@ -109,6 +109,16 @@ class Segment:
         return self.file.rows(EXACT, rows)
 
 
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Which versions a segment holds, and what made it."""
+
+    versions: tuple[tuple[str, int], ...]
+    """Document and version, by extent."""
+    model: str
+    wording: str
+
+
 @lru_cache(maxsize=200_000)
 def key(term: str) -> int:
     """Return the number under which a term stands in postings."""
@@ -187,11 +197,30 @@ def code_arrays(codes: Codes) -> Arrays:
     return {"codes": codes.codes, "scale": codes.scale, "lost": codes.lost, "length": codes.length}
 
 
-def load(file: SegmentFile) -> Segment:
-    """Return the segment of a file; raises Tampered for another format."""
+SUMMARY = ("format", "documents", "versions", "model", "wording")
+"""Arrays that `summary` needs: a few bytes a document."""
+
+
+def summary(file: SegmentFile) -> Summary:
+    """Return what a file opened with at least the arrays SUMMARY holds; raises Tampered for another format."""
+    found = _of_this_format(file)
+    versions = zip(_unpack(found["documents"]), found["versions"].tolist(), strict=True)
+    return Summary(tuple(versions), _unpack(found["model"])[0], _unpack(found["wording"])[0])
+
+
+def _of_this_format(file: SegmentFile) -> Mapping[str, npt.NDArray[Any]]:
     found: Mapping[str, npt.NDArray[Any]] = file.arrays
     if "format" not in found or int(found["format"][0]) != FORMAT:
-        raise Tampered("An index segment has a format that this version does not read.", fix="Ingest again.")
+        raise Tampered(
+            f"Index segment {file.name} has a format that this version does not read.",
+            fix="Run `muniment index repair`.",
+        )
+    return found
+
+
+def load(file: SegmentFile) -> Segment:
+    """Return the segment of a file; raises Tampered for another format."""
+    found = _of_this_format(file)
     documents = _unpack(found["documents"])
     codes = Codes(found["codes"], found["scale"], found["lost"], found["length"]) if file.has(EXACT) else None
     return Segment(

@@ -7,8 +7,8 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +45,12 @@ class Part:
         low = np.minimum.reduceat(extent_classes, starts)
         high = np.maximum.reduceat(extent_classes, starts)
         return Part(segment, extent_classes, np.where(low == high, low, MIXED), columns)
+
+    def without(self, rows: Sequence[int]) -> Part:
+        """Return the part without the documents of these rows."""
+        classes = self.extent_classes.copy()
+        classes[np.searchsorted(self.segment.extent_starts, rows, side="right") - 1] = DEAD
+        return Part.of(self.segment, classes, self.columns)
 
     def select(
         self, readable: Mask, base: int, admitted: Callable[[Columns], Mask] | None = None
@@ -151,6 +157,8 @@ class View:
     access: int
     parts: tuple[Part, ...]
     attributes: Attributes
+    lost: tuple[int, ...] = ()
+    """Access classes of the live documents whose rows no part holds, since their segment is damaged."""
 
     @property
     def epoch(self) -> int:
@@ -169,3 +177,12 @@ class View:
             selected.append(part.select(readable, base, admitted))
             base = selected[-1].end
         return Selection(tuple(selected))
+
+    def lacks(self, readable: Mask) -> bool:
+        """Return whether a document is lost whose access class, as a place in `readable`, is true there."""
+        return any(number < len(readable) and bool(readable[number]) for number in self.lost)
+
+    def without(self, segment: str, rows: Sequence[int]) -> View:
+        """Return the view without the documents of these rows of a segment."""
+        parts = [part.without(rows) if part.segment.file.name == segment else part for part in self.parts]
+        return replace(self, parts=tuple(parts))

@@ -10,7 +10,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+
+from muniment.foundation.stems import stem
 
 VERSION = "words-1"
 """Names the rules below; a segment made under others is not searched by words."""
@@ -35,10 +36,6 @@ STOP_WORDS = frozenset(
     )
 )
 """English function words: dropped from a query unless it holds nothing else."""
-
-
-class _Stems(Protocol):
-    def stemWord(self, word: str) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +129,7 @@ def _token_terms(token: str) -> tuple[str, ...]:
 @lru_cache(maxsize=200_000)
 def _part_terms(part: str) -> tuple[str, ...]:
     if part.isascii():
-        return (_stem(part[:_LONGEST]) if part.isalpha() else part[:_LONGEST],)
+        return (stem(part[:_LONGEST]) if part.isalpha() else part[:_LONGEST],)
     if not _CJK.search(part):
         return (part[:_LONGEST],)
     found: list[str] = []
@@ -148,17 +145,5 @@ def _part_terms(part: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1)
-def _stems() -> _Stems:
-    import snowballstemmer
-
-    return snowballstemmer.stemmer("english")
-
-
-@lru_cache(maxsize=200_000)
-def _stem(word: str) -> str:
-    return _stems().stemWord(word)
-
-
-@lru_cache(maxsize=1)
 def _stopped() -> frozenset[str]:
-    return frozenset(_stem(word) for word in STOP_WORDS) | STOP_WORDS
+    return frozenset(stem(word) for word in STOP_WORDS) | STOP_WORDS
