@@ -11,7 +11,7 @@ from dataclasses import replace
 from muniment.knowledge.retrieval.fuse import FusionSettings
 from muniment.knowledge.retrieval.versions import Constants
 
-DENSE = tuple(step / 20 for step in range(21))
+DENSE = tuple(step / 10 for step in range(11))
 TITLE = (1.0, 2.0, 4.0)
 SATURATION = ((0.9, 0.4), (1.2, 0.75), (2.0, 0.5))
 """k1 and b."""
