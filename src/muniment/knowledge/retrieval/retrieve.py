@@ -54,7 +54,7 @@ INCOMPLETE = "Part of the index is being repaired: some documents cannot be foun
 NO_VECTOR = "Ranked by words alone: the embedding model gave no usable vector for this question."
 NO_OPINION = "The reranker gave no usable scores: the first order stands."
 _PHRASE_CHECKS = 500
-_SPARE = 3
+_SPARE = 2
 """Rows asked of the engine for each passage, since neighbours and copies become one."""
 
 
