@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Literal
 
 from muniment import settings as settings_file
 from muniment.foundation.clock import Clock
-from muniment.foundation.database import Database
 from muniment.foundation.errors import Conflict, MunimentError, NotSetUp
 from muniment.foundation.ids import Ids
 from muniment.foundation.keys import Keyring, create_keyring, open_keyring
 from muniment.foundation.segments import Segments
+from muniment.foundation.sqlcipher import SqlCipherDatabase
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.directory import Directory
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from muniment.assistant.answer import Assistant
     from muniment.assistant.lineage import Lineage
     from muniment.assistant.values import Answer
+    from muniment.foundation.database import Database
     from muniment.governance.identity.sessions import Sessions
     from muniment.governance.identity.tokens import Tokens
     from muniment.governance.policy.decide import Policy
@@ -63,7 +64,7 @@ class Workspace:
         self.keyring = keyring
         self.clock = clock
         self.ids = ids
-        self.database = Database(home / DATABASE_FILE, keyring.data_key("database"))
+        self.database: Database = SqlCipherDatabase(home / DATABASE_FILE, keyring.data_key("database"))
         self.segments = Segments(home / "segments", keyring)
         self.audit = AuditLog(self.database, keyring, clock)
         self.directory = Directory(self.database, self.audit)
@@ -228,7 +229,6 @@ class Workspace:
             lambda: Parser(
                 ParseLimits(file_bytes, Limits(seconds=float(limits.parse_seconds))), limits.isolation
             ),
-            self.home / "ingest.lock",
             file_bytes,
         )
 

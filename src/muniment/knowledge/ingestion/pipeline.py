@@ -8,19 +8,16 @@ Invariants:
 
 from __future__ import annotations
 
-import fcntl
-import os
 import queue
 import threading
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from muniment.foundation.clock import timestamp
-from muniment.foundation.errors import BadInput, Conflict, MunimentError
+from muniment.foundation.errors import BadInput, MunimentError
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.knowledge import changes, library
 from muniment.knowledge.access import NOBODY
@@ -66,12 +63,9 @@ class _Tally:
 class Pipeline:
     """Makes the library equal to a folder."""
 
-    def __init__(
-        self, parts: Parts, parser: Callable[[], Parser], lock_file: Path, max_file_bytes: int
-    ) -> None:
+    def __init__(self, parts: Parts, parser: Callable[[], Parser], max_file_bytes: int) -> None:
         self._parts = parts
         self._parser = parser
-        self._lock_file = lock_file
         self._max_file_bytes = max_file_bytes
 
     def sync(
@@ -86,7 +80,7 @@ class Pipeline:
         if not source or not source.isprintable() or "/" in source or ":" in source:
             raise BadInput(f"{source!r} cannot name a source.", fix="Use letters, digits and dashes.")
         folder = Folder(root, self._max_file_bytes)
-        with _only_one(self._lock_file):
+        with self._parts.database.alone("ingest"):
             return self._sync(folder, source, by, on_progress, dry_run)
 
     def _sync(
@@ -308,19 +302,3 @@ def _ahead(produce: Callable[[], Iterator[_Read]]) -> Iterator[_Read]:
     finally:
         stopped.set()
         worker.join()
-
-
-@contextmanager
-def _only_one(lock_file: Path) -> Generator[None]:
-    lock_file.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(lock_file, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Conflict(
-                "Another ingest is running in this workspace.", fix="Wait for it to finish."
-            ) from error
-        yield
-    finally:
-        os.close(handle)

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
+from muniment.foundation.database import confine
 from muniment.foundation.errors import Denied
 from muniment.foundation.revisions import Revisions, current
 from muniment.governance.identity.directory import grants
@@ -48,8 +49,14 @@ class Visibility:
 
 
 def visible(connection: sa.Connection, principal: Principal) -> Visibility:
-    """Work out what a principal may read now; raises Denied when the principal cannot be judged."""
-    return Visibility(principal, current(connection), grants(connection, principal), connection)
+    """Work out what a principal may read now; raises Denied when the principal cannot be judged.
+
+    What a read transaction reads after this is confined to it, where the database can do that.
+    """
+    held = grants(connection, principal)
+    found = Visibility(principal, current(connection), held, connection)
+    confine(connection, held)
+    return found
 
 
 class AccessIndex:
