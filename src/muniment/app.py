@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from muniment.inference.gateway import Gateway
     from muniment.inference.reranking import Reranker
     from muniment.knowledge.access_control import AccessControl
+    from muniment.knowledge.ingestion.index_writer import IndexWriter
+    from muniment.knowledge.ingestion.parts import Parts
     from muniment.knowledge.ingestion.pipeline import Pipeline
     from muniment.knowledge.ingestion.report import IngestReport, OnProgress
     from muniment.knowledge.passage import Retrieval
@@ -128,6 +130,21 @@ class Workspace:
         return EmbeddedEngine(self.segments)
 
     @cached_property
+    def index(self) -> IndexWriter:
+        """What keeps the engine's index."""
+        from muniment.knowledge.ingestion.segment_writer import SegmentWriter
+
+        return SegmentWriter(self._parts)
+
+    @cached_property
+    def _parts(self) -> Parts:
+        from muniment.knowledge.ingestion.parts import Parts
+
+        return Parts(
+            self.database, self.audit, self.segments, self.keyring, self.embedder, self.clock, self.ids
+        )
+
+    @cached_property
     def retriever(self) -> Retriever:
         """Search over what a principal may read."""
         from muniment.knowledge.retrieval.retrieve import RerankSettings, RetrievalSettings, Retriever
@@ -210,22 +227,13 @@ class Workspace:
         """Ingestion of folders."""
         from muniment.foundation.sandbox import Limits
         from muniment.knowledge.ingestion.parser import ParseLimits, Parser
-        from muniment.knowledge.ingestion.parts import Parts
         from muniment.knowledge.ingestion.pipeline import Pipeline
 
         limits = self.settings.ingestion
         file_bytes = limits.max_file_mb << 20
-        parts = Parts(
-            self.database,
-            self.audit,
-            self.segments,
-            self.keyring,
-            self.embedder,
-            self.clock,
-            self.ids,
-        )
         return Pipeline(
-            parts,
+            self._parts,
+            self.index,
             lambda: Parser(
                 ParseLimits(file_bytes, Limits(seconds=float(limits.parse_seconds))), limits.isolation
             ),

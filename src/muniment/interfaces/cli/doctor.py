@@ -79,7 +79,7 @@ def checks(home: Path) -> Iterator[Check]:
     try:
         yield Check("keys", "ok", f"tenant {workspace.keyring.tenant}: the key opens every data key")
         yield from _guarded("database", lambda: _database(workspace))
-        yield from _guarded("segments", lambda: _segments(workspace))
+        yield from _guarded("segments", lambda: Check("segments", "ok", workspace.index.examine()))
         yield from _guarded("log", lambda: _log(workspace))
         yield from _guarded("models", lambda: _models(workspace))
     finally:
@@ -146,16 +146,6 @@ def _database(workspace: Workspace) -> Check:
     if found.warning:
         return Check("database", "warn", f"{found.says}: {found.warning}", found.fix)
     return Check("database", "ok", found.says)
-
-
-def _segments(workspace: Workspace) -> Check:
-    from muniment.knowledge import library
-
-    with workspace.database.read() as connection:
-        rows = library.segments(connection)
-    for row in rows:
-        workspace.segments.open(row.name, "index", row.digest).check()
-    return Check("segments", "ok", f"{len(rows)} index segments open and have their digests")
 
 
 def _log(workspace: Workspace) -> Check:

@@ -1,8 +1,8 @@
 """Parsed documents on their way into the library: embedded as they come, committed batch by batch.
 
 Parsing, embedding and committing go on at the same time, each on threads of its own, so that none waits for
-another while there is work for it. Content, access list, index manifest and audit entry of a batch commit
-together; the index segment is synced before that.
+another while there is work for it. Content, access list, index and audit entry of a batch commit
+together.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from muniment.foundation.clock import timestamp
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.inference.embedding import Vectors, cores
 from muniment.knowledge import changes
-from muniment.knowledge.ingestion.compaction import Compaction
+from muniment.knowledge.ingestion.index_writer import IndexWriter
 from muniment.knowledge.ingestion.parts import Parts
-from muniment.knowledge.library import NewDocument, SegmentRow
+from muniment.knowledge.library import NewDocument
 from muniment.knowledge.retrieval import segment
 
 FIRST_BATCH = 16
@@ -42,11 +42,16 @@ class Indexing:
     """Takes documents one by one; a context whose end commits what is left, or, on an error, drops it."""
 
     def __init__(
-        self, parts: Parts, source: str, by: Actor, on_committed: Callable[[Sequence[NewDocument]], None]
+        self,
+        parts: Parts,
+        index: IndexWriter,
+        source: str,
+        by: Actor,
+        on_committed: Callable[[Sequence[NewDocument]], None],
     ) -> None:
         """`on_committed` is called on the caller's thread with documents that are durable and searchable."""
         self._parts = parts
-        self._compaction = Compaction(parts)
+        self._index = index
         self._source = source
         self._by = by
         self._on_committed = on_committed
@@ -104,7 +109,6 @@ class Indexing:
         parts = self._parts
         vectors = np.concatenate([one.result() for one in batch.vectors]) if batch.vectors else None
         model = parts.embedder.model.digest if parts.embedder and batch.vectors else ""
-        name = parts.ids.new("seg")
         at = timestamp(parts.clock.now())
         with parts.database.write() as connection:
             key = parts.keyring.data_key("identifiers")
@@ -128,10 +132,9 @@ class Indexing:
                 }
                 entries.append(Entry("ingest.document", self._by, about))
             if rows:
-                digest = parts.segments.write(name, segment.KIND, *segment.contents(rows, vectors, model))
-                changes.add_segment(connection, SegmentRow(name, digest, len(rows), model), at)
+                self._index.add(connection, rows, vectors, model)
             parts.audit.append(connection, entries)
-        self._compaction.run(self._by)
+        self._index.settle(self._by)
 
 
 def _embedded(document: NewDocument, at: int) -> str:
