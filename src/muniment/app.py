@@ -6,12 +6,14 @@ Heavy parts (models, indexes) are built when first used, so that small commands 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from muniment import settings as settings_file
 from muniment.foundation.clock import Clock
+from muniment.foundation.database import Database
 from muniment.foundation.errors import Conflict, MunimentError, NotSetUp
 from muniment.foundation.ids import Ids
 from muniment.foundation.keys import Keyring, create_keyring, open_keyring
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from muniment.assistant.answer import Assistant
     from muniment.assistant.lineage import Lineage
     from muniment.assistant.values import Answer
-    from muniment.foundation.database import Database
     from muniment.governance.identity.sessions import Sessions
     from muniment.governance.identity.tokens import Tokens
     from muniment.governance.policy.decide import Policy
@@ -66,7 +67,7 @@ class Workspace:
         self.keyring = keyring
         self.clock = clock
         self.ids = ids
-        self.database: Database = SqlCipherDatabase(home / DATABASE_FILE, keyring.data_key("database"))
+        self.database = _database(home, settings, keyring.tenant, keyring.data_key("database"))
         self.segments = Segments(home / "segments", keyring)
         self.audit = AuditLog(self.database, keyring, clock)
         self.directory = Directory(self.database, self.audit)
@@ -124,7 +125,11 @@ class Workspace:
 
     @cached_property
     def engine(self) -> Engine:
-        """The index engine."""
+        """The index engine: in this process, or where the documents lie in Postgres, there."""
+        if self.settings.database.url:
+            from muniment.knowledge.retrieval.postgres import PostgresEngine
+
+            return PostgresEngine()
         from muniment.knowledge.retrieval.embedded import EmbeddedEngine
 
         return EmbeddedEngine(self.segments)
@@ -132,6 +137,10 @@ class Workspace:
     @cached_property
     def index(self) -> IndexWriter:
         """What keeps the engine's index."""
+        if self.settings.database.url:
+            from muniment.knowledge.ingestion.row_writer import RowWriter
+
+            return RowWriter(self._parts)
         from muniment.knowledge.ingestion.segment_writer import SegmentWriter
 
         return SegmentWriter(self._parts)
@@ -272,6 +281,22 @@ class Workspace:
         self.database.close()
 
 
+def exists(home: Path) -> bool:
+    """Return whether both halves of a workspace are there: its keys and its database."""
+    settings = settings_file.load(home)
+    with closing(_database(home, settings, settings.workspace.tenant, b"")) as database:
+        return (home / "keys" / "keyring.json").exists() and database.exists()
+
+
+def _database(home: Path, settings: Settings, tenant: str, key: bytes) -> Database:
+    url = settings_file.database_url(settings, home)
+    if url is None:
+        return SqlCipherDatabase(home / DATABASE_FILE, key)
+    from muniment.foundation.postgres import PostgresDatabase, schema_of
+
+    return PostgresDatabase(url.reveal(), schema_of(tenant), key)
+
+
 def create(
     home: Path | str | None = None,
     clock: Clock | None = None,
@@ -287,8 +312,9 @@ def create(
     chosen = settings or settings_file.load(place)
     ids = ids or Ids()
     kek, keys = settings_file.kek_file(chosen, place), place / "keys" / "keyring.json"
-    if (place / DATABASE_FILE).exists():
-        raise Conflict(f"{place / DATABASE_FILE} already exists.", fix="Nothing was overwritten.")
+    with closing(_database(place, chosen, chosen.workspace.tenant, b"")) as database:
+        if database.exists():
+            raise Conflict(f"{database.place} already exists.", fix="Nothing was overwritten.")
     if keys.exists():
         keyring = open_keyring(kek, keys, ids)
     else:
