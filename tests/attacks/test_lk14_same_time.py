@@ -11,10 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.postgres import BOTH
 from tests.simulators.web_client import bearer, client, document_id
 
 from muniment.app import Workspace
 from muniment.governance.identity.principal import OPERATOR
+
+pytestmark = BOTH
 
 TIMES = 2_000
 APART = 0.0005
