@@ -7,6 +7,7 @@ overlapping pairs, and codes such as `INV-2024-0017` count whole as well as in p
 from __future__ import annotations
 
 import re
+import threading
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
@@ -154,9 +155,14 @@ def _stems() -> _Stems:
     return snowballstemmer.stemmer("english")
 
 
+_STEMMING = threading.Lock()
+"""A stemmer keeps the word that it works on: two threads at once would mix theirs, and the cache would keep it."""
+
+
 @lru_cache(maxsize=200_000)
 def _stem(word: str) -> str:
-    return _stems().stemWord(word)
+    with _STEMMING:
+        return _stems().stemWord(word)
 
 
 @lru_cache(maxsize=1)
