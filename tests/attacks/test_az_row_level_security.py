@@ -19,6 +19,7 @@ from muniment.knowledge.retrieval import postgres as engine
 from muniment.knowledge.retrieval import wording
 from muniment.knowledge.retrieval.engine import Asked
 from muniment.knowledge.retrieval.rank import Ranking, RankingSettings
+from muniment.knowledge.retrieval.segment import key
 from muniment.knowledge.retrieval.visibility import AccessIndex, Visibility, visible
 
 pytestmark = pytest.mark.parametrize("kept_in", ["postgres"], indirect=True)
@@ -169,3 +170,41 @@ def test_what_binds_one_caller_does_not_stay_for_the_next(company: Workspace) ->
                 None,
                 "",
             )
+
+
+def pages(connection: sa.Connection, asked: sa.TextClause, said: dict[str, str]) -> int:
+    """Return how many pages the server touches for a statement, once it has gone that way before."""
+    connection.execute(asked, said)
+    explain = sa.text(f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {asked}")
+    plan = connection.execute(explain, said).scalar_one()[0]["Plan"]
+    return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+
+
+def test_hidden_rows_are_not_read_at_all(company: Workspace, tmp_path: Path) -> None:
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "access.toml").write_text('allow = ["user:alice"]\n')
+
+    def touched() -> dict[str, int]:
+        found: dict[str, int] = {}
+        with confined(company) as (connection, sees):
+            classes = np.flatnonzero(company.engine._access.readable(connection, sees))  # type: ignore[attr-defined]
+            said = {"classes": engine.array(classes), "model": "sha256:hashed-words-1-64"}
+            found["readable"] = pages(connection, engine._READABLE, said)
+            numbers = engine.array(engine.read(connection, classes, said["model"])._numbers)
+            vector = engine.vector_text(HashedEmbedder().embed_query("walrus"))
+            found["vectors"] = pages(connection, engine._PRODUCTS, {"numbers": numbers, "vector": vector})
+            for word in ("zebra", "walrus"):
+                terms = engine.array(np.array([key(word)], np.uint64).view(np.int64))
+                found[word] = pages(connection, engine._POSTINGS, {"numbers": numbers, "terms": terms})
+        return found
+
+    before = touched()
+    for at in range(60):
+        (hidden / f"h{at}.txt").write_text(f"The walrus of paragraph {at}.\n" * 40)
+    company.ingest(hidden, "hidden")
+    after = touched()
+    assert company.search("walrus", "alice").passages
+    assert after["walrus"] == after["zebra"] and before["walrus"] == before["zebra"]
+    # A larger table may need one more step down each of its indexes, and no more.
+    assert all(after[one] <= 2 * before[one] for one in before)

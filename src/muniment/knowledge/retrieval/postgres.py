@@ -270,5 +270,5 @@ def array(numbers: npt.NDArray[Any]) -> str:
 
 
 def vector_text(vector: Floats) -> str:
-    """Return a vector as text that stands for exactly its numbers."""
-    return "[" + ",".join(map(repr, vector.astype(np.float64).tolist())) + "]"
+    """Return a vector as text that stands for exactly its numbers: nine digits tell every float32 apart."""
+    return "[" + ",".join([f"{value:.9g}" for value in vector.tolist()]) + "]"
