@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.postgres import Server, server
 
 DIRECTORY = """
 [users.alice]
@@ -26,8 +27,41 @@ groups = ["sales"]
 """
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """Return a running Postgres server."""
+    with server() as running:
+        yield running
+
+
 @pytest.fixture
-def make_workspace(tmp_path: Path) -> Iterator[Callable[..., object]]:
+def kept_in(request: pytest.FixtureRequest) -> str:
+    """Return where workspaces of this test are kept: `file`, or `postgres` where a test is run on both."""
+    return getattr(request, "param", "file")
+
+
+@pytest.fixture
+def home_of(tmp_path: Path, kept_in: str, request: pytest.FixtureRequest) -> Iterator[Callable[[str], Path]]:
+    """Return a function that gives a new home folder whose settings say where the workspace is kept."""
+    made: list[str] = []
+
+    def home(name: str) -> Path:
+        place = tmp_path / name
+        if kept_in == "postgres":
+            url = request.getfixturevalue("postgres").database()
+            made.append(url)
+            place.mkdir()
+            (place / "database-url").write_text(url)
+            (place / "settings.toml").write_text('[database]\nurl = "file:database-url"\n')
+        return place
+
+    yield home
+    for url in made:
+        request.getfixturevalue("postgres").drop(url)
+
+
+@pytest.fixture
+def make_workspace(tmp_path: Path, home_of: Callable[[str], Path]) -> Iterator[Callable[..., object]]:
     """Return a function that makes a workspace with the small directory; all are closed at the end."""
     from muniment import app
     from muniment.governance.identity.principal import OPERATOR
@@ -36,7 +70,7 @@ def make_workspace(tmp_path: Path) -> Iterator[Callable[..., object]]:
 
     def make(name: str = "home", directory: str = DIRECTORY, **options: object) -> app.Workspace:
         options.setdefault("embedder", lambda: None)
-        workspace = app.create(tmp_path / name, **options)  # type: ignore[arg-type]
+        workspace = app.create(home_of(name), **options)  # type: ignore[arg-type]
         made.append(workspace)
         file = tmp_path / f"{name}-directory.toml"
         file.write_text(directory)

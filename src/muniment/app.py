@@ -6,6 +6,7 @@ Heavy parts (models, indexes) are built when first used, so that small commands 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -13,10 +14,11 @@ from typing import TYPE_CHECKING, Literal
 from muniment import settings as settings_file
 from muniment.foundation.clock import Clock
 from muniment.foundation.database import Database
-from muniment.foundation.errors import Conflict, MunimentError, NotSetUp
+from muniment.foundation.errors import BadInput, Conflict, MunimentError, NotSetUp
 from muniment.foundation.ids import Ids
 from muniment.foundation.keys import Keyring, create_keyring, open_keyring
 from muniment.foundation.segments import Segments
+from muniment.foundation.sqlcipher import SqlCipherDatabase
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.directory import Directory
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from muniment.inference.gateway import Gateway
     from muniment.inference.reranking import Reranker
     from muniment.knowledge.access_control import AccessControl
+    from muniment.knowledge.ingestion.index_writer import IndexWriter
     from muniment.knowledge.ingestion.parts import Parts
     from muniment.knowledge.ingestion.pipeline import Pipeline
     from muniment.knowledge.ingestion.report import IngestReport, OnProgress
@@ -68,7 +71,7 @@ class Workspace:
         self.keyring = keyring
         self.clock = clock
         self.ids = ids
-        self.database = Database(home / DATABASE_FILE, keyring.data_key("database"))
+        self.database = _database(home, settings, keyring.tenant, keyring.data_key("database"))
         self.segments = Segments(home / "segments", keyring)
         self.audit = AuditLog(self.database, keyring, clock)
         self.directory = Directory(self.database, self.audit)
@@ -126,10 +129,34 @@ class Workspace:
 
     @cached_property
     def engine(self) -> Engine:
-        """The index engine."""
+        """The index engine: in this process, or where the documents lie in Postgres, there."""
+        if self.settings.database.url:
+            from muniment.knowledge.retrieval.postgres import PostgresEngine
+
+            return PostgresEngine()
         from muniment.knowledge.retrieval.embedded import EmbeddedEngine
 
         return EmbeddedEngine(self.segments)
+
+    @cached_property
+    def index(self) -> IndexWriter:
+        """What keeps the engine's index."""
+        if self.settings.database.url:
+            from muniment.knowledge.ingestion.row_writer import RowWriter
+
+            return RowWriter(self.ingestion)
+        from muniment.knowledge.ingestion.segment_writer import SegmentWriter
+
+        return SegmentWriter(self.ingestion)
+
+    @property
+    def ingestion(self) -> Parts:
+        """What ingestion works with."""
+        from muniment.knowledge.ingestion.parts import Parts
+
+        return Parts(
+            self.database, self.audit, self.segments, self.keyring, self.embedder, self.clock, self.ids
+        )
 
     @cached_property
     def retriever(self) -> Retriever:
@@ -230,26 +257,16 @@ class Workspace:
         return Reading(self.database, self.audit)
 
     @property
-    def ingestion(self) -> Parts:
-        """What ingestion works with."""
-        from muniment.knowledge.ingestion.parts import Parts
-
-        return Parts(
-            self.database,
-            self.audit,
-            self.segments,
-            self.keyring,
-            self.embedder,
-            self.clock,
-            self.ids,
-        )
-
-    @property
     def upkeep(self) -> IndexUpkeep:
-        """Checks and repairs of the index."""
+        """Checks and repairs of the segments; raises BadInput where the index lies in Postgres."""
         from muniment.knowledge.ingestion.upkeep import IndexUpkeep
 
-        return IndexUpkeep(self.database, self.segments, lambda: self.ingestion, self.home / LOCK_FILE)
+        if self.settings.database.url:
+            raise BadInput(
+                "The index of this workspace lies in Postgres, not in segments.",
+                fix="`muniment doctor` checks it; the next ingest makes again what is missing.",
+            )
+        return IndexUpkeep(self.ingestion)
 
     @cached_property
     def pipeline(self) -> Pipeline:
@@ -262,10 +279,10 @@ class Workspace:
         file_bytes = limits.max_file_mb << 20
         return Pipeline(
             self.ingestion,
+            self.index,
             lambda: Parser(
                 ParseLimits(file_bytes, Limits(seconds=float(limits.parse_seconds))), limits.isolation
             ),
-            self.home / LOCK_FILE,
             file_bytes,
         )
 
@@ -323,6 +340,22 @@ class Workspace:
         self.database.close()
 
 
+def exists(home: Path) -> bool:
+    """Return whether both halves of a workspace are there: its keys and its database."""
+    settings = settings_file.load(home)
+    with closing(_database(home, settings, settings.workspace.tenant, b"")) as database:
+        return (home / "keys" / "keyring.json").exists() and database.exists()
+
+
+def _database(home: Path, settings: Settings, tenant: str, key: bytes) -> Database:
+    url = settings_file.database_url(settings, home)
+    if url is None:
+        return SqlCipherDatabase(home / DATABASE_FILE, key)
+    from muniment.foundation.postgres import PostgresDatabase, schema_of
+
+    return PostgresDatabase(url.reveal(), schema_of(tenant), key)
+
+
 def create(
     home: Path | str | None = None,
     clock: Clock | None = None,
@@ -338,8 +371,9 @@ def create(
     chosen = settings or settings_file.load(place)
     ids = ids or Ids()
     kek, keys = settings_file.kek_file(chosen, place), place / "keys" / "keyring.json"
-    if (place / DATABASE_FILE).exists():
-        raise Conflict(f"{place / DATABASE_FILE} already exists.", fix="Nothing was overwritten.")
+    with closing(_database(place, chosen, chosen.workspace.tenant, b"")) as database:
+        if database.exists():
+            raise Conflict(f"{database.place} already exists.", fix="Nothing was overwritten.")
     if keys.exists():
         keyring = open_keyring(kek, keys, ids)
     else:

@@ -1,7 +1,7 @@
 """What an operator may set, read once from `settings.toml` in the home folder; an unknown key is an error.
 
 This is the only file that reads the environment: MUNIMENT_HOME (the home folder), MUNIMENT_WEIGHTS (a folder
-with model weights), XDG_CACHE_HOME, and the variables that `api_key = "env:NAME"` names.
+with model weights), XDG_CACHE_HOME, and the variables that references such as `api_key = "env:NAME"` name.
 """
 
 from __future__ import annotations
@@ -37,6 +37,13 @@ class KeySettings(_Section):
 
     kek_file: str = "keys/kek"
     """The key-encryption key, relative to the home or absolute; keep it apart from backups of the home."""
+
+
+class DatabaseSettings(_Section):
+    """`[database]`"""
+
+    url: str = ""
+    """A reference, `env:NAME` or `file:PATH`, to the address of a Postgres database; empty: a file in the home."""
 
 
 class WeightSettings(_Section):
@@ -123,6 +130,7 @@ class Settings(_Section):
 
     workspace: WorkspaceSettings = WorkspaceSettings()  # pyright: ignore[reportCallIssue]
     keys: KeySettings = KeySettings()
+    database: DatabaseSettings = DatabaseSettings()
     weights: WeightSettings = WeightSettings()
     retrieval: RetrievalSettings = RetrievalSettings()  # pyright: ignore[reportCallIssue]
     answers: AnswerSettings = AnswerSettings()  # pyright: ignore[reportCallIssue]
@@ -166,6 +174,11 @@ def parse(document: Mapping[str, object], where: str = "settings") -> Settings:
 def kek_file(settings: Settings, home: Path) -> Path:
     """Return where the key-encryption key lies."""
     return home / settings.keys.kek_file
+
+
+def database_url(settings: Settings, home: Path) -> Secret | None:
+    """Return the address of the Postgres database, None for a file; raises BadInput for a reference to nothing."""
+    return _secret(settings.database.url, "database.url", home)
 
 
 def weight_folders(settings: Settings) -> list[Path]:

@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from muniment.foundation import database as database_module
+from muniment.foundation import sqlcipher as database_module
 from muniment.foundation.clock import Clock
-from muniment.foundation.database import Database
 from muniment.foundation.errors import Unavailable
 from muniment.foundation.ids import Ids
 from muniment.foundation.keys import Keyring, create_keyring
+from muniment.foundation.sqlcipher import SqlCipherDatabase
 from muniment.governance.audit.entry import Entry
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.principal import OPERATOR
@@ -30,8 +30,8 @@ NOBODY = 65534
 HOLD_THE_LOCK = """
 import sys
 from pathlib import Path
-from muniment.foundation.database import Database
-with Database(Path(sys.argv[1]), bytes.fromhex(sys.argv[2])).write() as connection:
+from muniment.foundation.sqlcipher import SqlCipherDatabase
+with SqlCipherDatabase(Path(sys.argv[1]), bytes.fromhex(sys.argv[2])).write() as connection:
     print("locked", flush=True)
     sys.stdin.read()
 """
@@ -50,16 +50,16 @@ def keyring(place: Path) -> Keyring:
 
 
 @pytest.fixture
-def database(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+def database(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqlCipherDatabase]:
     monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.3)
-    made = Database(place / "log.db", KEY)
+    made = SqlCipherDatabase(place / "log.db", KEY)
     made.create()
     yield made
     made.close()
 
 
 @pytest.fixture
-def log(database: Database, keyring: Keyring) -> AuditLog:
+def log(database: SqlCipherDatabase, keyring: Keyring) -> AuditLog:
     made = AuditLog(database, keyring, Clock())
     made.record([entry(0)])
     return made
@@ -94,7 +94,7 @@ def unchanged_then_goes_on(log: AuditLog) -> None:
     assert log.verify().findings == ()
 
 
-def test_a_full_disk_is_told_to_every_caller(log: AuditLog, database: Database) -> None:
+def test_a_full_disk_is_told_to_every_caller(log: AuditLog, database: SqlCipherDatabase) -> None:
     with database.read() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
     engine = database._engine
@@ -111,7 +111,7 @@ def test_a_full_disk_is_told_to_every_caller(log: AuditLog, database: Database) 
 
 
 @contextmanager
-def without_rights_to_write(place: Path, database: Database) -> Iterator[None]:
+def without_rights_to_write(place: Path, database: SqlCipherDatabase) -> Iterator[None]:
     """Take the rights to the files away; root, whom no rights bind, steps down meanwhile."""
     database.close()
     as_root = os.geteuid() == 0
@@ -129,7 +129,9 @@ def without_rights_to_write(place: Path, database: Database) -> Iterator[None]:
         database.close()
 
 
-def test_a_read_only_file_is_told_to_every_caller(log: AuditLog, database: Database, place: Path) -> None:
+def test_a_read_only_file_is_told_to_every_caller(
+    log: AuditLog, database: SqlCipherDatabase, place: Path
+) -> None:
     with without_rights_to_write(place, database):
         refused_by_all(log)
     unchanged_then_goes_on(log)

@@ -13,9 +13,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from muniment.foundation.clock import FixedClock
-from muniment.foundation.database import Database
 from muniment.foundation.ids import Ids, SeededIds
 from muniment.foundation.keys import create_keyring
+from muniment.foundation.sqlcipher import SqlCipherDatabase
 from muniment.governance.audit import checkpoint as notes
 from muniment.governance.audit.entry import Entry
 from muniment.governance.audit.log import AuditLog
@@ -31,7 +31,7 @@ Files = dict[str, bytes]
 @pytest.fixture
 def exported(tmp_path: Path) -> tuple[Files, str]:
     """Return the files of an export, and the checkpoint that was kept elsewhere."""
-    database = Database(tmp_path / "log.db", b"k" * 32)
+    database = SqlCipherDatabase(tmp_path / "log.db", b"k" * 32)
     database.create()
     clock = FixedClock()
     log = AuditLog(database, create_keyring(tmp_path / "kek", tmp_path / "ring", "acme", Ids()), clock)

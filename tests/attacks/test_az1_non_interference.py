@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.attacks.worlds import File, World, memory_folder, readable_by
+from tests.postgres import Server
 from tests.simulators.embedder import HashedEmbedder
 
 from muniment import app
@@ -18,6 +19,7 @@ from muniment.governance.identity.principal import OPERATOR, Principal
 from muniment.knowledge.access import AccessList
 
 WORLDS = 300
+POSTGRES_WORLDS = 20
 PROVE_WORLDS = 10_000
 CHANGES_PER_COMPANY = 30
 UMA = Principal("user", "uma")
@@ -164,29 +166,43 @@ def hidden_ids(company: Company) -> list[str]:
 class Worlds:
     """Makes companies from one template, so that all have the same keys."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, server: Server | None = None) -> None:
         self.folder = folder
         self.template = folder / "template"
+        self.server = server
+        self.url = ""
+        if server is not None:
+            self.url = server.database()
+            self.template.mkdir()
+            (self.template / "database-url").write_text(self.url)
+            (self.template / "settings.toml").write_text('[database]\nurl = "file:database-url"\n')
         app.create(self.template, clock=FixedClock(), ids=SeededIds(1)).close()
         self.made = 0
 
     def company(self, seed: int) -> Company:
         self.made += 1
         embedder = HashedEmbedder() if seed // 2 % 2 else None
-        world = World.copy(self.template, self.folder / f"home-{self.made}", seed, lambda: embedder)
+        url = self.server.copy(self.url) if self.server is not None else ""
+        world = World.copy(self.template, self.folder / f"home-{self.made}", seed, lambda: embedder, url)
         company = Company(world, seed)
         company.build()
         return company
 
     def drop(self, company: Company) -> None:
         company.world.close()
+        if self.server is not None:
+            self.server.drop((company.world.workspace.home / "database-url").read_text())
         shutil.rmtree(company.world.workspace.home)
 
 
-@pytest.fixture(scope="module")
-def worlds() -> Iterator[Worlds]:
+@pytest.fixture(scope="module", params=["file", "postgres"])
+def worlds(request: pytest.FixtureRequest) -> Iterator[Worlds]:
+    server = request.getfixturevalue("postgres") if request.param == "postgres" else None
     with memory_folder() as folder:
-        yield Worlds(folder)
+        made = Worlds(folder, server)
+        yield made
+        if server is not None:
+            server.drop(made.url)
 
 
 def compare(worlds: Worlds, count: int, first_seed: int) -> None:
@@ -212,12 +228,12 @@ def compare(worlds: Worlds, count: int, first_seed: int) -> None:
 
 
 def test_worlds_that_differ_in_what_is_hidden_look_the_same(worlds: Worlds) -> None:
-    compare(worlds, WORLDS, first_seed=1000)
+    compare(worlds, WORLDS if worlds.server is None else POSTGRES_WORLDS, first_seed=1000)
 
 
 @pytest.mark.prove
 def test_ten_thousand_worlds_look_the_same(worlds: Worlds) -> None:
-    compare(worlds, PROVE_WORLDS, first_seed=2_000_000)
+    compare(worlds, PROVE_WORLDS if worlds.server is None else PROVE_WORLDS // 10, first_seed=2_000_000)
 
 
 def test_what_is_compared_moves_with_what_is_visible(worlds: Worlds) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from muniment.knowledge import library
 from muniment.knowledge.retrieval.visibility import visible
 
 STEPS = 20_000
+POSTGRES_STEPS = 300
 PROVE_STEPS = 1_000_000
 USERS = [f"u{n}" for n in range(6)]
 GROUPS = [f"g{n}" for n in range(6)]
@@ -168,9 +170,9 @@ class Company:
         assert {passage.path for passage in found.passages} == self.oracle.readable(user)
 
 
-def run(steps: int, seed: int) -> None:
+def run(steps: int, seed: int, home: Path | None = None) -> None:
     with memory_folder() as folder:
-        workspace = app.create(folder / "home", embedder=lambda: None)
+        workspace = app.create(home or folder / "home", embedder=lambda: None)
         company = Company(workspace, folder / "files", seed)
         for _ in range(steps):
             company.step()
@@ -182,6 +184,11 @@ def run(steps: int, seed: int) -> None:
 
 def test_engine_equals_oracle_over_random_changes() -> None:
     run(STEPS, seed=2)
+
+
+@pytest.mark.parametrize("kept_in", ["postgres"], indirect=True)
+def test_the_engine_in_postgres_equals_the_oracle(home_of: Callable[[str], Path]) -> None:
+    run(POSTGRES_STEPS, seed=3, home=home_of("home"))
 
 
 @pytest.mark.prove

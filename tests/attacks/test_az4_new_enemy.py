@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from tests.postgres import BOTH
 
 from muniment.app import Workspace
 from muniment.foundation import revisions
@@ -63,6 +64,7 @@ def rounds(changing: Workspace, reading: Workspace, folder: Path, count: int) ->
     assert seen and not any("secret" in text for text in seen)
 
 
+@BOTH
 def test_who_was_shut_out_never_sees_what_was_written_or_moved_after(
     pair: tuple[Workspace, Workspace], folder: Path
 ) -> None:
@@ -98,6 +100,7 @@ def test_an_older_snapshot_holds_the_older_content_under_the_older_rights(
     assert words == {"canteen": [1, 0], "refectori": [0, 0]}
 
 
+@BOTH
 def test_a_document_read_by_its_id_follows_the_newest_rights(
     pair: tuple[Workspace, Workspace], folder: Path
 ) -> None:

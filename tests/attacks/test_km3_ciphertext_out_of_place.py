@@ -15,11 +15,11 @@ import sqlalchemy as sa
 
 from muniment import app
 from muniment.app import Workspace
-from muniment.foundation.database import Database
 from muniment.foundation.errors import MunimentError, NotSetUp, Tampered
 from muniment.foundation.ids import Ids
 from muniment.foundation.keys import PURPOSES, Keyring, create_keyring, open_keyring
 from muniment.foundation.segments import Segments
+from muniment.foundation.sqlcipher import SqlCipherDatabase
 from muniment.knowledge.retrieval.retrieve import INCOMPLETE
 
 PAGE = 4096
@@ -143,7 +143,7 @@ def test_a_search_over_exchanged_segments_gives_nothing(
 
 
 def fill(place: Path, key: bytes) -> Path:
-    database = Database(place, key)
+    database = SqlCipherDatabase(place, key)
     with database.write() as connection:
         connection.execute(sa.text("CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT)"))
         for n in range(60):
@@ -155,7 +155,7 @@ def fill(place: Path, key: bytes) -> Path:
 
 
 def read_all(place: Path, key: bytes) -> list[str]:
-    database = Database(place, key)
+    database = SqlCipherDatabase(place, key)
     try:
         with database.read() as connection:
             return list(connection.execute(sa.text("SELECT body FROM note ORDER BY id")).scalars())

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.postgres import BOTH
 from tests.simulators.web_client import Browser, bearer, client, document_id
 
 from muniment.app import Workspace
+
+pytestmark = BOTH
 
 QUESTION = "How much is the on-call engineer paid for each weekend?"
 

@@ -6,7 +6,11 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.postgres import BOTH
+
 from muniment.app import Workspace
+
+pytestmark = BOTH
 
 QUERIES = ("heron pump price", "on-call weekend pay", "canteen", "walnut room", "opens at eight")
 

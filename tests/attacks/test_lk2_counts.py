@@ -6,9 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.postgres import BOTH
 from tests.simulators.embedder import HashedEmbedder
 
 from muniment.app import Workspace
+
+pytestmark = BOTH
 
 
 def fill(folder: Path, hidden: int) -> None:

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.postgres import BOTH
 from tests.simulators.embedder import HashedEmbedder
 
 from muniment.app import Workspace
 from muniment.knowledge.retrieval.segment import embedding_text
+
+pytestmark = BOTH
 
 QUERY = "turbine vibration limit"
 

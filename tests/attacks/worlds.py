@@ -25,7 +25,7 @@ from muniment.inference import prompts
 from muniment.inference.embedding import Embedder
 from muniment.knowledge import changes, library
 from muniment.knowledge.access import AccessList
-from muniment.knowledge.library import ChunkText, NewDocument, NewVersion, SegmentRow
+from muniment.knowledge.library import ChunkText, NewDocument, NewVersion
 from muniment.knowledge.retrieval import segment
 
 SOURCE = "files"
@@ -76,19 +76,25 @@ class Capturing:
 class World:
     """One workspace and the short ways to change it."""
 
-    def __init__(self, workspace: Workspace, seed: int = 0) -> None:
+    def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.gateway = Capturing(workspace.gateway)
         workspace.__dict__["gateway"] = self.gateway
-        self._names = SeededIds(seed + 1)
 
     @classmethod
     def copy(
-        cls, template: Path, home: Path, seed: int = 0, embedder: Callable[[], Embedder | None] = lambda: None
+        cls,
+        template: Path,
+        home: Path,
+        seed: int = 0,
+        embedder: Callable[[], Embedder | None] = lambda: None,
+        url: str = "",
     ) -> World:
-        """Open a copy of a workspace that was made once."""
+        """Open a copy of a workspace that was made once; `url` is where a copy of its Postgres database is."""
         shutil.copytree(template, home)
-        return cls(app.open(home, clock=FixedClock(), ids=SeededIds(seed + 2), embedder=embedder), seed)
+        if url:
+            (home / "database-url").write_text(url)
+        return cls(app.open(home, clock=FixedClock(), ids=SeededIds(seed + 2), embedder=embedder))
 
     def directory(self, text: str) -> None:
         file = self.workspace.home / "directory.toml"
@@ -96,7 +102,7 @@ class World:
         self.workspace.directory.import_file(file, OPERATOR)
 
     def put(self, files: Sequence[File], source: str = SOURCE) -> list[str]:
-        """Write new documents or new versions, in one transaction and one segment; return their ids."""
+        """Write new documents or new versions, in one transaction; return their ids."""
         workspace = self.workspace
         key = workspace.keyring.data_key("identifiers")
         at = timestamp(workspace.clock.now())
@@ -120,12 +126,10 @@ class World:
                     )
                     for c in document.version.chunks
                 ]
-            name = self._names.new("seg")
             embedder = workspace.embedder
             vectors = embedder.embed_documents([r.body for r in rows]) if embedder else None
             model = embedder.model.digest if embedder else ""
-            digest = workspace.segments.write(name, segment.KIND, *segment.contents(rows, vectors, model))
-            changes.add_segment(connection, SegmentRow(name, digest, len(rows), model), at)
+            workspace.index.add(connection, rows, vectors, model)
             workspace.audit.append(connection, [Entry("ingest.document", OPERATOR, {"chunks": len(rows)})])
         return found
 

@@ -204,9 +204,9 @@ def test_a_database_of_a_newer_version(ready: Command) -> None:
     ran = ready("search", "x", "--as", "alice")
     assert ran.code == 4 and "9999" in ran.line and "newer muniment" in ran.line
     assert ready("init").code == 4
-    from muniment.foundation.database import Database
+    from muniment.foundation.sqlcipher import SqlCipherDatabase
 
-    database = Database(ready.home / "muniment.db", workspace.keyring.data_key("database"))
+    database = SqlCipherDatabase(ready.home / "muniment.db", workspace.keyring.data_key("database"))
     with database.write() as connection:
         connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{found}'")
     database.close()

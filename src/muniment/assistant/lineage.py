@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from muniment.assistant.values import NOTHING_FOUND, Answer, Citation, Claim, numbered
 from muniment.foundation.clock import Clock
-from muniment.foundation.database import Database, metadata
+from muniment.foundation.database import Database, metadata, storable
 from muniment.foundation.errors import NotFound
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.audit.log import AuditLog
@@ -129,7 +129,7 @@ class Lineage:
         actor = by or Actor(principal.ref, "python")
         with self._database.read() as connection:
             visibility = visible(connection, principal)
-            row = connection.execute(sa.select(answer).where(answer.c.id == answer_id)).mappings().first()
+            row = _stored_answer(connection, answer_id)
             owner = "" if row is None else str(row["principal"])
             resource = Resource("Answer", answer_id, {"owner": owner})
             allowed = self._policy.decide(principal, visibility.grants, "read_lineage", resource).allowed
@@ -171,6 +171,12 @@ def store(
             lineage=json.dumps(made.lineage, ensure_ascii=False),
         )
     )
+
+
+def _stored_answer(connection: sa.Connection, answer_id: str) -> sa.RowMapping | None:
+    if not storable(answer_id):
+        return None
+    return connection.execute(sa.select(answer).where(answer.c.id == answer_id)).mappings().first()
 
 
 def _not_found() -> NotFound:

@@ -1,170 +1,131 @@
-"""One encrypted database per tenant: SQLCipher, write-ahead log, synchronous=FULL.
+"""The port to a workspace's database, and what both kinds share: one schema, one line of migrations.
 
-Invariants:
-- a write transaction begins immediate, so two writers never interleave, and returns only after fsync;
+Invariants of each:
+- writers take turns, and a write returns only after it is durable;
 - a read transaction sees one snapshot;
 - a database of a newer schema is refused, an older one is migrated before use.
 """
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import sqlalchemy as sa
-from sqlalchemy import event, exc, pool
 
-from muniment.foundation.errors import Conflict, MunimentError, NotSetUp, Unavailable
+from muniment.foundation.errors import NotSetUp
 
 metadata = sa.MetaData()
 """Every room registers its tables here."""
 
-HEAD = "0004"
+HEAD = "0005"
 """The schema revision that this code reads and writes."""
 
 BUSY_SECONDS = 30
+"""How long a writer waits for its turn."""
+
+CONFINE = "confine"
+"""Execution option of a connection whose database can hold back rows by itself."""
+
+Confine = Callable[[sa.Connection, Collection[str], Collection[str] | None], None]
 
 
-class Database:
-    """Read and write transactions on one SQLCipher file."""
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How a database is."""
 
-    def __init__(self, path: Path, key: bytes) -> None:
-        self.path = path
-        self._key = key.hex()
-        self._engine = self._make_engine()
-        self._write_lock = threading.Lock()
+    says: str
+    warning: str = ""
+    """What is not as it should be, though nothing is broken."""
+    fix: str = ""
 
-    def _make_engine(self) -> sa.Engine:
-        from sqlcipher3 import dbapi2
 
-        engine = sa.create_engine(
-            f"sqlite:///{self.path}",
-            module=dbapi2,
-            poolclass=pool.QueuePool,
-            pool_size=8,
-            max_overflow=56,
-            connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS},
-        )
+class Database(Protocol):
+    """Read and write transactions on the database of one workspace."""
 
-        def prepare(connection: Any, _record: object) -> None:
-            connection.isolation_level = None
-            connection.execute("PRAGMA cipher_log_level = NONE")
-            connection.execute(f"PRAGMA key = \"x'{self._key}'\"")
-            connection.execute("PRAGMA cipher_memory_security = OFF")
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("PRAGMA temp_store = MEMORY")
-            connection.execute("PRAGMA secure_delete = ON")
+    @property
+    def place(self) -> str:
+        """Where it lies, in words that hold no secret."""
+        ...
 
-        def begin(connection: sa.Connection) -> None:
-            mode = connection.get_execution_options().get("begin", "DEFERRED")
-            connection.exec_driver_sql(f"BEGIN {mode}")
+    def read(self) -> AbstractContextManager[sa.Connection]:
+        """A snapshot; raises Unavailable or NotSetUp when it cannot be read."""
+        ...
 
-        event.listen(engine, "connect", prepare)
-        event.listen(engine, "begin", begin)
-        return engine
+    def write(self) -> AbstractContextManager[sa.Connection]:
+        """A transaction that no other writer interleaves, durable when the block ends, undone when it raises."""
+        ...
 
-    @contextmanager
-    def read(self) -> Generator[sa.Connection]:
-        """A snapshot; raises Unavailable or NotSetUp when the file cannot be read."""
-        with _translated(self.path), self._engine.connect() as connection, connection.begin():
-            yield connection
+    def alone(self, work: str) -> AbstractContextManager[None]:
+        """Hold what one process at a time may do; raises Conflict where another does it."""
+        ...
 
-    @contextmanager
-    def write(self) -> Generator[sa.Connection]:
-        """An immediate transaction, durable when the block ends, undone when it raises."""
-        with _translated(self.path), self._write_lock, self._engine.connect() as connection:
-            connection = connection.execution_options(begin="IMMEDIATE")
-            with connection.begin():
-                yield connection
+    def exists(self) -> bool:
+        """Return whether a workspace's schema is there; its key is not needed."""
+        ...
 
     def create(self) -> None:
-        """Make the file and its schema, whole or not at all; raises Conflict for a file that is there."""
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        except FileExistsError as error:
-            raise Conflict(f"{self.path} already exists.", fix="Nothing was overwritten.") from error
-        except OSError as error:
-            raise Unavailable(
-                f"{self.path} cannot be made ({error.strerror}).",
-                fix="Free some disk space or mend the folder's permissions.",
-            ) from error
-        try:
-            self._migrate()
-        except MunimentError:
-            self.discard()
-            raise
+        """Make the schema, whole or not at all; raises Conflict where there is one."""
+        ...
 
     def check(self) -> None:
         """Refuse a missing, foreign or newer database; migrate an older one."""
-        if not self.path.exists():
-            raise NotSetUp(f"No database at {self.path}.", fix="Run `muniment init` first.")
-        with self.read() as connection:
-            tables = sa.inspect(connection).get_table_names()
-            found = (
-                connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-                if "alembic_version" in tables
-                else None
-            )
-        if found == HEAD:
-            return
-        if found is not None and found > HEAD:
-            raise NotSetUp(
-                f"{self.path} has schema {found}; this version knows up to {HEAD}.",
-                fix="Use the newer muniment that wrote it.",
-            )
-        self._migrate()
+        ...
 
-    def _migrate(self) -> None:
-        from alembic import command
-        from alembic.config import Config
-
-        config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-        with _translated(self.path), self._engine.connect() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+    def examine(self) -> Condition:
+        """Return how it is; raises what is broken."""
+        ...
 
     def close(self) -> None:
         """Close every connection."""
-        self._engine.dispose()
+        ...
 
     def discard(self) -> None:
         """Close and remove a database that this object made and that holds nothing yet."""
-        self.close()
-        for suffix in ("", "-wal", "-shm"):
-            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+        ...
 
 
-@contextmanager
-def _translated(path: Path) -> Generator[None]:
+def confine(
+    connection: sa.Connection, entries: Collection[str], labels: Collection[str] | None = None
+) -> None:
+    """Let the rest of a read transaction see only rows that access lists open to these entries.
+
+    With `labels`, only of lists that carry one of them.
+    A second barrier behind the code that asks; a database without row-level rules does nothing here.
+    """
+    rule: Confine | None = connection.get_execution_options().get(CONFINE)
+    if rule is not None:
+        rule(connection, entries, labels)
+
+
+def storable(text: str) -> bool:
+    """Return whether every database can hold and compare this text."""
     try:
-        yield
-    except exc.OperationalError as error:
-        text = str(getattr(error, "orig", error))
-        if "locked" in text or "busy" in text:
-            raise Conflict(
-                "Another process is writing to this workspace.",
-                fix="Try again when it has finished.",
-                detail=text,
-            ) from error
-        raise Unavailable(
-            f"The database cannot be read or written ({text}).",
-            fix="Free some disk space or mend the folder's permissions; nothing was lost.",
-            detail=text,
-        ) from error
-    except exc.DatabaseError as error:
-        text = str(getattr(error, "orig", error))
-        if "not a database" in text or "malformed" in text:
-            raise NotSetUp(
-                f"{path} does not open with this workspace's key, or is damaged.",
-                fix="Put back the right key file, or restore the folder from a backup.",
-                detail=text,
-            ) from error
-        raise
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
+
+
+def is_current(place: str, found: str | None) -> bool:
+    """Return whether a schema revision is that of this code; raises NotSetUp for a newer one."""
+    if found is not None and found > HEAD:
+        raise NotSetUp(
+            f"{place} has schema {found}; this version knows up to {HEAD}.",
+            fix="Use the newer muniment that wrote it.",
+        )
+    return found == HEAD
+
+
+def migrate(connection: sa.Connection) -> None:
+    """Bring the schema behind a connection up to date."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -22,7 +22,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """Return the text; for the header of a request only."""
+        """Return the text; for the header of a request, or the door that it opens, only."""
         return self._text
 
     def __repr__(self) -> str:

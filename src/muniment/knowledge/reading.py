@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from muniment.foundation.database import Database
+from muniment.foundation.database import Database, storable
 from muniment.foundation.errors import Denied, NotFound
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.governance.audit.log import AuditLog
@@ -48,7 +48,9 @@ class Reading:
         return found
 
     def _find(self, principal: Principal, document_id: str, version: int | None) -> DocumentRead | None:
-        if not document_id.isascii() or (version is not None and not 1 <= version <= _LAST_VERSION):
+        if not (document_id.isascii() and storable(document_id)) or (
+            version is not None and not 1 <= version <= _LAST_VERSION
+        ):
             return None
         with self._database.read() as connection:
             try:

@@ -9,16 +9,17 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from muniment.foundation import database as database_module
-from muniment.foundation.database import HEAD, Database
+from muniment.foundation import sqlcipher as database_module
+from muniment.foundation.database import HEAD
 from muniment.foundation.errors import Conflict, NotSetUp, Unavailable
+from muniment.foundation.sqlcipher import SqlCipherDatabase
 
 KEY = b"k" * 32
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(tmp_path / "home" / "muniment.db", KEY)
+def database(tmp_path: Path) -> Iterator[SqlCipherDatabase]:
+    made = SqlCipherDatabase(tmp_path / "home" / "muniment.db", KEY)
     made.create()
     with made.write() as connection:
         connection.execute(sa.text("CREATE TABLE note (body TEXT)"))
@@ -26,25 +27,25 @@ def database(tmp_path: Path) -> Iterator[Database]:
     made.close()
 
 
-def add(database: Database, body: str) -> None:
+def add(database: SqlCipherDatabase, body: str) -> None:
     with database.write() as connection:
         connection.execute(sa.text("INSERT INTO note VALUES (:body)"), {"body": body})
 
 
-def bodies(database: Database) -> list[str]:
+def bodies(database: SqlCipherDatabase) -> list[str]:
     with database.read() as connection:
         return list(connection.execute(sa.text("SELECT body FROM note")).scalars())
 
 
-def test_a_written_row_is_read_by_another_opener(database: Database) -> None:
+def test_a_written_row_is_read_by_another_opener(database: SqlCipherDatabase) -> None:
     add(database, "first")
-    other = Database(database.path, KEY)
+    other = SqlCipherDatabase(database.path, KEY)
     other.check()
     assert bodies(other) == ["first"]
     other.close()
 
 
-def test_a_block_that_raises_undoes_all_that_it_wrote(database: Database) -> None:
+def test_a_block_that_raises_undoes_all_that_it_wrote(database: SqlCipherDatabase) -> None:
     def write_and_fail() -> None:
         with database.write() as connection:
             connection.execute(sa.text("INSERT INTO note VALUES ('undone')"))
@@ -57,7 +58,7 @@ def test_a_block_that_raises_undoes_all_that_it_wrote(database: Database) -> Non
     assert bodies(database) == ["after"]
 
 
-def test_a_reader_keeps_one_snapshot_while_others_write(database: Database) -> None:
+def test_a_reader_keeps_one_snapshot_while_others_write(database: SqlCipherDatabase) -> None:
     add(database, "before")
     with database.read() as connection:
         count = sa.text("SELECT count(*) FROM note")
@@ -67,7 +68,7 @@ def test_a_reader_keeps_one_snapshot_while_others_write(database: Database) -> N
     assert bodies(database) == ["before", "meanwhile"]
 
 
-def test_writers_take_turns(database: Database) -> None:
+def test_writers_take_turns(database: SqlCipherDatabase) -> None:
     add(database, "0")
 
     def count_up() -> None:
@@ -84,7 +85,7 @@ def test_writers_take_turns(database: Database) -> None:
     assert bodies(database) == ["120"]
 
 
-def test_every_connection_is_durable_and_leaves_nothing_in_clear(database: Database) -> None:
+def test_every_connection_is_durable_and_leaves_nothing_in_clear(database: SqlCipherDatabase) -> None:
     wanted = {"synchronous": 2, "journal_mode": "wal", "temp_store": 2, "secure_delete": 1, "foreign_keys": 1}
     with database.read() as connection:
         found = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in wanted}
@@ -92,18 +93,18 @@ def test_every_connection_is_durable_and_leaves_nothing_in_clear(database: Datab
 
 
 def test_a_lock_held_elsewhere_is_a_conflict_that_says_what_to_do(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: SqlCipherDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database_module, "BUSY_SECONDS", 0.1)
-    other = Database(database.path, KEY)
+    other = SqlCipherDatabase(database.path, KEY)
     with database.write(), pytest.raises(Conflict, match="Try again"), other.write():
         pass
     other.close()
 
 
-def test_a_wrong_key_is_named_as_such(database: Database) -> None:
+def test_a_wrong_key_is_named_as_such(database: SqlCipherDatabase) -> None:
     database.close()
-    other = Database(database.path, b"x" * 32)
+    other = SqlCipherDatabase(database.path, b"x" * 32)
     with pytest.raises(NotSetUp, match="does not open with this workspace's key"):
         other.check()
     other.close()
@@ -112,16 +113,16 @@ def test_a_wrong_key_is_named_as_such(database: Database) -> None:
 def test_a_file_that_is_no_database_is_named_as_such(tmp_path: Path) -> None:
     (tmp_path / "muniment.db").write_bytes(b"not a database at all, only text" * 200)
     with pytest.raises(NotSetUp, match="does not open"):
-        Database(tmp_path / "muniment.db", KEY).check()
+        SqlCipherDatabase(tmp_path / "muniment.db", KEY).check()
 
 
 def test_an_empty_folder_holds_no_workspace(tmp_path: Path) -> None:
     with pytest.raises(NotSetUp, match="muniment init"):
-        Database(tmp_path / "muniment.db", KEY).check()
+        SqlCipherDatabase(tmp_path / "muniment.db", KEY).check()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_database_of_a_newer_version_is_refused_and_left_alone(database: Database) -> None:
+def test_a_database_of_a_newer_version_is_refused_and_left_alone(database: SqlCipherDatabase) -> None:
     add(database, "kept")
     with database.write() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
@@ -130,7 +131,7 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(database: Datab
     assert bodies(database) == ["kept"]
 
 
-def test_a_folder_that_is_gone_is_unavailable(database: Database) -> None:
+def test_a_folder_that_is_gone_is_unavailable(database: SqlCipherDatabase) -> None:
     database.close()
     database.path.parent.rename(database.path.parent.with_name("elsewhere"))
     with pytest.raises(Unavailable, match="cannot be read or written"):

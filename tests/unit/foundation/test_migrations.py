@@ -15,8 +15,9 @@ from alembic.script import ScriptDirectory
 
 import muniment
 from muniment.foundation import database as database_module
-from muniment.foundation.database import HEAD, Database, metadata
+from muniment.foundation.database import HEAD, metadata
 from muniment.foundation.errors import NotSetUp
+from muniment.foundation.sqlcipher import SqlCipherDatabase
 
 KEY = b"k" * 32
 
@@ -31,7 +32,7 @@ def load_every_table() -> None:
 
 def test_migrations_make_the_tables_that_the_code_declares(tmp_path: Path) -> None:
     load_every_table()
-    database = Database(tmp_path / "new.db", KEY)
+    database = SqlCipherDatabase(tmp_path / "new.db", KEY)
     database.create()
     with database.read() as connection:
         differences = compare_metadata(MigrationContext.configure(connection), metadata)
@@ -45,17 +46,17 @@ def test_the_code_names_the_newest_migration() -> None:
 
 
 def test_a_database_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
-    database = Database(tmp_path / "newer.db", KEY)
+    database = SqlCipherDatabase(tmp_path / "newer.db", KEY)
     database.create()
     with database.write() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(NotSetUp, match="9999"):
-        Database(tmp_path / "newer.db", KEY).check()
+        SqlCipherDatabase(tmp_path / "newer.db", KEY).check()
     with database.read() as connection:
         assert connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() == "9999"
 
 
 def test_a_wrong_key_is_named_as_such(tmp_path: Path) -> None:
-    Database(tmp_path / "x.db", KEY).create()
+    SqlCipherDatabase(tmp_path / "x.db", KEY).create()
     with pytest.raises(NotSetUp, match="key"):
-        Database(tmp_path / "x.db", b"j" * 32).check()
+        SqlCipherDatabase(tmp_path / "x.db", b"j" * 32).check()

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from muniment.foundation.clock import FixedClock
-from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput, Conflict
 from muniment.foundation.ids import Ids
 from muniment.foundation.keys import create_keyring
+from muniment.foundation.sqlcipher import SqlCipherDatabase
 from muniment.governance.audit import verify as verifier_module
 from muniment.governance.audit.entry import Entry
 from muniment.governance.audit.log import AuditLog
@@ -27,14 +27,14 @@ def clock() -> FixedClock:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Database:
-    made = Database(tmp_path / "log.db", b"k" * 32)
+def database(tmp_path: Path) -> SqlCipherDatabase:
+    made = SqlCipherDatabase(tmp_path / "log.db", b"k" * 32)
     made.create()
     return made
 
 
 @pytest.fixture
-def log(tmp_path: Path, database: Database, clock: FixedClock) -> AuditLog:
+def log(tmp_path: Path, database: SqlCipherDatabase, clock: FixedClock) -> AuditLog:
     keyring = create_keyring(tmp_path / "kek", tmp_path / "keyring.json", "acme", Ids())
     return AuditLog(database, keyring, clock)
 
@@ -50,7 +50,9 @@ def test_entries_come_back_in_order_with_what_was_said(log: AuditLog) -> None:
     assert log.verify().findings == ()
 
 
-def test_an_entry_of_an_undone_transaction_is_not_in_the_log(log: AuditLog, database: Database) -> None:
+def test_an_entry_of_an_undone_transaction_is_not_in_the_log(
+    log: AuditLog, database: SqlCipherDatabase
+) -> None:
     log.record([entry(1)])
 
     class Undone(Exception):
@@ -90,7 +92,7 @@ def test_many_threads_share_the_log_without_a_gap(log: AuditLog) -> None:
 def test_two_writers_on_one_database_cannot_fork_the_log(
     log: AuditLog, tmp_path: Path, clock: FixedClock
 ) -> None:
-    other = AuditLog(Database(tmp_path / "log.db", b"k" * 32), log._keyring, clock)
+    other = AuditLog(SqlCipherDatabase(tmp_path / "log.db", b"k" * 32), log._keyring, clock)
     threads = [
         threading.Thread(target=lambda w=w: [w.record([entry(n)]) for n in range(25)]) for w in (log, other)
     ]

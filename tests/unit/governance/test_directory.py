@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from muniment.foundation import revisions
-from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput, Denied
+from muniment.foundation.sqlcipher import SqlCipherDatabase
 from muniment.governance.audit.entry import Entry
 from muniment.governance.identity.directory import (
     Directory,
@@ -55,7 +55,7 @@ class Entries:
 
 @pytest.fixture
 def database(tmp_path: Path):
-    made = Database(tmp_path / "m.db", bytes(32))
+    made = SqlCipherDatabase(tmp_path / "m.db", bytes(32))
     made.create()
     yield made
     made.close()
@@ -67,7 +67,7 @@ def entries() -> Entries:
 
 
 @pytest.fixture
-def directory(database: Database, entries: Entries) -> Directory:
+def directory(database: SqlCipherDatabase, entries: Entries) -> Directory:
     return Directory(database, entries)
 
 
@@ -77,7 +77,7 @@ def put(directory: Directory, tmp_path: Path, text: str):
     return directory.import_file(file, OPERATOR)
 
 
-def held(database: Database, principal: Principal) -> frozenset[str]:
+def held(database: SqlCipherDatabase, principal: Principal) -> frozenset[str]:
     with database.read() as connection:
         return grants(connection, principal)
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from muniment.foundation.clock import FixedClock
-from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput, Unauthenticated
 from muniment.foundation.ids import Ids
 from muniment.foundation.keys import PURPOSES, Keyring
+from muniment.foundation.sqlcipher import SqlCipherDatabase
 from muniment.governance.identity.directory import Directory
 from muniment.governance.identity.principal import OPERATOR, Principal
 from muniment.governance.identity.tokens import MAX_SECONDS, Tokens
@@ -32,7 +32,7 @@ class NoLog:
 class Office:
     """A directory with its tokens, and a way to sign whatever a forger could."""
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    def __init__(self, database: SqlCipherDatabase, folder: Path) -> None:
         self.clock = FixedClock()
         self.folder = folder
         self.directory = Directory(database, NoLog())
@@ -76,7 +76,7 @@ def encoded(raw: bytes) -> str:
 
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[Office]:
-    database = Database(tmp_path / "m.db", bytes(32))
+    database = SqlCipherDatabase(tmp_path / "m.db", bytes(32))
     database.create()
     yield Office(database, tmp_path)
     database.close()

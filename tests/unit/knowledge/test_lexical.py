@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+import snowballstemmer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.unit.knowledge.indexed import names, part_of, selection_of, stored, text_rows
@@ -127,6 +130,22 @@ def test_postings_of_other_blocks_are_not_read(tmp_path: Path) -> None:
 )
 def test_a_word_is_found_however_it_is_spelled(text: str, found: str) -> None:
     assert set(wording.parse(found).terms) <= set(wording.terms(text))
+
+
+def test_words_are_stemmed_alike_on_many_threads_at_once() -> None:
+    roots = [
+        first + second for first in "bcdfglmnprst" for second in ("arlin", "ent", "odul", "ustiv", "igr")
+    ]
+    words = [root + end for root in roots for end in ("ational", "fulness", "izations", "ively", "ments")]
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            found = list(threads.map(wording.terms, words))
+    finally:
+        sys.setswitchinterval(usual)
+    stems = snowballstemmer.stemmer("english")
+    assert found == [[stems.stemWord(word)] for word in words]
 
 
 def test_a_code_counts_whole_and_in_parts() -> None:

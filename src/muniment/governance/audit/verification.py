@@ -103,7 +103,8 @@ def _walk(
 def _rows(connection: sa.Connection) -> Iterator[sa.Row[tuple[object, ...]]]:
     after = -(2**63)
     while True:
-        query = sa.select(audit_entry).where(audit_entry.c.seq > after).order_by(audit_entry.c.seq)
+        behind = audit_entry.c.seq > sa.literal(after, sa.BigInteger)
+        query = sa.select(audit_entry).where(behind).order_by(audit_entry.c.seq)
         rows = connection.execute(query.limit(_ROWS_AT_ONCE)).all()
         yield from rows
         if len(rows) < _ROWS_AT_ONCE:

@@ -14,3 +14,10 @@ def clears(clearance: str, label: str | None) -> bool:
     if not clearance:
         return True
     return clearance in LEVELS and label in LEVELS and LEVELS.index(label) <= LEVELS.index(clearance)
+
+
+def labels_within(clearance: str) -> tuple[str, ...] | None:
+    """Return the labels that an account of this clearance may read; None where it has no ceiling."""
+    if not clearance:
+        return None
+    return LEVELS[: LEVELS.index(clearance) + 1] if clearance in LEVELS else ()

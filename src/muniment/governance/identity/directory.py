@@ -19,7 +19,7 @@ from typing import Literal, Protocol
 import sqlalchemy as sa
 
 from muniment.foundation import revisions
-from muniment.foundation.database import Database, metadata
+from muniment.foundation.database import Database, metadata, storable
 from muniment.foundation.errors import BadInput, Denied
 from muniment.governance.audit.entry import Entry
 from muniment.governance.identity.directory_file import Account, DirectoryFile, read_directory_file
@@ -177,7 +177,7 @@ class Directory:
         """Return whether an entry of an access list, such as `group:people`, names somebody or everyone."""
         kind, _, name = entry.partition(":")
         table = {"user": directory_user, "service": directory_service, "group": directory_group}.get(kind)
-        if entry == EVERYONE or table is None or not _storable(name):
+        if entry == EVERYONE or table is None or not storable(name):
             return entry == EVERYONE
         with self._database.read() as connection:
             query = sa.select(sa.exists().where(table.c.name == name))
@@ -221,7 +221,7 @@ class Directory:
 
 def account_since(connection: sa.Connection, principal: Principal, *, active_only: bool = True) -> int | None:
     """Return the directory revision at which this account became active, or None for no such account."""
-    if principal.kind not in _ACCOUNTS or not _storable(principal.name):
+    if principal.kind not in _ACCOUNTS or not storable(principal.name):
         return None
     query = (_ACTIVE_SINCE if active_only else _ANY_SINCE)[principal.kind]
     return connection.execute(query, {"name": principal.name}).scalar()
@@ -288,14 +288,6 @@ def grants(connection: sa.Connection, principal: Principal) -> frozenset[str]:
             )
         held.add(f"group:{group}")
     return frozenset(held)
-
-
-def _storable(name: str) -> bool:
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _column(connection: sa.Connection, query: sa.Select[str]) -> list[str]:

@@ -142,17 +142,15 @@ def _weights(settings: Settings) -> Check:
 
 
 def _database(workspace: Workspace) -> Check:
-    from muniment.foundation.errors import Tampered
-
-    with workspace.database.read() as connection:
-        state = connection.exec_driver_sql("PRAGMA cipher_integrity_check").fetchall()
-        quick = connection.exec_driver_sql("PRAGMA quick_check").scalar()
-    if state or quick != "ok":
-        raise Tampered("The database is damaged.", fix="Restore the home folder from a backup.")
-    return Check("database", "ok", f"{workspace.database.path} is whole and encrypted")
+    found = workspace.database.examine()
+    if found.warning:
+        return Check("database", "warn", f"{found.says}: {found.warning}", found.fix)
+    return Check("database", "ok", found.says)
 
 
 def _segments(workspace: Workspace) -> Check:
+    if workspace.settings.database.url:
+        return Check("segments", "ok", workspace.index.examine())
     found = workspace.upkeep.check()
     damaged = [f"{one.name} ({one.problem})" for one in found if one.problem]
     if damaged:

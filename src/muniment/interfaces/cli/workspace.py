@@ -23,12 +23,11 @@ def register(app: typer.Typer) -> None:
 
 
 def init() -> None:
-    """Make keys and an encrypted database in the home folder; harmless where they exist."""
+    """Make keys and a database, encrypted in the home folder or on Postgres; harmless where they exist."""
     from muniment import app as composition
 
     home = TERMINAL.home_folder()
-    whole = (home / "keys" / "keyring.json", home / composition.DATABASE_FILE)
-    made = not all(file.exists() for file in whole)
+    made = not composition.exists(home)
     workspace = composition.create(home) if made else composition.open(home)
     try:
         facts: dict[str, object] = {
@@ -36,7 +35,9 @@ def init() -> None:
             "created": made,
             "tenant": workspace.keyring.tenant,
             "public_key": workspace.audit.public_key(),
+            "database": workspace.database.place,
         }
+        remote = bool(workspace.settings.database.url)
     finally:
         workspace.close()
     if TERMINAL.json:
@@ -48,7 +49,7 @@ def init() -> None:
     TERMINAL.show(
         f"Made a workspace in {home}.",
         f"  keys      {home}/keys (without them nothing opens: back them up, apart from the rest)",
-        f"  database  {home}/muniment.db (encrypted)",
+        f"  database  {facts['database']}{'' if remote else ' (encrypted)'}",
         f"  log key   {facts['public_key']}",
         "",
         "Next: muniment directory import DIRECTORY.toml",

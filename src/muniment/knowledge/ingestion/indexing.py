@@ -1,8 +1,8 @@
 """Parsed documents on their way into the library: embedded as they come, committed batch by batch.
 
 Parsing, embedding and committing go on at the same time, each on threads of its own, so that none waits for
-another while there is work for it. Content, access list, index manifest and audit entry of a batch commit
-together; the index segment is synced before that.
+another while there is work for it. Content, access list, index and audit entry of a batch commit
+together.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from muniment.foundation.clock import timestamp
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.inference.embedding import Vectors, cores
 from muniment.knowledge import changes
-from muniment.knowledge.ingestion.compaction import Compaction
 from muniment.knowledge.ingestion.fitness import by_fitness
+from muniment.knowledge.ingestion.index_writer import IndexWriter
 from muniment.knowledge.ingestion.parts import Parts
-from muniment.knowledge.library import NewDocument, SegmentRow
+from muniment.knowledge.library import NewDocument
 from muniment.knowledge.retrieval import segment
 
 FIRST_BATCH = 16
@@ -45,6 +45,7 @@ class Indexing:
     def __init__(
         self,
         parts: Parts,
+        index: IndexWriter,
         source: str,
         by: Actor,
         on_committed: Callable[[Sequence[NewDocument], set[str]], None],
@@ -54,7 +55,7 @@ class Indexing:
         Its second argument holds the paths of those that are found by words alone, since their vectors are unfit.
         """
         self._parts = parts
-        self._compaction = Compaction(parts)
+        self._index = index
         self._source = source
         self._by = by
         self._on_committed = on_committed
@@ -135,13 +136,11 @@ class Indexing:
                 entries.append(Entry("ingest.document", self._by, about))
             unfit: set[str] = set()
             for some, theirs in by_fitness(rows, vectors):
-                name, made_by = parts.ids.new("seg"), "" if theirs is None else model
-                digest = parts.segments.write(name, segment.KIND, *segment.contents(some, theirs, made_by))
-                changes.add_segment(connection, SegmentRow(name, digest, len(some), made_by), at)
+                self._index.add(connection, some, theirs, "" if theirs is None else model)
                 if model and theirs is None:
                     unfit = {row.document for row in some}
             parts.audit.append(connection, entries)
-        self._compaction.run(self._by)
+        self._index.settle(self._by)
         return {row.path for row in stored if row.id in unfit}
 
 

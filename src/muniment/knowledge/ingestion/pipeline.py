@@ -23,12 +23,11 @@ from muniment.knowledge import changes, library
 from muniment.knowledge.access import NOBODY
 from muniment.knowledge.ingestion.chunk import chunks
 from muniment.knowledge.ingestion.fitness import UNFIT
+from muniment.knowledge.ingestion.index_writer import IndexWriter
 from muniment.knowledge.ingestion.indexing import Indexing
-from muniment.knowledge.ingestion.lock import only_one
 from muniment.knowledge.ingestion.parser import Parser
 from muniment.knowledge.ingestion.parts import Parts
 from muniment.knowledge.ingestion.plan import Plan, plan
-from muniment.knowledge.ingestion.reindex import Reindex
 from muniment.knowledge.ingestion.report import IngestReport, OnProgress, Progress
 from muniment.knowledge.library import ChunkText, NewDocument, NewVersion
 from muniment.knowledge.sources.folder import Folder, Listing, Problem
@@ -68,11 +67,11 @@ class Pipeline:
     """Makes the library equal to a folder."""
 
     def __init__(
-        self, parts: Parts, parser: Callable[[], Parser], lock_file: Path, max_file_bytes: int
+        self, parts: Parts, index: IndexWriter, parser: Callable[[], Parser], max_file_bytes: int
     ) -> None:
         self._parts = parts
+        self._index_writer = index
         self._parser = parser
-        self._lock_file = lock_file
         self._max_file_bytes = max_file_bytes
 
     def sync(
@@ -87,7 +86,7 @@ class Pipeline:
         if not source or not source.isprintable() or "/" in source or ":" in source:
             raise BadInput(f"{source!r} cannot name a source.", fix="Use letters, digits and dashes.")
         folder = Folder(root, self._max_file_bytes)
-        with only_one(self._lock_file):
+        with self._parts.database.alone("ingest"):
             return self._sync(folder, source, by, on_progress, dry_run)
 
     def _sync(
@@ -192,7 +191,7 @@ class Pipeline:
             done = tally.added + tally.changed + len(tally.failed) - failed_before
             on_progress(Progress("index", done, len(paths), path))
 
-        with Indexing(self._parts, source, by, committed) as indexing:
+        with Indexing(self._parts, self._index_writer, source, by, committed) as indexing:
             for read in _ahead(lambda: self._parse_all(folder, paths)):
                 if read.version is None:
                     tally.failed.append(read.problem or Problem(read.path, "could not be read"))
@@ -258,17 +257,7 @@ class Pipeline:
                 "chunks": tally.chunks,
             }
             self._parts.audit.append(connection, [*failures, Entry("ingest.finished", by, about)])
-        self._sweep()
-        Reindex(self._parts).run(by)
-
-    def _sweep(self) -> None:
-        """Delete segment files that no manifest row names: exchanged by the last run, or left by a killed one.
-
-        What this run exchanges stays until the next, since a reader elsewhere may still hold the older manifest.
-        """
-        with self._parts.database.read() as connection:
-            named = {row.name for row in library.segments(connection)}
-        self._parts.segments.sweep(named)
+        self._index_writer.finish(by)
 
     def _now(self) -> str:
         return timestamp(self._parts.clock.now())

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
-from muniment.foundation.database import Database
-from muniment.foundation.segments import Segments
 from muniment.governance.audit.entry import Actor
 from muniment.knowledge import library
 from muniment.knowledge.ingestion.condition import Condition, OnSegment, examine
-from muniment.knowledge.ingestion.lock import only_one
 from muniment.knowledge.ingestion.parts import Parts
 from muniment.knowledge.ingestion.reindex import Reindex, Remade
 
@@ -18,22 +12,17 @@ from muniment.knowledge.ingestion.reindex import Reindex, Remade
 class IndexUpkeep:
     """Checks and mends the index of one workspace."""
 
-    def __init__(
-        self, database: Database, segments: Segments, parts: Callable[[], Parts], lock_file: Path
-    ) -> None:
-        self._database = database
-        self._segments = segments
+    def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._lock_file = lock_file
 
     def check(self, on_segment: OnSegment = lambda done, total: None) -> list[Condition]:
         """Read every byte of every segment and return what was found; may run while others work."""
-        with self._database.read() as connection:
+        with self._parts.database.read() as connection:
             manifest = library.segments(connection)
         found: list[Condition] = []
         for row in manifest:
             on_segment(len(found), len(manifest))
-            found.append(examine(self._segments, row, whole=True))
+            found.append(examine(self._parts.segments, row, whole=True))
         on_segment(len(found), len(manifest))
         return found
 
@@ -48,5 +37,5 @@ class IndexUpkeep:
 
         Raises Conflict while an ingest runs.
         """
-        with only_one(self._lock_file):
-            return Reindex(self._parts()).run(by, True, dry_run, on_segment, on_document)
+        with self._parts.database.alone("ingest"):
+            return Reindex(self._parts).run(by, True, dry_run, on_segment, on_document)

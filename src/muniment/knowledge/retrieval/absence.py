@@ -12,7 +12,7 @@ from muniment.foundation.revisions import Revisions
 from muniment.governance.identity.clearance import clears
 from muniment.knowledge import library
 from muniment.knowledge.access import AccessList
-from muniment.knowledge.library import DocumentRow
+from muniment.knowledge.library import ChunkText, DocumentRow
 from muniment.knowledge.passage import Passage
 from muniment.knowledge.retrieval import wording
 from muniment.knowledge.retrieval.filters import Filters
@@ -38,8 +38,20 @@ class Absence:
     """The state that it was judged on."""
 
 
-def locate(connection: sa.Connection, target: str) -> DocumentRow:
-    """Return the live document of an id or SOURCE/PATH; raises BadInput for none."""
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The document that is asked about, as it stands."""
+
+    row: DocumentRow
+    access: AccessList | None
+    chunks: Sequence[ChunkText]
+
+
+def locate(connection: sa.Connection, target: str) -> Subject:
+    """Return the live document of an id or SOURCE/PATH; raises BadInput for none.
+
+    Call it before the connection is confined to what the principal may read.
+    """
     row = library.get_document(connection, target)
     source, _, path = target.partition("/")
     row = row or library.document_at(connection, source, path)
@@ -48,24 +60,22 @@ def locate(connection: sa.Connection, target: str) -> DocumentRow:
             f"No live document {target}.",
             fix="Name its id or SOURCE/PATH; `muniment access show SOURCE` lists them.",
         )
-    return row
-
-
-def barriers(
-    connection: sa.Connection, visibility: Visibility, row: DocumentRow, asked: Query, filters: Filters
-) -> Iterator[str]:
-    """Yield what keeps the document out whatever its rank."""
     access = library.access_class_at(connection, row.access_class)
+    return Subject(row, access, library.chunks(connection, row.id, row.version))
+
+
+def barriers(subject: Subject, visibility: Visibility, asked: Query, filters: Filters) -> Iterator[str]:
+    """Yield what keeps the document out whatever its rank."""
+    row, access = subject.row, subject.access
     if access is None:
         yield "Its access list is missing, so nobody may read it."
         return
     yield from _access(visibility, access)
     yield from _filtered(row, access, filters)
-    chunks = library.chunks(connection, row.id, row.version)
-    if not chunks:
+    if not subject.chunks:
         yield "It holds no text."
         return
-    texts = [f"{row.title}\n{chunk.heading}\n{chunk.text}" for chunk in chunks]
+    texts = [f"{row.title}\n{chunk.heading}\n{chunk.text}" for chunk in subject.chunks]
     for phrase in asked.phrases:
         if not any(wording.holds_phrase(text, phrase) for text in texts):
             yield f'It nowhere holds the phrase "{" ".join(phrase)}".'

@@ -79,11 +79,7 @@ def encode(vectors: Floats) -> Codes:
         np.empty(rows, np.float32),
         np.empty(rows, np.float32),
     )
-    if not np.isfinite(vectors).all():
-        raise BadInput(
-            "An embedding holds a number that is not finite.",
-            fix="Fetch the embedding weights again: `muniment models fetch`.",
-        )
+    require_finite(vectors)
     for start in range(0, rows, _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
         turned = vectors[part].astype(np.float64) @ rotation(dimensions).T
@@ -99,9 +95,7 @@ def encode(vectors: Floats) -> Codes:
 
 def ask(vector: Floats) -> Question:
     """Return a question's codes; raises BadInput unless it is finite."""
-    if not np.isfinite(vector).all():
-        raise BadInput("The query's vector is not finite.", fix="Fetch the embedding weights again.")
-    exact = vector.astype(np.float64)
+    exact = exactly(vector)
     turned = rotation(len(vector)) @ exact
     coarse, coarse_scale, rest = _level(turned)
     fine, fine_scale, last = _level(rest)
@@ -115,6 +109,27 @@ def ask(vector: Floats) -> Question:
         fine_scale=fine_scale,
         fine_lost=float(np.linalg.norm(last)),
     )
+
+
+def exactly(vector: Floats) -> Doubles:
+    """Return a question's vector for exact products; raises BadInput unless it is finite."""
+    if not np.isfinite(vector).all():
+        raise BadInput("The query's vector is not finite.", fix="Fetch the embedding weights again.")
+    return vector.astype(np.float64)
+
+
+def cosines(vectors: Floats, question: Doubles) -> Doubles:
+    """Return the exact products, a sum along each row by itself: a row gives the same bits whatever is beside it."""
+    return (vectors.astype(np.float64) * question).sum(axis=1)
+
+
+def require_finite(vectors: Floats) -> None:
+    """Raise BadInput for vectors of which one is not finite."""
+    if not np.isfinite(vectors).all():
+        raise BadInput(
+            "An embedding holds a number that is not finite.",
+            fix="Fetch the embedding weights again: `muniment models fetch`.",
+        )
 
 
 def bounds(lost: Doubles, length: Doubles, question: Question, left_out: float) -> Doubles:

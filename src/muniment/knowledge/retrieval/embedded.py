@@ -17,7 +17,7 @@ from muniment.foundation.segments import DamagedRows, Segments
 from muniment.knowledge.passage import Why
 from muniment.knowledge.retrieval.engine import Asked
 from muniment.knowledge.retrieval.index import Index
-from muniment.knowledge.retrieval.rank import Hit, Ranking, rank
+from muniment.knowledge.retrieval.rank import Hit, Ranking, SelectedRows, rank
 from muniment.knowledge.retrieval.reasons import reasons
 from muniment.knowledge.retrieval.view import Selection
 from muniment.knowledge.retrieval.visibility import AccessIndex, Visibility
@@ -50,7 +50,7 @@ class EmbeddedEngine:
             if self._index.saw_damage:
                 # The ranking left out the documents that it could not read, so the reasons must too.
                 _ranked(selection, asked)
-            return reasons(selection, asked, hits)
+            return reasons(SelectedRows(selection), asked, hits)
 
         return self._over(connection, visibility, asked, told)[0]
 

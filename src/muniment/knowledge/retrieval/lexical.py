@@ -16,10 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from muniment.knowledge.retrieval.scan import spread
-from muniment.knowledge.retrieval.segment import Integers, Postings, key
+from muniment.knowledge.retrieval.segment import FIELDS, Integers, Postings, key
 from muniment.knowledge.retrieval.view import Selected, Selection
 
 Scores = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.unsignedinteger[Any]]
 _NONE = np.zeros(0, np.int64)
 
 
@@ -60,18 +61,33 @@ def score(selection: Selection, terms: Sequence[str], settings: LexicalSettings)
     if not selection.size or not terms:
         return total
     weights = settings.weights
-    mean = _mean_length(selection, weights)
+    mean = mean_length(_length_sums(selection), selection.size, weights)
     found = [(part, _find(part, terms)) for part in selection.parts]
     for at in range(len(terms)):
         count = sum(len(hits[at].places) for _, hits in found)
-        idf = np.log(1 + (selection.size - count + 0.5) / (count + 0.5))
+        idf = rarity(selection.size, count)
         for part, hits in found:
             hit, segment = hits[at], part.part.segment
-            often = _weighed(segment.postings.counts[hit.postings], weights)
-            lengths = _weighed(segment.lengths[hit.rows], weights)
-            norm = settings.k1 * (1 - settings.b + settings.b * lengths / mean)
-            total[hit.places] += idf * often * (settings.k1 + 1) / (often + norm)
+            counts = segment.postings.counts[hit.postings]
+            total[hit.places] += gains(counts, segment.lengths[hit.rows], idf, mean, settings)
     return total
+
+
+def rarity(size: int, count: int) -> float:
+    """Return what one of `size` rows is worth for holding a term that `count` of them hold."""
+    return float(np.log(1 + (size - count + 0.5) / (count + 0.5)))
+
+
+def mean_length(sums: Integers, size: int, weights: Scores) -> float:
+    """Return the mean weighted length of `size` rows whose fields have these lengths together."""
+    return float(sums.astype(np.float64) @ weights) / size or 1.0
+
+
+def gains(counts: Counts, lengths: Counts, idf: float, mean: float, settings: LexicalSettings) -> Scores:
+    """Return what a term adds to rows that hold it so often, by field, and have these lengths."""
+    often = _weighed(counts, settings.weights)
+    norm = settings.k1 * (1 - settings.b + settings.b * _weighed(lengths, settings.weights) / mean)
+    return idf * often * (settings.k1 + 1) / (often + norm)
 
 
 def holding(selection: Selection, terms: Sequence[str]) -> npt.NDArray[np.bool_]:
@@ -86,7 +102,7 @@ def holding(selection: Selection, terms: Sequence[str]) -> npt.NDArray[np.bool_]
     return held
 
 
-def _weighed(fields: npt.NDArray[np.unsignedinteger[Any]], weights: npt.NDArray[np.float64]) -> Scores:
+def _weighed(fields: Counts, weights: Scores) -> Scores:
     """Return the weighted sum along each row; column by column, since a product would first copy everything."""
     total = fields[:, 0] * weights[0]
     for at in range(1, len(weights)):
@@ -94,13 +110,13 @@ def _weighed(fields: npt.NDArray[np.unsignedinteger[Any]], weights: npt.NDArray[
     return total
 
 
-def _mean_length(selection: Selection, weights: npt.NDArray[np.float64]) -> float:
-    total = np.zeros(len(weights), np.float64)
+def _length_sums(selection: Selection) -> Integers:
+    total = np.zeros(len(FIELDS), np.int64)
     for part in selection.parts:
         runs = part.runs.joined()
         lengths = part.part.segment.length_sums
         total += (lengths[runs.ends] - lengths[runs.starts]).sum(axis=0)
-    return float(total @ weights) / selection.size or 1.0
+    return total
 
 
 def _find(part: Selected, terms: Sequence[str]) -> list[_Found]:

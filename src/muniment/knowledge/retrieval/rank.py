@@ -5,8 +5,9 @@ Everything here is computed from authorised rows alone: candidates, statistics, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +57,100 @@ class Ranking:
     """Whether authorised documents took no part, since what the index holds of them is damaged."""
 
 
+class Similar(certify.Estimated, Protocol):
+    """The cosines of one question to every place."""
+
+    @property
+    def has(self) -> npt.NDArray[np.bool_]:
+        """Which places have a vector of the question's model."""
+        ...
+
+    def settle(self, lowest: float) -> None:
+        """Give every place without a vector this cosine."""
+        ...
+
+
+class Rows(Protocol):
+    """The rows that one caller may read, by place: what an engine must know of them to rank them."""
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+        ...
+
+    def cosines(self, vector: Floats, model: str) -> Similar:
+        """Return how near each is to a question that the model of this digest made."""
+        ...
+
+    def words(self, terms: Sequence[str], settings: LexicalSettings) -> Doubles:
+        """Return the BM25 score of each, statistics taken over these rows; 0 without a term."""
+        ...
+
+    def holding(self, terms: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """Return which hold every one of `terms`."""
+        ...
+
+    def named(self, places: Integers) -> list[tuple[str, int, int]]:
+        """Return document, version and ordinal of ascending places."""
+        ...
+
+    def places(self, hits: Sequence[Hit]) -> Integers:
+        """Return where these rows of the same state are."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SelectedRows:
+    """Fills `Rows` from segments in memory."""
+
+    selection: Selection
+
+    @property
+    def size(self) -> int:
+        """Return how many there are."""
+        return self.selection.size
+
+    def cosines(self, vector: Floats, model: str) -> Cosines:
+        """Return how near each is to a question."""
+        return Cosines(self.selection, vector, model)
+
+    def words(self, terms: Sequence[str], settings: LexicalSettings) -> Doubles:
+        """Return the BM25 score of each."""
+        return lexical.score(self.selection, terms, settings)
+
+    def holding(self, terms: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """Return which hold every one of `terms`."""
+        return lexical.holding(self.selection, terms)
+
+    def named(self, places: Integers) -> list[tuple[str, int, int]]:
+        """Return document, version and ordinal of ascending places."""
+        found: list[tuple[str, int, int]] = []
+        for part, _, rows in self.selection.rows(places):
+            segment = part.part.segment
+            extents = np.searchsorted(segment.extent_starts, rows, side="right") - 1
+            found += [
+                (segment.documents[extent], int(segment.versions[extent]), int(segment.ordinals[row]))
+                for extent, row in zip(extents.tolist(), rows.tolist(), strict=True)
+            ]
+        return found
+
+    def places(self, hits: Sequence[Hit]) -> Integers:
+        """Return where these rows are; rows of an extent stand by ordinal."""
+        found = np.full(len(hits), -1, np.int64)
+        for part in self.selection.parts:
+            segment = part.part.segment
+            for at, hit in enumerate(hits):
+                extent = segment.positions.get(hit.document)
+                if extent is None or segment.versions[extent] != hit.version:
+                    continue
+                first, last = segment.extent_starts[extent], segment.extent_starts[extent + 1]
+                row = first + int(np.searchsorted(segment.ordinals[first:last], hit.ordinal))
+                run = int(np.searchsorted(part.runs.starts, row, side="right")) - 1
+                if run >= 0 and row < part.runs.ends[run]:
+                    found[at] = part.places[run] + row - part.runs.starts[run]
+        return found
+
+
 def rank(
     selection: Selection,
     query: Query,
@@ -64,21 +159,33 @@ def rank(
     limit: int,
     settings: RankingSettings,
 ) -> Ranking:
-    """Return the best `limit` rows of the selection; a row that matches nothing is left out.
+    """Return the best `limit` rows of the selection (see `ranked`)."""
+    return ranked(SelectedRows(selection), query, vector, model, limit, settings)
+
+
+def ranked(
+    selection: Rows,
+    query: Query,
+    vector: Floats | None,
+    model: str,
+    limit: int,
+    settings: RankingSettings,
+) -> Ranking:
+    """Return the best `limit` of these rows; a row that matches nothing is left out.
 
     Equal scores stand in the order of document id and chunk. `model` is the digest of what made `vector`.
     """
     wanted = _asked_for(selection, query)
-    cosines = Cosines(selection, vector, model) if vector is not None and settings.legs != "lexical" else None
+    cosines = selection.cosines(vector, model) if vector is not None and settings.legs != "lexical" else None
     partly = vector is not None and not (cosines is not None and bool(cosines.has.all()))
     if cosines is None or not cosines.has.any():
-        words = lexical.score(selection, query.terms, settings.lexical)
+        words = selection.words(query.terms, settings.lexical)
         places, scores = _highest(words, wanted, limit)
         return Ranking(_hits(selection, places, scores, limit), False, partly and bool(selection.size))
     if settings.legs == "dense":
         places, scores = _nearest(cosines, wanted, limit)
     else:
-        words = lexical.score(selection, query.terms, settings.lexical)
+        words = selection.words(query.terms, settings.lexical)
         places, scores = _fused(cosines, words, wanted, limit, settings.fusion)
     return Ranking(_hits(selection, places, scores, limit), True, partly)
 
@@ -93,14 +200,14 @@ def _highest(words: Doubles, wanted: npt.NDArray[np.bool_] | None, limit: int) -
     return places, scores
 
 
-def _nearest(cosines: Cosines, wanted: npt.NDArray[np.bool_] | None, limit: int) -> tuple[Integers, Doubles]:
+def _nearest(cosines: Similar, wanted: npt.NDArray[np.bool_] | None, limit: int) -> tuple[Integers, Doubles]:
     if not cosines.has.all():
         cosines.settle(certify.extremes(cosines, cosines.has)[0])
     return certify.best(cosines, limit, among=wanted)
 
 
 def _fused(
-    cosines: Cosines,
+    cosines: Similar,
     words: Doubles,
     wanted: npt.NDArray[np.bool_] | None,
     limit: int,
@@ -113,32 +220,21 @@ def _fused(
     return certify.best(cosines, limit, Scale(weight, low), added, wanted)
 
 
-def _hits(selection: Selection, places: Integers, scores: Doubles, limit: int) -> tuple[Hit, ...]:
+def _hits(selection: Rows, places: Integers, scores: Doubles, limit: int) -> tuple[Hit, ...]:
     order = np.argsort(places)
     places, scores = places[order], np.round(scores[order], certify.DIGITS)
-    found: list[Hit] = []
-    for part, at, rows in selection.rows(places):
-        segment = part.part.segment
-        extents = np.searchsorted(segment.extent_starts, rows, side="right") - 1
-        found += [
-            Hit(
-                segment.documents[extent],
-                int(segment.versions[extent]),
-                int(segment.ordinals[row]),
-                float(score),
-            )
-            for extent, row, score in zip(extents.tolist(), rows.tolist(), scores[at].tolist(), strict=True)
-        ]
+    named = selection.named(places)
+    found = [Hit(*name, float(score)) for name, score in zip(named, scores.tolist(), strict=True)]
     return tuple(sorted(found, key=lambda hit: (-hit.score, hit.document, hit.ordinal))[:limit])
 
 
-def _asked_for(selection: Selection, query: Query) -> npt.NDArray[np.bool_] | None:
+def _asked_for(selection: Rows, query: Query) -> npt.NDArray[np.bool_] | None:
     """Return which places hold every term of every phrase and no excluded term; None where all are asked for."""
     if not query.phrases and not query.excluded:
         return None
     wanted = np.ones(selection.size, np.bool_)
     for phrase in query.phrases:
-        wanted &= lexical.holding(selection, phrase)
+        wanted &= selection.holding(phrase)
     for term in query.excluded:
-        wanted &= ~lexical.holding(selection, (term,))
+        wanted &= ~selection.holding((term,))
     return wanted

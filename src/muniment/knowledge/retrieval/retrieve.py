@@ -174,10 +174,11 @@ class Retriever:
         asked = _checked(query, k, "search")
         vector = self._embedded(asked.text or query)
         with self._database.read() as connection:
-            row = absence.locate(connection, target)
+            subject = absence.locate(connection, target)
+            row = subject.row
             visibility = visible(connection, principal)
             self._require(principal, visibility, "search")
-            reasons = list(absence.barriers(connection, visibility, row, asked, filters))
+            reasons = list(absence.barriers(subject, visibility, asked, filters))
             shown: int | None = None
             if not reasons:
                 ranked_by = self._versions.at(connection, visibility.revisions).over(self._settings.ranking)

@@ -140,22 +140,21 @@ def contents(rows: Sequence[IndexRow], vectors: Floats | None, model: str) -> tu
     places = [(row.access_class, row.document, row.ordinal) for row in rows]
     order = sorted(range(len(rows)), key=places.__getitem__)
     placed = [rows[at] for at in order]
-    extents = _extents(placed)
-    if len({row.document for row in rows}) != len(extents) - 1 or not rows:
+    ends = extents(placed)
+    if len({row.document for row in rows}) != len(ends) - 1 or not rows:
         raise ValueError("a segment holds one version of each document, in one access class")
-    heads = [placed[start] for start in extents[:-1]]
-    starts = blocks([head.access_class for head in heads], extents)
-    keys, token_rows, fields = _tokens(placed)
-    lengths = np.bincount(token_rows * len(FIELDS) + fields, minlength=len(placed) * len(FIELDS))
+    heads = [placed[start] for start in ends[:-1]]
+    starts = blocks([head.access_class for head in heads], ends)
+    keys, token_rows, fields = tokens(placed)
     one_each = np.eye(len(FIELDS), dtype=np.uint8)[fields]
     arrays = frame(
         documents=[head.document for head in heads],
         versions=np.array([head.version for head in heads], np.int32),
-        extent_starts=np.array(extents, np.int64),
+        extent_starts=np.array(ends, np.int64),
         blocks=starts,
         classes=[heads[at].access_class for at in starts[:-1]],
         ordinals=np.array([row.ordinal for row in placed], np.int32),
-        lengths=np.minimum(lengths, _LONGEST).astype(np.uint16).reshape(-1, len(FIELDS)),
+        lengths=lengths(token_rows, fields, len(placed)),
         model=model if vectors is not None else "",
     )
     arrays |= posting_arrays([grouped(keys, token_rows, one_each, arrays["block_starts"])])
@@ -262,7 +261,8 @@ def _running(lengths: npt.NDArray[np.uint16]) -> Integers:
     return sums
 
 
-def _extents(placed: Sequence[IndexRow]) -> list[int]:
+def extents(placed: Sequence[IndexRow]) -> list[int]:
+    """Return the first row of each document, and the number of rows, from rows in their order."""
     starts = [
         at
         for at, row in enumerate(placed)
@@ -283,7 +283,7 @@ def blocks(classes: Sequence[int], extents: Sequence[int]) -> list[int]:
     return [*starts, len(classes)]
 
 
-def _tokens(rows: Sequence[IndexRow]) -> tuple[npt.NDArray[np.uint64], Integers, npt.NDArray[np.uint8]]:
+def tokens(rows: Sequence[IndexRow]) -> tuple[npt.NDArray[np.uint64], Integers, npt.NDArray[np.uint8]]:
     """Return key, row and field of every term, one after the other."""
     keys: list[int] = []
     sizes: list[int] = []
@@ -294,6 +294,12 @@ def _tokens(rows: Sequence[IndexRow]) -> tuple[npt.NDArray[np.uint64], Integers,
             sizes.append(len(terms))
     places = np.repeat(np.arange(len(sizes)), sizes)
     return np.array(keys, np.uint64), places // len(FIELDS), (places % len(FIELDS)).astype(np.uint8)
+
+
+def lengths(token_rows: Integers, fields: npt.NDArray[np.uint8], rows: int) -> npt.NDArray[np.uint16]:
+    """Return how many terms each field of each row has; shape (rows, fields)."""
+    counts = np.bincount(token_rows * len(FIELDS) + fields, minlength=rows * len(FIELDS))
+    return np.minimum(counts, _LONGEST).astype(np.uint16).reshape(-1, len(FIELDS))
 
 
 @dataclass(frozen=True, slots=True)

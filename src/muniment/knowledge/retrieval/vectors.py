@@ -82,10 +82,7 @@ class Cosines:
         found = np.full(len(places), self._lowest)
         for part, at, rows in self._selection.rows(places):
             if self._codes(part) is not None:
-                # A sum along each row by itself: the same row gives the same bits whatever stands beside it.
-                found[at] = (part.part.segment.exact(rows).astype(np.float64) * self._question.exact).sum(
-                    axis=1
-                )
+                found[at] = codes.cosines(part.part.segment.exact(rows), self._question.exact)
         return found
 
     def _encoded(self, places: Integers) -> list[tuple[Codes, Integers, Integers]]:

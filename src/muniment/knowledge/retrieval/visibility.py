@@ -18,9 +18,10 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
+from muniment.foundation.database import confine
 from muniment.foundation.errors import Denied
 from muniment.foundation.revisions import Revisions, current
-from muniment.governance.identity.clearance import clears
+from muniment.governance.identity.clearance import clears, labels_within
 from muniment.governance.identity.directory import clearance, grants
 from muniment.governance.identity.principal import Principal
 from muniment.knowledge.library import DocumentRow, access_class_at, access_classes
@@ -56,9 +57,15 @@ class Visibility:
 
 
 def visible(connection: sa.Connection, principal: Principal) -> Visibility:
-    """Work out what a principal may read now; raises Denied when the principal cannot be judged."""
+    """Work out what a principal may read now; raises Denied when the principal cannot be judged.
+
+    What a read transaction reads after this is confined to it, where the database can do that.
+    """
     held = grants(connection, principal)
-    return Visibility(principal, current(connection), held, clearance(connection, principal), connection)
+    cleared = clearance(connection, principal)
+    found = Visibility(principal, current(connection), held, cleared, connection)
+    confine(connection, held, labels_within(cleared))
+    return found
 
 
 class AccessIndex:

@@ -1,0 +1,183 @@
+"""The database as one encrypted file: SQLCipher, write-ahead log, synchronous=FULL.
+
+A write transaction begins immediate, so two writers never interleave, and returns only after fsync.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc, pool
+
+from muniment.foundation.database import BUSY_SECONDS, Condition, is_current, migrate
+from muniment.foundation.errors import Conflict, MunimentError, NotSetUp, Tampered, Unavailable
+
+
+class SqlCipherDatabase:
+    """Fills `Database` on one SQLCipher file."""
+
+    def __init__(self, path: Path, key: bytes) -> None:
+        self.path = path
+        self._key = key.hex()
+        self._engine = self._make_engine()
+        self._write_lock = threading.Lock()
+
+    def _make_engine(self) -> sa.Engine:
+        from sqlcipher3 import dbapi2
+
+        engine = sa.create_engine(
+            f"sqlite:///{self.path}",
+            module=dbapi2,
+            poolclass=pool.QueuePool,
+            pool_size=8,
+            max_overflow=56,
+            connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS},
+        )
+
+        def prepare(connection: Any, _record: object) -> None:
+            connection.isolation_level = None
+            connection.execute("PRAGMA cipher_log_level = NONE")
+            connection.execute(f"PRAGMA key = \"x'{self._key}'\"")
+            connection.execute("PRAGMA cipher_memory_security = OFF")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA temp_store = MEMORY")
+            connection.execute("PRAGMA secure_delete = ON")
+
+        def begin(connection: sa.Connection) -> None:
+            mode = connection.get_execution_options().get("begin", "DEFERRED")
+            connection.exec_driver_sql(f"BEGIN {mode}")
+
+        event.listen(engine, "connect", prepare)
+        event.listen(engine, "begin", begin)
+        return engine
+
+    @property
+    def place(self) -> str:
+        """Return the file's path."""
+        return str(self.path)
+
+    @contextmanager
+    def read(self) -> Generator[sa.Connection]:
+        """A snapshot; raises Unavailable or NotSetUp when the file cannot be read."""
+        with _translated(self.path), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Generator[sa.Connection]:
+        """An immediate transaction, durable when the block ends, undone when it raises."""
+        with _translated(self.path), self._write_lock, self._engine.connect() as connection:
+            connection = connection.execution_options(begin="IMMEDIATE")
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def alone(self, work: str) -> Generator[None]:
+        """Hold the lock on a file beside the database; raises Conflict where another process does this work."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self.path.with_name(f"{work}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise Conflict(
+                    f"Another {work} is running in this workspace.", fix="Wait for it to finish."
+                ) from error
+            yield
+        finally:
+            os.close(handle)
+
+    def exists(self) -> bool:
+        """Return whether the file is there."""
+        return self.path.exists()
+
+    def create(self) -> None:
+        """Make the file and its schema, whole or not at all; raises Conflict for a file that is there."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError as error:
+            raise Conflict(f"{self.path} already exists.", fix="Nothing was overwritten.") from error
+        except OSError as error:
+            raise Unavailable(
+                f"{self.path} cannot be made ({error.strerror}).",
+                fix="Free some disk space or mend the folder's permissions.",
+            ) from error
+        try:
+            self._migrate()
+        except MunimentError:
+            self.discard()
+            raise
+
+    def check(self) -> None:
+        """Refuse a missing, foreign or newer database; migrate an older one."""
+        if not self.path.exists():
+            raise NotSetUp(f"No database at {self.path}.", fix="Run `muniment init` first.")
+        with self.read() as connection:
+            tables = sa.inspect(connection).get_table_names()
+            found = (
+                connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+                if "alembic_version" in tables
+                else None
+            )
+        if not is_current(self.place, found):
+            self._migrate()
+
+    def _migrate(self) -> None:
+        with _translated(self.path), self._engine.connect() as connection:
+            migrate(connection)
+
+    def examine(self) -> Condition:
+        """Check every page; raises Tampered for a damaged file."""
+        with self.read() as connection:
+            state = connection.exec_driver_sql("PRAGMA cipher_integrity_check").fetchall()
+            quick = connection.exec_driver_sql("PRAGMA quick_check").scalar()
+        if state or quick != "ok":
+            raise Tampered("The database is damaged.", fix="Restore the home folder from a backup.")
+        return Condition(f"{self.path} is whole and encrypted")
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    def discard(self) -> None:
+        """Close and remove a database that this object made and that holds nothing yet."""
+        self.close()
+        for suffix in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+
+
+@contextmanager
+def _translated(path: Path) -> Generator[None]:
+    try:
+        yield
+    except exc.OperationalError as error:
+        text = str(getattr(error, "orig", error))
+        if "locked" in text or "busy" in text:
+            raise Conflict(
+                "Another process is writing to this workspace.",
+                fix="Try again when it has finished.",
+                detail=text,
+            ) from error
+        raise Unavailable(
+            f"The database cannot be read or written ({text}).",
+            fix="Free some disk space or mend the folder's permissions; nothing was lost.",
+            detail=text,
+        ) from error
+    except exc.DatabaseError as error:
+        text = str(getattr(error, "orig", error))
+        if "not a database" in text or "malformed" in text:
+            raise NotSetUp(
+                f"{path} does not open with this workspace's key, or is damaged.",
+                fix="Put back the right key file, or restore the folder from a backup.",
+                detail=text,
+            ) from error
+        raise

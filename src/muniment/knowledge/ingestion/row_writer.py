@@ -1,0 +1,184 @@
+"""Keeps the index of the Postgres engine: rows that commit with the documents they belong to."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import sqlalchemy as sa
+
+from muniment.foundation.errors import Tampered
+from muniment.governance.audit.entry import Actor, Entry
+from muniment.inference.embedding import Vectors
+from muniment.knowledge import changes, library
+from muniment.knowledge.ingestion.fitness import by_fitness
+from muniment.knowledge.ingestion.parts import Parts
+from muniment.knowledge.retrieval import codes, segment, wording
+from muniment.knowledge.retrieval.postgres import LENGTHS, ORDINAL, POSTING, array, vector_text
+from muniment.knowledge.retrieval.segment import FIELDS, IndexRow, Integers
+
+_DOCUMENTS = 256
+"""Documents that are indexed again in one transaction."""
+
+_FORGET = sa.text("DELETE FROM index_document WHERE document = ANY(:documents)")
+_ENTER = sa.text("""
+INSERT INTO index_document (document, version, model, wording, chunks, ordinals, lengths, longest)
+SELECT document, version, :model, :wording, chunks, ordinals, lengths, longest
+FROM unnest(CAST(:documents AS text[]), CAST(:versions AS integer[]), CAST(:chunks AS integer[]),
+  CAST(:ordinals AS bytea[]), CAST(:lengths AS bytea[]), CAST(:longest AS real[]))
+  AS given (document, version, chunks, ordinals, lengths, longest)
+RETURNING document, number
+""")
+_ENTER_TERMS = sa.text("""
+INSERT INTO index_term (number, term, postings)
+SELECT number, term, substring(CAST(:packed AS bytea) FROM start FOR size)
+FROM unnest(CAST(:numbers AS integer[]), CAST(:terms AS bigint[]), CAST(:starts AS integer[]),
+  CAST(:sizes AS integer[])) AS given (number, term, start, size)
+""")
+_ENTER_CHUNKS = sa.text("""
+INSERT INTO index_chunk (number, place, embedding)
+SELECT number, place, CAST(embedding AS vector)
+FROM unnest(CAST(:numbers AS integer[]), CAST(:places AS integer[]), CAST(:vectors AS text[]))
+  AS given (number, place, embedding)
+""")
+_DEAD = sa.text("""
+DELETE FROM index_document i USING document d
+WHERE d.id = i.document AND (d.state <> 'live' OR d.version <> i.version)
+""")
+_STALE = sa.text("""
+SELECT d.id FROM document d LEFT JOIN index_document i ON i.document = d.id AND i.version = d.version
+WHERE d.state = 'live'
+  AND EXISTS (SELECT FROM chunk c WHERE c.document = d.id AND c.version = d.version)
+  AND (i.number IS NULL OR i.wording <> :wording OR (:model <> '' AND i.model <> :model)
+    OR i.chunks <> (SELECT count(*) FROM chunk c WHERE c.document = d.id AND c.version = d.version)
+    OR (i.model <> '' AND i.chunks <> (SELECT count(*) FROM index_chunk c WHERE c.number = i.number)))
+ORDER BY d.id
+""")
+_COUNTS = sa.text("SELECT count(*), coalesce(sum(chunks), 0) FROM index_document")
+
+
+class RowWriter:
+    """Fills `IndexWriter` in the workspace's own Postgres database."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def add(
+        self, connection: sa.Connection, rows: Sequence[IndexRow], vectors: Vectors | None, model: str
+    ) -> None:
+        """Replace the index rows of these documents."""
+        if not rows:
+            return
+        if vectors is not None:
+            codes.require_finite(vectors)
+        order = sorted(range(len(rows)), key=lambda at: (rows[at].document, rows[at].ordinal))
+        placed = [rows[at] for at in order]
+        ends = segment.extents(placed)
+        starts = np.array(ends, np.int64)
+        keys, token_rows, fields = segment.tokens(placed)
+        lengths = segment.lengths(token_rows, fields, len(placed)).astype(LENGTHS.base)
+        moved = None if vectors is None else np.ascontiguousarray(vectors[order], np.float32)
+        spans = [slice(start, end) for start, end in itertools.pairwise(ends)]
+        documents = [placed[span.start].document for span in spans]
+        connection.execute(_FORGET, {"documents": documents})
+        ordinals = np.array([row.ordinal for row in placed], ORDINAL)
+        entered = connection.execute(
+            _ENTER,
+            {
+                "documents": documents,
+                "versions": [placed[span.start].version for span in spans],
+                "model": model if vectors is not None else "",
+                "wording": wording.VERSION,
+                "chunks": [span.stop - span.start for span in spans],
+                "ordinals": [ordinals[span].tobytes() for span in spans],
+                "lengths": [lengths[span].tobytes() for span in spans],
+                "longest": [_longest(moved, span) for span in spans],
+            },
+        )
+        numbers = {document: number for document, number in entered}
+        owners = np.array([numbers[document] for document in documents], np.int64)
+        counts = np.eye(len(FIELDS), dtype=np.uint8)[fields]
+        self._enter_terms(connection, segment.grouped(keys, token_rows, counts, starts), owners)
+        if moved is not None:
+            sizes = np.diff(starts)
+            places = np.arange(len(placed)) - np.repeat(starts[:-1], sizes)
+            said = {"numbers": array(np.repeat(owners, sizes)), "places": array(places)}
+            connection.execute(_ENTER_CHUNKS, {**said, "vectors": [vector_text(one) for one in moved]})
+
+    def _enter_terms(self, connection: sa.Connection, found: segment.Grouped, owners: Integers) -> None:
+        postings = np.zeros(len(found.rows), POSTING)
+        postings["place"], postings["counts"] = found.rows, found.counts
+        sizes = found.sizes * POSTING.itemsize
+        said = {
+            "numbers": array(np.repeat(owners, found.block_keys)),
+            "terms": array(found.keys.view(np.int64)),
+            "starts": array(1 + np.cumsum(sizes) - sizes),
+            "sizes": array(sizes),
+            "packed": postings.tobytes(),
+        }
+        connection.execute(_ENTER_TERMS, said)
+
+    def settle(self, by: Actor) -> None:
+        """Rows need no merging."""
+
+    def finish(self, by: Actor) -> None:
+        """Delete rows of versions that are not current, and index again what is stale, missing or damaged."""
+        parts = self._parts
+        with parts.database.write() as connection:
+            connection.execute(_DEAD)
+        stale = self._stale()
+        for start in range(0, len(stale), _DOCUMENTS):
+            self._again(stale[start : start + _DOCUMENTS], by)
+
+    def examine(self) -> str:
+        """Compare the index with the chunks; raises Tampered for one that lacks rows."""
+        with self._parts.database.read() as connection:
+            documents, chunks = connection.execute(_COUNTS).one()
+        stale = self._stale()
+        if stale:
+            raise Tampered(
+                f"The index rows of {len(stale)} documents are missing or of another model.",
+                fix="Ingest the sources again: it makes them anew.",
+            )
+        return f"{chunks} chunks of {documents} documents are indexed"
+
+    def _stale(self) -> list[str]:
+        embedder = self._parts.embedder
+        said = {"wording": wording.VERSION, "model": embedder.model.digest if embedder else ""}
+        with self._parts.database.read() as connection:
+            return list(connection.execute(_STALE, said).scalars())
+
+    def _again(self, documents: Sequence[str], by: Actor) -> None:
+        rows: list[IndexRow] = []
+        with self._parts.database.read() as connection:
+            for name in documents:
+                found = library.get_document(connection, name)
+                if found is None:
+                    continue
+                at, number, title = found.version, found.access_class, found.title
+                rows += [
+                    IndexRow(name, at, one.ordinal, number, title, one.heading, one.text)
+                    for one in library.chunks(connection, name, at)
+                ]
+        if not rows:
+            return
+        embedder = self._parts.embedder
+        texts = [segment.embedding_text(row.title, row.heading, row.body) for row in rows]
+        vectors = embedder.embed_documents(texts) if embedder else None
+        with self._parts.database.write() as connection:
+            for some, theirs in by_fitness(rows, vectors):
+                self.add(
+                    connection, some, theirs, embedder.model.digest if embedder and theirs is not None else ""
+                )
+            changes.mark_reindexed(connection)
+            about = {"documents": len(documents), "chunks": len(rows)}
+            self._parts.audit.append(connection, [Entry("index.rows_made_again", by, about)])
+
+
+def _longest(vectors: Vectors | None, span: slice) -> float:
+    """Return a bound on the length of a document's vectors."""
+    if vectors is None:
+        return 0.0
+    length = np.linalg.norm(vectors[span].astype(np.float64), axis=1).max()
+    return float(np.nextafter(np.float32(length), np.float32(np.inf)))
