@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from muniment.knowledge.retrieval.versions import RankingVersions
 
 DATABASE_FILE = "muniment.db"
-LOCK_FILE = "ingest.lock"
 PYTHON: Literal["python"] = "python"
 
 
@@ -266,7 +265,7 @@ class Workspace:
                 "The index of this workspace lies in Postgres, not in segments.",
                 fix="`muniment doctor` checks it; the next ingest makes again what is missing.",
             )
-        return IndexUpkeep(self.ingestion)
+        return IndexUpkeep(self.database, self.segments, lambda: self.ingestion)
 
     @cached_property
     def pipeline(self) -> Pipeline:

@@ -16,6 +16,7 @@ from muniment.assurance.tuning.tune import tune
 from muniment.foundation.errors import BadInput, Conflict
 from muniment.governance.identity.principal import OPERATOR
 from muniment.inference.embedding import EmbeddingModel, Vectors
+from muniment.knowledge.retrieval.fuse import FusionSettings
 
 TOPICS = [f"topic{chr(97 + at // 5)}{chr(97 + at % 5)}" for at in range(25)]
 
@@ -85,7 +86,7 @@ def ready(make_workspace: Callable[..., Workspace], tmp_path: Path) -> Workspace
 
 def test_vectors_that_mislead_are_given_less_weight(ready: Workspace, tmp_path: Path) -> None:
     found = tuned(ready, cases(tmp_path / "cases.jsonl"))
-    assert found.proven and found.best.fusion.dense < 0.5
+    assert found.proven and found.best.fusion.dense < FusionSettings().dense
     before, after = found.measured.ndcg
     assert after > before + 0.2
     assert found.figures["ndcg@10_after"] == round(after, 4) and found.figures["cases"] == 25

@@ -17,7 +17,6 @@ from muniment.foundation.errors import Conflict
 from muniment.foundation.segments import Segments
 from muniment.governance.identity.principal import OPERATOR
 from muniment.knowledge import library
-from muniment.knowledge.ingestion.lock import only_one
 from muniment.knowledge.retrieval import wording
 from muniment.knowledge.retrieval.retrieve import INCOMPLETE
 
@@ -182,7 +181,7 @@ def test_repair_brings_other_word_rules_up_to_date(ready: Workspace, monkeypatch
 
 
 def test_repair_waits_for_no_ingest(ready: Workspace) -> None:
-    with only_one(ready.home / app.LOCK_FILE), pytest.raises(Conflict, match="Another ingest"):
+    with ready.database.alone("ingest"), pytest.raises(Conflict, match="Another ingest"):
         ready.upkeep.repair(OPERATOR)
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from muniment.foundation.database import Database
+from muniment.foundation.segments import Segments
 from muniment.governance.audit.entry import Actor
 from muniment.knowledge import library
 from muniment.knowledge.ingestion.condition import Condition, OnSegment, examine
@@ -12,17 +16,20 @@ from muniment.knowledge.ingestion.reindex import Reindex, Remade
 class IndexUpkeep:
     """Checks and mends the index of one workspace."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, database: Database, segments: Segments, parts: Callable[[], Parts]) -> None:
+        """`parts` is asked for only to mend: a check needs no model."""
+        self._database = database
+        self._segments = segments
         self._parts = parts
 
     def check(self, on_segment: OnSegment = lambda done, total: None) -> list[Condition]:
         """Read every byte of every segment and return what was found; may run while others work."""
-        with self._parts.database.read() as connection:
+        with self._database.read() as connection:
             manifest = library.segments(connection)
         found: list[Condition] = []
         for row in manifest:
             on_segment(len(found), len(manifest))
-            found.append(examine(self._parts.segments, row, whole=True))
+            found.append(examine(self._segments, row, whole=True))
         on_segment(len(found), len(manifest))
         return found
 
@@ -37,5 +44,5 @@ class IndexUpkeep:
 
         Raises Conflict while an ingest runs.
         """
-        with self._parts.database.alone("ingest"):
-            return Reindex(self._parts).run(by, True, dry_run, on_segment, on_document)
+        with self._database.alone("ingest"):
+            return Reindex(self._parts()).run(by, True, dry_run, on_segment, on_document)
