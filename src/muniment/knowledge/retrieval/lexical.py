@@ -68,8 +68,9 @@ def score(selection: Selection, terms: Sequence[str], settings: LexicalSettings)
         idf = rarity(selection.size, count)
         for part, hits in found:
             hit, segment = hits[at], part.part.segment
-            counts = segment.postings.counts[hit.postings]
-            total[hit.places] += gains(counts, segment.lengths[hit.rows], idf, mean, settings)
+            counts = np.take(segment.postings.counts, hit.postings, axis=0)
+            lengths = np.take(segment.lengths, hit.rows, axis=0)
+            total[hit.places] += gains(counts, lengths, idf, mean, settings)
     return total
 
 

@@ -17,8 +17,8 @@ from muniment.knowledge.retrieval.codes import Bytes, Codes, Floats, Question
 Rows = npt.NDArray[np.int64]
 Sums = npt.NDArray[np.floating[Any]]
 
-_SHORT = 100
-"""Runs below this mean length cost less gathered: each call costs a microsecond, and threads wait for each other."""
+_SHORT = 64
+"""Runs below this mean length cost less gathered: each call costs as much as copying about so many rows."""
 _AT_ONCE = 2048
 """Rows gathered at a time: few enough to stay in the cache of one core."""
 _EXACT_IN_FLOAT32 = 1024
@@ -91,8 +91,7 @@ def estimates(codes: Codes, runs: Runs, question: Question) -> Floats:
         found *= codes.scale[rows]
     else:
         out = np.empty((1, total), _kind(codes.codes))
-        ends = zip(runs.starts.tolist(), runs.ends.tolist(), strict=True)
-        found = _in_place(codes, [slice(start, end) for start, end in ends], question.coarse, out)
+        found = _in_place(codes, runs, question.coarse, out)
     found *= question.coarse_scale
     return found.astype(np.float32, copy=False)
 
@@ -110,16 +109,14 @@ def products(codes: Bytes, rows: Rows, question: Bytes) -> Sums:
     return out[0]
 
 
-def _in_place(codes: Codes, runs: list[slice], question: Bytes, out: Sums) -> Sums:
-    cdist = _cdist()
+def _in_place(codes: Codes, runs: Runs, question: Bytes, out: Sums) -> Sums:
+    cdist, matrix = _cdist(), codes.codes
     at = 0
-    for run in runs:
-        end = at + run.stop - run.start
-        cdist(question, codes.codes[run], "dot", out=out[:, at:end])
+    for start, stop in zip(runs.starts.tolist(), runs.ends.tolist(), strict=True):
+        end = at + stop - start
+        cdist(question, matrix[start:stop], "dot", out=out[:, at:end])
         at = end
-    return out[0] * (
-        codes.scale[runs[0]] if len(runs) == 1 else np.concatenate([codes.scale[r] for r in runs])
-    )
+    return out[0] * codes.scale[runs.rows()]
 
 
 def _cdist() -> Any:

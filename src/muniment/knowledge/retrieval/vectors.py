@@ -19,8 +19,8 @@ from muniment.knowledge.retrieval.scan import Runs
 from muniment.knowledge.retrieval.segment import Integers
 from muniment.knowledge.retrieval.view import Selected, Selection
 
-_PORTION = 1 << 15
-"""Rows that one thread estimates at a time: some milliseconds of reading memory."""
+_PORTION = 1 << 14
+"""Rows that one thread estimates at a time: a millisecond of reading memory."""
 
 
 @lru_cache(maxsize=1)

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,8 @@ from muniment.governance.identity.principal import Principal
 from muniment.knowledge.library import DocumentRow, access_class_at, access_classes
 
 Mask = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.int64]
+_Key = TypeVar("_Key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +82,11 @@ class AccessIndex:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._last = 0
-        self._allow: defaultdict[str, list[int]] = defaultdict(list)
-        self._deny: defaultdict[str, list[int]] = defaultdict(list)
-        self._labels: defaultdict[str | None, list[int]] = defaultdict(list)
+        self._epoch = -1
+        """Changes behind the state that was last read; a list comes into use with one."""
+        self._allow: dict[str, Numbers] = {}
+        self._deny: dict[str, Numbers] = {}
+        self._labels: dict[str | None, Numbers] = {}
 
     def readable(
         self,
@@ -94,7 +99,7 @@ class AccessIndex:
         Raises Denied when a list cannot be judged.
         """
         with self._lock:
-            self._read_new(connection)
+            self._read_new(connection, visibility.revisions.content + visibility.revisions.access)
             mask = np.zeros(self._last + 1, np.bool_)
             for entry in visibility.grants & self._allow.keys():
                 mask[self._allow[entry]] = True
@@ -105,7 +110,9 @@ class AccessIndex:
                     mask[numbers] = False
         return mask
 
-    def _read_new(self, connection: sa.Connection) -> None:
+    def _read_new(self, connection: sa.Connection, epoch: int) -> None:
+        if epoch <= self._epoch:
+            return
         try:
             found = access_classes(connection, self._last)
         except (ValueError, TypeError) as error:
@@ -114,10 +121,17 @@ class AccessIndex:
                 fix="Ask whoever runs this workspace to ingest the sources again.",
                 detail=f"{type(error).__name__}: {error}",
             ) from error
-        for number, access in found.items():
-            self._labels[access.sensitivity].append(number)
-            for entry in access.allow:
-                self._allow[entry].append(number)
-            for entry in access.deny:
-                self._deny[entry].append(number)
+        _enter(self._labels, ((access.sensitivity, number) for number, access in found.items()))
+        _enter(self._allow, ((one, number) for number, access in found.items() for one in access.allow))
+        _enter(self._deny, ((one, number) for number, access in found.items() for one in access.deny))
         self._last = max(found, default=self._last)
+        self._epoch = epoch
+
+
+def _enter(known: dict[_Key, Numbers], more: Iterable[tuple[_Key, int]]) -> None:
+    found: defaultdict[_Key, list[int]] = defaultdict(list)
+    for key, number in more:
+        found[key].append(number)
+    for key, numbers in found.items():
+        new = np.array(numbers, np.int64)
+        known[key] = np.concatenate([known[key], new]) if key in known else new
