@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from muniment.app import Workspace
 from muniment.knowledge import library as stored
 from muniment.knowledge.passage import Passage
-from muniment.knowledge.retrieval.fold import family, likeness
+from muniment.knowledge.retrieval.fold import Likeness, family
 from muniment.knowledge.retrieval.passages import MOST_PIECES
 
 POLICY = (
@@ -159,7 +159,7 @@ WORDS = st.lists(
 def test_being_twins_is_mutual_and_asks_for_equal_words_or_one_family(
     title: str, text: str, other_title: str, other_text: str
 ) -> None:
-    one, other = likeness(title, text), likeness(other_title, other_text)
+    one, other = Likeness("a", title, text), Likeness("b", other_title, other_text)
     assert one.is_twin(one)
     assert one.is_twin(other) == other.is_twin(one)
     if one.is_twin(other) and text.split() != other_text.split():

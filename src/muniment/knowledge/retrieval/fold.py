@@ -1,14 +1,14 @@
 """Which passages say the same: copies, and versions of one document kept as several files.
 
-Two passages are twins when their words are the same in the same order, or when nearly all of their word sequences
-are and their titles differ by nothing but dates and version marks. A small difference between documents of different
-names may be all that matters, so those are never twins.
+Two passages are twins when their words are the same in the same order, or when they are of two documents whose
+titles differ by nothing but dates and version marks and most of their word sequences are the same. A small
+difference between documents of different names may be all that matters, so those are never twins.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from muniment.knowledge.retrieval import wording
 
@@ -22,34 +22,32 @@ _VERSION_MARK = re.compile(
 _BETWEEN = re.compile(r"[\W_]+")
 
 
-@dataclass(frozen=True, slots=True)
 class Likeness:
-    """What of a passage is compared."""
+    """What of a passage is compared; the word sequences are made when they are first needed."""
 
-    words: int
-    """Digest of all words in order."""
-    sequences: frozenset[int]
-    family: str
-    """The title without dates and version marks; empty when nothing else is in it."""
+    def __init__(self, document: str, title: str, text: str) -> None:
+        self.document = document
+        self.words = " ".join(wording.fold(text).split())
+        """The whole text, whatever its case, accents and line ends."""
+        self.family = family(title)
+
+    @cached_property
+    def sequences(self) -> frozenset[tuple[str, ...]]:
+        """Return every few words that follow each other."""
+        terms = tuple(wording.terms(self.words))
+        return frozenset(terms[end - _SEQUENCE : end] for end in range(_SEQUENCE, len(terms) + 1))
 
     def is_twin(self, other: Likeness) -> bool:
         """Return whether the two passages say the same."""
         if self.words == other.words:
             return True
-        if not self.family or self.family != other.family:
+        if self.document == other.document or not self.family or self.family != other.family:
             return False
         shared = len(self.sequences & other.sequences)
         return shared >= ALIKE * (len(self.sequences) + len(other.sequences) - shared) > 0
 
 
-def likeness(title: str, text: str) -> Likeness:
-    """Return what is compared of a passage."""
-    words = tuple(wording.terms(text))
-    ends = range(_SEQUENCE, len(words) + 1)
-    sequences = frozenset(hash(words[end - _SEQUENCE : end]) for end in ends)
-    return Likeness(hash(words), sequences, family(title))
-
-
+@lru_cache(maxsize=10_000)
 def family(title: str) -> str:
     """Return a title without dates and version marks."""
     spaced = _BETWEEN.sub(" ", wording.fold(title))

@@ -15,7 +15,7 @@ from muniment.knowledge import library
 from muniment.knowledge.library import ChunkText, DocumentRow
 from muniment.knowledge.passage import Passage, Piece, Twin
 from muniment.knowledge.retrieval import wording
-from muniment.knowledge.retrieval.fold import Likeness, likeness
+from muniment.knowledge.retrieval.fold import Likeness
 from muniment.knowledge.retrieval.rank import Hit
 from muniment.knowledge.retrieval.visibility import Visibility
 from muniment.knowledge.retrieval.wording import Query
@@ -89,7 +89,7 @@ def _read(
         if chunk is None or not _holds(chunk, document.title, asked):
             continue
         taken[document.id] += 1
-        yield _Found(document, chunk, hit, likeness(document.title, chunk.text))
+        yield _Found(document, chunk, hit, Likeness(document.id, document.title, chunk.text))
 
 
 def _holds(chunk: ChunkText, title: str, asked: Query) -> bool:
