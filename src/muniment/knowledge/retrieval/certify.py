@@ -7,19 +7,20 @@ computed exactly. The result is that of computing every row exactly.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 Places = npt.NDArray[np.int64]
 Doubles = npt.NDArray[np.float64]
+_Float = TypeVar("_Float", bound=np.floating[Any])
 
 DIGITS = 7
 """Scores are compared after rounding to so many decimals, so that the last bit of a sum decides nothing."""
 _MARGIN = 1e-6
 """More than rounding to DIGITS and adding in float32 can move a score."""
-_CHUNKS = 64
+_GROUPS = 1024
 
 
 class Estimated(Protocol):
@@ -52,10 +53,13 @@ class Scale:
     origin: float = 0.0
 
 
+_AS_IT_IS = Scale()
+
+
 def best(
     values: Estimated,
     k: int,
-    scale: Scale = Scale(),
+    scale: Scale = _AS_IT_IS,
     added: Doubles | None = None,
     among: npt.NDArray[np.bool_] | None = None,
 ) -> tuple[Places, Doubles]:
@@ -64,25 +68,28 @@ def best(
     Places ascend and come with their exact scores; ties at the edge are all there, and perhaps a few places below
     it. `among` leaves places out.
     """
-    # The origin goes off first: a weight may be large where all values are close, and float32 has 24 bits.
-    rough = (values.rough - np.float32(scale.origin)) * np.float32(scale.weight)
+    rough = values.rough
+    if scale != _AS_IT_IS:
+        # The origin goes off first: a weight may be large where all values are close, and float32 has 24 bits.
+        rough = (rough - np.float32(scale.origin)) * np.float32(scale.weight)
     if added is not None:
-        rough += added.astype(np.float32)
+        rough = rough + added.astype(np.float32)
     if among is not None:
-        rough[~among] = -np.inf
+        rough = np.where(among, rough, np.float32(-np.inf))
     if k <= 0 or not len(rough):
         return np.zeros(0, np.int64), np.zeros(0)
     slack = 2 * scale.weight * values.bound + _MARGIN
-    places = np.flatnonzero(rough >= _reached(rough, k) - slack)
+    places = np.flatnonzero(rough >= reached(rough, k) - slack)
     if among is not None:
         places = places[among[places]]
-    more = np.zeros(len(rough)) if added is None else added
+    more = np.zeros(len(places)) if added is None else added[places]
     if len(places) > k:
         finer, bounds = values.finer(places)
-        told = scale.weight * (finer - scale.origin) + more[places]
+        told = scale.weight * (finer - scale.origin) + more
         edge = np.partition(told - scale.weight * bounds, len(places) - k)[len(places) - k]
-        places = places[told + scale.weight * bounds >= edge - _MARGIN]
-    return places, scale.weight * (values.exact(places) - scale.origin) + more[places]
+        kept = told + scale.weight * bounds >= edge - _MARGIN
+        places, more = places[kept], more[kept]
+    return places, scale.weight * (values.exact(places) - scale.origin) + more
 
 
 def extremes(values: Estimated, among: npt.NDArray[np.bool_] | None = None) -> tuple[float, float]:
@@ -106,14 +113,15 @@ class _Negated:
         return -self._values.exact(places)
 
 
-def _reached(values: npt.NDArray[np.float32], k: int) -> np.float32:
+def reached(values: npt.NDArray[_Float], k: int) -> _Float:
     """Return a value close below the k-th highest; the lowest if there are fewer than `k`.
 
     The highest of each of many groups stand for all: k groups whose highest reaches a value hold k such values.
     """
     if k >= len(values):
         return values.min()
-    rows = len(values) // _CHUNKS
-    if rows >= 4 * k:
-        values = values[: rows * _CHUNKS].reshape(_CHUNKS, rows).max(axis=0)
+    groups = max(_GROUPS, 4 * k)
+    many = len(values) // groups
+    if many > 1:
+        values = values[: many * groups].reshape(many, groups).max(axis=0)
     return np.partition(values, len(values) - k)[len(values) - k]

@@ -139,7 +139,8 @@ def bounds(lost: Doubles, length: Doubles, question: Question, left_out: float) 
 
 def _level(vector: Doubles) -> tuple[Bytes, float, Doubles]:
     scale = float(np.abs(vector).max(initial=0.0)) / _STEPS
-    whole = _whole(vector, np.float64(scale))
+    # No number is beyond the last step by more than rounding, which rounding to whole steps takes away.
+    whole = np.rint(vector / (scale or 1.0))
     return whole.astype(np.int8)[None, :], scale, vector - whole * scale
 
 

@@ -24,6 +24,9 @@ from muniment.knowledge.retrieval.wording import Query
 
 Legs = Literal["hybrid", "lexical", "dense"]
 
+_TIE = 10.0**-certify.DIGITS
+"""Scores no further apart may be equal once rounded."""
+
 
 @dataclass(frozen=True, slots=True)
 class RankingSettings:
@@ -191,11 +194,14 @@ def ranked(
 
 
 def _highest(words: Doubles, wanted: npt.NDArray[np.bool_] | None, limit: int) -> tuple[Integers, Doubles]:
-    places = np.flatnonzero(words > 0 if wanted is None else (words > 0) & wanted)
-    scores = words[places]
+    found = words if wanted is None else np.where(wanted, words, 0.0)
+    # Almost all is dropped at a value below the edge that costs one pass; 0 is for rows without a term.
+    low = certify.reached(found, limit) - _TIE if 0 < limit < len(found) else 0.0
+    places = np.flatnonzero(found >= low if low > 0 else found > 0)
+    scores = found[places]
     if len(places) > limit:
         edge = np.partition(scores, len(scores) - limit)[len(scores) - limit]
-        near = scores >= edge - 10.0**-certify.DIGITS
+        near = scores >= edge - _TIE
         places, scores = places[near], scores[near]
     return places, scores
 
