@@ -22,6 +22,7 @@ from benchmarks.workload import FOLDER, GROUPS, Workload
 from muniment import app
 from muniment.foundation.errors import BadInput
 from muniment.inference.embedding import cores
+from muniment.knowledge.retrieval import compiled
 
 FEWEST, MOST = 50_000, 10_000_000
 """Below, nobody reads 0.1 % of so few folders."""
@@ -63,6 +64,8 @@ def _measured(
     with workspace.database.read() as connection:
         searches = Searches(workspace, connection)
         bars = [bar("cold open", 4.0, searches.opened, "s")]
+        progress("compiling loops, as a server does")
+        workspace.prepare()
         ours = alone.measured(company, searches, folders, progress)
     bars += ours.bars
     bars += whole.measured(workspace, place, company, scratch, progress)
@@ -96,6 +99,7 @@ def _result(
         "engines": rows,
         "growth": points,
         "machine_limit_ms": {str(share): round(limit, 3) for share, limit in limits.items()},
+        "loops": "compiled" if compiled.ready() else "arrays",
         "threads": {alone.ENGINE: f"up to {cores()}", **compared.threads},
         "left_out": compared.left_out,
     }

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from tests.postgres import Server, server
 
+from muniment.knowledge.retrieval import compiled
+from muniment.knowledge.retrieval.compiled import Loops
+
 DIRECTORY = """
 [users.alice]
 name = "Alice Moreau"
@@ -32,6 +35,23 @@ def postgres() -> Iterator[Server]:
     """Return a running Postgres server."""
     with server() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def machine_code() -> Loops:
+    """Return the loops of a search, compiled."""
+    compiled.prepare()
+    made, compiled._made = compiled.ready(), None
+    assert made is not None
+    return made
+
+
+@pytest.fixture(scope="module", params=["arrays", "compiled"])
+def loops(request: pytest.FixtureRequest, machine_code: Loops) -> Iterator[str]:
+    """Run every test of a module once with array operations and once with compiled loops."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled, "_made", machine_code if request.param == "compiled" else None)
+        yield request.param
 
 
 @pytest.fixture

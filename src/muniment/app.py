@@ -285,6 +285,14 @@ class Workspace:
             file_bytes,
         )
 
+    def prepare(self) -> None:
+        """Do now what makes many searches faster and takes seconds: load weights, compile loops."""
+        _ = self.embedder
+        if not self.settings.database.url:
+            from muniment.knowledge.retrieval import compiled
+
+            compiled.prepare()
+
     def principal(self, as_: str | Principal) -> Principal:
         """Return the principal named; raises BadInput for an unknown name."""
         return as_ if isinstance(as_, Principal) else self.directory.principal(as_)

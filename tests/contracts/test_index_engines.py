@@ -29,7 +29,7 @@ from muniment.knowledge import changes, library
 from muniment.knowledge.access import AccessList
 from muniment.knowledge.library import ChunkText, NewDocument, NewVersion
 from muniment.knowledge.passage import Why
-from muniment.knowledge.retrieval import wording
+from muniment.knowledge.retrieval import compiled, wording
 from muniment.knowledge.retrieval.codes import Floats
 from muniment.knowledge.retrieval.engine import Asked
 from muniment.knowledge.retrieval.filters import EVERYTHING, Filters, of
@@ -175,10 +175,14 @@ def make_library(home: Path, url: str | None = None) -> Library:
     return Library(made)
 
 
-@pytest.fixture(params=["embedded", "postgres"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Library]:
-    """Return an empty library with each engine."""
+@pytest.fixture(params=["embedded", "compiled", "postgres"])
+def engine(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Library]:
+    """Return an empty library with each engine, the embedded one with and without compiled loops."""
     url = None
+    if request.param == "compiled":
+        monkeypatch.setattr(compiled, "_made", request.getfixturevalue("machine_code"))
     if request.param == "postgres":
         server: Server = request.getfixturevalue("postgres")
         url = server.database()

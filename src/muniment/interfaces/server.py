@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
@@ -71,6 +72,8 @@ def serve(workspace: Workspace, host: str, port: int) -> None:
     """Serve until interrupted; writes no access log, since addresses hold what people read."""
     import uvicorn
 
+    # Searches are served meanwhile, only slower.
+    threading.Thread(target=workspace.prepare, name="prepare").start()
     uvicorn.run(
         create_server(workspace),
         host=host,

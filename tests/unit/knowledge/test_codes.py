@@ -8,8 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from muniment.foundation.errors import BadInput
-from muniment.knowledge.retrieval import codes
-from muniment.knowledge.retrieval.scan import Runs, estimates, products, spread
+from muniment.knowledge.retrieval import codes, scan
+from muniment.knowledge.retrieval.codes import Codes, Question
+from muniment.knowledge.retrieval.scan import Runs, products, spread
+
+pytestmark = pytest.mark.usefixtures("loops")
+
+
+def estimates(encoded: Codes, runs: Runs, question: Question) -> np.ndarray:
+    """Return the estimates of all rows of the runs."""
+    out = np.full(int(runs.sizes.sum()), np.nan, np.float32)
+    scan.estimates(encoded, runs, question, out)
+    return out
 
 
 @st.composite

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.unit.knowledge.indexed import names, part_of, selection_of, store, stored
@@ -14,6 +15,8 @@ from muniment.knowledge.retrieval.lexical import LexicalSettings
 from muniment.knowledge.retrieval.merge import Kept
 from muniment.knowledge.retrieval.segment import IndexRow, Segment
 from muniment.knowledge.retrieval.vectors import Cosines
+
+pytestmark = pytest.mark.usefixtures("loops")
 
 WORDS = ("leave", "paid", "pump", "valve", "week")
 DOCUMENT = st.tuples(

@@ -15,6 +15,8 @@ from muniment.knowledge.retrieval.fuse import FusionSettings, stretched
 from muniment.knowledge.retrieval.rank import Legs, RankingSettings, rank
 from muniment.knowledge.retrieval.segment import IndexRow
 
+pytestmark = pytest.mark.usefixtures("loops")
+
 WORDS = ("leave", "paid", "pump", "valve", "week", "rain", "crown")
 
 

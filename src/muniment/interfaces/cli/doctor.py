@@ -82,6 +82,7 @@ def checks(home: Path) -> Iterator[Check]:
         yield from _guarded("segments", lambda: _segments(workspace))
         yield from _guarded("log", lambda: _log(workspace))
         yield from _guarded("models", lambda: _models(workspace))
+        yield from _guarded("loops", lambda: _loops(workspace))
     finally:
         workspace.close()
 
@@ -180,6 +181,18 @@ def _log(workspace: Workspace) -> Check:
 def _models(workspace: Workspace) -> Check:
     names = ", ".join(endpoint.name for endpoint in workspace.catalog.endpoints())
     return Check("models", "ok", f"{names} (default {workspace.catalog.default})")
+
+
+def _loops(workspace: Workspace) -> Check:
+    from muniment.knowledge.retrieval import compiled
+
+    if workspace.settings.database.url or compiled.available():
+        return Check("loops", "ok", "a server compiles the loops of its searches")
+    return Check(
+        "loops",
+        "ok",
+        "searches use array operations; with the extra `speed` a server compiles loops for large libraries",
+    )
 
 
 def _show(check: Check) -> None:

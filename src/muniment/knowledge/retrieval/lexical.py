@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from muniment.knowledge.retrieval import compiled
+from muniment.knowledge.retrieval.compiled import Loops
 from muniment.knowledge.retrieval.scan import spread
 from muniment.knowledge.retrieval.segment import FIELDS, Integers, Postings, key
 from muniment.knowledge.retrieval.view import Selected, Selection
@@ -37,7 +39,7 @@ class LexicalSettings:
     @property
     def weights(self) -> npt.NDArray[np.float64]:
         """Return the field weights in the order of `segment.FIELDS`."""
-        return np.array([self.title, self.heading, self.body])
+        return np.array([self.title, self.heading, self.body], np.float64)
 
     @property
     def name(self) -> str:
@@ -62,6 +64,10 @@ def score(selection: Selection, terms: Sequence[str], settings: LexicalSettings)
         return total
     weights = settings.weights
     mean = mean_length(_length_sums(selection), selection.size, weights)
+    loops = compiled.ready()
+    if loops is not None:
+        _score(loops, selection, terms, settings, mean, total)
+        return total
     found = [(part, _find(part, terms)) for part in selection.parts]
     for at in range(len(terms)):
         count = sum(len(hits[at].places) for _, hits in found)
@@ -72,6 +78,39 @@ def score(selection: Selection, terms: Sequence[str], settings: LexicalSettings)
             lengths = np.take(segment.lengths, hit.rows, axis=0)
             total[hit.places] += gains(counts, lengths, idf, mean, settings)
     return total
+
+
+def _score(
+    loops: Loops,
+    selection: Selection,
+    terms: Sequence[str],
+    settings: LexicalSettings,
+    mean: float,
+    total: Scores,
+) -> None:
+    """Add the BM25 score of every place to `total`, by compiled loops."""
+    wanted = np.array([key(term) for term in terms], np.uint64)
+    counts = np.zeros(len(terms), np.int64)
+    found: list[tuple[Selected, Integers]] = []
+    for part in selection.parts:
+        segment, runs = part.part.segment, part.runs
+        held = segment.postings
+        words = np.empty((len(terms), len(part.blocks)), np.int64)
+        loops.find(part.blocks, held.key_starts, held.buckets, held.keys, wanted, words)
+        loops.count(
+            *(runs.starts, runs.ends, part.blocks, segment.block_starts),
+            *(held.starts, held.rows, words, counts),
+        )
+        found.append((part, words))
+    idf = np.array([rarity(selection.size, count) for count in counts.tolist()])
+    for part, words in found:
+        segment, runs = part.part.segment, part.runs
+        held = segment.postings
+        loops.add(
+            *(runs.starts, runs.ends, part.blocks, part.places, segment.block_starts),
+            *(held.starts, held.rows, held.counts, segment.lengths, words),
+            *(idf, settings.weights, float(settings.k1), float(settings.b), mean, total),
+        )
 
 
 def rarity(size: int, count: int) -> float:
@@ -114,9 +153,8 @@ def _weighed(fields: Counts, weights: Scores) -> Scores:
 def _length_sums(selection: Selection) -> Integers:
     total = np.zeros(len(FIELDS), np.int64)
     for part in selection.parts:
-        runs = part.runs.joined()
         lengths = part.part.segment.length_sums
-        total += (lengths[runs.ends] - lengths[runs.starts]).sum(axis=0)
+        total += (lengths[part.runs.ends] - lengths[part.runs.starts]).sum(axis=0)
     return total
 
 

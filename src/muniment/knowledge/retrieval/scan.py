@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from muniment.knowledge.retrieval import compiled
 from muniment.knowledge.retrieval.codes import Bytes, Codes, Floats, Question
 
 Rows = npt.NDArray[np.int64]
@@ -52,9 +53,11 @@ class Runs:
         total = int(self.sizes.sum())
         if total <= rows:
             return [(self, slice(0, total))] if total else []
-        pieces = -(-self.sizes // rows)
-        starts = np.repeat(self.starts, pieces) + rows * spread(np.zeros_like(pieces), pieces)
-        ends = np.minimum(starts + rows, np.repeat(self.ends, pieces))
+        starts, ends = self.starts, self.ends
+        if int(self.sizes.max()) > rows:
+            pieces = -(-self.sizes // rows)
+            starts = np.repeat(starts, pieces) + rows * spread(np.zeros_like(pieces), pieces)
+            ends = np.minimum(starts + rows, np.repeat(ends, pieces))
         reached = np.cumsum(ends - starts)
         portions: list[tuple[Runs, slice]] = []
         first = done = 0
@@ -77,23 +80,23 @@ def spread(starts: Rows, sizes: Rows) -> Rows:
     return np.repeat(starts - (ends - sizes), sizes) + np.arange(total)
 
 
-def estimates(codes: Codes, runs: Runs, question: Question) -> Floats:
-    """Return an estimate of the cosine to each row of the runs, in order, from the question's first level.
+def estimates(codes: Codes, runs: Runs, question: Question, out: Floats) -> None:
+    """Write an estimate of the cosine to each row of the runs, in order, from the question's first level to `out`.
 
-    Adjacent runs cost more than one that joins them.
+    Without compiled loops adjacent runs cost more than one that joins them.
     """
-    total = int(runs.sizes.sum())
-    if not total:
-        return np.zeros(0, np.float32)
-    if total < _SHORT * len(runs.starts):
+    loops = compiled.ready()
+    if loops is not None:
+        asked = question.coarse[0].astype(np.int16)
+        loops.estimate(codes.codes, codes.scale, runs.starts, runs.ends, asked, question.coarse_scale, out)
+    elif len(out) < _SHORT * len(runs.starts):
         rows = runs.rows()
         found = products(codes.codes, rows, question.coarse)
         found *= codes.scale[rows]
+        out[:] = found * question.coarse_scale
     else:
-        out = np.empty((1, total), _kind(codes.codes))
-        found = _in_place(codes, runs, question.coarse, out)
-    found *= question.coarse_scale
-    return found.astype(np.float32, copy=False)
+        found = _in_place(codes, runs, question.coarse, np.empty((1, len(out)), _kind(codes.codes)))
+        out[:] = found * question.coarse_scale
 
 
 def products(codes: Bytes, rows: Rows, question: Bytes) -> Sums:

@@ -13,14 +13,17 @@ from functools import lru_cache
 import numpy as np
 
 from muniment.inference.embedding import cores
-from muniment.knowledge.retrieval import codes, scan
+from muniment.knowledge.retrieval import codes, compiled, scan
 from muniment.knowledge.retrieval.codes import Codes, Doubles, Floats
 from muniment.knowledge.retrieval.scan import Runs
 from muniment.knowledge.retrieval.segment import Integers
 from muniment.knowledge.retrieval.view import Selected, Selection
 
-_PORTION = 1 << 14
-"""Rows that one thread estimates at a time: a millisecond of reading memory."""
+_PORTION = 1 << 13
+"""Rows that a thread estimates at a time: some tenths of a millisecond, in which another can wake."""
+
+_Work = tuple[Codes, Runs, slice]
+"""Runs whose estimates belong at these places."""
 
 
 @lru_cache(maxsize=1)
@@ -40,24 +43,38 @@ class Cosines:
         """Which places have a vector of this model."""
         self.bound = 0.0
         self._lowest = 0.0
-        work: list[tuple[Codes, Runs, slice]] = []
+        work: list[_Work] = []
         for part, span in selection.spans():
             encoded = self._codes(part)
             if encoded is None or span.start == span.stop:
                 continue
             self.has[span] = True
-            for runs, place in part.runs.joined().cut(_PORTION):
+            every = part.runs if compiled.ready() else part.runs.joined()
+            for runs, place in every.cut(_PORTION):
                 work.append((encoded, runs, slice(span.start + place.start, span.start + place.stop)))
             widest = part.part.segment.widest[part.blocks].max(axis=0).astype(np.float64)
             bound = codes.bounds(widest[:1], widest[1:], self._question, self._question.coarse_lost)
             self.bound = max(self.bound, float(bound[0]))
-        # Waking a thread costs as much as estimating thousands of rows.
-        together = map if selection.size <= 2 * _PORTION else _threads().map
-        deque(together(self._estimate, work), maxlen=0)
+        if selection.size <= 2 * _PORTION:
+            self._estimate(deque(work))
+        else:
+            self._estimate_together(deque(work))
 
-    def _estimate(self, work: tuple[Codes, Runs, slice]) -> None:
-        encoded, runs, places = work
-        self.rough[places] = scan.estimates(encoded, runs, self._question)
+    def _estimate_together(self, work: deque[_Work]) -> None:
+        """Do the work on all cores; this thread does what the others have not begun."""
+        others = [_threads().submit(self._estimate, work) for _ in range(cores() - 1)]
+        self._estimate(work)
+        for other in others:
+            if not other.cancel():
+                other.result()
+
+    def _estimate(self, work: deque[_Work]) -> None:
+        while work:
+            try:
+                encoded, runs, places = work.popleft()
+            except IndexError:
+                return
+            scan.estimates(encoded, runs, self._question, self.rough[places])
 
     def settle(self, lowest: float) -> None:
         """Give every place without a vector this cosine."""

@@ -1,0 +1,150 @@
+"""The innermost loops of a search, to be compiled (see `compiled`): as they stand they are far too slow.
+
+They give the very bits that the array operations in their place give (`scan.estimates`, `lexical.score`): the same
+operations on the same types in the same order. Nothing outside the given runs is read.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+def estimate(
+    codes: Array, scale: Array, starts: Array, ends: Array, question: Array, factor: Any, out: Array
+) -> None:
+    """Write the product of the question's codes with each row of the runs, times the scales of both, to `out`."""
+    at = 0
+    dimensions = codes.shape[1]
+    for run in range(len(starts)):
+        for row in range(starts[run], ends[run]):
+            # The casts keep the sum in 32 bits: then one instruction takes many products.
+            total = np.int32(0)
+            for place in range(dimensions):
+                total = np.int32(total + np.int32(np.int32(codes[row, place]) * np.int32(question[place])))
+            out[at] = np.float32(total) * scale[row] * factor
+            at += 1
+
+
+def find(
+    blocks: Array,
+    key_starts: Array,
+    buckets: Array,
+    keys: Array,
+    wanted: Array,
+    words: Array,
+) -> None:
+    """Write the number of each wanted word in the block of each run to `words`, -1 where it is not.
+
+    Of the runs of one block, which follow each other, only the first has its column written.
+    """
+    shift = 64
+    width = buckets.shape[1] - 1
+    while width > 1:
+        width >>= 1
+        shift -= 1
+    for run in range(len(blocks)):
+        block = blocks[run]
+        if run > 0 and blocks[run - 1] == block:
+            continue
+        for term in range(len(wanted)):
+            key = wanted[term]
+            bucket = np.int64(key >> np.uint64(shift)) if shift < 64 else np.int64(0)
+            low = key_starts[block] + buckets[block, bucket]
+            end = key_starts[block] + buckets[block, bucket + 1]
+            high = end
+            while low < high:
+                middle = (low + high) >> 1
+                if keys[middle] < key:
+                    low = middle + 1
+                else:
+                    high = middle
+            words[term, run] = low if low < end and keys[low] == key else -1
+
+
+def count(
+    run_starts: Array,
+    run_ends: Array,
+    blocks: Array,
+    block_starts: Array,
+    posting_starts: Array,
+    posting_rows: Array,
+    words: Array,
+    counts: Array,
+) -> None:
+    """Add the number of rows in the runs that hold each word that `find` found to `counts`."""
+    first = 0
+    while first < len(blocks):
+        block = blocks[first]
+        behind = first + 1
+        while behind < len(blocks) and blocks[behind] == block:
+            behind += 1
+        begin = block_starts[block]
+        whole = run_starts[first] == begin and run_ends[first] == block_starts[block + 1]
+        for term in range(len(counts)):
+            word = words[term, first]
+            if word < 0:
+                continue
+            if whole:
+                counts[term] += posting_starts[word + 1] - posting_starts[word]
+                continue
+            run = first
+            for posting in range(posting_starts[word], posting_starts[word + 1]):
+                row = begin + posting_rows[posting]
+                while run < behind and run_ends[run] <= row:
+                    run += 1
+                if run < behind and run_starts[run] <= row:
+                    counts[term] += 1
+        first = behind
+
+
+def add(
+    run_starts: Array,
+    run_ends: Array,
+    blocks: Array,
+    places: Array,
+    block_starts: Array,
+    posting_starts: Array,
+    posting_rows: Array,
+    posting_counts: Array,
+    lengths: Array,
+    words: Array,
+    idf: Array,
+    weights: Array,
+    k1: float,
+    b: float,
+    mean: float,
+    total: Array,
+) -> None:
+    """Add what each word that `find` found is worth to the places of the rows that hold it."""
+    first = 0
+    while first < len(blocks):
+        block = blocks[first]
+        behind = first + 1
+        while behind < len(blocks) and blocks[behind] == block:
+            behind += 1
+        begin = block_starts[block]
+        for term in range(len(idf)):
+            word = words[term, first]
+            if word < 0:
+                continue
+            run = first
+            for posting in range(posting_starts[word], posting_starts[word + 1]):
+                row = begin + posting_rows[posting]
+                while run < behind and run_ends[run] <= row:
+                    run += 1
+                if run < behind and run_starts[run] <= row:
+                    often = posting_counts[posting, 0] * weights[0]
+                    length = lengths[row, 0] * weights[0]
+                    for field in range(1, len(weights)):
+                        often += posting_counts[posting, field] * weights[field]
+                        length += lengths[row, field] * weights[field]
+                    norm = k1 * (1 - b + b * length / mean)
+                    total[places[run] + row - run_starts[run]] += (
+                        idf[term] * often * (k1 + 1) / (often + norm)
+                    )
+        first = behind
