@@ -12,6 +12,7 @@ makes |r| about half of what it is without.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -101,13 +102,13 @@ def ask(vector: Floats) -> Question:
     fine, fine_scale, last = _level(rest)
     return Question(
         exact=exact,
-        length=float(np.linalg.norm(turned)),
+        length=_length(turned),
         coarse=coarse,
         coarse_scale=coarse_scale,
-        coarse_lost=float(np.linalg.norm(rest)),
+        coarse_lost=_length(rest),
         fine=fine,
         fine_scale=fine_scale,
-        fine_lost=float(np.linalg.norm(last)),
+        fine_lost=_length(last),
     )
 
 
@@ -142,6 +143,10 @@ def _level(vector: Doubles) -> tuple[Bytes, float, Doubles]:
     # No number is beyond the last step by more than rounding, which rounding to whole steps takes away.
     whole = np.rint(vector / (scale or 1.0))
     return whole.astype(np.int8)[None, :], scale, vector - whole * scale
+
+
+def _length(vector: Doubles) -> float:
+    return math.sqrt(float(vector @ vector))
 
 
 def _whole(vector: Doubles, scale: Doubles | np.float64) -> Doubles:

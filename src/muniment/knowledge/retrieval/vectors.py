@@ -84,12 +84,10 @@ class Cosines:
     def finer(self, places: Integers) -> tuple[Doubles, Doubles]:
         """Return better estimates of these places, and how far each may be from the truth."""
         question = self._question
-        found, bounds = np.full(len(places), self._lowest), np.zeros(len(places))
+        found, bounds = self.rough[places].astype(np.float64), np.zeros(len(places))
         for encoded, at, rows in self._encoded(places):
-            coarse = scan.products(encoded.codes, rows, question.coarse).astype(np.float64)
             fine = scan.products(encoded.codes, rows, question.fine).astype(np.float64)
-            scale = encoded.scale[rows].astype(np.float64)
-            found[at] = scale * (question.coarse_scale * coarse + question.fine_scale * fine)
+            found[at] += encoded.scale[rows].astype(np.float64) * question.fine_scale * fine
             lost, length = encoded.lost[rows].astype(np.float64), encoded.length[rows].astype(np.float64)
             bounds[at] = codes.bounds(lost, length, question, question.fine_lost)
         return found, bounds

@@ -97,8 +97,10 @@ class Part:
 
 def _true(readable: Mask, classes: Integers) -> Mask:
     """Return which classes are true; DEAD, MIXED and unknown ones are not."""
-    known = (classes >= 0) & (classes < len(readable))
-    return known & readable[np.where(known, classes, 0)] if len(readable) else known
+    # Two more places, which are false, stand for DEAD and MIXED, counted from the end, and for what is beyond it.
+    padded = np.zeros(len(readable) + 2, np.bool_)
+    padded[:-2] = readable
+    return padded.take(np.minimum(classes, len(readable)), mode="wrap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +140,20 @@ class Selection:
     def rows(self, places: Integers) -> list[tuple[Selected, Integers, Integers]]:
         """Return, by part, which of the ascending `places` lie in it (as positions) and the rows that they are."""
         found: list[tuple[Selected, Integers, Integers]] = []
-        for part, span in self.spans():
-            first, last = np.searchsorted(places, [span.start, span.stop])
-            if first == last:
-                continue
-            mine = places[first:last]
-            run = np.searchsorted(part.places, mine, side="right") - 1
-            rows = part.runs.starts[run] + mine - part.places[run]
-            found.append((part, np.arange(first, last), rows))
+        first = 0
+        for part, last in zip(self.parts, np.searchsorted(places, self.ends).tolist(), strict=True):
+            if first < last:
+                mine = places[first:last]
+                run = part.places.searchsorted(mine, side="right") - 1
+                rows = part.runs.starts[run] + mine - part.places[run]
+                found.append((part, np.arange(first, last), rows))
+            first = last
         return found
+
+    @property
+    def ends(self) -> list[int]:
+        """Return, by part, the place behind its last row."""
+        return [part.end for part in self.parts]
 
 
 @dataclass(frozen=True, slots=True)
