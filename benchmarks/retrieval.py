@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks import beir, home
+from benchmarks import beir, home, permitted
 from benchmarks.bars import Progress
 from muniment import app
 from muniment import settings as settings_file
@@ -62,10 +62,11 @@ class Scores:
 
 
 def run(options: Mapping[str, object], progress: Progress) -> dict[str, object]:
-    """Measure lexical, dense, hybrid and reranked search.
+    """Measure lexical, dense, hybrid and reranked search, and hybrid within access lists.
 
     Options: `beir` (folder), `split` (default train), `cache` (folder for document vectors), `rerank_claims`
-    (how many claims to rerank, evenly spread; default 60, 0 for none).
+    (how many claims to rerank, evenly spread; default 60, 0 for none), `claims` (how many to ask within access
+    lists, evenly spread; default all, 0 for none).
     """
     if options.get("beir") in (None, "", True):
         raise BadInput("No collection to measure on.", fix="Give a BEIR folder with --beir FOLDER.")
@@ -90,10 +91,12 @@ def run(options: Mapping[str, object], progress: Progress) -> dict[str, object]:
             rows[legs] = _measure(retriever, collection, collection.questions, names, legs, progress).row()
         count = int(str(options.get("rerank_claims", 60)))
         if embedder and reranking and count:
-            part = collection.questions[:: max(1, len(collection.questions) // count)][:count]
+            part = _spread(collection.questions, count)
             rows |= _reranked(workspace, embedder, OnnxReranker(reranking), collection, part, names, progress)
         speed = _speed(workspace, embedder, collection)
         workspace.close()
+    asked = _spread(collection.questions, int(str(options.get("claims", len(collection.questions)))))
+    within = permitted.compared(collection, asked, vectors, embedder, progress) if asked else []
     return {
         "name": "retrieval",
         "collection": {
@@ -104,9 +107,15 @@ def run(options: Mapping[str, object], progress: Progress) -> dict[str, object]:
         "machine": _machine(embedder),
         "results": rows,
         "speed": {**speed, **embedding_rate},
-        "bars": _bars(rows),
+        "within_access_lists": [one.row() for one in within],
+        "bars": [*_bars(rows), *permitted.bars(within)],
         "goals": [_bar("hybrid nDCG@10", GOAL, _figure(rows, "hybrid"), "nDCG@10")],
     }
+
+
+def _spread(questions: Sequence[tuple[str, str]], count: int) -> Sequence[tuple[str, str]]:
+    """Return so many questions, evenly spread."""
+    return questions[:: max(1, len(questions) // count)][:count] if count > 0 else []
 
 
 def _retriever(
