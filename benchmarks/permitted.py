@@ -123,7 +123,7 @@ def compared(
     progress: Progress,
     shares: Sequence[float] = SHARES,
 ) -> list[Compared]:
-    """Ask both libraries these questions as every reader; a share of less than one list has no reader.
+    """Ask both libraries these questions as one reader of each share; a share of less than one list has none.
 
     `vectors` are those of the corpus, in its order.
     """
@@ -136,8 +136,8 @@ def compared(
         with closing(whole):
             home.enter(whole, company.groups, {reader.name: reader.groups for reader in company.readers})
             first = _filled(whole, collection, everything, company.access, vectors, asker)
-            for number, reader in enumerate(company.readers, 1):
-                progress(f"permitted-only, {percent(reader.aim)}: reader {number} of {len(company.readers)}")
+            for reader in company.readers:
+                progress(f"asking as a reader of about {percent(reader.aim)}, and of a library of that alone")
                 place = Path(scratch) / reader.name
                 shutil.copytree(whole.home / "keys", place / "keys")
                 ideal = _library(place, asker)
@@ -151,16 +151,14 @@ def compared(
 
 
 def bars(found: Sequence[Compared]) -> list[Bar]:
-    """Return, by share, how many claims and what of nDCG@10 are not as in the library of the permitted alone."""
+    """Return, by reader, how many claims and what of nDCG@10 are not as in the library of the permitted alone."""
     made: list[Bar] = []
-    for aim in dict.fromkeys(one.aim for one in found):
-        here = [one for one in found if one.aim == aim]
-        share = f"{percent(aim)} readable"
-        differing = sum(one.differing for one in here)
-        made.append(bar(f"{share}: claims unlike the permitted-only ideal", 0, differing, "claims"))
-        off = [abs(one.ndcg - one.ideal) for one in here if one.ndcg is not None and one.ideal is not None]
-        if off:
-            made.append(bar(f"{share}: nDCG@10 off the permitted-only ideal", 0, max(off), "nDCG@10"))
+    for one in found:
+        share = f"{percent(one.aim)} readable"
+        made.append(bar(f"{share}: claims unlike the permitted-only ideal", 0, one.differing, "claims"))
+        if one.ndcg is not None and one.ideal is not None:
+            off = abs(one.ndcg - one.ideal)
+            made.append(bar(f"{share}: nDCG@10 off the permitted-only ideal", 0, off, "nDCG@10"))
     return made
 
 
@@ -169,7 +167,7 @@ def _company(documents: int, shares: Sequence[float]) -> _Company:
     drawn = Workload(folders * FOLDER, [share for share in shares if share * folders >= 1])
     access = [AccessList(frozenset(f"group:g{group}" for group in groups)) for groups in drawn.access]
     readers: list[_Reader] = []
-    for reader in drawn.readers:
+    for reader in {reader.aim: reader for reader in drawn.readers}.values():
         may = drawn.readable(reader)
         reads = [at for at in range(documents) if may[at // DOCUMENTS]]
         readers.append(

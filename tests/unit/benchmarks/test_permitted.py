@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests.simulators.embedder import HashedEmbedder
 
-from benchmarks import permitted, workload
+from benchmarks import permitted
 from benchmarks.beir import Collection, embedded
 from benchmarks.permitted import Compared
 from muniment.knowledge.retrieval import lexical
@@ -21,11 +21,6 @@ DOCUMENTS, CLAIMS = 120, 4
 
 def quiet(_: str) -> None:
     pass
-
-
-@pytest.fixture(autouse=True)
-def one_reader_of_each_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workload, "_READERS", 1)
 
 
 @pytest.fixture(scope="module")
