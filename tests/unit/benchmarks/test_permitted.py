@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.simulators.embedder import HashedEmbedder
 
-from benchmarks import permitted
+from benchmarks import permitted, retrieval
 from benchmarks.beir import Collection, embedded
 from benchmarks.permitted import Compared
+from muniment.inference import weights
 from muniment.knowledge.retrieval import lexical
 from muniment.knowledge.retrieval.view import Selection
 from muniment.knowledge.retrieval.visibility import AccessIndex
@@ -116,3 +119,25 @@ def test_claims_without_a_readable_answer_are_compared_and_not_judged(collection
 def test_a_share_of_less_than_one_list_has_no_reader(collection: Collection) -> None:
     found = permitted.compared(collection, collection.questions[:1], None, None, quiet)
     assert {one.aim for one in found} == {0.43, 0.09}
+
+
+def test_the_benchmark_states_the_bars_after_its_plain_figures(
+    collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lines(rows: Sequence[dict[str, str]]) -> str:
+        return "\n".join(json.dumps(row) for row in rows)
+
+    corpus = [{"_id": one["id"], "title": one["title"], "text": one["text"]} for one in collection.corpus]
+    (tmp_path / "corpus.jsonl").write_text(lines(corpus))
+    (tmp_path / "queries.jsonl").write_text(
+        lines([{"_id": name, "text": text} for name, text in collection.questions])
+    )
+    judged = [f"{name}\t{one}\t1" for name, gains in collection.relevant.items() for one in gains]
+    (tmp_path / "qrels_train.tsv").write_text("\n".join(judged))
+    monkeypatch.setattr(weights, "find", lambda *_: None)
+    result = retrieval.run({"beir": str(tmp_path), "claims": "2"}, quiet)
+    assert [row["claims"] for row in result["within_access_lists"]] == [2, 2]
+    assert {"lexical nDCG@10", "9 % readable: claims unlike the permitted-only ideal"} <= {
+        one["what"] for one in result["bars"]
+    }
+    assert not retrieval.run({"beir": str(tmp_path), "claims": "0"}, quiet)["within_access_lists"]
