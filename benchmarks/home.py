@@ -49,18 +49,22 @@ def made(
 ) -> app.Workspace:
     """Return a new library of these documents, with these groups, and users who hold some of them."""
     workspace = app.create(home)
-    stated = [f"[groups.{group}]" for group in groups]
-    for user, held in people.items():
-        stated.append(f"[users.{user}]\ngroups = {json.dumps(list(held))}")
-    stated.append(f"[users.{NOBODY}]")
-    file = home / "company.toml"
-    file.write_text("\n".join(stated) + "\n")
-    workspace.directory.import_file(file, OPERATOR)
+    enter(workspace, groups, {**people, NOBODY: ()})
     compaction = Compaction(_parts(workspace))
     for documents, vectors in batches:
         _put(workspace, documents, vectors)
         compaction.run(OPERATOR)
     return workspace
+
+
+def enter(workspace: app.Workspace, groups: Iterable[str], people: Mapping[str, Sequence[str]]) -> None:
+    """Make these groups, and users who hold some of them, the directory."""
+    stated = [f"[groups.{group}]" for group in groups]
+    for user, held in people.items():
+        stated.append(f"[users.{user}]\ngroups = {json.dumps(list(held))}")
+    file = workspace.home / "company.toml"
+    file.write_text("\n".join(stated) + "\n")
+    workspace.directory.import_file(file, OPERATOR)
 
 
 def name(reader: Reader) -> str:

@@ -3,64 +3,39 @@
 A temporary workspace is made; the corpus becomes documents, versions, chunks and an encrypted segment; one user
 may read them; each claim goes through the Retriever as a question does, with its access check, snapshot and
 audit entries: a sentence, so that a dash or a quotation mark in it asks for nothing. A document is one passage
-here (title and text), so that figures compare with published ones.
-
-Folder: corpus.jsonl[.gz], queries.jsonl[.gz] and qrels_SPLIT.tsv or qrels/SPLIT.tsv.
+here (title and text), so that figures compare with published ones. See `beir` for the folder.
 """
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import json
 import os
 import platform
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
+from benchmarks import beir, home, permitted
+from benchmarks.bars import Progress
 from muniment import app
 from muniment import settings as settings_file
 from muniment.assurance.evaluation import graders
-from muniment.foundation.clock import timestamp
 from muniment.foundation.errors import BadInput
 from muniment.governance.audit.entry import Actor
-from muniment.governance.identity.principal import OPERATOR, Principal
+from muniment.governance.identity.principal import Principal
 from muniment.inference import weights
 from muniment.inference.embedding import Embedder, OnnxEmbedder
 from muniment.inference.reranking import OnnxReranker, Reranker
-from muniment.knowledge import changes
 from muniment.knowledge.access import AccessList
-from muniment.knowledge.library import ChunkText, NewDocument, NewVersion, SegmentRow
-from muniment.knowledge.retrieval import segment
 from muniment.knowledge.retrieval.rank import Legs, RankingSettings
 from muniment.knowledge.retrieval.retrieve import RerankSettings, RetrievalSettings, Retriever
-
-Progress = Callable[[str], None]
-"""Takes a line for a person."""
 
 READER = Principal("user", "reader")
 DEPTH = 100
 TARGETS = {"lexical": 0.69, "dense": 0.745, "hybrid": 0.77}
 GOAL = 0.79
-_BATCH = 500
-_EMBED_BATCH = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Collection:
-    """Documents, questions and which documents answer which question."""
-
-    name: str
-    corpus: list[dict[str, str]]
-    questions: list[tuple[str, str]]
-    relevant: dict[str, dict[str, int]]
 
 
 @dataclass(slots=True)
@@ -87,24 +62,28 @@ class Scores:
 
 
 def run(options: Mapping[str, object], progress: Progress) -> dict[str, object]:
-    """Measure lexical, dense, hybrid and reranked search.
+    """Measure lexical, dense, hybrid and reranked search, and hybrid within access lists.
 
     Options: `beir` (folder), `split` (default train), `cache` (folder for document vectors), `rerank_claims`
-    (how many claims to rerank, evenly spread; default 60, 0 for none).
+    (how many claims to rerank, evenly spread; default 60, 0 for none), `claims` (how many to ask within access
+    lists, evenly spread; default all, 0 for none).
     """
     if options.get("beir") in (None, "", True):
         raise BadInput("No collection to measure on.", fix="Give a BEIR folder with --beir FOLDER.")
-    beir = Path(str(options["beir"]))
-    collection = read_collection(beir, str(options.get("split") or "train"))
+    folder = Path(str(options["beir"]))
+    collection = beir.read_collection(folder, str(options.get("split") or "train"))
     chosen = settings_file.Settings()
     folders = settings_file.weight_folders(chosen)
     found, reranking = weights.find(weights.EMBEDDING, folders), weights.find(weights.RERANKING, folders)
     embedder = OnnxEmbedder(found) if found else None
     cache = Path(str(options["cache"])) if options.get("cache") else None
-    with tempfile.TemporaryDirectory(prefix="muniment-bench-") as home:
-        workspace = app.create(Path(home) / "home", settings=chosen, embedder=lambda: embedder)
-        vectors, embedding_rate = _vectors(collection, embedder, cache, progress)
-        names = _load(workspace, collection, vectors, embedder, progress)
+    with tempfile.TemporaryDirectory(prefix="muniment-bench-") as scratch:
+        workspace = app.create(Path(scratch) / "home", settings=chosen, embedder=lambda: embedder)
+        vectors, embedding_rate = beir.embedded(collection, embedder, cache, progress)
+        home.enter(workspace, (), {READER.name: ()})
+        everybody = [AccessList(frozenset({READER.ref}))] * len(collection.corpus)
+        model = embedder.model.digest if embedder else ""
+        names = beir.load(workspace, collection.corpus, everybody, vectors, model, progress)
         rows: dict[str, dict[str, float]] = {}
         modes: tuple[Legs, ...] = ("lexical", "dense", "hybrid") if embedder else ("lexical",)
         for legs in modes:
@@ -112,10 +91,12 @@ def run(options: Mapping[str, object], progress: Progress) -> dict[str, object]:
             rows[legs] = _measure(retriever, collection, collection.questions, names, legs, progress).row()
         count = int(str(options.get("rerank_claims", 60)))
         if embedder and reranking and count:
-            part = collection.questions[:: max(1, len(collection.questions) // count)][:count]
+            part = _spread(collection.questions, count)
             rows |= _reranked(workspace, embedder, OnnxReranker(reranking), collection, part, names, progress)
         speed = _speed(workspace, embedder, collection)
         workspace.close()
+    asked = _spread(collection.questions, int(str(options.get("claims", len(collection.questions)))))
+    within = permitted.compared(collection, asked, vectors, embedder, progress) if asked else []
     return {
         "name": "retrieval",
         "collection": {
@@ -126,138 +107,15 @@ def run(options: Mapping[str, object], progress: Progress) -> dict[str, object]:
         "machine": _machine(embedder),
         "results": rows,
         "speed": {**speed, **embedding_rate},
-        "bars": _bars(rows),
+        "within_access_lists": [one.row() for one in within],
+        "bars": [*_bars(rows), *permitted.bars(within)],
         "goals": [_bar("hybrid nDCG@10", GOAL, _figure(rows, "hybrid"), "nDCG@10")],
     }
 
 
-def read_collection(folder: Path, split: str) -> Collection:
-    """Read a BEIR folder; raises BadInput naming what is missing or wrong."""
-    corpus_file = _one_of(folder, ("corpus.jsonl", "corpus.jsonl.gz"))
-    queries_file = _one_of(folder, ("queries.jsonl", "queries.jsonl.gz"))
-    qrels_file = _one_of(folder, (f"qrels_{split}.tsv", f"qrels/{split}.tsv"))
-    relevant: dict[str, dict[str, int]] = {}
-    with open(qrels_file, encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            cells = line.split()
-            if number == 1 and cells[-1:] == ["score"]:
-                continue
-            if len(cells) not in (3, 4) or not cells[-1].lstrip("-").isdigit():
-                raise BadInput(f"{qrels_file}:{number} is not query, document, score.", fix="Mend that line.")
-            relevant.setdefault(cells[0], {})[cells[-2]] = int(cells[-1])
-    corpus = [
-        {"id": str(item["_id"]), "title": str(item.get("title") or ""), "text": str(item.get("text") or "")}
-        for item in _json_lines(corpus_file)
-    ]
-    questions = [
-        (str(item["_id"]), str(item["text"]))
-        for item in _json_lines(queries_file)
-        if str(item["_id"]) in relevant
-    ]
-    if not questions:
-        raise BadInput(f"{qrels_file} names no query of {queries_file}.", fix="Use files of one collection.")
-    return Collection(f"{folder.name}/{split}", corpus, questions, relevant)
-
-
-def _say(progress: Progress, what: str, done: int, total: int) -> None:
-    """Say how far it is, about ten times in all."""
-    step = max(1, total // 10)
-    if done == total or done // step != (done - _EMBED_BATCH if what == "embedding" else done - 1) // step:
-        progress(f"{what} {done}/{total}")
-
-
-def _one_of(folder: Path, names: Sequence[str]) -> Path:
-    for name in names:
-        if (folder / name).is_file():
-            return folder / name
-    raise BadInput(f"{folder} has no {' or '.join(names)}.", fix="Give a BEIR folder with --beir.")
-
-
-def _json_lines(path: Path) -> Iterator[dict[str, Any]]:
-    content = path.read_bytes()
-    if path.suffix == ".gz":
-        content = gzip.decompress(content)
-    for line in content.decode("utf-8").splitlines():
-        if line.strip():
-            yield json.loads(line)
-
-
-def _texts(collection: Collection) -> list[str]:
-    return [segment.embedding_text(item["title"], "", item["text"]) for item in collection.corpus]
-
-
-def _vectors(
-    collection: Collection, embedder: Embedder | None, cache: Path | None, progress: Progress
-) -> tuple[np.ndarray[Any, np.dtype[np.float32]] | None, dict[str, float]]:
-    """Return the documents' vectors, from the cache where the same model made them of the same texts."""
-    if embedder is None:
-        return None, {}
-    texts = _texts(collection)
-    key = hashlib.sha256("\0".join([embedder.model.digest, *texts]).encode()).hexdigest()[:32]
-    kept = cache / f"{key}.npy" if cache else None
-    if kept is not None and kept.is_file():
-        return np.load(kept, allow_pickle=False), {}
-    parts: list[np.ndarray[Any, np.dtype[np.float32]]] = []
-    started = time.perf_counter()
-    for at in range(0, len(texts), _EMBED_BATCH):
-        parts.append(embedder.embed_documents(texts[at : at + _EMBED_BATCH]))
-        _say(progress, "embedding", min(at + _EMBED_BATCH, len(texts)), len(texts))
-    rate = len(texts) / (time.perf_counter() - started)
-    vectors = np.concatenate(parts)
-    if kept is not None:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        np.save(kept, vectors)
-    return vectors, {"documents_embedded_per_second": round(rate, 2)}
-
-
-def _load(
-    workspace: app.Workspace,
-    collection: Collection,
-    vectors: np.ndarray[Any, np.dtype[np.float32]] | None,
-    embedder: Embedder | None,
-    progress: Progress,
-) -> dict[str, str]:
-    """Store and index the corpus for one reader; return the collection's id by document."""
-    directory = workspace.home / "directory.toml"
-    directory.write_text(f'[users.{READER.name}]\nname = "Reader"\ngroups = []\n')
-    workspace.directory.import_file(directory, OPERATOR)
-    access = AccessList(frozenset({READER.ref}))
-    at = timestamp(workspace.clock.now())
-    model = embedder.model.digest if embedder else ""
-    names: dict[str, str] = {}
-    with workspace.database.write() as connection:
-        changes.put_source(connection, "beir", "bench", "", at)
-    for start in range(0, len(collection.corpus), _BATCH):
-        part = collection.corpus[start : start + _BATCH]
-        with workspace.database.write() as connection:
-            new = [NewDocument(item["id"], _version(item, at), access) for item in part]
-            key = workspace.keyring.data_key("identifiers")
-            stored = changes.put_versions(connection, key, "beir", new, at)
-            names |= {row.id: item["id"] for row, item in zip(stored, part, strict=True)}
-            rows = [
-                segment.IndexRow(row.id, 1, 0, row.access_class, item["title"], "", item["text"])
-                for row, item in zip(stored, part, strict=True)
-            ]
-            name = f"bench{start}"
-            piece = None if vectors is None else vectors[start : start + len(part)]
-            digest = workspace.segments.write(name, segment.KIND, *segment.contents(rows, piece, model))
-            changes.add_segment(connection, SegmentRow(name, digest, len(rows), model), at)
-        _say(progress, "indexing", start + len(part), len(collection.corpus))
-    return names
-
-
-def _version(item: Mapping[str, str], at: str) -> NewVersion:
-    text = item["text"]
-    return NewVersion(
-        title=item["title"],
-        media_type="text/plain",
-        content_hash=hashlib.sha256(text.encode()).hexdigest(),
-        modified_at=at,
-        units=(),
-        notes=(),
-        text=text,
-        chunks=(ChunkText(0, 0, len(text), None, "", text),),
-    )
+def _spread(questions: Sequence[tuple[str, str]], count: int) -> Sequence[tuple[str, str]]:
+    """Return so many questions, evenly spread."""
+    return questions[:: max(1, len(questions) // count)][:count] if count > 0 else []
 
 
 def _retriever(
@@ -280,7 +138,7 @@ def _retriever(
 
 def _measure(
     retriever: Retriever,
-    collection: Collection,
+    collection: beir.Collection,
     questions: Sequence[tuple[str, str]],
     names: Mapping[str, str],
     what: str,
@@ -299,7 +157,7 @@ def _measure(
         scores.recall.append(graders.recall(ranked, gains, 100))
         scores.precision.append(graders.average_precision(ranked, gains))
         scores.reciprocal.append(graders.reciprocal_rank(ranked, gains))
-        _say(progress, what, done, len(questions))
+        beir.say(progress, what, done, len(questions))
     return scores
 
 
@@ -307,7 +165,7 @@ def _reranked(
     workspace: app.Workspace,
     embedder: Embedder,
     reranker: Reranker,
-    collection: Collection,
+    collection: beir.Collection,
     part: Sequence[tuple[str, str]],
     names: Mapping[str, str],
     progress: Progress,
@@ -321,7 +179,9 @@ def _reranked(
     }
 
 
-def _speed(workspace: app.Workspace, embedder: Embedder | None, collection: Collection) -> dict[str, float]:
+def _speed(
+    workspace: app.Workspace, embedder: Embedder | None, collection: beir.Collection
+) -> dict[str, float]:
     """Return times of one search at k = 10, and of embedding one question, on 100 claims."""
     retriever = _retriever(workspace, embedder, RetrievalSettings())
     by = Actor(READER.ref, "python")
