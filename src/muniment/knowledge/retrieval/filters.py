@@ -41,7 +41,7 @@ class Filters:
 
     def __bool__(self) -> bool:
         """Return whether anything is stated."""
-        return any(getattr(self, field.name) for field in fields(self))
+        return self is not EVERYTHING and any(getattr(self, field.name) for field in fields(self))
 
     def stated(self) -> dict[str, str | list[str]]:
         """Return the fields that are stated."""

@@ -227,11 +227,19 @@ def _fused(
 
 
 def _hits(selection: Rows, places: Integers, scores: Doubles, limit: int) -> tuple[Hit, ...]:
-    order = np.argsort(places)
-    places, scores = places[order], np.round(scores[order], certify.DIGITS)
-    named = selection.named(places)
-    found = [Hit(*name, float(score)) for name, score in zip(named, scores.tolist(), strict=True)]
-    return tuple(sorted(found, key=lambda hit: (-hit.score, hit.document, hit.ordinal))[:limit])
+    """Return the best of ascending places."""
+    scores = np.round(scores, certify.DIGITS)
+    if 0 < limit < len(scores):
+        kept = scores >= np.partition(scores, len(scores) - limit)[len(scores) - limit]
+        places, scores = places[kept], scores[kept]
+    found = [
+        (-score, document, ordinal, version)
+        for score, (document, version, ordinal) in zip(scores.tolist(), selection.named(places), strict=True)
+    ]
+    found.sort()
+    return tuple(
+        Hit(document, version, ordinal, -score) for score, document, ordinal, version in found[:limit]
+    )
 
 
 def _asked_for(selection: Rows, query: Query) -> npt.NDArray[np.bool_] | None:
