@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy.typing as npt
 
 from muniment.knowledge.retrieval import compiled
 from muniment.knowledge.retrieval.compiled import Loops
+from muniment.knowledge.retrieval.parallel import PORTION, together
 from muniment.knowledge.retrieval.scan import spread
 from muniment.knowledge.retrieval.segment import FIELDS, Integers, Postings, key
 from muniment.knowledge.retrieval.view import Selected, Selection
@@ -90,27 +92,40 @@ def _score(
 ) -> None:
     """Add the BM25 score of every place to `total`, by compiled loops."""
     wanted = np.array([key(term) for term in terms], np.uint64)
-    counts = np.zeros(len(terms), np.int64)
-    found: list[tuple[Selected, Integers]] = []
-    for part in selection.parts:
-        segment, runs = part.part.segment, part.runs
-        held = segment.postings
-        words = np.empty((len(terms), len(part.blocks)), np.int64)
-        loops.find(part.blocks, held.key_starts, held.buckets, held.keys, wanted, words)
-        loops.count(
-            *(runs.starts, runs.ends, part.blocks, segment.block_starts),
-            *(held.starts, held.rows, words, counts),
-        )
-        found.append((part, words))
+    pieces = [_Piece(part, runs, len(terms)) for part in selection.parts for runs in part.pieces(PORTION)]
+    together((partial(_look_up, loops, piece, wanted) for piece in pieces), selection.size)
+    counts = sum((piece.counts for piece in pieces), np.zeros(len(terms), np.int64))
     idf = np.array([rarity(selection.size, count) for count in counts.tolist()])
-    for part, words in found:
-        segment, runs = part.part.segment, part.runs
-        held = segment.postings
-        loops.add(
-            *(runs.starts, runs.ends, part.blocks, part.places, segment.block_starts),
-            *(held.starts, held.rows, held.counts, segment.lengths, words),
-            *(idf, settings.weights, float(settings.k1), float(settings.b), mean, total),
-        )
+    given = (idf, settings.weights, float(settings.k1), float(settings.b), mean, total)
+    together((partial(_add, loops, piece, given) for piece in pieces), selection.size)
+
+
+class _Piece:
+    """Some runs of a part, the word of each term in their blocks, and how many of their rows hold it."""
+
+    def __init__(self, part: Selected, runs: slice, terms: int) -> None:
+        self.segment = part.part.segment
+        self.starts, self.ends = part.runs.starts[runs], part.runs.ends[runs]
+        self.blocks, self.places = part.blocks[runs], part.places[runs]
+        self.words = np.empty((terms, len(self.blocks)), np.int64)
+        self.counts = np.zeros(terms, np.int64)
+
+
+def _look_up(loops: Loops, piece: _Piece, wanted: npt.NDArray[np.uint64]) -> None:
+    held = piece.segment.postings
+    loops.find(piece.blocks, held.key_starts, held.buckets, held.keys, wanted, piece.words)
+    loops.count(
+        *(piece.starts, piece.ends, piece.blocks, piece.segment.block_starts),
+        *(held.starts, held.rows, piece.words, piece.counts),
+    )
+
+
+def _add(loops: Loops, piece: _Piece, given: tuple[object, ...]) -> None:
+    held = piece.segment.postings
+    loops.add(
+        *(piece.starts, piece.ends, piece.blocks, piece.places, piece.segment.block_starts),
+        *(held.starts, held.rows, held.counts, piece.segment.lengths, piece.words, *given),
+    )
 
 
 def rarity(size: int, count: int) -> float:
@@ -153,8 +168,11 @@ def _weighed(fields: Counts, weights: Scores) -> Scores:
 def _length_sums(selection: Selection) -> Integers:
     total = np.zeros(len(FIELDS), np.int64)
     for part in selection.parts:
-        lengths = part.part.segment.length_sums
-        total += (lengths[part.runs.ends] - lengths[part.runs.starts]).sum(axis=0)
+        if part.whole:
+            total += part.part.segment.block_lengths[part.blocks].sum(axis=0)
+        else:
+            lengths = part.part.segment.length_sums
+            total += (lengths[part.runs.ends] - lengths[part.runs.starts]).sum(axis=0)
     return total
 
 

@@ -101,14 +101,20 @@ def estimates(codes: Codes, runs: Runs, question: Question, out: Floats) -> None
 
 def products(codes: Bytes, rows: Rows, question: Bytes) -> Sums:
     """Return the product of the question's codes with each of `rows`, in their order."""
-    out = np.empty((1, len(rows)), _kind(codes))
-    cdist = _cdist()
+    out = np.empty(len(rows), _kind(codes))
     buffer = np.empty((min(_AT_ONCE, len(rows)), codes.shape[1]), np.int8)
     for start in range(0, len(rows), _AT_ONCE):
         some = rows[start : start + _AT_ONCE]
         # Only "clip" writes straight into the buffer; every row is one of the codes.
         held = np.take(codes, some, axis=0, out=buffer[: len(some)], mode="clip")
-        cdist(question, held, "dot", out=out[:, start : start + len(some)])
+        out[start : start + len(some)] = multiplied(held, question)
+    return out
+
+
+def multiplied(codes: Bytes, question: Bytes) -> Sums:
+    """Return the product of the question's codes with each row."""
+    out = np.empty((1, len(codes)), _kind(codes))
+    _cdist()(question, codes, "dot", out=out)
     return out[0]
 
 

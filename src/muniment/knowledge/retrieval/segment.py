@@ -89,6 +89,8 @@ class Segment:
     """Shape (rows, fields), in terms."""
     length_sums: Integers
     """Shape (rows + 1, fields): the lengths of all rows before."""
+    block_lengths: Integers
+    """Shape (blocks, fields): the lengths of all rows of each block."""
     postings: Postings
     codes: Codes | None
     widest: Floats
@@ -222,6 +224,7 @@ def load(file: SegmentFile) -> Segment:
     found = _of_this_format(file)
     documents = _unpack(found["documents"])
     codes = Codes(found["codes"], found["scale"], found["lost"], found["length"]) if file.has(EXACT) else None
+    sums = _running(found["lengths"])
     return Segment(
         file=file,
         documents=documents,
@@ -232,7 +235,8 @@ def load(file: SegmentFile) -> Segment:
         block_classes=found["block_classes"],
         ordinals=found["ordinals"],
         lengths=found["lengths"],
-        length_sums=_running(found["lengths"]),
+        length_sums=sums,
+        block_lengths=np.diff(sums[found["block_starts"]], axis=0),
         postings=Postings(
             found["key_starts"],
             found["key_buckets"],

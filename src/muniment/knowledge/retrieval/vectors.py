@@ -6,29 +6,14 @@ rows only.
 
 from __future__ import annotations
 
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
-
 import numpy as np
 
-from muniment.inference.embedding import cores
 from muniment.knowledge.retrieval import codes, compiled, scan
-from muniment.knowledge.retrieval.codes import Codes, Doubles, Floats
+from muniment.knowledge.retrieval.codes import Bytes, Codes, Doubles, Floats
+from muniment.knowledge.retrieval.parallel import PORTION, Work, together
 from muniment.knowledge.retrieval.scan import Runs
 from muniment.knowledge.retrieval.segment import Integers
 from muniment.knowledge.retrieval.view import Selected, Selection
-
-_PORTION = 1 << 13
-"""Rows that a thread estimates at a time: some tenths of a millisecond, in which another can wake."""
-
-_Work = tuple[Codes, Runs, slice]
-"""Runs whose estimates belong at these places."""
-
-
-@lru_cache(maxsize=1)
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(cores(), "scan")
 
 
 class Cosines:
@@ -43,38 +28,26 @@ class Cosines:
         """Which places have a vector of this model."""
         self.bound = 0.0
         self._lowest = 0.0
-        work: list[_Work] = []
+        work: list[Work] = []
+        widest = np.zeros(2, np.float32)
         for part, span in selection.spans():
             encoded = self._codes(part)
             if encoded is None or span.start == span.stop:
                 continue
             self.has[span] = True
             every = part.runs if compiled.ready() else part.runs.joined()
-            for runs, place in every.cut(_PORTION):
-                work.append((encoded, runs, slice(span.start + place.start, span.start + place.stop)))
-            widest = part.part.segment.widest[part.blocks].max(axis=0).astype(np.float64)
-            bound = codes.bounds(widest[:1], widest[1:], self._question, self._question.coarse_lost)
-            self.bound = max(self.bound, float(bound[0]))
-        if selection.size <= 2 * _PORTION:
-            self._estimate(deque(work))
-        else:
-            self._estimate_together(deque(work))
+            for runs, place in every.cut(PORTION):
+                work.append(
+                    self._estimate(encoded, runs, slice(span.start + place.start, span.start + place.stop))
+                )
+            widest = np.maximum(widest, part.part.segment.widest[part.blocks].max(axis=0))
+        if work:
+            lost, length = widest.astype(np.float64)[:, None]
+            self.bound = float(codes.bounds(lost, length, self._question, self._question.coarse_lost)[0])
+        together(work, selection.size)
 
-    def _estimate_together(self, work: deque[_Work]) -> None:
-        """Do the work on all cores; this thread does what the others have not begun."""
-        others = [_threads().submit(self._estimate, work) for _ in range(cores() - 1)]
-        self._estimate(work)
-        for other in others:
-            if not other.cancel():
-                other.result()
-
-    def _estimate(self, work: deque[_Work]) -> None:
-        while work:
-            try:
-                encoded, runs, places = work.popleft()
-            except IndexError:
-                return
-            scan.estimates(encoded, runs, self._question, self.rough[places])
+    def _estimate(self, encoded: Codes, runs: Runs, places: slice) -> Work:
+        return lambda: scan.estimates(encoded, runs, self._question, self.rough[places])
 
     def settle(self, lowest: float) -> None:
         """Give every place without a vector this cosine."""
@@ -84,27 +57,39 @@ class Cosines:
     def finer(self, places: Integers) -> tuple[Doubles, Doubles]:
         """Return better estimates of these places, and how far each may be from the truth."""
         question = self._question
-        found, bounds = self.rough[places].astype(np.float64), np.zeros(len(places))
-        for encoded, at, rows in self._encoded(places):
-            fine = scan.products(encoded.codes, rows, question.fine).astype(np.float64)
-            found[at] += encoded.scale[rows].astype(np.float64) * question.fine_scale * fine
-            lost, length = encoded.lost[rows].astype(np.float64), encoded.length[rows].astype(np.float64)
-            bounds[at] = codes.bounds(lost, length, question, question.fine_lost)
+        found, bounds = np.full(len(places), self._lowest), np.zeros(len(places))
+        parts = self._encoded(places)
+        if not parts:
+            return found, bounds
+        at, held, scale, lost, length = (np.concatenate(one) for one in zip(*parts, strict=True))
+        fine = scan.multiplied(held, question.fine).astype(np.float64)
+        found[at] = self.rough[places[at]] + scale.astype(np.float64) * question.fine_scale * fine
+        bounds[at] = codes.bounds(
+            lost.astype(np.float64), length.astype(np.float64), question, question.fine_lost
+        )
         return found, bounds
 
     def exact(self, places: Integers) -> Doubles:
         """Return the cosines, computed from the vectors as they were embedded."""
         found = np.full(len(places), self._lowest)
-        for part, at, rows in self._selection.rows(places):
-            if self._codes(part) is not None:
-                found[at] = codes.cosines(part.part.segment.exact(rows), self._question.exact)
+        parts = [one for one in self._selection.rows(places) if self._codes(one[0]) is not None]
+        if parts:
+            vectors = np.concatenate([part.part.segment.exact(rows) for part, _, rows in parts])
+            found[np.concatenate([at for _, at, _ in parts])] = codes.cosines(vectors, self._question.exact)
         return found
 
-    def _encoded(self, places: Integers) -> list[tuple[Codes, Integers, Integers]]:
+    def _encoded(self, places: Integers) -> list[tuple[Integers, Bytes, Floats, Floats, Floats]]:
+        """Return, by part, which of the places have codes, and what these are."""
         return [
-            (encoded, at, rows)
+            (
+                at,
+                held.codes.take(rows, axis=0),
+                held.scale.take(rows),
+                held.lost.take(rows),
+                held.length.take(rows),
+            )
             for part, at, rows in self._selection.rows(places)
-            if (encoded := self._codes(part)) is not None
+            if (held := self._codes(part)) is not None
         ]
 
     def _codes(self, part: Selected) -> Codes | None:

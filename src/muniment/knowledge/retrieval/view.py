@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ from muniment.knowledge.retrieval.segment import Integers, Segment
 DEAD = -1
 MIXED = -2
 _NONE = np.zeros(0, np.int64)
+_ZERO = np.zeros(1, np.int64)
 Mask = npt.NDArray[np.bool_]
 
 
@@ -35,16 +37,19 @@ class Part:
     """What all extents of a block have; MIXED where they differ."""
     columns: Columns
     """What filters ask, by extent."""
+    torn: bool
+    """Whether any block is MIXED."""
 
     @staticmethod
     def of(segment: Segment, extent_classes: Integers, columns: Columns) -> Part:
         """Return the part whose extents have these classes and attributes."""
         starts = segment.block_extents[:-1]
         if not len(starts):
-            return Part(segment, extent_classes, _NONE, columns)
+            return Part(segment, extent_classes, _NONE, columns, False)
         low = np.minimum.reduceat(extent_classes, starts)
         high = np.maximum.reduceat(extent_classes, starts)
-        return Part(segment, extent_classes, np.where(low == high, low, MIXED), columns)
+        one = low == high
+        return Part(segment, extent_classes, np.where(one, low, MIXED), columns, not one.all())
 
     def without(self, rows: Sequence[int]) -> Part:
         """Return the part without the documents of these rows."""
@@ -79,7 +84,8 @@ class Part:
             starts, ends, blocks = starts[order], ends[order], blocks[order]
         sizes = ends - starts
         places = base + np.cumsum(sizes) - sizes
-        return Selected(self, Runs(starts, ends), blocks, places, base + int(sizes.sum()))
+        whole_blocks = not len(torn)
+        return Selected(self, Runs(starts, ends), blocks, places, base + int(sizes.sum()), whole_blocks)
 
     def _chosen(self, extents: Integers, base: int) -> Selected:
         segment = self.segment
@@ -115,6 +121,21 @@ class Selected:
     """Place of the first row of each run."""
     end: int
     """Place behind the last row."""
+    whole: bool = False
+    """Whether each run is a whole block."""
+
+    def pieces(self, rows: int) -> list[slice]:
+        """Return the runs in portions of about so many rows, each of whole blocks."""
+        if not len(self.places):
+            return []
+        edges = np.searchsorted(self.places, np.arange(self.places[0] + rows, self.end, rows))
+        cuts = [0]
+        for edge in edges.tolist():
+            while edge < len(self.blocks) and self.blocks[edge] == self.blocks[edge - 1]:
+                edge += 1
+            if cuts[-1] < edge < len(self.blocks):
+                cuts.append(edge)
+        return [slice(first, last) for first, last in zip(cuts, [*cuts[1:], len(self.blocks)], strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +178,16 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
+class _Blocks:
+    """Access class, first row and row behind the last of each block, in its part; `firsts` says where parts begin."""
+
+    classes: Integers
+    starts: Integers
+    ends: Integers
+    firsts: Integers
+
+
+@dataclass(frozen=True)
 class View:
     """Everything that can be searched, at one state of content and access."""
 
@@ -178,12 +209,41 @@ class View:
         Of these, only those that the filters admit; sensitivity is left to `readable`.
         """
         selected: list[Selected] = []
-        admitted = self.attributes.admitting(filters) if filters else None
         base = 0
-        for part in self.parts:
-            selected.append(part.select(readable, base, admitted))
+        if filters:
+            admitted = self.attributes.admitting(filters)
+            for part in self.parts:
+                selected.append(part.select(readable, base, admitted))
+                base = selected[-1].end
+            return Selection(tuple(selected))
+        every = self._blocks
+        blocks = np.flatnonzero(_true(readable, every.classes))
+        starts, ends = every.starts[blocks], every.ends[blocks]
+        reached = np.concatenate([_ZERO, np.cumsum(ends - starts)])
+        cuts = np.searchsorted(blocks, every.firsts).tolist()
+        for part, offset, low, high in zip(self.parts, every.firsts.tolist(), cuts, cuts[1:], strict=False):
+            if part.torn:
+                selected.append(part.select(readable, base))
+            else:
+                mine, places = slice(low, high), reached[low : high + 1] + (base - reached[low])
+                runs = Runs(starts[mine], ends[mine])
+                selected.append(
+                    Selected(part, runs, blocks[mine] - offset, places[:-1], int(places[-1]), True)
+                )
             base = selected[-1].end
         return Selection(tuple(selected))
+
+    @cached_property
+    def _blocks(self) -> _Blocks:
+        """The blocks of all parts, one part's after the other's: many small arrays cost more than one large."""
+        counts = [len(part.block_classes) for part in self.parts]
+        edges = [part.segment.block_starts for part in self.parts]
+        return _Blocks(
+            np.concatenate([_ZERO[:0], *(part.block_classes for part in self.parts)]),
+            np.concatenate([_ZERO[:0], *(one[:-1] for one in edges)]),
+            np.concatenate([_ZERO[:0], *(one[1:] for one in edges)]),
+            np.concatenate([_ZERO, np.cumsum(counts, dtype=np.int64)]),
+        )
 
     def lacks(self, readable: Mask) -> bool:
         """Return whether a document is lost whose access class, as a place in `readable`, is true there."""

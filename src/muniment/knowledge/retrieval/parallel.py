@@ -1,0 +1,48 @@
+"""Work of one search on all cores."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+
+from muniment.inference.embedding import cores
+
+Work = Callable[[], None]
+
+PORTION = 1 << 13
+"""Rows that make a piece of work: some tenths of a millisecond, in which another thread can wake."""
+_FEW = 2 * PORTION
+"""Waking a thread costs as much as working on thousands of rows."""
+
+
+def together(pieces: Iterable[Work], rows: int) -> None:
+    """Do all pieces, in any order and on several threads if `rows` in all are worth it; raises what one raised."""
+    waiting = deque(pieces)
+    if rows <= _FEW:
+        _drain(waiting)
+        return
+    others = [_threads().submit(_drain, waiting) for _ in range(min(cores(), len(waiting)) - 1)]
+    try:
+        _drain(waiting)
+    finally:
+        waiting.clear()
+        # One that no thread has begun has nothing left to do.
+        begun = [other for other in others if not other.cancel()]
+        for other in begun:
+            other.result()
+
+
+@lru_cache(maxsize=1)
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(cores(), "search")
+
+
+def _drain(waiting: deque[Work]) -> None:
+    while waiting:
+        try:
+            work = waiting.popleft()
+        except IndexError:
+            return
+        work()
