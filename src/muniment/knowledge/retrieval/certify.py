@@ -120,7 +120,7 @@ def reached(values: npt.NDArray[_Float], k: int) -> _Float:
     """
     if k >= len(values):
         return values.min()
-    groups = max(_GROUPS, 4 * k)
+    groups = max(4 * k, min(_GROUPS, len(values) // 8))
     many = len(values) // groups
     if many > 1:
         values = values[: many * groups].reshape(many, groups).max(axis=0)
