@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from muniment.foundation.errors import BadInput
+from muniment.knowledge.retrieval import compiled
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -98,17 +99,25 @@ def ask(vector: Floats) -> Question:
     """Return a question's codes; raises BadInput unless it is finite."""
     exact = exactly(vector)
     turned = rotation(len(vector)) @ exact
-    coarse, coarse_scale, rest = _level(turned)
-    fine, fine_scale, last = _level(rest)
+    coarse, fine = np.empty((2, 1, len(turned)), np.int8)
+    loops = compiled.ready()
+    if loops is not None:
+        said = np.empty(5)
+        loops.levels(turned, _STEPS, coarse[0], fine[0], said)
+        length, coarse_scale, coarse_lost, fine_scale, fine_lost = said.tolist()
+    else:
+        coarse[0], coarse_scale, rest = _level(turned)
+        fine[0], fine_scale, last = _level(rest)
+        length, coarse_lost, fine_lost = (float(one @ one) for one in (turned, rest, last))
     return Question(
         exact=exact,
-        length=_length(turned),
+        length=math.sqrt(length),
         coarse=coarse,
         coarse_scale=coarse_scale,
-        coarse_lost=_length(rest),
+        coarse_lost=math.sqrt(coarse_lost),
         fine=fine,
         fine_scale=fine_scale,
-        fine_lost=_length(last),
+        fine_lost=math.sqrt(fine_lost),
     )
 
 
@@ -135,18 +144,20 @@ def require_finite(vectors: Floats) -> None:
 
 def bounds(lost: Doubles, length: Doubles, question: Question, left_out: float) -> Doubles:
     """Return how far the estimates of rows with these lengths may be, when the question's codes leave so much out."""
-    return question.length * lost + left_out * length + _ROUNDING * question.length * (lost + length)
+    by_lost, by_length, by_both = bound(question, left_out)
+    return by_lost * lost + by_length * length + by_both * (lost + length)
+
+
+def bound(question: Question, left_out: float) -> tuple[float, float, float]:
+    """Return what `lost` of a row, its `length` and their sum count for how far its estimate may be."""
+    return question.length, left_out, _ROUNDING * question.length
 
 
 def _level(vector: Doubles) -> tuple[Bytes, float, Doubles]:
     scale = float(np.abs(vector).max(initial=0.0)) / _STEPS
     # No number is beyond the last step by more than rounding, which rounding to whole steps takes away.
     whole = np.rint(vector / (scale or 1.0))
-    return whole.astype(np.int8)[None, :], scale, vector - whole * scale
-
-
-def _length(vector: Doubles) -> float:
-    return math.sqrt(float(vector @ vector))
+    return whole.astype(np.int8), scale, vector - whole * scale
 
 
 def _whole(vector: Doubles, scale: Doubles | np.float64) -> Doubles:

@@ -22,6 +22,8 @@ class Loops:
     """Compiled `loops`; they let other threads run meanwhile."""
 
     estimate: Loop
+    levels: Loop
+    refine: Loop
     find: Loop
     count: Loop
     add: Loop
@@ -64,6 +66,12 @@ def _compiled() -> Loops:
         estimate=compile(
             loops.estimate,
             *(array(int8, 2), array(float32), numbers, numbers, array(int16), float32, float32[::1]),
+        ),
+        levels=compile(loops.levels, array(float64), int64, int8[::1], int8[::1], float64[::1]),
+        refine=compile(
+            loops.refine,
+            *(array(int8, 2), array(float32), array(float32), array(float32), numbers, array(int8)),
+            *(float64, array(float64), float64[::1], float64[::1]),
         ),
         find=compile(
             loops.find, *(numbers, numbers, array(int32, 2), array(uint64), array(uint64), int64[:, ::1])

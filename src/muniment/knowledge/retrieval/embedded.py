@@ -39,7 +39,7 @@ class EmbeddedEngine:
         found, incomplete = self._over(
             connection, visibility, asked, lambda selection: _ranked(selection, asked)
         )
-        return replace(found, incomplete=incomplete)
+        return replace(found, incomplete=True) if incomplete else found
 
     def explain(
         self, connection: sa.Connection, visibility: Visibility, asked: Asked, hits: Sequence[Hit]

@@ -30,6 +30,69 @@ def estimate(
             at += 1
 
 
+def levels(vector: Array, steps: int, coarse: Array, fine: Array, said: Array) -> None:
+    """Write a vector as whole steps to `coarse` and what that leaves out to `fine`.
+
+    `said` gets the squared length of the vector, then for each level its scale and the squared length of the rest.
+    """
+    length = 0.0
+    highest = 0.0
+    for place in range(len(vector)):
+        length += vector[place] * vector[place]
+        highest = max(highest, abs(vector[place]))
+    said[0] = length
+    coarse_scale = highest / steps
+    coarse_step = coarse_scale if coarse_scale > 0.0 else 1.0
+    left = 0.0
+    highest = 0.0
+    for place in range(len(vector)):
+        whole = np.rint(vector[place] / coarse_step)
+        coarse[place] = np.int8(whole)
+        rest = vector[place] - whole * coarse_scale
+        left += rest * rest
+        highest = max(highest, abs(rest))
+    said[1] = coarse_scale
+    said[2] = left
+    fine_scale = highest / steps
+    fine_step = fine_scale if fine_scale > 0.0 else 1.0
+    left = 0.0
+    for place in range(len(vector)):
+        rest = vector[place] - np.float64(coarse[place]) * coarse_scale
+        whole = np.rint(rest / fine_step)
+        fine[place] = np.int8(whole)
+        last = rest - whole * fine_scale
+        left += last * last
+    said[3] = fine_scale
+    said[4] = left
+
+
+def refine(
+    codes: Array,
+    scale: Array,
+    lost: Array,
+    length: Array,
+    rows: Array,
+    fine: Array,
+    fine_scale: float,
+    bound: Array,
+    estimates: Array,
+    bounds: Array,
+) -> None:
+    """Add what the question's second level says of these rows to `estimates`; write how far each may be to `bounds`.
+
+    `bound` holds what a row's `lost`, its `length` and their sum are to be multiplied with.
+    """
+    dimensions = codes.shape[1]
+    for at in range(len(rows)):
+        row = rows[at]
+        total = np.int32(0)
+        for place in range(dimensions):
+            total = np.int32(total + np.int32(np.int32(codes[row, place]) * np.int32(fine[place])))
+        estimates[at] += np.float64(scale[row]) * fine_scale * np.float64(total)
+        out, kept = np.float64(lost[row]), np.float64(length[row])
+        bounds[at] = bound[0] * out + bound[1] * kept + bound[2] * (out + kept)
+
+
 def find(
     blocks: Array,
     key_starts: Array,

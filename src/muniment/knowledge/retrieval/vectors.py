@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from muniment.knowledge.retrieval import codes, compiled, scan
-from muniment.knowledge.retrieval.codes import Bytes, Codes, Doubles, Floats
+from muniment.knowledge.retrieval.codes import Codes, Doubles, Floats
 from muniment.knowledge.retrieval.parallel import PORTION, Work, together
 from muniment.knowledge.retrieval.scan import Runs
 from muniment.knowledge.retrieval.segment import Integers
@@ -58,15 +58,24 @@ class Cosines:
         """Return better estimates of these places, and how far each may be from the truth."""
         question = self._question
         found, bounds = np.full(len(places), self._lowest), np.zeros(len(places))
-        parts = self._encoded(places)
-        if not parts:
-            return found, bounds
-        at, held, scale, lost, length = (np.concatenate(one) for one in zip(*parts, strict=True))
-        fine = scan.multiplied(held, question.fine).astype(np.float64)
-        found[at] = self.rough[places[at]] + scale.astype(np.float64) * question.fine_scale * fine
-        bounds[at] = codes.bounds(
-            lost.astype(np.float64), length.astype(np.float64), question, question.fine_lost
-        )
+        loops = compiled.ready()
+        of_row = np.array(codes.bound(question, question.fine_lost))
+        for part, at, rows in self._selection.rows(places):
+            held = self._codes(part)
+            if held is None:
+                continue
+            mine = slice(int(at[0]), int(at[-1]) + 1)
+            found[mine] = self.rough[places[mine]]
+            if loops is not None:
+                loops.refine(
+                    *(held.codes, held.scale, held.lost, held.length, rows, question.fine[0]),
+                    *(question.fine_scale, of_row, found[mine], bounds[mine]),
+                )
+                continue
+            fine = scan.products(held.codes, rows, question.fine).astype(np.float64)
+            found[mine] += held.scale[rows].astype(np.float64) * question.fine_scale * fine
+            lost, length = held.lost[rows].astype(np.float64), held.length[rows].astype(np.float64)
+            bounds[mine] = codes.bounds(lost, length, question, question.fine_lost)
         return found, bounds
 
     def exact(self, places: Integers) -> Doubles:
@@ -77,20 +86,6 @@ class Cosines:
             vectors = np.concatenate([part.part.segment.exact(rows) for part, _, rows in parts])
             found[np.concatenate([at for _, at, _ in parts])] = codes.cosines(vectors, self._question.exact)
         return found
-
-    def _encoded(self, places: Integers) -> list[tuple[Integers, Bytes, Floats, Floats, Floats]]:
-        """Return, by part, which of the places have codes, and what these are."""
-        return [
-            (
-                at,
-                held.codes.take(rows, axis=0),
-                held.scale.take(rows),
-                held.lost.take(rows),
-                held.length.take(rows),
-            )
-            for part, at, rows in self._selection.rows(places)
-            if (held := self._codes(part)) is not None
-        ]
 
     def _codes(self, part: Selected) -> Codes | None:
         segment = part.part.segment
