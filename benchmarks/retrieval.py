@@ -33,7 +33,8 @@ from muniment.foundation.errors import BadInput
 from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import OPERATOR, Principal
 from muniment.inference import weights
-from muniment.inference.embedding import Embedder, OnnxEmbedder
+from muniment.inference.embedders import open_bundled
+from muniment.inference.embedding import Embedder
 from muniment.inference.reranking import OnnxReranker, Reranker
 from muniment.knowledge import changes
 from muniment.knowledge.access import AccessList
@@ -99,7 +100,7 @@ def run(options: Mapping[str, object], progress: Progress) -> dict[str, object]:
     chosen = settings_file.Settings()
     folders = settings_file.weight_folders(chosen)
     found, reranking = weights.find(weights.EMBEDDING, folders), weights.find(weights.RERANKING, folders)
-    embedder = OnnxEmbedder(found) if found else None
+    embedder = open_bundled(found) if found else None
     cache = Path(str(options["cache"])) if options.get("cache") else None
     with tempfile.TemporaryDirectory(prefix="muniment-bench-") as home:
         workspace = app.create(Path(home) / "home", settings=chosen, embedder=lambda: embedder)

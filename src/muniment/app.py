@@ -5,7 +5,7 @@ Heavy parts (models, indexes) are built when first used, so that small commands 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from muniment.governance.identity.tokens import Tokens
     from muniment.governance.policy.decide import Policy
     from muniment.inference.catalog import Catalog
+    from muniment.inference.embedders import Embedders
     from muniment.inference.embedding import Embedder
     from muniment.inference.gateway import Gateway
     from muniment.inference.reranking import Reranker
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
     from muniment.knowledge.retrieval.retrieve import Retriever
     from muniment.knowledge.retrieval.versions import RankingVersions
 
+Injected = Callable[[], "Embedder | Sequence[Embedder] | None"]
+"""Gives the embedding models in place of those of the settings; of several, a workspace begins with the first."""
 DATABASE_FILE = "muniment.db"
 PYTHON: Literal["python"] = "python"
 
@@ -63,7 +66,7 @@ class Workspace:
         keyring: Keyring,
         clock: Clock,
         ids: Ids,
-        embedder: Callable[[], Embedder | None] | None = None,
+        embedder: Injected | None = None,
     ) -> None:
         self.home = home
         self.settings = settings
@@ -98,17 +101,19 @@ class Workspace:
         return Policy(frozenset(self.settings.identity.admin_groups))
 
     @cached_property
-    def embedder(self) -> Embedder | None:
-        """The embedding model, or None where its weights are not present."""
-        from muniment.inference import weights
-        from muniment.inference.embedding import OnnxEmbedder
+    def embedders(self) -> Embedders:
+        """The embedding models, each loaded when first asked for."""
+        from muniment.inference.embedders import Embedders
 
-        if self._make_embedder is not None:
-            return self._make_embedder()
-        if not self.settings.retrieval.vectors:
-            return None
-        found = weights.find(weights.EMBEDDING, settings_file.weight_folders(self.settings))
-        return OnnxEmbedder(found) if found else None
+        if self._make_embedder is None:
+            return Embedders(settings_file.embedding_offers(self.settings, self.home))
+        made = self._make_embedder()
+        return Embedders.given(*made) if isinstance(made, Sequence) else Embedders.given(made)
+
+    @property
+    def embedder(self) -> Embedder | None:
+        """The embedding model that a workspace begins with, or None where its weights are not present."""
+        return self.embedders.first
 
     @property
     def reranker(self) -> Reranker | None:
@@ -360,7 +365,7 @@ def create(
     clock: Clock | None = None,
     ids: Ids | None = None,
     settings: Settings | None = None,
-    embedder: Callable[[], Embedder | None] | None = None,
+    embedder: Injected | None = None,
 ) -> Workspace:
     """Make keys and database in `home` and open it; raises Conflict where a workspace already is.
 
@@ -392,7 +397,7 @@ def open(
     clock: Clock | None = None,
     ids: Ids | None = None,
     settings: Settings | None = None,
-    embedder: Callable[[], Embedder | None] | None = None,
+    embedder: Injected | None = None,
 ) -> Workspace:
     """Open the workspace in `home`; raises NotSetUp where there is none, or its key is missing or wrong."""
     place = Path(home) if home is not None else settings_file.default_home()
