@@ -33,7 +33,7 @@ from muniment.foundation.errors import BadInput
 from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import OPERATOR, Principal
 from muniment.inference import weights
-from muniment.inference.embedders import open_bundled
+from muniment.inference.embedders import Embedders, open_bundled
 from muniment.inference.embedding import Embedder
 from muniment.inference.reranking import OnnxReranker, Reranker
 from muniment.knowledge import changes
@@ -273,7 +273,7 @@ def _retriever(
         audit=workspace.audit,
         policy=workspace.policy,
         clock=workspace.clock,
-        embedder=embedder,
+        embedders=Embedders.given(embedder),
         reranker=reranker,
         settings=settings,
     )

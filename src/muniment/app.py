@@ -159,7 +159,7 @@ class Workspace:
         from muniment.knowledge.ingestion.parts import Parts
 
         return Parts(
-            self.database, self.audit, self.segments, self.keyring, self.embedder, self.clock, self.ids
+            self.database, self.audit, self.segments, self.keyring, self.embedders, self.clock, self.ids
         )
 
     @cached_property
@@ -174,7 +174,7 @@ class Workspace:
             audit=self.audit,
             policy=self.policy,
             clock=self.clock,
-            embedder=self.embedder,
+            embedders=self.embedders,
             reranker=self.reranker,
             settings=RetrievalSettings(rerank=RerankSettings(seconds=seconds)),
         )
@@ -189,7 +189,7 @@ class Workspace:
             engine=self.engine,
             audit=self.audit,
             policy=self.policy,
-            embedder=self.embedder,
+            embedders=self.embedders,
         )
 
     @cached_property

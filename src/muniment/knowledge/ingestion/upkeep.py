@@ -25,7 +25,7 @@ class IndexUpkeep:
     def check(self, on_segment: OnSegment = lambda done, total: None) -> list[Condition]:
         """Read every byte of every segment and return what was found; may run while others work."""
         with self._database.read() as connection:
-            manifest = library.segments(connection)
+            manifest = library.every_segment(connection)
         found: list[Condition] = []
         for row in manifest:
             on_segment(len(found), len(manifest))
