@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from muniment.knowledge.ingestion.index_writer import IndexWriter
     from muniment.knowledge.ingestion.parts import Parts
     from muniment.knowledge.ingestion.pipeline import Pipeline
+    from muniment.knowledge.ingestion.reembed import Reembed
     from muniment.knowledge.ingestion.report import IngestReport, OnProgress
     from muniment.knowledge.ingestion.upkeep import IndexUpkeep
     from muniment.knowledge.passage import Retrieval
@@ -259,6 +260,13 @@ class Workspace:
         from muniment.knowledge.reading import Reading
 
         return Reading(self.database, self.audit)
+
+    @property
+    def reembed(self) -> Reembed:
+        """Another embedding model's vectors beside the index in use, and the switch to them."""
+        from muniment.knowledge.ingestion.reembed import Reembed
+
+        return Reembed(self.ingestion, self.index)
 
     @property
     def upkeep(self) -> IndexUpkeep:

@@ -31,6 +31,7 @@ from muniment.knowledge.ingestion.parser import Parser
 from muniment.knowledge.ingestion.parts import Parts
 from muniment.knowledge.ingestion.plan import Plan, plan
 from muniment.knowledge.ingestion.report import IngestReport, OnProgress, Progress
+from muniment.knowledge.ingestion.turn import turn_beside_builds
 from muniment.knowledge.library import ChunkText, NewDocument, NewVersion
 from muniment.knowledge.sources.folder import Folder, Listing, Problem
 
@@ -88,7 +89,7 @@ class Pipeline:
         if not source or not source.isprintable() or "/" in source or ":" in source:
             raise BadInput(f"{source!r} cannot name a source.", fix="Use letters, digits and dashes.")
         folder = Folder(root, self._max_file_bytes)
-        with self._parts.database.alone("ingest"):
+        with turn_beside_builds(self._parts.database):
             return self._sync(folder, source, by, on_progress, dry_run)
 
     def _sync(

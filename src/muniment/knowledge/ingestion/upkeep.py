@@ -11,6 +11,7 @@ from muniment.knowledge import library
 from muniment.knowledge.ingestion.condition import Condition, OnSegment, examine
 from muniment.knowledge.ingestion.parts import Parts
 from muniment.knowledge.ingestion.reindex import Reindex, Remade
+from muniment.knowledge.ingestion.turn import turn_beside_builds
 
 
 class IndexUpkeep:
@@ -44,5 +45,5 @@ class IndexUpkeep:
 
         Raises Conflict while an ingest runs.
         """
-        with self._database.alone("ingest"):
+        with turn_beside_builds(self._database):
             return Reindex(self._parts()).run(by, True, dry_run, on_segment, on_document)
