@@ -135,7 +135,7 @@ def _parts(workspace: app.Workspace) -> Parts:
         workspace.audit,
         workspace.segments,
         workspace.keyring,
-        workspace.embedder,
+        workspace.embedders,
         workspace.clock,
         workspace.ids,
     )

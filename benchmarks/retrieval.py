@@ -26,7 +26,8 @@ from muniment.foundation.errors import BadInput
 from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import Principal
 from muniment.inference import weights
-from muniment.inference.embedding import Embedder, OnnxEmbedder
+from muniment.inference.embedders import Embedders, open_bundled
+from muniment.inference.embedding import Embedder
 from muniment.inference.reranking import OnnxReranker, Reranker
 from muniment.knowledge.access import AccessList
 from muniment.knowledge.retrieval.rank import Legs, RankingSettings
@@ -75,7 +76,7 @@ def run(options: Mapping[str, object], progress: Progress) -> dict[str, object]:
     chosen = settings_file.Settings()
     folders = settings_file.weight_folders(chosen)
     found, reranking = weights.find(weights.EMBEDDING, folders), weights.find(weights.RERANKING, folders)
-    embedder = OnnxEmbedder(found) if found else None
+    embedder = open_bundled(found) if found else None
     cache = Path(str(options["cache"])) if options.get("cache") else None
     with tempfile.TemporaryDirectory(prefix="muniment-bench-") as scratch:
         workspace = app.create(Path(scratch) / "home", settings=chosen, embedder=lambda: embedder)
@@ -130,7 +131,7 @@ def _retriever(
         audit=workspace.audit,
         policy=workspace.policy,
         clock=workspace.clock,
-        embedder=embedder,
+        embedders=Embedders.given(embedder),
         reranker=reranker,
         settings=settings,
     )

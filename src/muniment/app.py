@@ -5,7 +5,7 @@ Heavy parts (models, indexes) are built when first used, so that small commands 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from muniment.governance.identity.tokens import Tokens
     from muniment.governance.policy.decide import Policy
     from muniment.inference.catalog import Catalog
+    from muniment.inference.embedders import Embedders
     from muniment.inference.embedding import Embedder
     from muniment.inference.gateway import Gateway
     from muniment.inference.reranking import Reranker
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from muniment.knowledge.ingestion.index_writer import IndexWriter
     from muniment.knowledge.ingestion.parts import Parts
     from muniment.knowledge.ingestion.pipeline import Pipeline
+    from muniment.knowledge.ingestion.reembed import Reembed
     from muniment.knowledge.ingestion.report import IngestReport, OnProgress
     from muniment.knowledge.ingestion.upkeep import IndexUpkeep
     from muniment.knowledge.passage import Retrieval
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
     from muniment.knowledge.retrieval.retrieve import Retriever
     from muniment.knowledge.retrieval.versions import RankingVersions
 
+Injected = Callable[[], "Embedder | Sequence[Embedder] | None"]
+"""Gives the embedding models in place of those of the settings; of several, a workspace begins with the first."""
 DATABASE_FILE = "muniment.db"
 PYTHON: Literal["python"] = "python"
 
@@ -63,7 +67,7 @@ class Workspace:
         keyring: Keyring,
         clock: Clock,
         ids: Ids,
-        embedder: Callable[[], Embedder | None] | None = None,
+        embedder: Injected | None = None,
     ) -> None:
         self.home = home
         self.settings = settings
@@ -98,17 +102,19 @@ class Workspace:
         return Policy(frozenset(self.settings.identity.admin_groups))
 
     @cached_property
-    def embedder(self) -> Embedder | None:
-        """The embedding model, or None where its weights are not present."""
-        from muniment.inference import weights
-        from muniment.inference.embedding import OnnxEmbedder
+    def embedders(self) -> Embedders:
+        """The embedding models, each loaded when first asked for."""
+        from muniment.inference.embedders import Embedders
 
-        if self._make_embedder is not None:
-            return self._make_embedder()
-        if not self.settings.retrieval.vectors:
-            return None
-        found = weights.find(weights.EMBEDDING, settings_file.weight_folders(self.settings))
-        return OnnxEmbedder(found) if found else None
+        if self._make_embedder is None:
+            return Embedders(settings_file.embedding_offers(self.settings, self.home))
+        made = self._make_embedder()
+        return Embedders.given(*made) if isinstance(made, Sequence) else Embedders.given(made)
+
+    @property
+    def embedder(self) -> Embedder | None:
+        """The embedding model that a workspace begins with, or None where its weights are not present."""
+        return self.embedders.first
 
     @property
     def reranker(self) -> Reranker | None:
@@ -154,7 +160,7 @@ class Workspace:
         from muniment.knowledge.ingestion.parts import Parts
 
         return Parts(
-            self.database, self.audit, self.segments, self.keyring, self.embedder, self.clock, self.ids
+            self.database, self.audit, self.segments, self.keyring, self.embedders, self.clock, self.ids
         )
 
     @cached_property
@@ -169,7 +175,7 @@ class Workspace:
             audit=self.audit,
             policy=self.policy,
             clock=self.clock,
-            embedder=self.embedder,
+            embedders=self.embedders,
             reranker=self.reranker,
             settings=RetrievalSettings(rerank=RerankSettings(seconds=seconds)),
         )
@@ -184,7 +190,7 @@ class Workspace:
             engine=self.engine,
             audit=self.audit,
             policy=self.policy,
-            embedder=self.embedder,
+            embedders=self.embedders,
         )
 
     @cached_property
@@ -254,6 +260,13 @@ class Workspace:
         from muniment.knowledge.reading import Reading
 
         return Reading(self.database, self.audit)
+
+    @property
+    def reembed(self) -> Reembed:
+        """Another embedding model's vectors beside the index in use, and the switch to them."""
+        from muniment.knowledge.ingestion.reembed import Reembed
+
+        return Reembed(self.ingestion, self.index)
 
     @property
     def upkeep(self) -> IndexUpkeep:
@@ -368,7 +381,7 @@ def create(
     clock: Clock | None = None,
     ids: Ids | None = None,
     settings: Settings | None = None,
-    embedder: Callable[[], Embedder | None] | None = None,
+    embedder: Injected | None = None,
 ) -> Workspace:
     """Make keys and database in `home` and open it; raises Conflict where a workspace already is.
 
@@ -400,7 +413,7 @@ def open(
     clock: Clock | None = None,
     ids: Ids | None = None,
     settings: Settings | None = None,
-    embedder: Callable[[], Embedder | None] | None = None,
+    embedder: Injected | None = None,
 ) -> Workspace:
     """Open the workspace in `home`; raises NotSetUp where there is none, or its key is missing or wrong."""
     place = Path(home) if home is not None else settings_file.default_home()

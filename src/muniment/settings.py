@@ -11,14 +11,18 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from muniment.foundation.errors import BadInput
 from muniment.inference.catalog import Endpoint, Secret
 
+if TYPE_CHECKING:
+    from muniment.inference.embedders import Offer
+
 FILE_NAME = "settings.toml"
+_SHA256 = r"^[0-9a-f]{64}$"
 
 
 class _Section(BaseModel):
@@ -104,6 +108,27 @@ class IdentitySettings(_Section):
     """Groups whose members may read the log and administer over HTTP."""
 
 
+class EmbeddingSettings(_Section):
+    """`[embedding.NAME]`"""
+
+    folder: str
+    """Where `model.onnx` and `tokenizer.json` lie, relative to the home or absolute."""
+    model_sha256: str = Field(pattern=_SHA256)
+    """Of `model.onnx`; another file is refused."""
+    tokenizer_sha256: str = Field(pattern=_SHA256)
+    """Of `tokenizer.json`."""
+    dimensions: int = Field(ge=1, le=16_000)
+    """Numbers of a vector."""
+    pooling: Literal["cls", "mean"]
+    """What makes one vector of those of the tokens."""
+    query_prefix: str = ""
+    """Stands before each question."""
+    document_prefix: str = ""
+    """Stands before each text of a document."""
+    max_tokens: int = Field(512, ge=8, le=100_000)
+    """Longer texts are cut."""
+
+
 class ModelSettings(_Section):
     """`[models.NAME]`"""
 
@@ -125,6 +150,9 @@ class ModelSettings(_Section):
     """Most tokens of one answer."""
 
 
+EmbeddingName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+
+
 class Settings(_Section):
     """All settings of one home folder."""
 
@@ -138,6 +166,7 @@ class Settings(_Section):
     server: ServerSettings = ServerSettings()  # pyright: ignore[reportCallIssue]
     identity: IdentitySettings = IdentitySettings()
     models: dict[str, ModelSettings] = Field(default_factory=dict)
+    embedding: dict[EmbeddingName, EmbeddingSettings] = Field(default_factory=dict)
 
 
 def default_home() -> Path:
@@ -185,6 +214,27 @@ def weight_folders(settings: Settings) -> list[Path]:
     """Return where weights are looked for, in order."""
     named = (settings.weights.folder, os.environ.get("MUNIMENT_WEIGHTS", ""))
     return [Path(folder).expanduser() for folder in named if folder] + [weight_cache(settings)]
+
+
+def embedding_offers(settings: Settings, home: Path) -> list[Offer]:
+    """Return the embedding models, the one that muniment brings first; none where vectors are switched off.
+
+    Raises BadInput for a name that is taken.
+    """
+    from muniment.inference.embedders import BUNDLED, OwnFiles, bundled, own
+    from muniment.inference.embedding import Reading
+
+    if not settings.retrieval.vectors:
+        return []
+    found = [bundled(weight_folders(settings))]
+    for name, one in settings.embedding.items():
+        if name == BUNDLED.name:
+            raise BadInput(f"embedding.{name}: this name is taken.", fix="Give your model another name.")
+        digests = {"model.onnx": one.model_sha256, "tokenizer.json": one.tokenizer_sha256}
+        files = OwnFiles(name, home / Path(one.folder).expanduser(), digests)
+        reading = Reading(one.pooling, one.query_prefix, one.document_prefix, one.max_tokens)
+        found.append(own(files, reading, one.dimensions))
+    return found
 
 
 def weight_cache(settings: Settings) -> Path:

@@ -111,6 +111,24 @@ def test_an_engine_without_its_predicate_still_finds_nothing_hidden(
     assert len(ranking(company, BOB).hits) == 5, "without the barrier the others would have been found"
 
 
+def test_an_engine_that_asks_for_every_model_still_sees_only_the_one_in_use(
+    make_workspace: Callable[..., Workspace], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = HashedEmbedder(kind="-other")
+    company = make_workspace(embedder=lambda: [HashedEmbedder(), other])
+    company.ingest(folder, "docs")
+    before = ranking(company, BOB)
+    build = company.reembed.begin(other.model, OPERATOR)
+    assert build is not None
+    company.reembed.step(build, other, company.reembed.missing(build).missing, OPERATOR)
+    asked = str(engine._READABLE)
+    assert engine._LIVE in asked
+    monkeypatch.setattr(engine, "_READABLE", sa.text(asked.replace(engine._LIVE, "true")))
+    assert ranking(company, BOB) == before and before.hits
+    monkeypatch.setattr("muniment.knowledge.retrieval.visibility.confine", lambda *_: None)
+    assert ranking(company, BOB) != before, "without the barrier the rows of both would have been ranked"
+
+
 def test_an_index_of_access_that_opens_everything_still_finds_nothing_hidden(
     company: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,6 +49,7 @@ def test_more_than_there_are_gives_all_that_are_readable(mixed: Workspace) -> No
 
 
 def test_the_order_is_the_exact_one_of_the_readable_vectors(mixed: Workspace) -> None:
+    from muniment.inference.embedders import Embedders
     from muniment.knowledge.retrieval.rank import RankingSettings
     from muniment.knowledge.retrieval.retrieve import RetrievalSettings, Retriever
 
@@ -59,7 +60,7 @@ def test_the_order_is_the_exact_one_of_the_readable_vectors(mixed: Workspace) ->
         audit=mixed.audit,
         policy=mixed.policy,
         clock=mixed.clock,
-        embedder=embedder,
+        embedders=Embedders.given(embedder),
         settings=RetrievalSettings(RankingSettings("dense")),
     )
     everything = mixed.search(QUERY, "carol", k=100).passages

@@ -318,10 +318,27 @@ def test_equal_scores_stand_by_document_and_chunk(engine: Library, limit: int) -
     assert hits == [(name, at) for name in ids for at in (0, 1)][:limit]
 
 
-def test_a_later_model_indexes_everything_again(engine: Library, tmp_path: Path) -> None:
-    engine.put([Paper("a", ["pump"], vectors=unit([1, 0])), Paper("b", ["rain"], vectors=unit([0, 1]))])
+def test_an_index_is_left_to_its_model_where_another_is_present(engine: Library, tmp_path: Path) -> None:
+    near = unit([1, 0])
+    engine.put([Paper("a", ["pump"], vectors=near), Paper("b", ["rain"], vectors=unit([0, 1]))])
     engine.put([Paper("bare", ["valve"])])
+    before = engine.rank(ALICE, "pump", near[0])
     embedder = HashedEmbedder()
+    later = open_library(tmp_path / "home", lambda: embedder)
+    later.workspace.index.finish(OPERATOR)
+    assert later.rank(ALICE, "pump", near[0]) == before
+    assert not later.rank(ALICE, "pump", embedder.embed_query("pump"), model=embedder.model.digest).dense
+    later.workspace.close()
+
+
+def test_what_has_no_vectors_gets_those_of_the_model_in_use(engine: Library, tmp_path: Path) -> None:
+    embedder = HashedEmbedder()
+    vectors = embedder.embed_documents(["pump", "rain"])
+    engine.put(
+        [Paper("a", ["pump"], vectors=vectors[:1]), Paper("b", ["rain"], vectors=vectors[1:])],
+        model=embedder.model.digest,
+    )
+    engine.put([Paper("bare", ["valve"])])
     later = open_library(tmp_path / "home", lambda: embedder)
     later.workspace.index.finish(OPERATOR)
     question = embedder.embed_query("pump")

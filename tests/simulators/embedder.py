@@ -14,8 +14,12 @@ from muniment.knowledge.retrieval import wording
 class HashedEmbedder:
     """Adds up one fixed pseudo-random direction per term; function words count for nothing."""
 
-    def __init__(self, dimensions: int = 64) -> None:
-        self.model = EmbeddingModel("hashed-words", f"sha256:hashed-words-1-{dimensions}", dimensions)
+    def __init__(self, dimensions: int = 64, kind: str = "") -> None:
+        """Another `kind` is another model: its directions have nothing to do with those of this one."""
+        self.kind = kind
+        self.model = EmbeddingModel(
+            f"hashed-words{kind}", f"sha256:hashed-words-1-{dimensions}{kind}", dimensions
+        )
         self._directions: dict[str, Vectors] = {}
 
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
@@ -40,7 +44,7 @@ class HashedEmbedder:
     def _direction(self, term: str) -> Vectors:
         known = self._directions.get(term)
         if known is None:
-            seed = int.from_bytes(hashlib.sha256(term.encode()).digest()[:8], "big")
+            seed = int.from_bytes(hashlib.sha256((self.kind + term).encode()).digest()[:8], "big")
             known = np.random.default_rng(seed).standard_normal(self.model.dimensions).astype(np.float32)
             self._directions[term] = known
         return known

@@ -336,7 +336,12 @@ def add_segment(connection: sa.Connection, row: SegmentRow, at: str) -> None:
     """Enter a synced segment file into the manifest."""
     connection.execute(
         sa.insert(segment).values(
-            name=row.name, digest=row.digest, rows=row.rows, model=row.model, created_at=at
+            name=row.name,
+            digest=row.digest,
+            rows=row.rows,
+            model=row.model,
+            generation=row.generation,
+            created_at=at,
         )
     )
 
@@ -344,6 +349,11 @@ def add_segment(connection: sa.Connection, row: SegmentRow, at: str) -> None:
 def drop_segments(connection: sa.Connection, names: Iterable[str]) -> None:
     """Take segments out of the manifest; the caller deletes their files after commit."""
     connection.execute(sa.delete(segment).where(segment.c.name.in_(list(names))))
+
+
+def drop_generation(connection: sa.Connection, generation: int) -> int:
+    """Take all segments of a generation out of the manifest, as `drop_segments` does; return how many."""
+    return connection.execute(sa.delete(segment).where(segment.c.generation == generation)).rowcount
 
 
 def mark_reindexed(connection: sa.Connection) -> None:

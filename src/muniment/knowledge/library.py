@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from muniment.knowledge.access import AccessList
+from muniment.knowledge.index_model import LIVE_GENERATION
 from muniment.knowledge.tables import (
     access_class,
     access_override,
@@ -117,6 +118,7 @@ class SegmentRow:
     digest: str
     rows: int
     model: str
+    generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,11 +323,20 @@ def _access_list(allow: str, deny: str, sensitivity: str | None) -> AccessList:
     return AccessList(frozenset(json.loads(allow)), frozenset(json.loads(deny)), sensitivity)
 
 
+_SEGMENTS = sa.select(
+    segment.c.name, segment.c.digest, segment.c.rows, segment.c.model, segment.c.generation
+).order_by(segment.c.name)
+_LIVE_SEGMENTS = _SEGMENTS.where(segment.c.generation == LIVE_GENERATION)
+
+
 def segments(connection: sa.Connection) -> list[SegmentRow]:
-    """Return the manifest of index segments, ordered by name."""
-    table = segment.c
-    query = sa.select(table.name, table.digest, table.rows, table.model).order_by(table.name)
-    return [SegmentRow(*row) for row in connection.execute(query)]
+    """Return the segments of the manifest that searches read, ordered by name."""
+    return [SegmentRow(*row) for row in connection.execute(_LIVE_SEGMENTS)]
+
+
+def every_segment(connection: sa.Connection) -> list[SegmentRow]:
+    """Return the whole manifest, with what is being built beside the index in use, ordered by name."""
+    return [SegmentRow(*row) for row in connection.execute(_SEGMENTS)]
 
 
 def sources(connection: sa.Connection) -> list[SourceRow]:

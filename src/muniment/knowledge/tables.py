@@ -90,4 +90,16 @@ segment = sa.Table(
     sa.Column("rows", sa.Integer, nullable=False),
     sa.Column("model", sa.Text, nullable=False),
     sa.Column("created_at", sa.Text, nullable=False),
+    sa.Column("generation", sa.Integer, nullable=False, server_default="0"),
+)
+index_model = sa.Table(
+    "index_model",
+    metadata,
+    sa.Column("state", sa.Text, primary_key=True),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("dimensions", sa.Integer, nullable=False),
+    sa.Column("generation", sa.Integer, nullable=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.CheckConstraint("state IN ('live', 'building')", name="index_model_state"),
 )

@@ -7,6 +7,7 @@ import pytest
 
 from muniment import settings as settings_file
 from muniment.inference import weights
+from muniment.inference.embedders import open_bundled
 from muniment.inference.embedding import OnnxEmbedder
 from muniment.inference.reranking import OnnxReranker
 
@@ -29,7 +30,7 @@ def _found(model: weights.Weights) -> weights.Found:
 
 @pytest.fixture(scope="module")
 def embedder() -> OnnxEmbedder:
-    return OnnxEmbedder(_found(weights.EMBEDDING))
+    return open_bundled(_found(weights.EMBEDDING))
 
 
 def test_it_is_the_model_that_was_published(embedder: OnnxEmbedder) -> None:
@@ -42,7 +43,7 @@ def test_a_vector_depends_on_its_text_alone(embedder: OnnxEmbedder) -> None:
     backwards = embedder.embed_documents(TEXTS[::-1])[::-1]
     alone = np.stack([embedder.embed_documents([text])[0] for text in TEXTS])
     assert (together == alone).all() and (backwards == alone).all()
-    assert (OnnxEmbedder(_found(weights.EMBEDDING), threads=1).embed_documents(TEXTS) == alone).all()
+    assert (open_bundled(_found(weights.EMBEDDING), threads=1).embed_documents(TEXTS) == alone).all()
 
 
 def test_vectors_have_length_one_and_the_stated_shape(embedder: OnnxEmbedder) -> None:

@@ -16,7 +16,8 @@ from muniment.governance.identity.principal import OPERATOR
 from muniment.inference.embedding import Vectors
 from muniment.knowledge import library
 from muniment.knowledge.ingestion.fitness import by_fitness
-from muniment.knowledge.retrieval.retrieve import NO_VECTOR, PARTLY_WORDS
+from muniment.knowledge.retrieval.question import NO_VECTOR
+from muniment.knowledge.retrieval.retrieve import PARTLY_WORDS
 from muniment.knowledge.retrieval.segment import IndexRow
 
 

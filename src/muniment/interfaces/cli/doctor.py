@@ -80,6 +80,7 @@ def checks(home: Path) -> Iterator[Check]:
         yield Check("keys", "ok", f"tenant {workspace.keyring.tenant}: the key opens every data key")
         yield from _guarded("database", lambda: _database(workspace))
         yield from _guarded("segments", lambda: _segments(workspace))
+        yield from _guarded("index", lambda: _index(workspace))
         yield from _guarded("log", lambda: _log(workspace))
         yield from _guarded("models", lambda: _models(workspace))
         yield from _guarded("loops", lambda: _loops(workspace))
@@ -167,6 +168,31 @@ def _segments(workspace: Workspace) -> Check:
             "Find out how they came to be, then delete them.",
         )
     return Check("segments", "ok", says)
+
+
+def _index(workspace: Workspace) -> Check:
+    found = workspace.reembed.models()
+    live = next((one for one in found if one.state == "in use"), None)
+    build = next((one for one in found if one.state == "building"), None)
+    says = "no vectors yet: search is by words alone" if live is None else f"searches use {live.model.name}"
+    if build is not None:
+        says += f"; {build.model.name} is being built, {build.done} of {build.total} documents"
+    if not workspace.settings.retrieval.vectors:
+        return Check(
+            "index", "ok", says if live is None else f"made with {live.model.name}, which is switched off"
+        )
+    if live is not None and not live.present:
+        return Check("index", "warn", f"{says}, which is not present: search is by words alone", live.fix)
+    if build is not None:
+        return Check(
+            "index",
+            "ok" if build.present else "warn",
+            says,
+            f"Go on with `muniment index reembed {build.model.name}` unless it runs."
+            if build.present
+            else build.fix,
+        )
+    return Check("index", "ok", says)
 
 
 def _log(workspace: Workspace) -> Check:

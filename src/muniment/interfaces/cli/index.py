@@ -1,14 +1,14 @@
-"""index: whether what search reads is whole, and mending it from the database."""
+"""index: whether what search reads is whole, mending it from the database, and the model it is made with."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from muniment.interfaces.cli import reembed
 from muniment.interfaces.cli.options import example
+from muniment.interfaces.cli.progress import progress
 from muniment.interfaces.cli.terminal import TERMINAL, visible
 
 if TYPE_CHECKING:
@@ -20,13 +20,14 @@ app = typer.Typer(no_args_is_help=True)
 
 def register(parent: typer.Typer) -> None:
     """Add the group."""
-    parent.add_typer(app, name="index", help="The index that search reads: check it, mend it.")
+    parent.add_typer(app, name="index", help="The index that search reads: check it, mend it, make it anew.")
+    reembed.register(app)
 
 
 @app.command(epilog=example("muniment index check"))
 def check() -> None:
     """Read every byte of every index segment; exit 1 where one is damaged."""
-    with TERMINAL.workspace() as workspace, _progress() as stage:
+    with TERMINAL.workspace() as workspace, progress() as stage:
         found = workspace.upkeep.check(stage("Checking segments"))
     damaged = [one for one in found if one.problem]
     if TERMINAL.json:
@@ -48,7 +49,7 @@ def repair(
     from muniment.governance.identity.principal import OPERATOR
 
     TERMINAL.interrupted = "muniment: Stopped. Searches go on as before; run the same command again."
-    with TERMINAL.workspace() as workspace, _progress() as stage:
+    with TERMINAL.workspace() as workspace, progress() as stage:
         done = workspace.upkeep.repair(
             OPERATOR, dry_run, stage("Checking segments"), stage("Making documents' rows again")
         )
@@ -90,37 +91,3 @@ def _plain_remade(done: Remade) -> dict[str, object]:
         "stale": list(done.stale),
         "documents": done.documents,
     }
-
-
-@contextmanager
-def _progress() -> Generator[Callable[[str], Callable[[int, int], None]]]:
-    """A bar for each stage on a terminal; elsewhere one line for each."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    console = TERMINAL.err
-    if not console.is_terminal:
-        said: set[str] = set()
-
-        def line(words: str) -> Callable[[int, int], None]:
-            def tell(done: int, total: int) -> None:
-                if total and words not in said:
-                    said.add(words)
-                    console.print(f"{words} ({total}) ...")
-
-            return tell
-
-        yield line
-        return
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(complete_style="cyan"))
-    bar = Progress(*columns, MofNCompleteColumn(), TimeElapsedColumn(), console=console)
-
-    def drawn(words: str) -> Callable[[int, int], None]:
-        task = bar.add_task(words, total=None, visible=False)
-
-        def advance(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total, visible=total > 0)
-
-        return advance
-
-    with bar:
-        yield drawn

@@ -111,7 +111,7 @@ def _show(report: IngestReport) -> None:
     if not report.dry_run:
         TERMINAL.show(f"  pieces   {report.chunks} in {report.seconds:.1f} s")
         if not report.vectors:
-            TERMINAL.show("  vectors  none: search is by words alone until `muniment models fetch`")
+            TERMINAL.show(f"  vectors  {visible(report.vectors_note)}")
     if report.failed:
         TERMINAL.show(f"{len(report.failed)} not taken in as they stand (the rest is):")
         for problem in report.failed[:SHOWN_FAILURES]:

@@ -15,6 +15,7 @@ from muniment.interfaces.cli.terminal import TERMINAL, visible
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from muniment.inference.embedders import Offer
     from muniment.inference.weights import Progress
     from muniment.settings import Settings
 
@@ -164,7 +165,7 @@ def _endpoints(settings: Settings) -> list[dict[str, object]]:
 def _weights(settings: Settings, verify: bool) -> list[dict[str, object]]:
     from muniment.foundation.errors import MunimentError
     from muniment.inference import weights
-    from muniment.settings import weight_folders
+    from muniment.settings import embedding_offers, weight_folders
 
     rows: list[dict[str, object]] = []
     for wanted in weights.CATALOGUE:
@@ -189,4 +190,24 @@ def _weights(settings: Settings, verify: bool) -> list[dict[str, object]]:
                 "ok": good,
             }
         )
-    return rows
+    return rows + [_own(offer, verify) for offer in embedding_offers(settings, TERMINAL.home_folder())[1:]]
+
+
+def _own(offer: Offer, verify: bool) -> dict[str, object]:
+    from muniment.foundation.errors import MunimentError
+
+    state, good = ("present", True) if offer.is_present() else (f"missing: {offer.fix}", False)
+    if good and verify:
+        try:
+            offer.load()
+            state = "verified"
+        except MunimentError as error:
+            state, good = str(error), False
+    return {
+        "name": offer.model.name,
+        "purpose": "embedding",
+        "licence": "your own",
+        "origin": "settings",
+        "state": state,
+        "ok": good,
+    }

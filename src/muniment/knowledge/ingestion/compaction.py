@@ -3,6 +3,8 @@
 Each row is written again once or twice per eightfold growth of the index. Rows come to lie by who may read them:
 classes whose lists begin with the same widespread entries stand together, so that a reader's rows form long runs.
 
+What is being built beside the index in use is merged by itself, and no reader is told.
+
 A segment that cannot be read, or was made with other word rules, is left for `Reindex` to make again.
 
 Invariant: the new segment is synced before one transaction exchanges it for the old ones, whose files stay for
@@ -20,7 +22,7 @@ from muniment.foundation.clock import timestamp
 from muniment.foundation.errors import Tampered
 from muniment.foundation.segments import DamagedRows
 from muniment.governance.audit.entry import Actor, Entry
-from muniment.knowledge import changes, library
+from muniment.knowledge import changes, index_model, library
 from muniment.knowledge.access import AccessList
 from muniment.knowledge.ingestion.parts import Parts
 from muniment.knowledge.library import SegmentRow
@@ -60,11 +62,11 @@ class Compaction:
     def _group(self) -> list[SegmentRow]:
         """Return segments that should be one, or none."""
         with self._parts.database.read() as connection:
-            manifest = library.segments(connection)
-        tiers: defaultdict[tuple[str, int], list[SegmentRow]] = defaultdict(list)
+            manifest = library.every_segment(connection)
+        tiers: defaultdict[tuple[int, str, int], list[SegmentRow]] = defaultdict(list)
         for row in manifest:
             if row.rows <= LARGEST // 2 and row.name not in self._left:
-                tiers[row.model, row.rows.bit_length() // _TIER_BITS].append(row)
+                tiers[row.generation, row.model, row.rows.bit_length() // _TIER_BITS].append(row)
         for _, rows in sorted(tiers.items()):
             taken: list[SegmentRow] = []
             for row in sorted(rows, key=lambda one: (one.rows, one.name)):
@@ -111,12 +113,13 @@ class Compaction:
             arrays, by_row = merge.merged(kept, ranked(lists))
             name = parts.ids.new("seg")
             digest = parts.segments.write(name, segment.KIND, arrays, by_row)
-            made = SegmentRow(name, digest, len(arrays["ordinals"]), group[0].model)
+            made = SegmentRow(name, digest, len(arrays["ordinals"]), group[0].model, group[0].generation)
         with parts.database.write() as connection:
             changes.drop_segments(connection, [row.name for row in group])
             if made is not None:
                 changes.add_segment(connection, made, timestamp(parts.clock.now()))
-            changes.mark_reindexed(connection)
+            if group[0].generation == index_model.live_generation(connection):
+                changes.mark_reindexed(connection)
             about = {"segments": [row.name for row in group], "replacements": [made.name] if made else []}
             parts.audit.append(connection, [Entry("index.segment_exchanged", by, about)])
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from muniment.foundation.errors import Tampered
 from muniment.foundation.segments import Segments
+from muniment.governance.audit.entry import Actor, Entry
 from muniment.knowledge.library import SegmentRow
 from muniment.knowledge.retrieval import segment
 from muniment.knowledge.retrieval.segment import Summary
@@ -39,3 +40,8 @@ def examine(segments: Segments, row: SegmentRow, whole: bool) -> Condition:
             file.close()
     except Tampered as error:
         return Condition(row.name, row.rows, None, error.public)
+
+
+def quarantined(found: Condition, by: Actor) -> Entry:
+    """Return the entry to be recorded before the file of a damaged segment is put in quarantine."""
+    return Entry("index.segment_quarantined", by, {"segment": found.name, "problem": found.problem})

@@ -17,7 +17,7 @@ import numpy as np
 
 from muniment.foundation.clock import timestamp
 from muniment.governance.audit.entry import Actor, Entry
-from muniment.inference.embedding import Vectors, cores
+from muniment.inference.embedding import Embedder, Vectors, cores
 from muniment.knowledge import changes
 from muniment.knowledge.ingestion.fitness import by_fitness
 from muniment.knowledge.ingestion.index_writer import IndexWriter
@@ -48,9 +48,12 @@ class Indexing:
         index: IndexWriter,
         source: str,
         by: Actor,
+        embedder: Embedder | None,
         on_committed: Callable[[Sequence[NewDocument], set[str]], None],
     ) -> None:
-        """`on_committed` is called on the caller's thread with documents that are durable and searchable.
+        """`embedder` is the model in use; the caller sees to it that it stays so.
+
+        `on_committed` is called on the caller's thread with documents that are durable and searchable.
 
         Its second argument holds the paths of those that are found by words alone, since their vectors are unfit.
         """
@@ -58,6 +61,7 @@ class Indexing:
         self._index = index
         self._source = source
         self._by = by
+        self._embedder = embedder
         self._on_committed = on_committed
         self._embedding = ThreadPoolExecutor(cores(), "embed")
         self._committing = ThreadPoolExecutor(1, "commit")
@@ -86,7 +90,7 @@ class Indexing:
         """Take a document; raises what went wrong with an earlier batch."""
         self._documents.append(document)
         self._chunks += len(document.version.chunks)
-        if (embedder := self._parts.embedder) is not None:
+        if (embedder := self._embedder) is not None:
             self._vectors += [
                 self._embedding.submit(embedder.embed_documents, [_embedded(document, at)])
                 for at in range(len(document.version.chunks))
@@ -111,7 +115,7 @@ class Indexing:
     def _commit(self, batch: _Batch) -> set[str]:
         parts = self._parts
         vectors = np.concatenate([one.result() for one in batch.vectors]) if batch.vectors else None
-        model = parts.embedder.model.digest if parts.embedder and batch.vectors else ""
+        model = self._embedder.model.digest if self._embedder and batch.vectors else ""
         at = timestamp(parts.clock.now())
         with parts.database.write() as connection:
             key = parts.keyring.data_key("identifiers")

@@ -10,7 +10,7 @@ from muniment.foundation.ids import Ids
 from muniment.foundation.keys import Keyring
 from muniment.foundation.segments import Segments
 from muniment.governance.audit.log import AuditLog
-from muniment.inference.embedding import Embedder
+from muniment.inference.embedders import Embedders
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,6 @@ class Parts:
     audit: AuditLog
     segments: Segments
     keyring: Keyring
-    embedder: Embedder | None
+    embedders: Embedders
     clock: Clock
     ids: Ids

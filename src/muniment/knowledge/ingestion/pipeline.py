@@ -19,16 +19,19 @@ from pathlib import Path, PurePosixPath
 from muniment.foundation.clock import timestamp
 from muniment.foundation.errors import BadInput, MunimentError
 from muniment.governance.audit.entry import Actor, Entry
+from muniment.inference.embedding import Embedder
 from muniment.knowledge import changes, library
 from muniment.knowledge.access import NOBODY
 from muniment.knowledge.ingestion.chunk import chunks
 from muniment.knowledge.ingestion.fitness import UNFIT
+from muniment.knowledge.ingestion.in_use import embedder_in_use, why_none
 from muniment.knowledge.ingestion.index_writer import IndexWriter
 from muniment.knowledge.ingestion.indexing import Indexing
 from muniment.knowledge.ingestion.parser import Parser
 from muniment.knowledge.ingestion.parts import Parts
 from muniment.knowledge.ingestion.plan import Plan, plan
 from muniment.knowledge.ingestion.report import IngestReport, OnProgress, Progress
+from muniment.knowledge.ingestion.turn import turn_beside_builds
 from muniment.knowledge.library import ChunkText, NewDocument, NewVersion
 from muniment.knowledge.sources.folder import Folder, Listing, Problem
 
@@ -86,7 +89,7 @@ class Pipeline:
         if not source or not source.isprintable() or "/" in source or ":" in source:
             raise BadInput(f"{source!r} cannot name a source.", fix="Use letters, digits and dashes.")
         folder = Folder(root, self._max_file_bytes)
-        with self._parts.database.alone("ingest"):
+        with turn_beside_builds(self._parts.database):
             return self._sync(folder, source, by, on_progress, dry_run)
 
     def _sync(
@@ -94,6 +97,8 @@ class Pipeline:
     ) -> IngestReport:
         started = self._parts.clock.seconds()
         tally = _Tally()
+        with self._parts.database.read() as connection:
+            embedder, note = embedder_in_use(self._parts, connection), why_none(self._parts, connection)
         listing = folder.walk()
         tally.failed.extend(listing.problems)
         if not dry_run:
@@ -104,7 +109,7 @@ class Pipeline:
         todo = plan(known, hashes, [problem.path for problem in tally.failed])
         if not dry_run:
             self._settle(source, listing, todo, by, tally)
-            self._index(folder, source, listing, todo, by, tally, on_progress)
+            self._index(folder, source, listing, todo, by, tally, embedder, on_progress)
             self._finish(source, by, tally)
         else:
             tally.added, tally.changed = len(todo.new), len(todo.changed)
@@ -120,7 +125,8 @@ class Pipeline:
             failed=tuple(sorted([*tally.failed, *tally.unfit], key=lambda problem: problem.path)),
             formats=dict(sorted(tally.formats.items())),
             chunks=tally.chunks,
-            vectors=self._parts.embedder is not None,
+            vectors=embedder is not None,
+            vectors_note=note,
             dry_run=dry_run,
             seconds=self._parts.clock.seconds() - started,
         )
@@ -175,6 +181,7 @@ class Pipeline:
         todo: Plan,
         by: Actor,
         tally: _Tally,
+        embedder: Embedder | None,
         on_progress: OnProgress,
     ) -> None:
         paths = sorted((*todo.new, *todo.changed))
@@ -191,7 +198,7 @@ class Pipeline:
             done = tally.added + tally.changed + len(tally.failed) - failed_before
             on_progress(Progress("index", done, len(paths), path))
 
-        with Indexing(self._parts, self._index_writer, source, by, committed) as indexing:
+        with Indexing(self._parts, self._index_writer, source, by, embedder, committed) as indexing:
             for read in _ahead(lambda: self._parse_all(folder, paths)):
                 if read.version is None:
                     tally.failed.append(read.problem or Problem(read.path, "could not be read"))

@@ -1,5 +1,8 @@
 """Makes segments of another model or other word rules, and damaged ones, again; drops those with nothing live.
 
+The model is the one in use; where it is not present, segments of any model stay as they are. Of what is being built
+beside the index in use, damaged segments are dropped, since whoever builds it makes them again.
+
 Invariants:
 - the new segment is synced before one transaction exchanges it for the old one, whose file stays for readers of the
   older manifest: a search sees the one or the other, whole;
@@ -9,14 +12,17 @@ Invariants:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from muniment.foundation.clock import timestamp
 from muniment.governance.audit.entry import Actor, Entry
-from muniment.knowledge import changes, library
-from muniment.knowledge.ingestion.condition import Condition, OnSegment, examine
+from muniment.inference.embedding import Embedder, Vectors
+from muniment.knowledge import changes, index_model, library
+from muniment.knowledge.ingestion.condition import Condition, OnSegment, examine, quarantined
 from muniment.knowledge.ingestion.fitness import by_fitness
+from muniment.knowledge.ingestion.in_use import embedder_in_use, generation_in_use
 from muniment.knowledge.ingestion.parts import Parts
+from muniment.knowledge.ingestion.rows import index_rows
 from muniment.knowledge.library import DocumentRow, SegmentRow
 from muniment.knowledge.retrieval import segment, wording
 from muniment.knowledge.retrieval.segment import Summary
@@ -46,6 +52,14 @@ class _Survey:
     lost: tuple[DocumentRow, ...]
     """Live documents that no sound segment holds."""
     segments: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A segment that was written, and the vectors in it."""
+
+    row: SegmentRow
+    vectors: Vectors | None
 
 
 class Reindex:
@@ -89,7 +103,9 @@ class Reindex:
     def _survey(self, whole: bool, on_segment: OnSegment) -> _Survey:
         parts = self._parts
         with parts.database.read() as connection:
-            manifest = library.segments(connection)
+            manifest = library.every_segment(connection)
+            generation = index_model.live_generation(connection)
+            embedder = embedder_in_use(parts, connection)
             live = {row.id: row for row in library.documents(connection)}
         doubted = parts.segments.doubted()
         damaged: list[Condition] = []
@@ -102,13 +118,15 @@ class Reindex:
                 damaged.append(found)
                 continue
             parts.segments.trust(row.name)
+            if row.generation != generation:
+                continue
             kept = tuple(
                 live[name]
                 for name, version in found.summary.versions
                 if name in live and live[name].version == version
             )
             held |= {document.id for document in kept}
-            if not kept or self._is_stale(found.summary):
+            if not kept or _is_stale(found.summary, embedder):
                 stale.append((row.name, kept))
         on_segment(len(manifest), len(manifest))
         lost: list[DocumentRow] = []
@@ -117,63 +135,48 @@ class Reindex:
                 lost = [live[name] for name in sorted(library.with_chunks(connection)) if name not in held]
         return _Survey(tuple(damaged), tuple(stale), tuple(lost), len(manifest))
 
-    def _is_stale(self, found: Summary) -> bool:
-        embedder = self._parts.embedder
-        other_model = embedder is not None and found.model != embedder.model.digest
-        return other_model or found.wording != wording.VERSION
-
     def _put_away(self, damaged: Sequence[Condition], by: Actor) -> None:
-        self._parts.audit.record(
-            [
-                Entry("index.segment_quarantined", by, {"segment": one.name, "problem": one.problem})
-                for one in damaged
-            ]
-        )
+        self._parts.audit.record([quarantined(one, by) for one in damaged])
         for one in damaged:
             self._parts.segments.quarantine(one.name)
 
-    def _make(self, kept: Sequence[DocumentRow], count: Callable[[int], None]) -> list[SegmentRow]:
-        made: list[SegmentRow] = []
+    def _make(self, kept: Sequence[DocumentRow], count: Callable[[int], None]) -> list[_Made]:
+        made: list[_Made] = []
         for at in range(0, len(kept), _DOCUMENTS):
             some = kept[at : at + _DOCUMENTS]
             made += self._write(some)
             count(len(some))
         return made
 
-    def _exchange(self, names: Sequence[str], made: Sequence[SegmentRow], by: Actor) -> None:
+    def _exchange(self, names: Sequence[str], made: Sequence[_Made], by: Actor) -> None:
         with self._parts.database.write() as connection:
             changes.drop_segments(connection, names)
-            for row in made:
+            for one in made:
+                generation = generation_in_use(self._parts, connection, one.vectors, one.row.model)
+                row = replace(one.row, generation=generation)
                 changes.add_segment(connection, row, timestamp(self._parts.clock.now()))
             changes.mark_reindexed(connection)
-            about = {"segments": list(names), "replacements": [row.name for row in made]}
+            about = {"segments": list(names), "replacements": [one.row.name for one in made]}
             self._parts.audit.append(connection, [Entry("index.segment_exchanged", by, about)])
 
-    def _write(self, kept: Sequence[DocumentRow]) -> list[SegmentRow]:
-        rows: list[segment.IndexRow] = []
-        with self._parts.database.read() as connection:
-            for document in kept:
-                rows += [
-                    segment.IndexRow(
-                        document.id,
-                        document.version,
-                        chunk.ordinal,
-                        document.access_class,
-                        document.title,
-                        chunk.heading,
-                        chunk.text,
-                    )
-                    for chunk in library.chunks(connection, document.id, document.version)
-                ]
+    def _write(self, kept: Sequence[DocumentRow]) -> list[_Made]:
+        parts = self._parts
+        with parts.database.read() as connection:
+            embedder = embedder_in_use(parts, connection)
+            rows = index_rows(connection, kept)
         if not rows:
             return []
-        parts = self._parts
         texts = [segment.embedding_text(row.title, row.heading, row.body) for row in rows]
-        vectors = parts.embedder.embed_documents(texts) if parts.embedder is not None else None
-        made: list[SegmentRow] = []
+        vectors = embedder.embed_documents(texts) if embedder is not None else None
+        made: list[_Made] = []
         for some, theirs in by_fitness(rows, vectors):
-            model = parts.embedder.model.digest if parts.embedder is not None and theirs is not None else ""
+            model = embedder.model.digest if embedder is not None and theirs is not None else ""
             name = parts.ids.new("seg")
             digest = parts.segments.write(name, segment.KIND, *segment.contents(some, theirs, model))
-            made.append(SegmentRow(name, digest, len(some), model))
+            made.append(_Made(SegmentRow(name, digest, len(some), model), theirs))
         return made
+
+
+def _is_stale(found: Summary, embedder: Embedder | None) -> bool:
+    other_model = embedder is not None and found.model != embedder.model.digest
+    return other_model or found.wording != wording.VERSION

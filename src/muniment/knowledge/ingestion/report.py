@@ -44,6 +44,8 @@ class IngestReport:
     """Indexed documents by file name ending."""
     chunks: int
     vectors: bool
+    vectors_note: str
+    """Why there are no vectors, and what to do about it."""
     dry_run: bool
     seconds: float
 
@@ -62,6 +64,7 @@ class IngestReport:
             "formats": dict(self.formats),
             "chunks": self.chunks,
             "vectors": self.vectors,
+            "vectors_note": self.vectors_note,
             "dry_run": self.dry_run,
             "seconds": round(self.seconds, 3),
         }

@@ -12,8 +12,12 @@ from muniment.foundation.errors import Tampered
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.inference.embedding import Vectors
 from muniment.knowledge import changes, library
+from muniment.knowledge.index_model import IndexModel
 from muniment.knowledge.ingestion.fitness import by_fitness
+from muniment.knowledge.ingestion.in_use import embedder_in_use, generation_in_use
+from muniment.knowledge.ingestion.index_writer import Coverage
 from muniment.knowledge.ingestion.parts import Parts
+from muniment.knowledge.ingestion.rows import index_rows
 from muniment.knowledge.retrieval import codes, segment, wording
 from muniment.knowledge.retrieval.postgres import LENGTHS, ORDINAL, POSTING, array, vector_text
 from muniment.knowledge.retrieval.segment import FIELDS, IndexRow, Integers
@@ -21,10 +25,12 @@ from muniment.knowledge.retrieval.segment import FIELDS, IndexRow, Integers
 _DOCUMENTS = 256
 """Documents that are indexed again in one transaction."""
 
-_FORGET = sa.text("DELETE FROM index_document WHERE document = ANY(:documents)")
+_FORGET = sa.text(
+    "DELETE FROM index_document WHERE document = ANY(CAST(:documents AS text[])) AND generation = :generation"
+)
 _ENTER = sa.text("""
-INSERT INTO index_document (document, version, model, wording, chunks, ordinals, lengths, longest)
-SELECT document, version, :model, :wording, chunks, ordinals, lengths, longest
+INSERT INTO index_document (document, version, generation, model, wording, chunks, ordinals, lengths, longest)
+SELECT document, version, :generation, :model, :wording, chunks, ordinals, lengths, longest
 FROM unnest(CAST(:documents AS text[]), CAST(:versions AS integer[]), CAST(:chunks AS integer[]),
   CAST(:ordinals AS bytea[]), CAST(:lengths AS bytea[]), CAST(:longest AS real[]))
   AS given (document, version, chunks, ordinals, lengths, longest)
@@ -46,16 +52,37 @@ _DEAD = sa.text("""
 DELETE FROM index_document i USING document d
 WHERE d.id = i.document AND (d.state <> 'live' OR d.version <> i.version)
 """)
-_STALE = sa.text("""
-SELECT d.id FROM document d LEFT JOIN index_document i ON i.document = d.id AND i.version = d.version
+_LIVE = "coalesce((SELECT generation FROM index_model WHERE state = 'live'), 0)"
+_GIVEN_UP = sa.text(f"""
+SELECT number FROM index_document
+WHERE generation <> {_LIVE} AND generation NOT IN (SELECT generation FROM index_model) ORDER BY number
+""")
+_DELETE = sa.text("DELETE FROM index_document WHERE number = ANY(CAST(:numbers AS integer[]))")
+_UNSOUND = """
+  FROM document d
+  LEFT JOIN index_document i ON i.document = d.id AND i.version = d.version AND i.generation = {generation}
 WHERE d.state = 'live'
   AND EXISTS (SELECT FROM chunk c WHERE c.document = d.id AND c.version = d.version)
-  AND (i.number IS NULL OR i.wording <> :wording OR (:model <> '' AND i.model <> :model)
+  AND (i.number IS NULL OR i.wording <> :wording OR ({other_model})
     OR i.chunks <> (SELECT count(*) FROM chunk c WHERE c.document = d.id AND c.version = d.version)
     OR (i.model <> '' AND i.chunks <> (SELECT count(*) FROM index_chunk c WHERE c.number = i.number)))
 ORDER BY d.id
+"""
+_STALE = sa.text(
+    "SELECT d.id" + _UNSOUND.format(generation=_LIVE, other_model=":model <> '' AND i.model <> :model")
+)
+_MISSING = sa.text(
+    "SELECT d.id" + _UNSOUND.format(generation=":generation", other_model="i.model NOT IN ('', :model)")
+)
+_BARE = sa.text("""
+SELECT d.id FROM document d JOIN index_document i ON i.document = d.id AND i.version = d.version
+WHERE d.state = 'live' AND i.generation = :generation AND i.model = '' ORDER BY d.id
 """)
-_COUNTS = sa.text("SELECT count(*), coalesce(sum(chunks), 0) FROM index_document")
+_TOTAL = sa.text("""
+SELECT count(*) FROM document d
+WHERE d.state = 'live' AND EXISTS (SELECT FROM chunk c WHERE c.document = d.id AND c.version = d.version)
+""")
+_COUNTS = sa.text(f"SELECT count(*), coalesce(sum(chunks), 0) FROM index_document WHERE generation = {_LIVE}")
 
 
 class RowWriter:
@@ -65,7 +92,12 @@ class RowWriter:
         self._parts = parts
 
     def add(
-        self, connection: sa.Connection, rows: Sequence[IndexRow], vectors: Vectors | None, model: str
+        self,
+        connection: sa.Connection,
+        rows: Sequence[IndexRow],
+        vectors: Vectors | None,
+        model: str,
+        build: IndexModel | None = None,
     ) -> None:
         """Replace the index rows of these documents."""
         if not rows:
@@ -81,13 +113,15 @@ class RowWriter:
         moved = None if vectors is None else np.ascontiguousarray(vectors[order], np.float32)
         spans = [slice(start, end) for start, end in itertools.pairwise(ends)]
         documents = [placed[span.start].document for span in spans]
-        connection.execute(_FORGET, {"documents": documents})
+        generation = build.generation if build else generation_in_use(self._parts, connection, vectors, model)
+        connection.execute(_FORGET, {"documents": documents, "generation": generation})
         ordinals = np.array([row.ordinal for row in placed], ORDINAL)
         entered = connection.execute(
             _ENTER,
             {
                 "documents": documents,
                 "versions": [placed[span.start].version for span in spans],
+                "generation": generation,
                 "model": model if vectors is not None else "",
                 "wording": wording.VERSION,
                 "chunks": [span.stop - span.start for span in spans],
@@ -125,11 +159,33 @@ class RowWriter:
     def finish(self, by: Actor) -> None:
         """Delete rows of versions that are not current, and index again what is stale, missing or damaged."""
         parts = self._parts
+        self.tidy()
         with parts.database.write() as connection:
             connection.execute(_DEAD)
         stale = self._stale()
         for start in range(0, len(stale), _DOCUMENTS):
             self._again(stale[start : start + _DOCUMENTS], by)
+
+    def coverage(self, connection: sa.Connection, build: IndexModel) -> Coverage:
+        """Return what a build holds."""
+        said = {"generation": build.generation, "wording": wording.VERSION, "model": build.model.digest}
+        missing = connection.execute(_MISSING, said).scalars()
+        bare = connection.execute(_BARE, said).scalars()
+        return Coverage(int(connection.execute(_TOTAL).scalar_one()), tuple(missing), tuple(bare))
+
+    def weed(self, build: IndexModel, by: Actor, whole: bool) -> None:
+        """Whatever is unsound counts as missing, and takes the place of what was there when it is made."""
+
+    def forget(self, connection: sa.Connection, generation: int) -> None:
+        """No search of a later snapshot reads the rows; to delete so many would hold up the caller's transaction."""
+
+    def tidy(self) -> None:
+        """Delete rows of generations that are given up, some in each transaction."""
+        with self._parts.database.read() as connection:
+            numbers = list(connection.execute(_GIVEN_UP).scalars())
+        for start in range(0, len(numbers), _DOCUMENTS):
+            with self._parts.database.write() as connection:
+                connection.execute(_DELETE, {"numbers": numbers[start : start + _DOCUMENTS]})
 
     def examine(self) -> str:
         """Compare the index with the chunks; raises Tampered for one that lacks rows."""
@@ -144,26 +200,18 @@ class RowWriter:
         return f"{chunks} chunks of {documents} documents are indexed"
 
     def _stale(self) -> list[str]:
-        embedder = self._parts.embedder
-        said = {"wording": wording.VERSION, "model": embedder.model.digest if embedder else ""}
         with self._parts.database.read() as connection:
+            embedder = embedder_in_use(self._parts, connection)
+            said = {"wording": wording.VERSION, "model": embedder.model.digest if embedder else ""}
             return list(connection.execute(_STALE, said).scalars())
 
     def _again(self, documents: Sequence[str], by: Actor) -> None:
-        rows: list[IndexRow] = []
         with self._parts.database.read() as connection:
-            for name in documents:
-                found = library.get_document(connection, name)
-                if found is None:
-                    continue
-                at, number, title = found.version, found.access_class, found.title
-                rows += [
-                    IndexRow(name, at, one.ordinal, number, title, one.heading, one.text)
-                    for one in library.chunks(connection, name, at)
-                ]
+            embedder = embedder_in_use(self._parts, connection)
+            found = [library.get_document(connection, name) for name in documents]
+            rows = index_rows(connection, [one for one in found if one is not None])
         if not rows:
             return
-        embedder = self._parts.embedder
         texts = [segment.embedding_text(row.title, row.heading, row.body) for row in rows]
         vectors = embedder.embed_documents(texts) if embedder else None
         with self._parts.database.write() as connection:

@@ -11,6 +11,7 @@ from muniment.knowledge import library
 from muniment.knowledge.ingestion.condition import Condition, OnSegment, examine
 from muniment.knowledge.ingestion.parts import Parts
 from muniment.knowledge.ingestion.reindex import Reindex, Remade
+from muniment.knowledge.ingestion.turn import turn_beside_builds
 
 
 class IndexUpkeep:
@@ -25,7 +26,7 @@ class IndexUpkeep:
     def check(self, on_segment: OnSegment = lambda done, total: None) -> list[Condition]:
         """Read every byte of every segment and return what was found; may run while others work."""
         with self._database.read() as connection:
-            manifest = library.segments(connection)
+            manifest = library.every_segment(connection)
         found: list[Condition] = []
         for row in manifest:
             on_segment(len(found), len(manifest))
@@ -44,5 +45,5 @@ class IndexUpkeep:
 
         Raises Conflict while an ingest runs.
         """
-        with self._database.alone("ingest"):
+        with turn_beside_builds(self._database):
             return Reindex(self._parts()).run(by, True, dry_run, on_segment, on_document)

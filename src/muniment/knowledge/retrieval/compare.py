@@ -1,7 +1,8 @@
 """One question ranked in several ways for one principal, to learn which way serves that principal best.
 
 Invariants:
-- rights, content and index are read in one snapshot; only what the principal may read is ranked, under every way;
+- rights, content, index and the embedding model in use are read in one snapshot; only what the principal may read is
+  ranked, under every way;
 - no text leaves: the result is paths, and the log names each chunk that any of the orders holds before the caller
   has them; the question enters as a commitment.
 """
@@ -15,19 +16,21 @@ import sqlalchemy as sa
 
 from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput, Denied
+from muniment.foundation.revisions import current
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decision import WORKSPACE
+from muniment.inference.embedders import Embedders
 from muniment.knowledge import library
 from muniment.knowledge.retrieval import wording
 from muniment.knowledge.retrieval.engine import Asked, Engine
+from muniment.knowledge.retrieval.question import Questions
 from muniment.knowledge.retrieval.rank import Hit, RankingSettings
 from muniment.knowledge.retrieval.visibility import Visibility, visible
 
 if TYPE_CHECKING:
     from muniment.governance.audit.log import AuditLog
     from muniment.governance.policy.decide import Policy
-    from muniment.inference.embedding import Embedder
 
 PURPOSE = "tune"
 MOST = 100
@@ -43,19 +46,19 @@ class Comparison:
         engine: Engine,
         audit: AuditLog,
         policy: Policy,
-        embedder: Embedder | None = None,
+        embedders: Embedders | None = None,
     ) -> None:
         self._database = database
         self._engine = engine
         self._audit = audit
         self._policy = policy
-        self._embedder = embedder
-        self._model = embedder.model.digest if embedder else ""
+        self._questions = Questions(embedders or Embedders())
 
     @property
     def dense(self) -> bool:
         """Whether vectors take part."""
-        return self._embedder is not None
+        with self._database.read() as connection:
+            return self._questions.model(connection, current(connection)) is not None
 
     def orders(
         self, principal: Principal, question: str, ways: Sequence[RankingSettings], k: int, by: Actor
@@ -70,18 +73,19 @@ class Comparison:
         if not 1 <= k <= MOST:
             raise BadInput(f"k is {k}.", fix=f"Ask for 1 to {MOST} chunks.")
         asked = wording.question(question)
-        vector = self._embedder.embed_query(asked.text) if self._embedder else None
+        ahead = self._questions.ahead(asked.text)
         try:
             with self._database.read() as connection:
                 visibility = visible(connection, principal)
                 decision = self._policy.decide(principal, visibility.grants, "search", WORKSPACE)
                 if not decision.allowed:
                     raise Denied("You may not search here.", detail="; ".join(decision.reasons))
+                made = self._questions.at(connection, visibility.revisions, asked.text, ahead)
                 shown = _Shown(connection, visibility)
                 orders = [
                     shown.readable(
                         self._engine.rank(
-                            connection, visibility, Asked(asked, vector, self._model, k, way)
+                            connection, visibility, Asked(asked, made.vector, made.digest, k, way)
                         ).hits
                     )
                     for way in ways

@@ -3,6 +3,7 @@
 Invariants:
 - a search starts from the documents that the caller may read and reaches every other row by their numbers, so rows
   of other documents cost no time; row-level security holds them back a second time;
+- rows of the generation in use are read and no others, so that a build beside it is neither seen nor compared;
 - the server estimates, and bounds how far it may be off; what may be among the best is computed here from the stored
   vectors, with the formulas of the embedded engine, so both give the same bits.
 
@@ -42,21 +43,23 @@ _SINGLE = np.dtype(">f4")
 _HALF_STEP = 2.0**-24
 """Relative error of one float32 operation."""
 
-_READABLE = sa.text("""
+_LIVE = "i.generation = coalesce((SELECT generation FROM index_model WHERE state = 'live'), 0)"
+_READABLE = sa.text(f"""
 SELECT string_agg(int4send(i.number), ''), string_agg(int4send(i.chunks), ''), string_agg(i.ordinals, ''),
   string_agg(i.lengths, ''), string_agg(boolsend(i.model = :model), ''),
   max(i.longest) FILTER (WHERE i.model = :model), min(i.wording), max(i.wording)
-FROM document d JOIN index_document i ON i.document = d.id AND i.version = d.version
+FROM document d JOIN index_document i ON i.document = d.id AND {_LIVE} AND i.version = d.version
 WHERE d.state = 'live' AND d.access_class = ANY(CAST(:classes AS integer[]))
 """)
 _ADMITTED = sa.text(_READABLE.text + "AND i.number = ANY(CAST(:admitted AS integer[]))")
-_ATTRIBUTES = sa.text("""
+_ATTRIBUTES = sa.text(f"""
 SELECT i.number, d.source, d.path, d.media_type, d.author, d.modified_at
-FROM document d JOIN index_document i ON i.document = d.id AND i.version = d.version
+FROM document d JOIN index_document i ON i.document = d.id AND {_LIVE} AND i.version = d.version
 WHERE d.state = 'live' AND d.access_class = ANY(CAST(:classes AS integer[]))
 """)
-_NUMBERS = sa.text("""
-SELECT document, version, number FROM index_document WHERE document = ANY(CAST(:documents AS text[]))
+_NUMBERS = sa.text(f"""
+SELECT document, version, number FROM index_document i
+WHERE document = ANY(CAST(:documents AS text[])) AND {_LIVE}
 """)
 _PRODUCTS = sa.text("""
 SELECT string_agg(int4send(number), ''), string_agg(int4send(place), ''),

@@ -1,7 +1,8 @@
 """From a principal and a query to the passages that this principal may read, recorded before returned.
 
 Invariants:
-- rights, content and index are read in one snapshot of the database;
+- rights, content, index and the embedding model in use are read in one snapshot of the database, and the question is
+  compared by that model or by words alone;
 - only rows of readable documents are scored, counted or compared;
 - the log holds one entry per passage before the caller holds the passage; the query enters as a commitment.
 """
@@ -24,14 +25,15 @@ from muniment.foundation.wellformed import check_text
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decision import WORKSPACE
+from muniment.inference.embedders import Embedders
 from muniment.knowledge.passage import Passage, Retrieval
 from muniment.knowledge.retrieval import absence, fuse, wording
 from muniment.knowledge.retrieval.absence import Absence
-from muniment.knowledge.retrieval.codes import Floats
 from muniment.knowledge.retrieval.engine import Asked, Engine
 from muniment.knowledge.retrieval.filters import EVERYTHING, Filters
 from muniment.knowledge.retrieval.passages import Shape
 from muniment.knowledge.retrieval.passages import passages as put_together
+from muniment.knowledge.retrieval.question import Questions, QuestionVector
 from muniment.knowledge.retrieval.rank import Hit, Ranking, RankingSettings
 from muniment.knowledge.retrieval.segment import embedding_text
 from muniment.knowledge.retrieval.versions import InUse, Version
@@ -41,17 +43,14 @@ from muniment.knowledge.retrieval.wording import Query
 if TYPE_CHECKING:
     from muniment.governance.audit.log import AuditLog
     from muniment.governance.policy.decide import Policy
-    from muniment.inference.embedding import Embedder
     from muniment.inference.reranking import Reranker
 
 Purpose = Literal["search", "answer"]
 
 MAX_PASSAGES = 100
 MAX_QUERY_CHARACTERS = 8_000
-WORDS_ONLY = "Ranked by words alone: no embedding weights are set up."
 PARTLY_WORDS = "Some passages were ranked by words alone: they were indexed without embedding weights."
 INCOMPLETE = "Part of the index is being repaired: some documents cannot be found now."
-NO_VECTOR = "Ranked by words alone: the embedding model gave no usable vector for this question."
 NO_OPINION = "The reranker gave no usable scores: the first order stands."
 _PHRASE_CHECKS = 500
 _SPARE = 2
@@ -93,7 +92,7 @@ class Retriever:
         audit: AuditLog,
         policy: Policy,
         clock: Clock,
-        embedder: Embedder | None = None,
+        embedders: Embedders | None = None,
         reranker: Reranker | None = None,
         settings: RetrievalSettings | None = None,
     ) -> None:
@@ -101,10 +100,9 @@ class Retriever:
         self._audit = audit
         self._policy = policy
         self._clock = clock
-        self._embedder = embedder
+        self._questions = Questions(embedders or Embedders())
         self._reranker = reranker
         self._settings = settings or RetrievalSettings()
-        self._model = embedder.model.digest if embedder else ""
         self._engine = engine
         self._versions = InUse()
 
@@ -125,7 +123,8 @@ class Retriever:
         """
         started = self._clock.seconds()
         asked = _checked(query, k, purpose)
-        vector = self._embedded(asked.text or query)
+        text = asked.text or query
+        ahead = self._ahead(text)
         pool = max(k, self._settings.rerank.depth) if self._reranks() else k
         try:
             with self._database.read() as connection:
@@ -133,7 +132,8 @@ class Retriever:
                 self._require(principal, visibility, purpose)
                 version = self._versions.at(connection, visibility.revisions)
                 ranked_by = version.over(self._settings.ranking)
-                for_engine = self._for_engine(asked, vector, pool, ranked_by, filters)
+                question = self._question(connection, visibility, text, ahead)
+                for_engine = self._for_engine(asked, question, pool, ranked_by, filters)
                 ranking = self._engine.rank(connection, visibility, for_engine)
                 passages = put_together(connection, visibility, ranking.hits, asked, self._shape(pool))
                 if explain:
@@ -143,13 +143,13 @@ class Retriever:
             raise
         passages, said = self._reordered(asked, passages)
         took = (self._clock.seconds() - started) * 1000
-        notes = (*self._notes(ranking, vector), *said)
+        notes = (*self._notes(ranking, question), *said)
         found = Retrieval(
             passages=tuple(passages[:k]),
             principal=principal.ref,
             revisions=visibility.revisions,
             policy=self._policy.version,
-            index=self._describe(ranking, ranked_by, version),
+            index=self._describe(ranking, question, ranked_by, version),
             notes=notes,
             took_ms=round(took, 3),
             filters=filters.stated(),
@@ -172,7 +172,8 @@ class Retriever:
         for a principal who may not search.
         """
         asked = _checked(query, k, "search")
-        vector = self._embedded(asked.text or query)
+        text = asked.text or query
+        ahead = self._ahead(text)
         with self._database.read() as connection:
             subject = absence.locate(connection, target)
             row = subject.row
@@ -182,7 +183,8 @@ class Retriever:
             shown: int | None = None
             if not reasons:
                 ranked_by = self._versions.at(connection, visibility.revisions).over(self._settings.ranking)
-                deep = replace(self._for_engine(asked, vector, k, ranked_by, filters), limit=absence.DEPTH)
+                question = self._question(connection, visibility, text, ahead)
+                deep = replace(self._for_engine(asked, question, k, ranked_by, filters), limit=absence.DEPTH)
                 hits = self._engine.rank(connection, visibility, deep).hits
                 passages = put_together(connection, visibility, hits, asked, self._shape(k))
                 shown, rank = absence.ranked(row, hits, passages, k)
@@ -199,11 +201,19 @@ class Retriever:
         whys = self._engine.explain(connection, visibility, asked, hits)
         return [replace(passage, why=why) for passage, why in zip(passages, whys, strict=True)]
 
-    def _embedded(self, text: str) -> Floats | None:
-        if self._embedder is None or self._settings.ranking.legs == "lexical":
-            return None
-        vector = self._embedder.embed_query(text)
-        return vector if np.isfinite(vector).all() else None
+    def _ahead(self, text: str) -> QuestionVector | None:
+        return self._questions.ahead(text) if self._asks_vectors else None
+
+    def _question(
+        self, connection: sa.Connection, visibility: Visibility, text: str, ahead: QuestionVector | None
+    ) -> QuestionVector:
+        if not self._asks_vectors:
+            return QuestionVector(None, None)
+        return self._questions.at(connection, visibility.revisions, text, ahead)
+
+    @property
+    def _asks_vectors(self) -> bool:
+        return self._settings.ranking.legs != "lexical"
 
     def _require(self, principal: Principal, visibility: Visibility, purpose: Purpose) -> None:
         action = "search" if purpose == "search" else "ask"
@@ -215,11 +225,11 @@ class Retriever:
         return self._reranker is not None and self._settings.rerank.seconds > 0
 
     def _for_engine(
-        self, asked: Query, vector: Floats | None, pool: int, ranked_by: RankingSettings, filters: Filters
+        self, asked: Query, question: QuestionVector, pool: int, ranked_by: RankingSettings, filters: Filters
     ) -> Asked:
         capped = asked.phrases or self._settings.per_document < pool
         limit = max(pool * _SPARE, _PHRASE_CHECKS if capped else 0)
-        return Asked(asked, vector, self._model, limit, ranked_by, filters)
+        return Asked(asked, question.vector, question.digest, limit, ranked_by, filters)
 
     def _shape(self, most: int) -> Shape:
         return Shape(most, self._settings.per_document, self._settings.join, self._settings.fold)
@@ -250,20 +260,20 @@ class Retriever:
         said = (f"The reranker's time ended after {len(opinions)} passages.",) if cut else ()
         return reordered + rest, said
 
-    def _notes(self, ranking: Ranking, vector: Floats | None) -> tuple[str, ...]:
+    def _notes(self, ranking: Ranking, question: QuestionVector) -> tuple[str, ...]:
         lost = (INCOMPLETE,) if ranking.incomplete else ()
-        if self._embedder is None:
-            return (*lost, WORDS_ONLY)
-        if vector is None and self._settings.ranking.legs != "lexical":
-            return (*lost, NO_VECTOR)
+        if question.note:
+            return (*lost, question.note)
         return (*lost, PARTLY_WORDS) if ranking.partly_lexical else lost
 
-    def _describe(self, ranking: Ranking, settings: RankingSettings, version: Version) -> dict[str, str]:
+    def _describe(
+        self, ranking: Ranking, question: QuestionVector, settings: RankingSettings, version: Version
+    ) -> dict[str, str]:
         described = {"words": wording.VERSION, "legs": settings.legs if ranking.dense else "lexical"}
         if settings.legs != "dense":
             described["lexical"] = settings.lexical.name
-        if ranking.dense and self._embedder:
-            described["embedding"] = f"{self._embedder.model.name}@{self._embedder.model.digest}"
+        if ranking.dense and question.model:
+            described["embedding"] = f"{question.model.name}@{question.model.digest}"
             described["fusion"] = settings.fusion.name
         if self._reranker is not None and self._reranks():
             described["reranker"] = self._reranker.name

@@ -1,0 +1,80 @@
+"""An index of an earlier version goes on with the model that most of it was made with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import sqlalchemy as sa
+from tests.postgres import BOTH
+from tests.simulators.embedder import HashedEmbedder
+from tests.simulators.shelf import model_in_use, put, seen
+
+from muniment import app
+from muniment.app import Workspace
+from muniment.governance.identity.principal import OPERATOR
+from muniment.inference.embedders import BUNDLED
+from muniment.knowledge import index_model
+
+pytestmark = BOTH
+EARLIER = {
+    "file": ("ALTER TABLE segment DROP COLUMN generation",),
+    "postgres": (
+        "ALTER TABLE segment DROP COLUMN generation",
+        "ALTER TABLE index_document DROP CONSTRAINT index_document_document_key",
+        "ALTER TABLE index_document DROP COLUMN generation",
+        "ALTER TABLE index_document ADD CONSTRAINT index_document_document_key UNIQUE (document)",
+    ),
+}
+
+
+@pytest.fixture
+def earlier(make_workspace: Callable[..., Workspace], kept_in: str) -> Iterator[Callable[..., Workspace]]:
+    """Return a function that makes an index of an earlier version: of each model so many documents."""
+    opened: list[Workspace] = []
+
+    def make(*of: HashedEmbedder | None) -> Workspace:
+        made = make_workspace(embedder=lambda: None)
+        for number, embedder in enumerate(of):
+            other = app.open(made.home, embedder=lambda one=embedder: one)
+            with other.database.write() as connection:
+                connection.execute(sa.text("DELETE FROM index_model"))
+            put(other, {f"p{number}": ["the pump lifts water"]})
+            other.close()
+        with made.database.write() as connection:
+            for statement in EARLIER[kept_in]:
+                connection.exec_driver_sql(statement)
+            connection.exec_driver_sql("DROP TABLE index_model")
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0005'")
+        made.close()
+        opened.append(app.open(made.home, embedder=lambda: [one for one in of if one is not None]))
+        return opened[-1]
+
+    yield make
+    for one in opened:
+        one.close()
+
+
+def test_the_model_of_most_rows_is_in_use(earlier: Callable[..., Workspace]) -> None:
+    few, most = HashedEmbedder(), HashedEmbedder(kind="-most")
+    workspace = earlier(few, most, None, most)
+    assert model_in_use(workspace) == most.model.digest
+    found = workspace.search("pump", "bob")
+    assert found.index["embedding"].endswith(most.model.digest) and len(found.passages) > 0
+    workspace.index.finish(OPERATOR)
+    assert workspace.search("pump", "bob").notes == ()
+    put(workspace, {"more": ["a pump more"]})
+    assert "more" in {path for path, _, _ in seen(workspace, "bob", "pump more")}
+
+
+def test_an_index_without_vectors_has_no_model(earlier: Callable[..., Workspace]) -> None:
+    assert model_in_use(earlier(None, None)) == ""
+
+
+def test_the_bundled_model_keeps_its_name(earlier: Callable[..., Workspace]) -> None:
+    bundled = HashedEmbedder(8)
+    bundled.model = BUNDLED
+    workspace = earlier(bundled)
+    with workspace.database.read() as connection:
+        live = index_model.live(connection)
+    assert live is not None and live.model == BUNDLED and live.generation == 0 and live.at
