@@ -299,12 +299,8 @@ class Workspace:
         )
 
     def prepare(self) -> None:
-        """Do now what makes many searches faster and takes seconds: load weights, compile loops."""
-        _ = self.embedder
-        if not self.settings.database.url:
-            from muniment.knowledge.retrieval import compiled
-
-            compiled.prepare()
+        """Do now what the first searches would wait for: load weights and index, and compile loops."""
+        self.retriever.prepare()
 
     def principal(self, as_: str | Principal) -> Principal:
         """Return the principal named; raises BadInput for an unknown name."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from muniment import __version__
+from muniment.foundation.errors import MunimentError
 from muniment.interfaces import problems
 from muniment.interfaces.boundary import Boundary
 from muniment.interfaces.offload import Offload
@@ -68,12 +70,18 @@ def _route_name(route: APIRoute) -> str:
     return route.name
 
 
+def _prepare(workspace: Workspace) -> None:
+    # What is wrong is told to whoever searches.
+    with suppress(MunimentError):
+        workspace.prepare()
+
+
 def serve(workspace: Workspace, host: str, port: int) -> None:
     """Serve until interrupted; writes no access log, since addresses hold what people read."""
     import uvicorn
 
-    # Searches are served meanwhile, only slower.
-    threading.Thread(target=workspace.prepare, name="prepare").start()
+    # Requests are served meanwhile, only slower.
+    threading.Thread(target=_prepare, args=[workspace], name="prepare").start()
     uvicorn.run(
         create_server(workspace),
         host=host,

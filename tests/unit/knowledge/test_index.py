@@ -14,7 +14,8 @@ from muniment.app import Workspace
 from muniment.foundation import revisions
 from muniment.governance.identity.principal import OPERATOR
 from muniment.knowledge.access import AccessList
-from muniment.knowledge.retrieval import lexical, segment
+from muniment.knowledge.retrieval import compiled, lexical, segment
+from muniment.knowledge.retrieval.compiled import Loops
 from muniment.knowledge.retrieval.index import Index
 from muniment.knowledge.retrieval.vectors import Cosines
 from muniment.knowledge.retrieval.view import View
@@ -112,6 +113,23 @@ def test_a_view_is_kept_while_nothing_changes(workspace: Workspace, folder: Path
     index = Index(workspace.segments)
     workspace.ingest(folder, "docs")
     assert view(workspace, index) is view(workspace, index)
+
+
+def test_a_prepared_workspace_answers_the_same_with_compiled_loops(
+    make_workspace: Callable[..., Workspace],
+    folder: Path,
+    machine_code: Loops,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    embedder = HashedEmbedder(64)
+    workspace = make_workspace(embedder=lambda: embedder)
+    workspace.ingest(folder, "docs")
+    before = workspace.search("canteen weekend", "alice").passages
+    monkeypatch.setattr(compiled, "_made", None)
+    monkeypatch.setattr(compiled, "_compiled", lambda: machine_code)
+    workspace.prepare()
+    assert compiled.ready() is machine_code
+    assert workspace.search("canteen weekend", "alice").passages == before and len(before) == 2
 
 
 def test_many_small_segments_rank_like_one(make_workspace: Callable[..., Workspace], tmp_path: Path) -> None:

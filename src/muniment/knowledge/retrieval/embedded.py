@@ -13,8 +13,10 @@ from typing import TypeVar
 import sqlalchemy as sa
 
 from muniment.foundation.errors import Unavailable
+from muniment.foundation.revisions import Revisions
 from muniment.foundation.segments import DamagedRows, Segments
 from muniment.knowledge.passage import Why
+from muniment.knowledge.retrieval import compiled
 from muniment.knowledge.retrieval.engine import Asked
 from muniment.knowledge.retrieval.index import Index
 from muniment.knowledge.retrieval.rank import Hit, Ranking, SelectedRows, rank
@@ -33,6 +35,11 @@ class EmbeddedEngine:
     def __init__(self, segments: Segments) -> None:
         self._index = Index(segments)
         self._access = AccessIndex()
+
+    def prepare(self, connection: sa.Connection, now: Revisions) -> None:
+        """Load the segments and compile the loops; raises NotSetUp for other word rules."""
+        self._index.refresh(connection, now)
+        compiled.prepare()
 
     def rank(self, connection: sa.Connection, visibility: Visibility, asked: Asked) -> Ranking:
         """Return the best hits; raises NotSetUp for other word rules, Unavailable where too much is damaged."""

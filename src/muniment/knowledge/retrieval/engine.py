@@ -12,6 +12,7 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
+from muniment.foundation.revisions import Revisions
 from muniment.knowledge.passage import Why
 from muniment.knowledge.retrieval.codes import Floats
 from muniment.knowledge.retrieval.filters import EVERYTHING, Filters
@@ -37,6 +38,10 @@ class Asked:
 
 class Engine(Protocol):
     """Ranks the chunks that one principal may read."""
+
+    def prepare(self, connection: sa.Connection, now: Revisions) -> None:
+        """Load what searches of this snapshot need; raises NotSetUp where they could not be answered."""
+        ...
 
     def rank(self, connection: sa.Connection, visibility: Visibility, asked: Asked) -> Ranking:
         """Return the best hits; raises Tampered, NotSetUp or Denied where it cannot be sure."""

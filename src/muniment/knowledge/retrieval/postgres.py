@@ -21,6 +21,7 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from muniment.foundation.errors import NotSetUp, Tampered
+from muniment.foundation.revisions import Revisions
 from muniment.knowledge.passage import Why
 from muniment.knowledge.retrieval import codes, lexical, wording
 from muniment.knowledge.retrieval.codes import Doubles, Floats
@@ -87,6 +88,9 @@ class PostgresEngine:
 
     def __init__(self) -> None:
         self._access = AccessIndex()
+
+    def prepare(self, connection: sa.Connection, now: Revisions) -> None:
+        """The server keeps what it needs."""
 
     def rank(self, connection: sa.Connection, visibility: Visibility, asked: Asked) -> Ranking:
         """Return the best hits; raises Tampered where index rows are missing, NotSetUp for other word rules."""

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from muniment.foundation.clock import Clock
 from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput, Denied
-from muniment.foundation.revisions import Revisions
+from muniment.foundation.revisions import Revisions, current
 from muniment.foundation.wellformed import check_text
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.identity.principal import Principal
@@ -105,6 +105,14 @@ class Retriever:
         self._settings = settings or RetrievalSettings()
         self._engine = engine
         self._versions = InUse()
+
+    def prepare(self) -> None:
+        """Load what searches need, so that the first of them does not wait for it."""
+        with self._database.read() as connection:
+            now = current(connection)
+            if self._asks_vectors:
+                self._questions.model(connection, now)
+            self._engine.prepare(connection, now)
 
     def retrieve(
         self,

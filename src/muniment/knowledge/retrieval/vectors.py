@@ -64,18 +64,17 @@ class Cosines:
             held = self._codes(part)
             if held is None:
                 continue
-            mine = slice(int(at[0]), int(at[-1]) + 1)
-            found[mine] = self.rough[places[mine]]
+            found[at] = self.rough[places[at]]
             if loops is not None:
                 loops.refine(
                     *(held.codes, held.scale, held.lost, held.length, rows, question.fine[0]),
-                    *(question.fine_scale, of_row, found[mine], bounds[mine]),
+                    *(question.fine_scale, of_row, found[at], bounds[at]),
                 )
                 continue
             fine = scan.products(held.codes, rows, question.fine).astype(np.float64)
-            found[mine] += held.scale[rows].astype(np.float64) * question.fine_scale * fine
+            found[at] += held.scale[rows].astype(np.float64) * question.fine_scale * fine
             lost, length = held.lost[rows].astype(np.float64), held.length[rows].astype(np.float64)
-            bounds[mine] = codes.bounds(lost, length, question, question.fine_lost)
+            bounds[at] = codes.bounds(lost, length, question, question.fine_lost)
         return found, bounds
 
     def exact(self, places: Integers) -> Doubles:
@@ -83,8 +82,12 @@ class Cosines:
         found = np.full(len(places), self._lowest)
         parts = [one for one in self._selection.rows(places) if self._codes(one[0]) is not None]
         if parts:
-            vectors = np.concatenate([part.part.segment.exact(rows) for part, _, rows in parts])
-            found[np.concatenate([at for _, at, _ in parts])] = codes.cosines(vectors, self._question.exact)
+            vectors = [part.part.segment.exact(rows) for part, _, rows in parts]
+            every = codes.cosines(np.concatenate(vectors), self._question.exact)
+            done = 0
+            for _, at, rows in parts:
+                found[at] = every[done : done + len(rows)]
+                done += len(rows)
         return found
 
     def _codes(self, part: Selected) -> Codes | None:

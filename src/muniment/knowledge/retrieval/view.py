@@ -158,23 +158,17 @@ class Selection:
             start = part.end
         return spans
 
-    def rows(self, places: Integers) -> list[tuple[Selected, Integers, Integers]]:
+    def rows(self, places: Integers) -> list[tuple[Selected, slice, Integers]]:
         """Return, by part, which of the ascending `places` lie in it (as positions) and the rows that they are."""
-        found: list[tuple[Selected, Integers, Integers]] = []
-        first = 0
-        for part, last in zip(self.parts, np.searchsorted(places, self.ends).tolist(), strict=True):
+        found: list[tuple[Selected, slice, Integers]] = []
+        inner = [part.end for part in self.parts[:-1]]
+        cuts = [0, *(np.searchsorted(places, inner).tolist() if inner else ()), len(places)]
+        for part, first, last in zip(self.parts, cuts, cuts[1:], strict=False):
             if first < last:
                 mine = places[first:last]
                 run = part.places.searchsorted(mine, side="right") - 1
-                rows = part.runs.starts[run] + mine - part.places[run]
-                found.append((part, np.arange(first, last), rows))
-            first = last
+                found.append((part, slice(first, last), part.runs.starts[run] + mine - part.places[run]))
         return found
-
-    @property
-    def ends(self) -> list[int]:
-        """Return, by part, the place behind its last row."""
-        return [part.end for part in self.parts]
 
 
 @dataclass(frozen=True, slots=True)
