@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import resource
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -185,3 +188,22 @@ def test_text_of_documents_cannot_move_the_terminal(ready: Command, papers: Path
     shown = ready("search", "zebra", "--as", "alice")
     assert "[bold red]hello[/] :smile:" in shown.out
     assert not any(character in shown.out for character in "\x1b\x07\u202e")
+
+
+@pytest.mark.parametrize(("nice", "expected"), [("", 10), ("[ingestion]\nnice = 0\n", 0)])
+def test_an_ingest_lets_searches_go_first(ready: Command, tmp_path: Path, nice: str, expected: int) -> None:
+    with (ready.home / "settings.toml").open("a") as settings:
+        settings.write(nice)
+    pipe = tmp_path / "bulk"
+    pipe.mkdir()
+    for number in range(300):
+        (pipe / f"note{number}.txt").write_text(f"Note {number} speaks of pumps.\n")
+    base = os.getpriority(os.PRIO_PROCESS, 0)
+    process = ready.start("ingest", pipe, "--source", "bulk")
+    found = base
+    while process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            found = max(found, os.getpriority(os.PRIO_PROCESS, process.pid))
+        time.sleep(0.005)
+    process.communicate()
+    assert process.returncode == 0 and found == min(19, base + expected)

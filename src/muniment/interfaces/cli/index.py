@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from muniment.interfaces.cli import reembed
+from muniment.interfaces.cli.background import step_back
 from muniment.interfaces.cli.options import example
 from muniment.interfaces.cli.progress import progress
 from muniment.interfaces.cli.terminal import TERMINAL, visible
@@ -28,6 +29,7 @@ def register(parent: typer.Typer) -> None:
 def check() -> None:
     """Read every byte of every index segment; exit 1 where one is damaged."""
     with TERMINAL.workspace() as workspace, progress() as stage:
+        step_back(workspace)
         found = workspace.upkeep.check(stage("Checking segments"))
     damaged = [one for one in found if one.problem]
     if TERMINAL.json:
@@ -50,6 +52,7 @@ def repair(
 
     TERMINAL.interrupted = "muniment: Stopped. Searches go on as before; run the same command again."
     with TERMINAL.workspace() as workspace, progress() as stage:
+        step_back(workspace)
         done = workspace.upkeep.repair(
             OPERATOR, dry_run, stage("Checking segments"), stage("Making documents' rows again")
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from muniment.interfaces.cli.background import step_back
 from muniment.interfaces.cli.options import example
 from muniment.interfaces.cli.terminal import TERMINAL, visible
 
@@ -36,6 +37,7 @@ def ingest(
         "muniment: Stopped. What was indexed is kept; run the same command again to go on from there."
     )
     with TERMINAL.workspace() as workspace, progress_bar(TERMINAL.err) as on_progress:
+        step_back(workspace)
         report = workspace.ingest(folder, source, on_progress, dry_run)
     if TERMINAL.json:
         TERMINAL.document(report.as_json())

@@ -98,6 +98,7 @@ for group in (
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit with its code."""
+    TERMINAL.owns_process = True
     sys.exit(run_once(sys.argv[1:] if arguments is None else arguments))
 
 

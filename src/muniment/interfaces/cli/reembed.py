@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from muniment.interfaces.cli.background import step_back
 from muniment.interfaces.cli.options import example
 from muniment.interfaces.cli.progress import progress
 from muniment.interfaces.cli.terminal import TERMINAL, visible
@@ -86,6 +87,7 @@ def _run(workspace: Workspace, name: str, dry_run: bool, restart: bool) -> Reemb
     embedder = workspace.embedders.require(offer)
     if dry_run:
         return workspace.reembed.plan(offer.model, restart)
+    step_back(workspace)
     with progress() as stage:
         return workspace.reembed.run(embedder, OPERATOR, restart, stage("Making documents' vectors"))
 

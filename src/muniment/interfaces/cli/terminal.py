@@ -37,6 +37,8 @@ class Terminal:
     debug: bool = False
     interrupted: str = ""
     """What to say after Ctrl-C: what was kept and how to go on."""
+    owns_process: bool = False
+    """Whether the process ends with this run."""
     _consoles: dict[str, Console] = field(default_factory=dict[str, "Console"])
 
     def begin(self, json: bool, debug: bool) -> None:
