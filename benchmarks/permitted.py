@@ -128,6 +128,9 @@ def compared(
     `vectors` are those of the corpus, in its order.
     """
     company = _company(len(collection.corpus), shares)
+    if not company.readers:
+        progress("too few documents for access lists: nobody would read a whole list")
+        return []
     asker = _Asker(embedder) if embedder else None
     everything = range(len(collection.corpus))
     found: list[Compared] = []
