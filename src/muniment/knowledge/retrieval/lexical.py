@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from muniment.knowledge.retrieval import compiled
 from muniment.knowledge.retrieval.compiled import Loops
-from muniment.knowledge.retrieval.parallel import PORTION, together
+from muniment.knowledge.retrieval.parallel import portion, together
 from muniment.knowledge.retrieval.scan import spread
 from muniment.knowledge.retrieval.segment import FIELDS, Integers, Postings, key
 from muniment.knowledge.retrieval.view import Selected, Selection
@@ -92,7 +92,8 @@ def _score(
 ) -> None:
     """Add the BM25 score of every place to `total`, by compiled loops."""
     wanted = np.array([key(term) for term in terms], np.uint64)
-    pieces = [_Piece(part, runs, len(terms)) for part in selection.parts for runs in part.pieces(PORTION)]
+    most = portion(selection.size)
+    pieces = [_Piece(part, runs, len(terms)) for part in selection.parts for runs in part.pieces(most)]
     together((partial(_look_up, loops, piece, wanted) for piece in pieces), selection.size)
     counts = sum((piece.counts for piece in pieces), np.zeros(len(terms), np.int64))
     idf = np.array([rarity(selection.size, count) for count in counts.tolist()])

@@ -11,10 +11,15 @@ from muniment.inference.embedding import cores
 
 Work = Callable[[], None]
 
-PORTION = 1 << 13
-"""Rows that make a piece of work: some tenths of a millisecond, in which another thread can wake."""
-_FEW = 2 * PORTION
+_LEAST = 1 << 13
+"""Rows of the smallest piece of work: a tenth of a millisecond, in which another thread can wake."""
+_FEW = 2 * _LEAST
 """Waking a thread costs as much as working on thousands of rows."""
+
+
+def portion(rows: int) -> int:
+    """Return of how many rows each piece of work on so many should be: each piece costs some calls."""
+    return max(_LEAST, -(-rows // cores()))
 
 
 def together(pieces: Iterable[Work], rows: int) -> None:

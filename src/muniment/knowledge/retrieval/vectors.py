@@ -10,7 +10,7 @@ import numpy as np
 
 from muniment.knowledge.retrieval import codes, compiled, scan
 from muniment.knowledge.retrieval.codes import Codes, Doubles, Floats
-from muniment.knowledge.retrieval.parallel import PORTION, Work, together
+from muniment.knowledge.retrieval.parallel import Work, portion, together
 from muniment.knowledge.retrieval.scan import Runs
 from muniment.knowledge.retrieval.segment import Integers
 from muniment.knowledge.retrieval.view import Selected, Selection
@@ -29,6 +29,7 @@ class Cosines:
         self.bound = 0.0
         self._lowest = 0.0
         work: list[Work] = []
+        most = portion(selection.size)
         widest = np.zeros(2, np.float32)
         for part, span in selection.spans():
             encoded = self._codes(part)
@@ -36,7 +37,7 @@ class Cosines:
                 continue
             self.has[span] = True
             every = part.runs if compiled.ready() else part.runs.joined()
-            for runs, place in every.cut(PORTION):
+            for runs, place in every.cut(most):
                 work.append(
                     self._estimate(encoded, runs, slice(span.start + place.start, span.start + place.stop))
                 )

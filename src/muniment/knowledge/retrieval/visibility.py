@@ -101,10 +101,10 @@ class AccessIndex:
         with self._lock:
             self._read_new(connection, visibility.revisions.content + visibility.revisions.access)
             mask = np.zeros(self._last + 1, np.bool_)
-            for entry in visibility.grants & self._allow.keys():
-                mask[self._allow[entry]] = True
-            for entry in visibility.grants & self._deny.keys():
-                mask[self._deny[entry]] = False
+            for lists, value in ((self._allow, True), (self._deny, False)):
+                held = [lists[entry] for entry in visibility.grants & lists.keys()]
+                if held:
+                    mask[np.concatenate(held)] = value
             for label, numbers in self._labels.items():
                 if not (asked(label) and clears(visibility.clearance, label)):
                     mask[numbers] = False
