@@ -30,6 +30,22 @@ groups = ["sales"]
 """
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a whole run search as a server does."""
+    parser.addoption(
+        "--loops",
+        choices=["arrays", "compiled"],
+        default="arrays",
+        help="how searches loop where a test does not say",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile the loops where the run asks for it."""
+    if config.getoption("--loops") == "compiled":
+        compiled.prepare()
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
     """Return a running Postgres server."""
@@ -40,8 +56,9 @@ def postgres() -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def machine_code() -> Loops:
     """Return the loops of a search, compiled."""
+    before = compiled.ready()
     compiled.prepare()
-    made, compiled._made = compiled.ready(), None
+    made, compiled._made = compiled.ready(), before
     assert made is not None
     return made
 
