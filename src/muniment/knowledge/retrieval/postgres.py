@@ -256,6 +256,7 @@ class StoredCosines:
         self._question = question
         self.rough = rough
         self.has = has
+        self.complete = bool(has.all())
         self.bound = bound
         self._lowest = 0.0
 

@@ -64,6 +64,11 @@ class Similar(certify.Estimated, Protocol):
     """The cosines of one question to every place."""
 
     @property
+    def complete(self) -> bool:
+        """Whether every place has a vector of the question's model."""
+        ...
+
+    @property
     def has(self) -> npt.NDArray[np.bool_]:
         """Which places have a vector of the question's model."""
         ...
@@ -180,8 +185,8 @@ def ranked(
     """
     wanted = _asked_for(selection, query)
     cosines = selection.cosines(vector, model) if vector is not None and settings.legs != "lexical" else None
-    partly = vector is not None and not (cosines is not None and bool(cosines.has.all()))
-    if cosines is None or not cosines.has.any():
+    partly = vector is not None and not (cosines is not None and cosines.complete)
+    if cosines is None or not selection.size or not (cosines.complete or cosines.has.any()):
         words = selection.words(query.terms, settings.lexical)
         places, scores = _highest(words, wanted, limit)
         return Ranking(_hits(selection, places, scores, limit), False, partly and bool(selection.size))
@@ -207,7 +212,7 @@ def _highest(words: Doubles, wanted: npt.NDArray[np.bool_] | None, limit: int) -
 
 
 def _nearest(cosines: Similar, wanted: npt.NDArray[np.bool_] | None, limit: int) -> tuple[Integers, Doubles]:
-    if not cosines.has.all():
+    if not cosines.complete:
         cosines.settle(certify.extremes(cosines, cosines.has)[0])
     return certify.best(cosines, limit, among=wanted)
 
@@ -219,8 +224,9 @@ def _fused(
     limit: int,
     settings: FusionSettings,
 ) -> tuple[Integers, Doubles]:
-    low, high = certify.extremes(cosines, None if cosines.has.all() else cosines.has)
-    cosines.settle(low)
+    low, high = certify.extremes(cosines, None if cosines.complete else cosines.has)
+    if not cosines.complete:
+        cosines.settle(low)
     added = (1 - settings.dense) * fuse.stretched(words)
     weight = settings.dense / (high - low) if high > low else 0.0
     return certify.best(cosines, limit, Scale(weight, low), added, wanted)

@@ -7,6 +7,7 @@ rows only.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from muniment.knowledge.retrieval import codes, compiled, scan
 from muniment.knowledge.retrieval.codes import Codes, Doubles, Floats
@@ -23,9 +24,10 @@ class Cosines:
         self._selection = selection
         self._model = model
         self._question = codes.ask(vector)
-        self.rough = np.zeros(selection.size, np.float32)
-        self.has = np.zeros(selection.size, np.bool_)
-        """Which places have a vector of this model."""
+        self.complete = all(self._codes(part) is not None for part in selection.parts if len(part.places))
+        """Whether every place has a vector of this model."""
+        # Written to the last place below where it is complete.
+        self.rough = (np.empty if self.complete else np.zeros)(selection.size, np.float32)
         self.bound = 0.0
         self._lowest = 0.0
         work: list[Work] = []
@@ -35,7 +37,6 @@ class Cosines:
             encoded = self._codes(part)
             if encoded is None or span.start == span.stop:
                 continue
-            self.has[span] = True
             every = part.runs if compiled.ready() else part.runs.joined()
             for runs, place in every.cut(most):
                 work.append(
@@ -46,6 +47,14 @@ class Cosines:
             lost, length = widest.astype(np.float64)[:, None]
             self.bound = float(codes.bounds(lost, length, self._question, self._question.coarse_lost)[0])
         together(work, selection.size)
+
+    @property
+    def has(self) -> npt.NDArray[np.bool_]:
+        """Which places have a vector of this model."""
+        found = np.zeros(self._selection.size, np.bool_)
+        for part, span in self._selection.spans():
+            found[span] = self._codes(part) is not None
+        return found
 
     def _estimate(self, encoded: Codes, runs: Runs, places: slice) -> Work:
         return lambda: scan.estimates(encoded, runs, self._question, self.rough[places])
