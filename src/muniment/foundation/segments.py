@@ -139,8 +139,9 @@ class SegmentFile:
         """Read every row once; raises Tampered for the first that was altered."""
         for place in self._places.values():
             if place.by_row:
+                out = memoryview(bytearray(place.piece))
                 for number in range(place.pieces):
-                    self._piece(place, number)
+                    self._open(place, number, out)
 
     def close(self) -> None:
         """Give the file back; what was read stays."""
@@ -156,21 +157,19 @@ class SegmentFile:
         flat = np.empty(place.bytes, np.uint8)
         for number in range(place.pieces):
             start = number * place.piece
-            piece = self._piece(place, number)
-            flat[start : start + len(piece)] = np.frombuffer(piece, np.uint8)
+            self._open(place, number, flat[start : start + place.piece].data)
         made = (
             flat.view(place.kind).reshape(place.shape) if place.bytes else np.empty(place.shape, place.kind)
         )
         made.flags.writeable = False
         return made
 
-    def _piece(self, place: _Place, number: int) -> bytes:
-        size = min(place.piece, place.bytes - number * place.piece)
-        if not 0 <= number < place.pieces:
-            raise IndexError(f"piece {number} of {place.pieces}")
+    def _open(self, place: _Place, number: int, out: memoryview) -> None:
+        """Decrypt a piece into `out`, which has its size; raises Tampered."""
         try:
-            sealed = os.pread(self._handle, size + _TAG, place.offset + number * (place.piece + _TAG))
-            return self._cipher.decrypt(_nonce(place.number, number), sealed, MAGIC)
+            at = place.offset + number * (place.piece + _TAG)
+            sealed = os.pread(self._handle, len(out) + _TAG, at)
+            self._cipher.decrypt_into(_nonce(place.number, number), sealed, MAGIC, out)
         except (InvalidTag, ValueError, OSError) as error:
             raise _altered(self.name) from error
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ import sqlalchemy as sa
 from muniment.foundation.errors import NotSetUp, Tampered
 from muniment.foundation.revisions import Revisions
 from muniment.foundation.segments import Segments
+from muniment.inference.embedding import cores
 from muniment.knowledge import library
 from muniment.knowledge.library import Change, SegmentRow
 from muniment.knowledge.retrieval import segment, wording
@@ -67,16 +69,15 @@ class Index:
         last = max(earlier, key=lambda view: view.epoch, default=self._empty)
         changes = library.changes_since(connection, last.epoch)
         mine = {part.segment.file.name: part for part in last.parts}
+        manifest = library.segments(connection)
+        loaded = self._segments_of([row for row in manifest if row.name not in mine])
         parts: list[Part] = []
-        whole = True
-        for row in library.segments(connection):
+        for row in manifest:
             if row.name in mine:
                 parts.append(self._changed(mine[row.name], changes))
-            elif (made := self._segment(row)) is not None:
+            elif (made := loaded[row.name]) is not None:
                 parts.append(self._new(connection, made, changes))
-            else:
-                whole = False
-        if whole:
+        if len(parts) == len(manifest):
             return View(revisions.content, revisions.access, tuple(parts), self._attributes)
         lost = _lost(connection, parts)
         return View(revisions.content, revisions.access, tuple(parts), self._attributes, lost)
@@ -93,6 +94,14 @@ class Index:
             self._damaged[name] = stamp
             self._segments.doubt(name)
             _LOG.error("%s", why)
+
+    def _segments_of(self, rows: Sequence[SegmentRow]) -> dict[str, Segment | None]:
+        """Return the segments of these rows; several are read side by side, so that disk and cipher do not wait."""
+        if len(rows) < 2:
+            return {row.name: self._segment(row) for row in rows}
+        with ThreadPoolExecutor(cores(), "load") as threads:
+            names = [row.name for row in rows]
+            return dict(zip(names, threads.map(self._segment, rows), strict=True))
 
     def _segment(self, row: SegmentRow) -> Segment | None:
         """Return a segment of the manifest, or None for a damaged one."""
