@@ -61,6 +61,7 @@ def _compiled() -> Loops:
     def compile(loop: Loop, *arguments: Any) -> Loop:
         return numba.njit(types.void(*arguments), nogil=True, error_model="numpy")(loop)
 
+    _compile_prefetch()
     numbers = array(int64)
     return Loops(
         estimate=compile(
@@ -87,3 +88,38 @@ def _compiled() -> Loops:
             *(float64, float64, float64, float64[::1]),
         ),
     )
+
+
+def _compile_prefetch() -> None:
+    """Let compiled loops call the instruction of the processor."""
+    from llvmlite import ir
+    from numba import types
+    from numba.extending import intrinsic, overload
+
+    byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+
+    def typed(_context: Any, matrix: Any, row: Any, column: Any) -> Any:
+        def generated(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            array = context.make_array(signature.args[0])(context, builder, arguments[0])
+            offset = builder.add(
+                builder.mul(builder.extract_value(array.strides, 0), arguments[1]), arguments[2]
+            )
+            place = builder.gep(builder.bitcast(array.data, byte), [offset])
+            call = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+            function = builder.module.declare_intrinsic("llvm.prefetch", [byte], call)
+            # To read, to be kept close, as data.
+            builder.call(function, [place, *(ir.Constant(word, value) for value in (0, 3, 1))])
+            return context.get_dummy_value()
+
+        return types.void(matrix, types.intp, types.intp), generated
+
+    instruction: Any = intrinsic(typed)
+
+    # The names of the parameters have to be those of `loops.prefetch`.
+    def called(_matrix: Any, _row: Any, _column: Any) -> Any:
+        def written(_matrix: Any, _row: Any, _column: Any) -> None:
+            instruction(_matrix, _row, _column)
+
+        return written
+
+    overload(loops.prefetch)(called)

@@ -14,6 +14,16 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 
+_AHEAD = 8
+"""Rows that are asked of memory before they are needed."""
+_LINE = 64
+"""Bytes that memory gives at a time."""
+
+
+def prefetch(_matrix: Array, _row: int, _column: int) -> None:
+    """Ask memory for what stands there, which need not exist; nothing where it is not compiled."""
+
+
 def estimate(
     codes: Array, scale: Array, starts: Array, ends: Array, question: Array, factor: Any, out: Array
 ) -> None:
@@ -21,7 +31,14 @@ def estimate(
     at = 0
     dimensions = codes.shape[1]
     for run in range(len(starts)):
+        gap = starts[run + 1] - ends[run] if run + 1 < len(starts) else 0
         for row in range(starts[run], ends[run]):
+            # Runs are short, so the processor does not foresee what is read next.
+            soon = row + _AHEAD
+            if soon >= ends[run]:
+                soon += gap
+            for place in range(0, dimensions, _LINE):
+                prefetch(codes, soon, place)
             # The casts keep the sum in 32 bits: then one instruction takes many products.
             total = np.int32(0)
             for place in range(dimensions):
