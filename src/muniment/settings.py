@@ -88,7 +88,7 @@ class IngestionSettings(_Section):
     """Larger files are reported and left out."""
     parse_seconds: int = Field(60, ge=1, le=3600)
     """Most time that one file may take to parse."""
-    nice: int = Field(10, ge=0, le=19)
+    nice: int = Field(5, ge=0, le=19)
     """How far `ingest` and the `index` commands stand back behind searches, as the system counts priority."""
 
 

@@ -190,7 +190,7 @@ def test_text_of_documents_cannot_move_the_terminal(ready: Command, papers: Path
     assert not any(character in shown.out for character in "\x1b\x07\u202e")
 
 
-@pytest.mark.parametrize(("nice", "expected"), [("", 10), ("[ingestion]\nnice = 0\n", 0)])
+@pytest.mark.parametrize(("nice", "expected"), [("", 5), ("[ingestion]\nnice = 0\n", 0)])
 def test_an_ingest_lets_searches_go_first(ready: Command, tmp_path: Path, nice: str, expected: int) -> None:
     with (ready.home / "settings.toml").open("a") as settings:
         settings.write(nice)
