@@ -40,10 +40,8 @@ _OF = sa.select(
     index_model.c.generation,
     index_model.c.at,
 ).where(index_model.c.state == sa.bindparam("wanted"))
-LIVE_GENERATION = sa.func.coalesce(
-    sa.select(index_model.c.generation).where(index_model.c.state == LIVE).scalar_subquery(), 0
-)
-"""The generation that searches read, for use in a statement."""
+LIVE_GENERATION = "coalesce((SELECT generation FROM index_model WHERE state = 'live'), 0)"
+"""The generation that searches read, for use in a statement of either database."""
 
 
 def live(connection: sa.Connection) -> IndexModel | None:
@@ -58,7 +56,7 @@ def building(connection: sa.Connection) -> IndexModel | None:
 
 def live_generation(connection: sa.Connection) -> int:
     """Return the generation that searches of this snapshot read."""
-    return int(connection.execute(sa.select(LIVE_GENERATION)).scalar_one())
+    return int(connection.execute(sa.text(f"SELECT {LIVE_GENERATION}")).scalar_one())
 
 
 def enter_first(connection: sa.Connection, model: EmbeddingModel, at: str) -> None:

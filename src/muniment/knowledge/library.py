@@ -326,7 +326,7 @@ def _access_list(allow: str, deny: str, sensitivity: str | None) -> AccessList:
 _SEGMENTS = sa.select(
     segment.c.name, segment.c.digest, segment.c.rows, segment.c.model, segment.c.generation
 ).order_by(segment.c.name)
-_LIVE_SEGMENTS = _SEGMENTS.where(segment.c.generation == LIVE_GENERATION)
+_LIVE_SEGMENTS = _SEGMENTS.where(sa.text(f"segment.generation = {LIVE_GENERATION}"))
 
 
 def segments(connection: sa.Connection) -> list[SegmentRow]:

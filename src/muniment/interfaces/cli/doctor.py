@@ -83,7 +83,8 @@ def checks(home: Path) -> Iterator[Check]:
         yield from _guarded("index", lambda: _index(workspace))
         yield from _guarded("log", lambda: _log(workspace))
         yield from _guarded("models", lambda: _models(workspace))
-        yield from _guarded("loops", lambda: _loops(workspace))
+        if not workspace.settings.database.url:
+            yield from _guarded("loops", _loops)
     finally:
         workspace.close()
 
@@ -209,10 +210,10 @@ def _models(workspace: Workspace) -> Check:
     return Check("models", "ok", f"{names} (default {workspace.catalog.default})")
 
 
-def _loops(workspace: Workspace) -> Check:
+def _loops() -> Check:
     from muniment.knowledge.retrieval import compiled
 
-    if workspace.settings.database.url or compiled.available():
+    if compiled.available():
         return Check("loops", "ok", "a server compiles the loops of its searches")
     return Check(
         "loops",

@@ -12,7 +12,7 @@ from muniment.foundation.errors import Tampered
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.inference.embedding import Vectors
 from muniment.knowledge import changes, library
-from muniment.knowledge.index_model import IndexModel
+from muniment.knowledge.index_model import LIVE_GENERATION, IndexModel
 from muniment.knowledge.ingestion.fitness import by_fitness
 from muniment.knowledge.ingestion.in_use import embedder_in_use, generation_in_use
 from muniment.knowledge.ingestion.index_writer import Coverage
@@ -52,10 +52,9 @@ _DEAD = sa.text("""
 DELETE FROM index_document i USING document d
 WHERE d.id = i.document AND (d.state <> 'live' OR d.version <> i.version)
 """)
-_LIVE = "coalesce((SELECT generation FROM index_model WHERE state = 'live'), 0)"
 _GIVEN_UP = sa.text(f"""
 SELECT number FROM index_document
-WHERE generation <> {_LIVE} AND generation NOT IN (SELECT generation FROM index_model) ORDER BY number
+WHERE generation <> {LIVE_GENERATION} AND generation NOT IN (SELECT generation FROM index_model) ORDER BY number
 """)
 _DELETE = sa.text("DELETE FROM index_document WHERE number = ANY(CAST(:numbers AS integer[]))")
 _UNSOUND = """
@@ -69,7 +68,8 @@ WHERE d.state = 'live'
 ORDER BY d.id
 """
 _STALE = sa.text(
-    "SELECT d.id" + _UNSOUND.format(generation=_LIVE, other_model=":model <> '' AND i.model <> :model")
+    "SELECT d.id"
+    + _UNSOUND.format(generation=LIVE_GENERATION, other_model=":model <> '' AND i.model <> :model")
 )
 _MISSING = sa.text(
     "SELECT d.id" + _UNSOUND.format(generation=":generation", other_model="i.model NOT IN ('', :model)")
@@ -82,7 +82,9 @@ _TOTAL = sa.text("""
 SELECT count(*) FROM document d
 WHERE d.state = 'live' AND EXISTS (SELECT FROM chunk c WHERE c.document = d.id AND c.version = d.version)
 """)
-_COUNTS = sa.text(f"SELECT count(*), coalesce(sum(chunks), 0) FROM index_document WHERE generation = {_LIVE}")
+_COUNTS = sa.text(
+    f"SELECT count(*), coalesce(sum(chunks), 0) FROM index_document WHERE generation = {LIVE_GENERATION}"
+)
 
 
 class RowWriter:

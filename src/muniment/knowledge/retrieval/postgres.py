@@ -22,6 +22,7 @@ import sqlalchemy as sa
 
 from muniment.foundation.errors import NotSetUp, Tampered
 from muniment.foundation.revisions import Revisions
+from muniment.knowledge.index_model import LIVE_GENERATION
 from muniment.knowledge.passage import Why
 from muniment.knowledge.retrieval import codes, lexical, wording
 from muniment.knowledge.retrieval.codes import Doubles, Floats
@@ -44,7 +45,7 @@ _SINGLE = np.dtype(">f4")
 _HALF_STEP = 2.0**-24
 """Relative error of one float32 operation."""
 
-_LIVE = "i.generation = coalesce((SELECT generation FROM index_model WHERE state = 'live'), 0)"
+_LIVE = f"i.generation = {LIVE_GENERATION}"
 _READABLE = sa.text(f"""
 SELECT string_agg(int4send(i.number), ''), string_agg(int4send(i.chunks), ''), string_agg(i.ordinals, ''),
   string_agg(i.lengths, ''), string_agg(boolsend(i.model = :model), ''),

@@ -92,8 +92,7 @@ def estimates(codes: Codes, runs: Runs, question: Question, out: Floats) -> None
     elif len(out) < _SHORT * len(runs.starts):
         rows = runs.rows()
         found = products(codes.codes, rows, question.coarse)
-        found *= codes.scale[rows]
-        out[:] = found * question.coarse_scale
+        out[:] = found * codes.scale[rows] * question.coarse_scale
     else:
         found = _in_place(codes, runs, question.coarse, np.empty((1, len(out)), _kind(codes.codes)))
         out[:] = found * question.coarse_scale
