@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.simulators.embedder import HashedEmbedder
 from tests.simulators.shelf import model_in_use, put, seen
 
 from muniment.app import Workspace
 from muniment.governance.identity.principal import OPERATOR
+from muniment.inference.embedding import Vectors
 from muniment.knowledge import library
 from muniment.knowledge.index_model import IndexModel
 
@@ -73,22 +75,29 @@ def test_a_repair_takes_it_out_and_leaves_the_rest_to_the_run(
     assert workspace.reembed.run(NEW, OPERATOR).made == 2
 
 
+class Unfit(HashedEmbedder):
+    """A model whose every vector is not finite, so that its segments have words alone, as any other's."""
+
+    def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        return np.full_like(super().embed_documents(texts), np.nan)
+
+
+@pytest.mark.parametrize("kind", [HashedEmbedder, Unfit])
 def test_segments_of_the_index_in_use_and_of_a_build_are_never_merged(
-    make_workspace: Callable[..., Workspace],
+    make_workspace: Callable[..., Workspace], kind: type[HashedEmbedder]
 ) -> None:
-    workspace = make_workspace(embedder=lambda: [OLD, NEW])
+    old, new = kind(8), kind(16)
+    workspace = make_workspace(embedder=lambda: [old, new])
     for path, pieces in PAPERS.items():
         put(workspace, {path: pieces})
-    build = workspace.reembed.begin(NEW.model, OPERATOR)
+    build = workspace.reembed.begin(new.model, OPERATOR)
     assert build is not None
     for name in workspace.reembed.missing(build).missing:
-        workspace.reembed.step(build, NEW, [name], OPERATOR)
+        workspace.reembed.step(build, new, [name], OPERATOR)
     with workspace.database.read() as connection:
         rows = library.every_segment(connection)
-    assert sorted((row.generation, row.model) for row in rows) == [
-        *[(0, OLD.model.digest)] * 2,
-        *[(build.generation, NEW.model.digest)] * 2,
-    ]
+    assert sorted(row.generation for row in rows) == [0, 0, build.generation, build.generation]
+    assert all((row.model == "") == (kind is Unfit) for row in rows)
 
 
 def test_many_batches_of_a_build_become_few_segments_and_no_reader_is_told(
