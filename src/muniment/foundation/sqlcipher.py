@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,13 @@ from sqlalchemy import event, exc, pool
 
 from muniment.foundation.database import BUSY_SECONDS, Condition, is_current, migrate
 from muniment.foundation.errors import Conflict, MunimentError, NotSetUp, Tampered, Unavailable
+
+_WRITES = "writes"
+"""Execution option of a connection whose transactions write."""
+
+_POLL_SECONDS = 0.001
+"""Between attempts to begin a write; the database's own waits grow to a tenth of a second, in which another process
+that writes again and again has had the turn several times."""
 
 
 class SqlCipherDatabase:
@@ -53,8 +61,10 @@ class SqlCipherDatabase:
             connection.execute("PRAGMA secure_delete = ON")
 
         def begin(connection: sa.Connection) -> None:
-            mode = connection.get_execution_options().get("begin", "DEFERRED")
-            connection.exec_driver_sql(f"BEGIN {mode}")
+            if connection.get_execution_options().get(_WRITES):
+                _begin_write(connection)
+            else:
+                connection.exec_driver_sql("BEGIN DEFERRED")
 
         event.listen(engine, "connect", prepare)
         event.listen(engine, "begin", begin)
@@ -75,7 +85,7 @@ class SqlCipherDatabase:
     def write(self) -> Generator[sa.Connection]:
         """An immediate transaction, durable when the block ends, undone when it raises."""
         with _translated(self.path), self._write_lock, self._engine.connect() as connection:
-            connection = connection.execution_options(begin="IMMEDIATE")
+            connection = connection.execution_options(**{_WRITES: True})
             with connection.begin():
                 yield connection
 
@@ -155,13 +165,35 @@ class SqlCipherDatabase:
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
 
 
+def _begin_write(connection: sa.Connection) -> None:
+    """Begin an immediate transaction within BUSY_SECONDS of waiting for other processes."""
+    until = time.monotonic() + BUSY_SECONDS
+    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                return
+            except exc.OperationalError as error:
+                if not _is_busy(error) or time.monotonic() > until:
+                    raise
+            time.sleep(_POLL_SECONDS)
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(1000 * BUSY_SECONDS)}")
+
+
+def _is_busy(error: exc.OperationalError) -> bool:
+    text = str(getattr(error, "orig", error))
+    return "locked" in text or "busy" in text
+
+
 @contextmanager
 def _translated(path: Path) -> Generator[None]:
     try:
         yield
     except exc.OperationalError as error:
         text = str(getattr(error, "orig", error))
-        if "locked" in text or "busy" in text:
+        if _is_busy(error):
             raise Conflict(
                 "Another process is writing to this workspace.",
                 fix="Try again when it has finished.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,6 +101,37 @@ def test_a_lock_held_elsewhere_is_a_conflict_that_says_what_to_do(
     with database.write(), pytest.raises(Conflict, match="Try again"), other.write():
         pass
     other.close()
+
+
+def test_a_writer_gets_in_between_two_turns_of_one_that_comes_again_and_again(
+    database: SqlCipherDatabase,
+) -> None:
+    busy = SqlCipherDatabase(database.path, KEY)
+    turns, holds, over, waited = 0, threading.Event(), threading.Event(), list[int]()
+
+    def come_again() -> None:
+        nonlocal turns
+        while not over.is_set():
+            with busy.write():
+                turns += 1
+                holds.set()
+                time.sleep(0.02 + 0.007 * (turns % 5))
+            time.sleep(0.004)
+
+    thread = threading.Thread(target=come_again)
+    thread.start()
+    try:
+        for number in range(12):
+            holds.clear()
+            assert holds.wait(10)
+            before = turns
+            add(database, str(number))
+            waited.append(turns - before)
+    finally:
+        over.set()
+        thread.join()
+        busy.close()
+    assert sum(waited) <= len(waited) / 2, f"further turns of the other that each write waited for: {waited}"
 
 
 def test_a_wrong_key_is_named_as_such(database: SqlCipherDatabase) -> None:
