@@ -22,7 +22,7 @@ from muniment.knowledge import changes
 from muniment.knowledge.ingestion.fitness import by_fitness
 from muniment.knowledge.ingestion.index_writer import IndexWriter
 from muniment.knowledge.ingestion.parts import Parts
-from muniment.knowledge.library import NewDocument
+from muniment.knowledge.library import NewDocument, NewVersion
 from muniment.knowledge.retrieval import segment
 
 FIRST_BATCH = 16
@@ -117,18 +117,27 @@ class Indexing:
         vectors = np.concatenate([one.result() for one in batch.vectors]) if batch.vectors else None
         model = self._embedder.model.digest if self._embedder and batch.vectors else ""
         at = timestamp(parts.clock.now())
+        # Before the transaction, since searches, which are recorded, wait for it.
+        words = [_words(one.version) for one in batch.documents]
         with parts.database.write() as connection:
             key = parts.keyring.data_key("identifiers")
             stored = changes.put_versions(connection, key, self._source, batch.documents, at)
             rows: list[segment.IndexRow] = []
             entries: list[Entry] = []
-            for row, new in zip(stored, batch.documents, strict=True):
+            for row, new, theirs in zip(stored, batch.documents, words, strict=True):
                 version = new.version
                 rows += [
                     segment.IndexRow(
-                        row.id, row.version, c.ordinal, row.access_class, version.title, c.heading, c.text
+                        row.id,
+                        row.version,
+                        c.ordinal,
+                        row.access_class,
+                        version.title,
+                        c.heading,
+                        c.text,
+                        found,
                     )
-                    for c in version.chunks
+                    for c, found in zip(version.chunks, theirs, strict=True)
                 ]
                 about = {
                     "document": row.id,
@@ -146,6 +155,10 @@ class Indexing:
             parts.audit.append(connection, entries)
         self._index.settle(self._by)
         return {row.path for row in stored if row.id in unfit}
+
+
+def _words(version: NewVersion) -> list[segment.Words]:
+    return [segment.words(version.title, one.heading, one.text) for one in version.chunks]
 
 
 def _embedded(document: NewDocument, at: int) -> str:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from muniment.knowledge import library
 from muniment.knowledge.library import DocumentRow
+from muniment.knowledge.retrieval import segment
 from muniment.knowledge.retrieval.segment import IndexRow
 
 
@@ -22,6 +23,7 @@ def index_rows(connection: sa.Connection, documents: Iterable[DocumentRow]) -> l
             document.title,
             chunk.heading,
             chunk.text,
+            segment.words(document.title, chunk.heading, chunk.text),
         )
         for document in documents
         for chunk in library.chunks(connection, document.id, document.version)
