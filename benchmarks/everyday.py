@@ -111,10 +111,8 @@ def _raw_embedding_seconds(workspace: app.Workspace, source: str) -> float:
     texts: list[str] = []
     with workspace.database.read() as connection:
         for row in library.documents(connection, source):
-            ordinal = 0
-            while (chunk := library.chunk_text(connection, row.id, row.version, ordinal)) is not None:
+            for chunk in library.chunks(connection, row.id, row.version):
                 texts.append(embedding_text(row.title, chunk.heading, chunk.text))
-                ordinal += 1
     embedder = workspace.embedder
     return _seconds(lambda: embedder.embed_documents(texts)) if embedder else 0.0
 

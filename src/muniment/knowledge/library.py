@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -150,16 +151,15 @@ _LIVE = document.c.state == "live"
 
 # Statements of every request are made once: making one costs more than running it.
 _BY_ID = sa.select(*_DOCUMENT).where(_LIVE, document.c.id == sa.bindparam("id"))
-_CHUNK = sa.select(
-    chunk.c.ordinal, chunk.c.start, chunk.c.end, chunk.c.page, chunk.c.heading, chunk.c.text
-).where(
-    chunk.c.document == sa.bindparam("document"),
-    chunk.c.version == sa.bindparam("version"),
-    chunk.c.ordinal == sa.bindparam("ordinal"),
+_BY_IDS = sa.select(*_DOCUMENT).where(_LIVE, document.c.id.in_(sa.bindparam("ids", expanding=True)))
+_CHUNK_COLUMNS = (chunk.c.ordinal, chunk.c.start, chunk.c.end, chunk.c.page, chunk.c.heading, chunk.c.text)
+_CHUNKS = sa.select(chunk.c.document, chunk.c.version, *_CHUNK_COLUMNS).where(
+    sa.tuple_(chunk.c.document, chunk.c.version, chunk.c.ordinal).in_(sa.bindparam("places", expanding=True))
 )
 _LISTS = sa.select(access_class.c.id, access_class.c.allow, access_class.c.deny, access_class.c.sensitivity)
 _LISTS_AFTER = _LISTS.where(access_class.c.id > sa.bindparam("after")).order_by(access_class.c.id)
 _LIST = _LISTS.where(access_class.c.id == sa.bindparam("number"))
+_LISTS_AT = _LISTS.where(access_class.c.id.in_(sa.bindparam("numbers", expanding=True)))
 
 
 def documents(connection: sa.Connection, source_name: str | None = None) -> list[DocumentRow]:
@@ -174,6 +174,11 @@ def get_document(connection: sa.Connection, document_id: str) -> DocumentRow | N
     """Return a live document, or None."""
     row = connection.execute(_BY_ID, {"id": document_id}).first()
     return DocumentRow(*row) if row else None
+
+
+def get_documents(connection: sa.Connection, ids: Sequence[str]) -> dict[str, DocumentRow]:
+    """Return the live ones of up to 500 documents, by id."""
+    return {row.id: DocumentRow(*row) for row in connection.execute(_BY_IDS, {"ids": ids})}
 
 
 _CHANGE = (
@@ -289,18 +294,19 @@ def version_slice(
     return connection.execute(_SLICE, place).scalar()
 
 
-def chunk_text(connection: sa.Connection, document_id: str, version: int, ordinal: int) -> ChunkText | None:
-    """Return one chunk, or None."""
-    place = {"document": document_id, "version": version, "ordinal": ordinal}
-    row = connection.execute(_CHUNK, place).first()
-    return ChunkText(*row) if row else None
+def chunk_texts(
+    connection: sa.Connection, places: Sequence[tuple[str, int, int]]
+) -> dict[tuple[str, int, int], ChunkText]:
+    """Return up to 500 chunks by document, version and ordinal; one that is not there is left out."""
+    rows = connection.execute(_CHUNKS, {"places": places})
+    return {(row.document, row.version, row.ordinal): ChunkText(*row[2:]) for row in rows}
 
 
 def chunks(connection: sa.Connection, document_id: str, version: int) -> list[ChunkText]:
     """Return every chunk of a version, in order."""
     table = chunk.c
     query = (
-        sa.select(table.ordinal, table.start, table.end, table.page, table.heading, table.text)
+        sa.select(*_CHUNK_COLUMNS)
         .where(table.document == document_id, table.version == version)
         .order_by(table.ordinal)
     )
@@ -317,6 +323,15 @@ def access_class_at(connection: sa.Connection, number: int) -> AccessList | None
     """Return one access class, or None."""
     row = connection.execute(_LIST, {"number": number}).first()
     return None if row is None else _access_list(row.allow, row.deny, row.sensitivity)
+
+
+def access_lists(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, AccessList]:
+    """Return up to 500 access classes by number; one that is not there or cannot be read is left out."""
+    found: dict[int, AccessList] = {}
+    for row in connection.execute(_LISTS_AT, {"numbers": numbers}):
+        with suppress(ValueError, TypeError):
+            found[row.id] = _access_list(row.allow, row.deny, row.sensitivity)
+    return found
 
 
 def _access_list(allow: str, deny: str, sensitivity: str | None) -> AccessList:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from muniment.app import Workspace
 from muniment.knowledge import library as stored
@@ -164,3 +166,31 @@ def test_being_twins_is_mutual_and_asks_for_equal_words_or_one_family(
     assert one.is_twin(other) == other.is_twin(one)
     if one.is_twin(other) and text.split() != other_text.split():
         assert family(title) == family(other_title) != ""
+
+
+def test_a_search_asks_the_database_as_often_for_many_passages_as_for_few(
+    workspace: Workspace, root: Path
+) -> None:
+    for number in range(20):
+        write(
+            root,
+            f"open/note-{number}.txt",
+            f"Note {number}\n\nThe kiln number {number} cools for {number} hours.",
+        )
+    workspace.ingest(root, "docs")
+    search(workspace, "kiln cools")
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        asked.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        counts: list[int] = []
+        for k in (2, 20):
+            asked.clear()
+            assert len(workspace.search("kiln cools", "alice", k=k).passages) == k
+            counts.append(sum(statement.startswith("SELECT") for statement in asked))
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert counts[0] == counts[1]

@@ -22,6 +22,9 @@ from muniment.knowledge.retrieval.wording import Query
 
 MOST_PIECES = 3
 """Neighbouring chunks that one passage joins."""
+_BEYOND = 4
+"""Hits read at a time beyond the passages wanted: some are joined or folded away."""
+_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +77,31 @@ def passages(
 def _read(
     connection: sa.Connection, visibility: Visibility, hits: Sequence[Hit], asked: Query, shape: Shape
 ) -> Iterator[_Found]:
+    """Yield the rows that the caller may read; a few are read at a time, since most hits are not needed."""
     taken: Counter[str] = Counter()
-    documents: dict[str, DocumentRow | None] = {}
-    for hit in hits:
-        if taken[hit.document] >= shape.per_document:
-            continue
-        if hit.document not in documents:
-            documents[hit.document] = library.get_document(connection, hit.document)
-        document = documents[hit.document]
+    step = min(shape.most + _BEYOND, _AT_ONCE)
+    for start in range(0, len(hits), step):
+        some = [hit for hit in hits[start : start + step] if taken[hit.document] < shape.per_document]
+        documents = library.get_documents(connection, [*{hit.document for hit in some}])
+        visibility.judge(documents.values())
         # The index says the same already; a fault in it must still give nothing away.
-        if document is None or document.version != hit.version or not visibility.may_read(document):
-            continue
-        chunk = library.chunk_text(connection, document.id, document.version, hit.ordinal)
-        if chunk is None or not _holds(chunk, document.title, asked):
-            continue
-        taken[document.id] += 1
-        yield _Found(document, chunk, hit, Likeness(document.id, document.title, chunk.text))
+        mine = [
+            (hit, document)
+            for hit in some
+            if (document := documents.get(hit.document)) is not None
+            and document.version == hit.version
+            and visibility.may_read(document)
+        ]
+        chunks = library.chunk_texts(
+            connection, [(hit.document, hit.version, hit.ordinal) for hit, _ in mine]
+        )
+        for hit, document in mine:
+            chunk = chunks.get((hit.document, hit.version, hit.ordinal))
+            if chunk is None or not _holds(chunk, document.title, asked):
+                continue
+            if taken[document.id] < shape.per_document:
+                taken[document.id] += 1
+                yield _Found(document, chunk, hit, Likeness(document.id, document.title, chunk.text))
 
 
 def _holds(chunk: ChunkText, title: str, asked: Query) -> bool:

@@ -25,7 +25,7 @@ from muniment.foundation.revisions import Revisions, current
 from muniment.governance.identity.clearance import clears, labels_within
 from muniment.governance.identity.directory import clearance, grants
 from muniment.governance.identity.principal import Principal
-from muniment.knowledge.library import DocumentRow, access_class_at, access_classes
+from muniment.knowledge.library import DocumentRow, access_classes, access_lists
 
 Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
@@ -45,10 +45,17 @@ class Visibility:
 
     def may_read(self, document: DocumentRow) -> bool:
         """Return whether this live document, read in the same transaction, may be read."""
-        number = document.access_class
-        if number not in self._judged:
+        if document.access_class not in self._judged:
+            self.judge([document])
+        return self._judged[document.access_class]
+
+    def judge(self, documents: Iterable[DocumentRow]) -> None:
+        """Read what `may_read` asks of up to 500 documents at once."""
+        wanted = sorted({one.access_class for one in documents} - self._judged.keys())
+        found = access_lists(self._connection, wanted) if wanted else {}
+        for number in wanted:
+            access = found.get(number)
             try:
-                access = access_class_at(self._connection, number)
                 self._judged[number] = (
                     access is not None
                     and access.permits(self.grants)
@@ -56,7 +63,6 @@ class Visibility:
                 )
             except (ValueError, TypeError):
                 self._judged[number] = False
-        return self._judged[number]
 
 
 def visible(connection: sa.Connection, principal: Principal) -> Visibility:
