@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +16,7 @@ from muniment.foundation import revisions
 from muniment.foundation.ids import derived_id
 from muniment.knowledge.access import NOBODY, AccessList, nearest
 from muniment.knowledge.library import (
+    ChunkText,
     DocumentRow,
     NewDocument,
     NewVersion,
@@ -193,12 +194,12 @@ def _write_documents(
     connection: sa.Connection, rows: Sequence[DocumentRow], known: Mapping[str, DocumentRow], epoch: int
 ) -> None:
     added = [
-        asdict(row) | {"origin": row.path, "state": "live", "epoch": epoch}
+        _columns(row) | {"origin": row.path, "state": "live", "epoch": epoch}
         for row in rows
         if row.path not in known
     ]
     changed = [
-        {f"new_{name}": value for name, value in asdict(row).items()} for row in rows if row.path in known
+        {f"new_{name}": value for name, value in _columns(row).items()} for row in rows if row.path in known
     ]
     if added:
         connection.execute(sa.insert(document), added)
@@ -229,11 +230,16 @@ def _write_versions(
                 "text": new.text,
             }
         )
-        pieces += [{"document": row.id, "version": row.version, **asdict(piece)} for piece in new.chunks]
+        pieces += [{"document": row.id, "version": row.version, **_columns(piece)} for piece in new.chunks]
     if texts:
         connection.execute(sa.insert(document_version), texts)
     if pieces:
         connection.execute(sa.insert(chunk), pieces)
+
+
+def _columns(row: DocumentRow | ChunkText) -> dict[str, Any]:
+    """Return the values of a row by column; the standard way copies each of them."""
+    return {field.name: getattr(row, field.name) for field in fields(row)}
 
 
 def rename_document(connection: sa.Connection, document_id: str, path: str, at: str) -> None:
