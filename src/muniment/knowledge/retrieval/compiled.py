@@ -53,7 +53,7 @@ def prepare() -> None:
 
 def _compiled() -> Loops:
     import numba
-    from numba import float32, float64, int8, int16, int32, int64, types, uint8, uint16, uint64
+    from numba import extending, float32, float64, int8, int16, int32, int64, types, uint8, uint16, uint64
 
     def array(kind: Any, dimensions: int = 1) -> Any:
         return types.Array(kind, dimensions, "C", readonly=True)
@@ -62,6 +62,8 @@ def _compiled() -> Loops:
         return numba.njit(types.void(*arguments), nogil=True, error_model="numpy")(loop)
 
     _compile_prefetch()
+    for called in (loops.bucket_of, loops.find_ahead, loops.add_ahead):
+        extending.register_jitable(called)
     numbers = array(int64)
     return Loops(
         estimate=compile(
@@ -75,7 +77,8 @@ def _compiled() -> Loops:
             *(float64, array(float64), float64[::1], float64[::1]),
         ),
         find=compile(
-            loops.find, *(numbers, numbers, array(int32, 2), array(uint64), array(uint64), int64[:, ::1])
+            loops.find,
+            *(numbers, numbers, array(int32, 2), array(uint64), numbers, array(uint64), int64[:, ::1]),
         ),
         count=compile(
             loops.count,

@@ -18,9 +18,11 @@ _AHEAD = 8
 """Rows that are asked of memory before they are needed."""
 _LINE = 64
 """Bytes that memory gives at a time."""
+_NEAR = 4 * _LINE
+"""Bytes of the lengths of a block that are asked for."""
 
 
-def prefetch(_matrix: Array, _row: int, _column: int) -> None:
+def prefetch(_matrix: Array, _row: Any, _column: Any) -> None:
     """Ask memory for what stands there, which need not exist; nothing where it is not compiled."""
 
 
@@ -110,11 +112,52 @@ def refine(
         bounds[at] = bound[0] * out + bound[1] * kept + bound[2] * (out + kept)
 
 
+def bucket_of(key: Any, shift: Any) -> Any:
+    """Return the bucket of a block's words that a key belongs to."""
+    return np.int64(key >> np.uint64(shift)) if shift < 64 else np.int64(0)
+
+
+def find_ahead(
+    blocks: Array, run: int, key_starts: Array, buckets: Array, keys: Array, wanted: Array, shift: Any
+) -> None:
+    """Ask memory for the two steps to the words of later blocks, since each block's lie elsewhere."""
+    if run + 2 * _AHEAD < len(blocks):
+        for term in range(len(wanted)):
+            prefetch(buckets, blocks[run + 2 * _AHEAD], bucket_of(wanted[term], shift) * buckets.itemsize)
+    if run + _AHEAD < len(blocks):
+        soon = blocks[run + _AHEAD]
+        for term in range(len(wanted)):
+            prefetch(keys, key_starts[soon] + buckets[soon, bucket_of(wanted[term], shift)], 0)
+
+
+def add_ahead(
+    run: int,
+    run_starts: Array,
+    blocks: Array,
+    posting_starts: Array,
+    posting_rows: Array,
+    posting_counts: Array,
+    lengths: Array,
+    words: Array,
+) -> None:
+    """Ask memory for the postings and lengths of a later run, if it is the first of its block."""
+    if run >= len(blocks) or blocks[run - 1] == blocks[run]:
+        return
+    for term in range(len(words)):
+        if words[term, run] >= 0:
+            start = posting_starts[words[term, run]]
+            prefetch(posting_rows, start, 0)
+            prefetch(posting_counts, start, 0)
+    for place in range(0, _NEAR, _LINE):
+        prefetch(lengths, run_starts[run], place)
+
+
 def find(
     blocks: Array,
     key_starts: Array,
     buckets: Array,
     keys: Array,
+    posting_starts: Array,
     wanted: Array,
     words: Array,
 ) -> None:
@@ -129,11 +172,12 @@ def find(
         shift -= 1
     for run in range(len(blocks)):
         block = blocks[run]
+        find_ahead(blocks, run, key_starts, buckets, keys, wanted, shift)
         if run > 0 and blocks[run - 1] == block:
             continue
         for term in range(len(wanted)):
             key = wanted[term]
-            bucket = np.int64(key >> np.uint64(shift)) if shift < 64 else np.int64(0)
+            bucket = bucket_of(key, shift)
             low = key_starts[block] + buckets[block, bucket]
             end = key_starts[block] + buckets[block, bucket + 1]
             high = end
@@ -143,7 +187,10 @@ def find(
                     low = middle + 1
                 else:
                     high = middle
-            words[term, run] = low if low < end and keys[low] == key else -1
+            found = low if low < end and keys[low] == key else -1
+            words[term, run] = found
+            if found >= 0:
+                prefetch(posting_starts, found, 0)
 
 
 def count(
@@ -208,6 +255,9 @@ def add(
         while behind < len(blocks) and blocks[behind] == block:
             behind += 1
         begin = block_starts[block]
+        add_ahead(
+            behind + _AHEAD, run_starts, blocks, posting_starts, posting_rows, posting_counts, lengths, words
+        )
         for term in range(len(idf)):
             word = words[term, first]
             if word < 0:
