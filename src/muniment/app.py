@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from muniment.assistant.answer import Assistant
     from muniment.assistant.lineage import Lineage
     from muniment.assistant.values import Answer
+    from muniment.governance.identity.api_keys import ApiKeys
     from muniment.governance.identity.sessions import Sessions
     from muniment.governance.identity.tokens import Tokens
     from muniment.governance.policy.decide import Policy
@@ -86,6 +87,13 @@ class Workspace:
         from muniment.governance.identity.tokens import Tokens
 
         return Tokens(self.keyring, self.directory, self.clock, self.ids)
+
+    @cached_property
+    def api_keys(self) -> ApiKeys:
+        """Keys of services."""
+        from muniment.governance.identity.api_keys import ApiKeys
+
+        return ApiKeys(self.database, self.audit, self.clock, self.ids)
 
     @cached_property
     def sessions(self) -> Sessions:

@@ -156,7 +156,9 @@ def test_numbers_of_hidden_documents_open_nothing(company: Workspace) -> None:
     assert read < held
 
 
-@pytest.mark.parametrize("table", ["audit_entry", "audit_tree", "audit_checkpoint", "session", "signin_link"])
+@pytest.mark.parametrize(
+    "table", ["audit_entry", "audit_tree", "audit_checkpoint", "session", "signin_link", "api_key"]
+)
 def test_a_confined_reading_sees_neither_the_log_nor_sessions(company: Workspace, table: str) -> None:
     with confined(company) as (connection, _), pytest.raises(exc.ProgrammingError, match="permission denied"):
         connection.execute(sa.text(f"SELECT count(*) FROM {table}"))

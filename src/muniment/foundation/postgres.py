@@ -27,7 +27,15 @@ LEAST_SERVER, LEAST_VECTOR = 16, (0, 8)
 """Versions of Postgres and of pgvector that are good enough."""
 _LONGEST = 47
 """So that no name made of a schema's reaches the 63 characters that Postgres keeps."""
-_HIDDEN = ("audit_entry", "audit_tree", "audit_checkpoint", "session", "signin_link", "alembic_version")
+_HIDDEN = (
+    "audit_entry",
+    "audit_tree",
+    "audit_checkpoint",
+    "session",
+    "signin_link",
+    "api_key",
+    "alembic_version",
+)
 """Tables that no search or reading looks into."""
 
 _COLLATE = """

@@ -44,7 +44,8 @@ def earlier(make_workspace: Callable[..., Workspace], kept_in: str) -> Iterator[
         with made.database.write() as connection:
             for statement in EARLIER[kept_in]:
                 connection.exec_driver_sql(statement)
-            connection.exec_driver_sql("DROP TABLE index_model")
+            for table in ("index_model", "api_key"):
+                connection.exec_driver_sql(f"DROP TABLE {table}")
             connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0005'")
         made.close()
         opened.append(app.open(made.home, embedder=lambda: [one for one in of if one is not None]))

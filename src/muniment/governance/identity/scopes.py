@@ -1,0 +1,30 @@
+"""What an API key may be good for. A route of the HTTP interface names the scope that it takes."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping
+
+from muniment.foundation.errors import BadInput
+
+SCOPES: Mapping[str, str] = {
+    "answers": "read earlier answers of the service, and how they came about",
+    "ask": "have questions answered",
+    "documents": "read documents",
+    "models": "list the models that the service may ask",
+    "search": "find passages",
+}
+"""Each scope, and what it is good for within what the service may read."""
+
+
+def checked_scopes(given: Collection[str]) -> frozenset[str]:
+    """Return the scopes that are given; raises BadInput for none, or for one that there is not."""
+    known = f"The scopes are {', '.join(SCOPES)}."
+    if not given:
+        raise BadInput("A key without a scope opens nothing.", fix=known)
+    for scope in sorted(given):
+        if scope not in SCOPES:
+            close = difflib.get_close_matches(scope, SCOPES, n=1)
+            meant = f"Did you mean {close[0]}? " if close else ""
+            raise BadInput(f"There is no scope '{scope}'.", fix=meant + known)
+    return frozenset(given)
