@@ -18,7 +18,7 @@ from muniment.foundation.sqlcipher import SqlCipherDatabase
 from muniment.governance.audit import verify as verifier_module
 from muniment.governance.audit.entry import Entry
 from muniment.governance.audit.log import AuditLog
-from muniment.governance.identity.principal import OPERATOR
+from muniment.governance.identity.principal import OPERATOR, Actor
 
 
 @pytest.fixture
@@ -47,6 +47,13 @@ def test_entries_come_back_in_order_with_what_was_said(log: AuditLog) -> None:
     log.record([entry(1), entry(2)])
     log.record([entry(3)])
     assert [(e.seq, e.about["n"]) for e in log.tail(10)] == [(0, 1), (1, 2), (2, 3)]
+    assert log.verify().findings == ()
+
+
+def test_an_entry_names_the_door_and_the_key_that_opened_it(log: AuditLog) -> None:
+    log.record([Entry("search.request", Actor("service:bot", "http", key), {}) for key in ("", "key_a")])
+    found = log.query(actor="service:bot")
+    assert [e.via for e in found] == ["http", "http:key_a"]
     assert log.verify().findings == ()
 
 

@@ -12,6 +12,13 @@ class Actor:
 
     ref: str
     via: Literal["cli", "http", "web", "python"]
+    key: str = ""
+    """Id of the API key that let it in."""
+
+    @property
+    def door(self) -> str:
+        """Return the door as the log names it: `http`, or `http:key_…` where an API key opened it."""
+        return f"{self.via}:{self.key}" if self.key else self.via
 
 
 OPERATOR = Actor("operator", "cli")

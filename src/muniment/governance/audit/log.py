@@ -188,7 +188,7 @@ class AuditLog:
 
 
 def _prepare(entry: Entry) -> _Prepared:
-    kind, actor, via = entry.kind, entry.actor.ref, entry.actor.via
+    kind, actor, via = entry.kind, entry.actor.ref, entry.actor.door
     if not isinstance(entry.about, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise BadInput("What an audit entry is about must be an object.")
     return _Prepared(kind, actor, via, exact(entry.about), exact(actor), exact(kind), exact(via))
