@@ -1,16 +1,21 @@
-"""OP1: every route times every kind of caller; a route that this table does not know fails the suite."""
+"""OP1: every route times every kind of caller; a route that these tables do not know fails the suite."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from fastapi import FastAPI, Security
 from fastapi.routing import APIRoute
-from tests.simulators.web_client import ORIGIN, Browser, bearer, client
+from fastapi.testclient import TestClient
+from tests.simulators.web_client import ORIGIN, Browser, api_key, bearer, client
 
 from muniment.app import Workspace
 from muniment.foundation.clock import FixedClock
+from muniment.governance.identity import api_key_format
 from muniment.governance.identity.principal import OPERATOR
+from muniment.governance.identity.scopes import SCOPES
+from muniment.interfaces.authenticate import api_caller
 from muniment.interfaces.server import create_server
 
 PUBLIC = {
@@ -28,6 +33,14 @@ BEARER: dict[tuple[str, str], Any] = {
     ("GET", "/v1/documents/{document_id}"): None,
     ("GET", "/v1/models"): None,
 }
+SCOPE_OF = {
+    ("POST", "/v1/search"): "search",
+    ("POST", "/v1/answers"): "ask",
+    ("GET", "/v1/answers/{answer_id}"): "answers",
+    ("GET", "/v1/answers/{answer_id}/lineage"): "answers",
+    ("GET", "/v1/documents/{document_id}"): "documents",
+    ("GET", "/v1/models"): "models",
+}
 PAGES = {
     ("GET", "/"),
     ("POST", "/ask"),
@@ -37,7 +50,7 @@ PAGES = {
 }
 
 
-def routes(workspace: Workspace) -> set[tuple[str, str]]:
+def routes(workspace: Workspace) -> dict[tuple[str, str], APIRoute]:
     def walk(found: Any) -> list[APIRoute]:
         made: list[APIRoute] = []
         for route in found:
@@ -48,11 +61,57 @@ def routes(workspace: Workspace) -> set[tuple[str, str]]:
                 made += walk(inner.routes) if inner is not None else []
         return made
 
-    return {(m, r.path) for r in walk(create_server(workspace).routes) for m in r.methods or ()}
+    return {(m, r.path): r for r in walk(create_server(workspace).routes) for m in r.methods or ()}
+
+
+def declared(route: APIRoute) -> list[str] | None:
+    """The scopes that a route declares; None where it takes no bearer at all."""
+    found = [one.own_oauth_scopes or [] for one in route.dependant.dependencies if one.call is api_caller]
+    return [scope for scopes in found for scope in scopes] if found else None
 
 
 def test_the_table_knows_every_route(workspace: Workspace) -> None:
-    assert routes(workspace) == PUBLIC | BEARER.keys() | PAGES
+    assert routes(workspace).keys() == PUBLIC | BEARER.keys() | PAGES
+
+
+def test_every_route_that_takes_a_bearer_declares_one_scope_that_there_is(workspace: Workspace) -> None:
+    found = {name: declared(route) for name, route in routes(workspace).items()}
+    assert {name: scopes for name, scopes in found.items() if scopes is not None} == {
+        name: [scope] for name, scope in SCOPE_OF.items()
+    }
+    assert set(SCOPE_OF.values()) == set(SCOPES)
+
+
+def test_a_key_opens_the_routes_of_its_scope_and_no_other(workspace: Workspace) -> None:
+    http = client(workspace)
+    for scope in SCOPES:
+        only = {"authorization": f"Bearer {api_key(workspace, scope)}"}
+        others = {"authorization": f"Bearer {api_key(workspace, *(SCOPES.keys() - {scope}))}"}
+        for (method, path), body in BEARER.items():
+            mine = SCOPE_OF[method, path] == scope
+            opened = http.request(method, filled(path), json=body, headers=only if mine else others)
+            assert opened.status_code in (200, 404), (scope, path)
+            closed = http.request(method, filled(path), json=body, headers=others if mine else only)
+            assert closed.status_code == 403, (scope, path)
+            assert f"'{SCOPE_OF[method, path]}'" in closed.json()["title"]
+    assert len(workspace.audit.query(kind="api_key.refused")) == len(SCOPES) * len(BEARER)
+
+
+@pytest.mark.parametrize("scopes", [None, [], ["serch"], ["search", "serch"]])
+def test_a_route_without_a_scope_that_there_is_opens_to_no_key(
+    workspace: Workspace, scopes: list[str] | None
+) -> None:
+    app: FastAPI = create_server(workspace)
+
+    @app.get("/v1/new")
+    def new(caller: Any = Security(api_caller, scopes=scopes)) -> str:
+        return caller.principal.ref
+
+    http = TestClient(app, base_url=ORIGIN)
+    key = api_key(workspace, *SCOPES)
+    assert http.get("/v1/new", headers={"authorization": f"Bearer {key}"}).status_code == 403
+    assert http.get("/v1/new", headers=bearer(workspace, "service:helpdesk")).json() == "service:helpdesk"
+    assert workspace.audit.tail(1)[0].kind == "api_key.refused"
 
 
 def filled(path: str) -> str:
@@ -65,6 +124,10 @@ def bad_credentials(make_workspace: Any) -> dict[str, dict[str, str]]:
     expired = bearer(workspace, "alice")
     clock.advance(hours=2)
     removed = bearer(workspace, "carol")
+    key, other_key = api_key(workspace, *SCOPES), api_key(other, *SCOPES)
+    revoked = api_key(workspace, *SCOPES)
+    workspace.api_keys.revoke(revoked, OPERATOR)
+    wrong = api_key_format.written(str(api_key_format.id_in(key)), bytes(32))
     workspace.directory.import_file(_without_carol(workspace), OPERATOR)
     return {
         "workspace": workspace,
@@ -73,6 +136,17 @@ def bad_credentials(make_workspace: Any) -> dict[str, dict[str, str]]:
         "removed account": removed,
         "other workspace": bearer(other, "alice"),
         "cookie of nobody": {"cookie": "muniment=nonsense"},
+        **{
+            f"{kind} key": {"authorization": f"Bearer {text}"}
+            for kind, text in {
+                "removed service's": key,
+                "other workspace's": other_key,
+                "revoked": revoked,
+                "wrong": wrong,
+                "mistyped": key[:-1],
+                "empty": "mun_",
+            }.items()
+        },
     }  # type: ignore[return-value]
 
 
@@ -104,9 +178,12 @@ def test_a_session_ends_with_its_account_at_the_next_request(workspace: Workspac
     assert carol.http.get("/").status_code == 303
 
 
-def test_a_bearer_token_does_not_open_pages(workspace: Workspace) -> None:
+def test_a_bearer_token_or_key_does_not_open_pages(workspace: Workspace) -> None:
     got = client(workspace).get("/", headers=bearer(workspace, "alice"))
     assert got.status_code == 401
+    key = {"authorization": f"Bearer {api_key(workspace, *SCOPES)}"}
+    for method, path in PAGES:
+        assert client(workspace).request(method, filled(path), headers=key).status_code == 401
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE"])

@@ -24,6 +24,12 @@ def bearer(workspace: Workspace, name: str) -> dict[str, str]:
     return {"authorization": f"Bearer {workspace.tokens.issue(workspace.directory.principal(name))}"}
 
 
+def api_key(workspace: Workspace, *scopes: str, service: str = "helpdesk") -> str:
+    """Return a new API key of a service."""
+    principal = workspace.directory.principal(f"service:{service}")
+    return workspace.api_keys.create(principal, scopes, OPERATOR).text
+
+
 def link(workspace: Workspace, name: str) -> str:
     """Return the secret of a one-time sign-in link."""
     return workspace.sessions.create_link(workspace.directory.principal(name), OPERATOR)

@@ -1,7 +1,8 @@
-"""Who is calling: a bearer token, or the session behind a browser's cookie.
+"""Who is calling: a bearer token or API key, or the session behind a browser's cookie.
 
 Invariants:
 - a credential that does not hold is refused, never passed over for another one in the same request;
+- an API key opens only routes that name a scope which it has;
 - a change made with a cookie comes from a page of this very origin and carries the session's CSRF value;
 - the cookie is HttpOnly and SameSite, and Secure everywhere but on plain HTTP to this machine.
 """
@@ -13,10 +14,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, cast
 
 from fastapi import Depends, Request
+from fastapi.security import SecurityScopes
 from starlette.responses import Response
 
 from muniment.foundation.errors import Denied, Unauthenticated
 from muniment.governance.audit.entry import Actor
+from muniment.governance.identity.api_key_format import is_api_key
 from muniment.governance.identity.principal import Principal
 from muniment.interfaces.boundary import host_name
 
@@ -35,6 +38,8 @@ class Caller:
 
     principal: Principal
     actor: Actor
+    scopes: frozenset[str] | None = None
+    """What an API key is good for; None: whatever the principal may do."""
 
 
 def workspace_of(request: Request) -> Workspace:
@@ -42,8 +47,11 @@ def workspace_of(request: Request) -> Workspace:
     return cast("Workspace", request.app.state.workspace)
 
 
-def api_caller(request: Request) -> Caller:
-    """Authenticate a call of the HTTP interface; raises Unauthenticated or Denied."""
+def api_caller(request: Request, route: SecurityScopes) -> Caller:
+    """Authenticate a call of the HTTP interface; raises Unauthenticated or Denied.
+
+    A route depends on it by `Security(api_caller, scopes=[...])`: without a scope, no API key opens the route.
+    """
     given = request.headers.getlist("authorization")
     if given:
         scheme, _, token = given[0].partition(" ")
@@ -51,12 +59,21 @@ def api_caller(request: Request) -> Caller:
             raise Unauthenticated(
                 "Only one bearer token is taken.", fix="Send `Authorization: Bearer TOKEN`."
             )
+        if is_api_key(token):
+            return _key_caller(workspace_of(request), token, route)
         principal = workspace_of(request).tokens.verify(token)
         return Caller(principal, Actor(principal.ref, "http"))
     session = page_session(request)
     if request.method not in _SAFE:
         check_change(request, session, request.headers.get(CSRF_HEADER))
     return Caller(session.principal, Actor(session.principal.ref, "web"))
+
+
+def _key_caller(workspace: Workspace, given: str, route: SecurityScopes) -> Caller:
+    key = workspace.api_keys.verify(given)
+    actor = Actor(key.principal.ref, "http", key.id)
+    workspace.api_keys.permit(key, route.scopes, actor)
+    return Caller(key.principal, actor, key.scopes)
 
 
 def page_session(request: Request) -> Session:
@@ -68,7 +85,6 @@ def page_session(request: Request) -> Session:
     return session
 
 
-ApiCaller = Annotated[Caller, Depends(api_caller)]
 PageSession = Annotated["Session", Depends(page_session)]
 
 

@@ -6,12 +6,12 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, cast
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Security
 from starlette.responses import JSONResponse, Response
 
 from muniment.assistant.values import Claim, Event, Finished, Started
 from muniment.governance.audit.entry import Json
-from muniment.interfaces.authenticate import ApiCaller, Caller, workspace_of
+from muniment.interfaces.authenticate import Caller, api_caller, workspace_of
 from muniment.interfaces.offload import Offload
 from muniment.interfaces.rest.bodies import (
     AnswerRequest,
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from muniment.app import Workspace
 
 router = APIRouter(tags=["answers"])
+
+Asker = Annotated[Caller, Security(api_caller, scopes=["ask"])]
+AnswerReader = Annotated[Caller, Security(api_caller, scopes=["answers"])]
 
 
 def offload_of(request: Request) -> Offload:
@@ -47,7 +50,7 @@ Threads = Annotated[Offload, Depends(offload_of)]
         }
     },
 )
-async def answer(body: AnswerRequest, request: Request, caller: ApiCaller, threads: Threads) -> Response:
+async def answer(body: AnswerRequest, request: Request, caller: Asker, threads: Threads) -> Response:
     """Answer a question from what you may read, with evidence."""
     workspace = workspace_of(request)
     if MEDIA_TYPE in request.headers.get("accept", ""):
@@ -64,7 +67,7 @@ async def answer(body: AnswerRequest, request: Request, caller: ApiCaller, threa
 
 @router.get("/v1/answers/{answer_id}")
 async def stored_answer(
-    answer_id: str, request: Request, caller: ApiCaller, threads: Threads
+    answer_id: str, request: Request, caller: AnswerReader, threads: Threads
 ) -> StoredAnswer:
     """Return an earlier answer of yours, as far as you may read its evidence now."""
     found = await threads.run(_explained(workspace_of(request), caller, answer_id))
@@ -72,7 +75,9 @@ async def stored_answer(
 
 
 @router.get("/v1/answers/{answer_id}/lineage")
-async def lineage(answer_id: str, request: Request, caller: ApiCaller, threads: Threads) -> LineageResponse:
+async def lineage(
+    answer_id: str, request: Request, caller: AnswerReader, threads: Threads
+) -> LineageResponse:
     """Return how an earlier answer of yours came about."""
     found = await threads.run(_explained(workspace_of(request), caller, answer_id))
     names = ("id", "principal", "at", "lineage")

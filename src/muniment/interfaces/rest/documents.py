@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Security
 
 from muniment.foundation.errors import BadInput
-from muniment.interfaces.authenticate import ApiCaller, workspace_of
+from muniment.interfaces.authenticate import Caller, api_caller, workspace_of
 from muniment.interfaces.rest.answers import Threads
 from muniment.interfaces.rest.bodies import DocumentResponse, UnitBody
 from muniment.knowledge.library import VersionRow
 
 router = APIRouter(tags=["documents"])
+
+Reader = Annotated[Caller, Security(api_caller, scopes=["documents"])]
 
 LONGEST_SLICE = 200_000
 """Characters."""
@@ -27,7 +29,7 @@ Page = Annotated[int | None, Query(ge=1, le=2**31, description="A page, slide, s
 async def document(
     document_id: str,
     request: Request,
-    caller: ApiCaller,
+    caller: Reader,
     threads: Threads,
     version: Version = None,
     start: Start = None,

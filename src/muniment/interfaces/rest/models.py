@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Security
 
 from muniment.foundation.errors import BadInput
 from muniment.governance.identity.directory import grants
 from muniment.governance.policy.decision import Resource
-from muniment.interfaces.authenticate import ApiCaller, workspace_of
+from muniment.interfaces.authenticate import Caller, api_caller, workspace_of
 from muniment.interfaces.rest.bodies import ModelBody, ModelsResponse
 
 if TYPE_CHECKING:
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 router = APIRouter(tags=["models"])
 
+Lister = Annotated[Caller, Security(api_caller, scopes=["models"])]
+
 
 @router.get("/v1/models")
-def models(request: Request, caller: ApiCaller) -> ModelsResponse:
+def models(request: Request, caller: Lister) -> ModelsResponse:
     """List the models that you may ask."""
     usable = usable_models(workspace_of(request), caller.principal)
     return ModelsResponse(data=[ModelBody(id=one.name, owned_by=one.kind) for one in usable])

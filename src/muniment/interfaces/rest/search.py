@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from typing import Annotated
 
-from muniment.interfaces.authenticate import ApiCaller, workspace_of
+from fastapi import APIRouter, Request, Security
+
+from muniment.interfaces.authenticate import Caller, api_caller, workspace_of
 from muniment.interfaces.rest.answers import Threads
 from muniment.interfaces.rest.bodies import PassageBody, SearchRequest, SearchResponse, TwinBody, WhyBody
 
 router = APIRouter(tags=["search"])
 
+Searcher = Annotated[Caller, Security(api_caller, scopes=["search"])]
+
 
 @router.post("/v1/search")
-async def search(
-    body: SearchRequest, request: Request, caller: ApiCaller, threads: Threads
-) -> SearchResponse:
+async def search(body: SearchRequest, request: Request, caller: Searcher, threads: Threads) -> SearchResponse:
     """Return the best passages among those that you may read."""
     workspace = workspace_of(request)
     found = await threads.run(
