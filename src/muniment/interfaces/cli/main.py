@@ -15,6 +15,7 @@ import typer
 
 from muniment.interfaces.cli import (
     access,
+    api_key,
     ask,
     audit,
     bench,
@@ -81,6 +82,7 @@ for group in (
     workspace,
     demo,
     directory,
+    api_key,
     ingest,
     access,
     ask,
