@@ -105,9 +105,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.simulator.bodies.append(body)
         self.simulator.headers.append(dict(self.headers.items()))
         with suppress(BrokenPipeError, ConnectionResetError):
-            self._reply(json.loads(body))
+            self._reply(body)
 
-    def _reply(self, request: dict) -> None:
+    def _reply(self, body: bytes) -> None:
         fault = self.simulator.fault
         if fault == "429-once":
             self.simulator.fault = ""
@@ -122,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._whole(200, b"")
         if fault == "slow":
             time.sleep(self.simulator.delay)
-        self._stream(self.simulator.mind(request["messages"][-1]["content"]), fault)
+        self._stream(self.simulator.mind(json.loads(body)["messages"][-1]["content"]) if body else "", fault)
 
     def _stream(self, text: str, fault: str) -> None:
         self.send_response(200)

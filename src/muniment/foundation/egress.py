@@ -14,7 +14,8 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
 
 import httpx2
 
@@ -37,6 +38,18 @@ class Refused(Denied):
 
 class TooLarge(Exception):
     """The reply went past the bound and was cut."""
+
+
+class Unreachable(Exception):
+    """No whole reply came in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole reply, its body as it was sent."""
+
+    status: int
+    body: bytes
 
 
 class Egress:
@@ -62,6 +75,40 @@ class Egress:
             follow_redirects=False,
             trust_env=False,
         )
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        timeout_seconds: float,
+        headers: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """Send one request from synchronous code and wait for its whole reply.
+
+        Raises Refused for an origin that is not allowed, and Unreachable where no whole reply came in time.
+        """
+        return asyncio.run(self._sent(method, url, timeout_seconds, headers or {}, form))
+
+    async def _sent(
+        self,
+        method: str,
+        url: str,
+        timeout_seconds: float,
+        headers: Mapping[str, str],
+        form: Mapping[str, str] | None,
+    ) -> Reply:
+        # A compressed reply could unfold past the bound.
+        plain = {**headers, "accept-encoding": "identity"}
+        try:
+            async with (
+                asyncio.timeout(timeout_seconds),
+                self.client(timeout_seconds) as client,
+                client.stream(method, url, headers=plain, data=dict(form) if form else None) as response,
+            ):
+                return Reply(response.status_code, b"".join([part async for part in response.aiter_raw()]))
+        except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, TooLarge) as error:
+            raise Unreachable(type(error).__name__) from error
 
 
 def origin_of(url: str) -> tuple[str, str, int]:
@@ -94,7 +141,7 @@ class _Vetted(httpx2.AsyncBaseTransport):
         if origin not in self._allowed:
             raise Refused(
                 f"{origin[0]}://{origin[1]}:{origin[2]} is not an origin that may be reached.",
-                fix="Only the base_url of a model in settings.toml may be.",
+                fix="Only what settings.toml names may be: the base_url of a model, the address of an issuer.",
             )
         address = await _vetted_address(origin, self._allowed[origin])
         request.extensions = {**request.extensions, "sni_hostname": origin[1]}

@@ -8,7 +8,7 @@ import socket
 import pytest
 from tests.simulators.openai_server import serving
 
-from muniment.foundation.egress import Egress, Refused, origin_of
+from muniment.foundation.egress import Egress, Refused, Unreachable, origin_of
 from muniment.foundation.errors import BadInput
 
 
@@ -116,3 +116,27 @@ def test_a_reply_past_the_bound_is_cut() -> None:
 def test_what_is_no_origin_is_bad_input(origin: str) -> None:
     with pytest.raises(BadInput):
         origin_of(origin)
+
+
+def test_synchronous_code_gets_the_whole_reply() -> None:
+    with serving(fault="401") as server:
+        reply = Egress({server.url}).send("POST", server.url + "/chat", 2.0, {"x-a": "b"}, {"a": "1"})
+        assert (reply.status, b"secret-detail" in reply.body) == (401, True)
+        assert server.bodies == [b"a=1"]
+        assert (server.headers[0]["x-a"], server.headers[0]["accept-encoding"]) == ("b", "identity")
+
+
+@pytest.mark.parametrize("fault", ["slow", "cut", "huge"])
+def test_synchronous_code_is_told_that_no_whole_reply_came(fault: str) -> None:
+    with serving(fault=fault, delay=1.5) as server:
+        door = Egress({server.url}, max_reply_bytes=1 << 20)
+        with pytest.raises(Unreachable):
+            door.send("POST", server.url + "/chat", 0.5)
+
+
+def test_synchronous_code_reaches_no_other_origin_and_follows_no_redirect() -> None:
+    with serving(fault="redirect") as server:
+        with pytest.raises(Refused):
+            Egress({"https://example.com"}).send("GET", server.url, 2.0)
+        assert server.bodies == []
+        assert Egress({server.url}).send("POST", server.url, 2.0, form={"a": "1"}).status == 302
