@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from muniment.foundation.errors import BadInput
-from muniment.inference.catalog import Endpoint, Secret
+from muniment.foundation.secret import Secret
+from muniment.inference.catalog import Endpoint
 
 if TYPE_CHECKING:
     from muniment.inference.embedders import Offer

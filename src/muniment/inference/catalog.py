@@ -8,30 +8,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from muniment.foundation.errors import BadInput
+from muniment.foundation.secret import Secret
 
 QUOTES = "quotes"
 """The built-in endpoint: quotes passages without a language model."""
-
-
-class Secret:
-    """Text that shows itself only when asked to by name."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        """Return the text; for the header of a request, or the door that it opens, only."""
-        return self._text
-
-    def __repr__(self) -> str:
-        return "Secret(...)"
-
-    __str__ = __repr__
-
-    def __reduce__(self) -> str:
-        raise TypeError("A secret is not stored or sent.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from tests.simulators.openai_server import Simulator, serving
 
 from muniment.foundation.egress import Egress
 from muniment.foundation.errors import Unavailable
+from muniment.foundation.secret import Secret
 from muniment.inference import prompts
-from muniment.inference.catalog import Endpoint, Secret
+from muniment.inference.catalog import Endpoint
 from muniment.inference.messages import Chunk, NumberedPassage, Usage
 from muniment.inference.providers.openai import OpenAIEndpoint
 from muniment.inference.providers.provider import Budget, Busy
