@@ -13,16 +13,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from muniment.foundation.errors import BadInput
 from muniment.foundation.secret import Secret
+from muniment.governance.identity.issuer import BrowserClient, Issuer
+from muniment.governance.identity.issuer_settings import IssuerSettings
 from muniment.inference.catalog import Endpoint
 
 if TYPE_CHECKING:
     from muniment.inference.embedders import Offer
 
 FILE_NAME = "settings.toml"
+SHORTEST_SECRET = 16
+"""Characters of a client secret."""
 _SHA256 = r"^[0-9a-f]{64}$"
 
 
@@ -104,11 +108,30 @@ class ServerSettings(_Section):
     """Host names that requests may carry."""
 
 
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+
+
 class IdentitySettings(_Section):
     """`[identity]`"""
 
     admin_groups: tuple[str, ...] = ("muniment-admins",)
     """Groups whose members may read the log and administer over HTTP."""
+    mode: Literal["local", "oidc"] = "local"
+    """`local`: one-time links and own tokens; `oidc`: only what the issuers below sign."""
+    issuers: dict[Name, IssuerSettings] = Field(default_factory=dict)
+
+    @field_validator("issuers")
+    @classmethod
+    def _each_once(cls, issuers: dict[str, IssuerSettings]) -> dict[str, IssuerSettings]:
+        if len({one.issuer for one in issuers.values()}) != len(issuers):
+            raise ValueError("two of them are one issuer")
+        return issuers
+
+    @model_validator(mode="after")
+    def _named(self) -> IdentitySettings:
+        if self.mode == "oidc" and not self.issuers:
+            raise ValueError('mode "oidc" needs an issuer: write [identity.issuers.NAME]')
+        return self
 
 
 class EmbeddingSettings(_Section):
@@ -153,9 +176,6 @@ class ModelSettings(_Section):
     """Most tokens of one answer."""
 
 
-EmbeddingName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
-
-
 class Settings(_Section):
     """All settings of one home folder."""
 
@@ -169,7 +189,7 @@ class Settings(_Section):
     server: ServerSettings = ServerSettings()  # pyright: ignore[reportCallIssue]
     identity: IdentitySettings = IdentitySettings()
     models: dict[str, ModelSettings] = Field(default_factory=dict)
-    embedding: dict[EmbeddingName, EmbeddingSettings] = Field(default_factory=dict)
+    embedding: dict[Name, EmbeddingSettings] = Field(default_factory=dict)
 
 
 def default_home() -> Path:
@@ -200,7 +220,8 @@ def parse(document: Mapping[str, object], where: str = "settings") -> Settings:
         key = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             raise BadInput(f"{where}: unknown setting {key}.", fix="Remove it or mend its name.") from error
-        raise BadInput(f"{where}: {key}: {first['msg']}.", fix="Mend that setting.") from error
+        said = first["msg"].removeprefix("Value error, ")
+        raise BadInput(f"{where}: {key}: {said}.", fix="Mend that setting.") from error
 
 
 def kek_file(settings: Settings, home: Path) -> Path:
@@ -279,6 +300,34 @@ def private_origins(settings: Settings) -> frozenset[str]:
         for model in settings.models.values()
         if (found := re.match(r"https?://[^/?#]+", model.base_url))
         and (model.private_network or _is_literal(found[0].split("//", 1)[1]))
+    )
+
+
+def issuers(settings: Settings, home: Path) -> list[Issuer]:
+    """Return the identity providers; raises BadInput for a reference that leads nowhere or to a weak secret."""
+    return [_issuer(name, one, home) for name, one in settings.identity.issuers.items()]
+
+
+def _issuer(name: str, one: IssuerSettings, home: Path) -> Issuer:
+    key = f"identity.issuers.{name}.client_secret"
+    secret = _secret(one.client_secret, key, home)
+    if secret is not None and len(secret.reveal()) < SHORTEST_SECRET:
+        raise BadInput(
+            f"{key} is shorter than {SHORTEST_SECRET} characters.", fix="Have the provider make a longer one."
+        )
+    return Issuer(
+        name=name,
+        url=one.issuer,
+        audience=one.audience,
+        algorithms=one.algorithms,
+        user_claim=one.user_claim,
+        required_typ=one.required_typ,
+        leeway_seconds=one.leeway_seconds,
+        jwks_origin=one.jwks_origin,
+        token_origin=one.token_origin,
+        private_network=one.private_network,
+        services=one.services,
+        client=BrowserClient(one.client_id, one.redirect_url, secret) if one.client_id else None,
     )
 
 

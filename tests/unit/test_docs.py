@@ -11,6 +11,7 @@ import pytest
 from typer.main import get_command
 
 from muniment import settings
+from muniment.governance.identity.issuer_settings import IssuerSettings
 from muniment.interfaces.cli.main import app, arranged
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,12 +91,17 @@ def test_every_setting_is_in_the_guide_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(
-    ("section", "kind"), [("models", settings.ModelSettings), ("embedding", settings.EmbeddingSettings)]
+    ("section", "kind"),
+    [
+        ("models", settings.ModelSettings),
+        ("embedding", settings.EmbeddingSettings),
+        ("identity.issuers", IssuerSettings),
+    ],
 )
 def test_every_setting_of_a_model_is_in_the_guide_and_nothing_else(
-    section: str, kind: type[settings.ModelSettings | settings.EmbeddingSettings]
+    section: str, kind: type[settings.ModelSettings | settings.EmbeddingSettings | IssuerSettings]
 ) -> None:
-    block = re.search(rf"\[{section}\.[a-z0-9-]+\]\n(.*?)```", SETTINGS, re.DOTALL)
+    block = re.search(rf"\[{re.escape(section)}\.[a-z0-9-]+\]\n(.*?)```", SETTINGS, re.DOTALL)
     assert block is not None
     named = set(re.findall(r"^([a-z0-9_]+) =", block[1], re.MULTILINE))
     assert named == set(kind.model_fields)

@@ -1,0 +1,74 @@
+"""What an operator may set of an OpenID Connect provider, and which combinations make no sense."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from muniment.governance.identity.directory_file import name_problem
+from muniment.governance.identity.issuer import Algorithm, address_problem
+
+
+class IssuerSettings(BaseModel):
+    """`[identity.issuers.NAME]`"""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    issuer: str
+    """The provider's address, exactly as its tokens state it in `iss`."""
+    audience: str = Field(min_length=1, max_length=500)
+    """What its access tokens for us state in `aud`."""
+    algorithms: tuple[Algorithm, ...] = Field(("RS256", "ES256"), min_length=1)
+    """Signatures that are taken."""
+    user_claim: str = Field("sub", min_length=1, max_length=200)
+    """The claim that holds a user's name in the directory, byte for byte."""
+    required_typ: Literal["at+jwt", "JWT"] = "at+jwt"
+    """`JWT` for providers that do not mark access tokens as such."""
+    leeway_seconds: int = Field(30, ge=0, le=120)
+    """How far the provider's clock may be off."""
+    jwks_origin: str = ""
+    """Where its keys lie, if not at the issuer's own origin."""
+    token_origin: str = ""
+    """Where it exchanges codes, if not at the issuer's own origin."""
+    private_network: bool = False
+    """Its names may resolve to addresses inside your own network; `localhost` and literal addresses may always."""
+    services: dict[str, str] = Field(default_factory=dict)
+    """The service of the directory that each of its clients is, by client id."""
+    client_id: str = Field("", max_length=500)
+    """Our client id there; empty: people do not sign in through it, it only signs tokens."""
+    client_secret: str = ""
+    """A reference: `env:NAME` or `file:PATH`; empty for a public client."""
+    redirect_url: str = ""
+    """The origin that browsers reach us at, such as `https://muniment.example`."""
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> IssuerSettings:
+        for problem in (self._address_problem(), self._client_problem()):
+            if problem:
+                raise ValueError(problem)
+        for name in self.services.values():
+            if problem := name_problem(name):
+                raise ValueError(f"services: a name {problem}")
+        return self
+
+    def _address_problem(self) -> str:
+        problem = address_problem(self.issuer) or ("holds a query" if "?" in self.issuer else "")
+        if problem:
+            return f"issuer {problem}"
+        bare = {
+            "jwks_origin": self.jwks_origin,
+            "token_origin": self.token_origin,
+            "redirect_url": self.redirect_url,
+        }
+        problems = {name: address_problem(value, bare=True) for name, value in bare.items() if value}
+        return next((f"{name} {problem}" for name, problem in problems.items() if problem), "")
+
+    def _client_problem(self) -> str:
+        if bool(self.client_id) != bool(self.redirect_url):
+            return "client_id and redirect_url belong together"
+        if self.client_secret and not self.client_id:
+            return "client_secret is without a client_id"
+        if self.required_typ == "JWT" and self.client_id == self.audience:
+            return "audience is the client_id, so that an ID token would pass as an access token"
+        return ""
