@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from tests.postgres import Server, server
+from tests.simulators.issuer import SECRET, Issuer, serving
 
+from muniment.foundation.clock import FixedClock
 from muniment.knowledge.retrieval import compiled
 from muniment.knowledge.retrieval.compiled import Loops
 
@@ -123,6 +125,41 @@ def make_workspace(tmp_path: Path, home_of: Callable[[str], Path]) -> Iterator[C
 def workspace(make_workspace: Callable[..., object]) -> object:
     """Return a workspace with the small directory and no documents."""
     return make_workspace()
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    """Return a clock that a workspace and its identity provider share."""
+    return FixedClock()
+
+
+@pytest.fixture
+def issuer(clock: FixedClock) -> Iterator[Issuer]:
+    """Return a running identity provider."""
+    with serving(clock) as running:
+        yield running
+
+
+@pytest.fixture
+def sign_in_through(
+    make_workspace: Callable[..., object], clock: FixedClock, tmp_path: Path
+) -> Callable[..., object]:
+    """Return a function that makes a workspace which takes the word of these providers."""
+    from muniment import settings
+
+    def make(issuers: dict[str, object], name: str = "home", **options: object) -> object:
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / "client-secret").write_text(SECRET)
+        chosen = settings.parse({"identity": {"mode": "oidc", "issuers": issuers}})
+        return make_workspace(name, **{"settings": chosen, "clock": clock} | options)
+
+    return make
+
+
+@pytest.fixture
+def provided(sign_in_through: Callable[..., object], issuer: Issuer) -> object:
+    """Return a workspace whose people and services come through the running provider."""
+    return sign_in_through({"corp": issuer.settings(services={"robot": "helpdesk"})})
 
 
 @pytest.fixture

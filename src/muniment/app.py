@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from muniment import settings as settings_file
 from muniment.foundation.clock import Clock
 from muniment.foundation.database import Database
-from muniment.foundation.errors import BadInput, Conflict, MunimentError, NotSetUp
+from muniment.foundation.errors import BadInput, Conflict, Denied, MunimentError, NotSetUp
 from muniment.foundation.ids import Ids
 from muniment.foundation.keys import Keyring, create_keyring, open_keyring
 from muniment.foundation.segments import Segments
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from muniment.assistant.lineage import Lineage
     from muniment.assistant.values import Answer
     from muniment.governance.identity.api_keys import ApiKeys
+    from muniment.governance.identity.principal import VerifiesTokens
+    from muniment.governance.identity.published import Published
     from muniment.governance.identity.sessions import Sessions
     from muniment.governance.identity.tokens import Tokens
     from muniment.governance.policy.decide import Policy
@@ -83,9 +85,14 @@ class Workspace:
 
     @cached_property
     def tokens(self) -> Tokens:
-        """Short-lived signed tokens."""
+        """Short-lived tokens of its own; raises Denied where people sign in through a provider."""
         from muniment.governance.identity.tokens import Tokens
 
+        if self.settings.identity.mode == "oidc":
+            raise Denied(
+                "This workspace signs no tokens: it takes those of the identity provider.",
+                fix='Get a token there, or set identity.mode = "local".',
+            )
         return Tokens(self.keyring, self.directory, self.clock, self.ids)
 
     @cached_property
@@ -96,11 +103,34 @@ class Workspace:
         return ApiKeys(self.database, self.audit, self.clock, self.ids)
 
     @cached_property
-    def sessions(self) -> Sessions:
-        """One-time sign-in links and browser sessions."""
-        from muniment.governance.identity.sessions import Sessions
+    def issuers(self) -> list[Published]:
+        """The identity providers whose word is taken; none in local use."""
+        from muniment.foundation.egress import Egress
+        from muniment.governance.identity.published import LONGEST_REPLY, Published
 
-        return Sessions(self.database, self.directory, self.audit, self.clock, self.ids)
+        if self.settings.identity.mode != "oidc":
+            return []
+        known = settings_file.issuers(self.settings, self.home)
+        private = [origin for one in known if one.private_network for origin in one.origins]
+        door = Egress([origin for one in known for origin in one.origins], private, LONGEST_REPLY)
+        return [Published(one, door, self.clock) for one in known]
+
+    @cached_property
+    def bearer(self) -> VerifiesTokens:
+        """What bearer tokens are verified by."""
+        from muniment.governance.identity.access_tokens import AccessTokens
+
+        if self.settings.identity.mode == "oidc":
+            return AccessTokens(self.issuers, self.directory, self.clock)
+        return self.tokens
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """Browser sessions, and in local use one-time sign-in links."""
+        from muniment.governance.identity.sessions import LOCAL, Sessions
+
+        trusted = frozenset(one.issuer.url for one in self.issuers) or frozenset({LOCAL})
+        return Sessions(self.database, self.directory, self.audit, self.clock, self.ids, trusted)
 
     @cached_property
     def policy(self) -> Policy:
@@ -305,6 +335,10 @@ class Workspace:
             ),
             file_bytes,
         )
+
+    def require_identity(self) -> None:
+        """Refuse to go on where nobody could be told apart; raises BadInput naming the setting."""
+        _ = self.bearer
 
     def prepare(self) -> None:
         """Do now what the first searches would wait for: load weights and index, and compile loops."""

@@ -61,7 +61,7 @@ def api_caller(request: Request, route: SecurityScopes) -> Caller:
             )
         if is_api_key(token):
             return _key_caller(workspace_of(request), token, route)
-        principal = workspace_of(request).tokens.verify(token)
+        principal = workspace_of(request).bearer.verify(token)
         return Caller(principal, Actor(principal.ref, "http"))
     session = page_session(request)
     if request.method not in _SAFE:

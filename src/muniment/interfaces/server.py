@@ -35,6 +35,7 @@ _ERRORS = {
 
 def create_server(workspace: Workspace, offload: Offload | None = None) -> FastAPI:
     """Return the application; it serves only requests for the hosts that the settings name."""
+    workspace.require_identity()
     responses: dict[int | str, dict[str, Any]] = {
         status: {"description": text, "content": {problems.MEDIA_TYPE: {"schema": _PROBLEM}}}
         for status, text in _ERRORS.items()

@@ -17,6 +17,7 @@ from muniment.inference.embedders import BUNDLED
 from muniment.knowledge import index_model
 
 pytestmark = BOTH
+LATER = ("DROP TABLE signin_attempt", "ALTER TABLE session DROP COLUMN issuer")
 EARLIER = {
     "file": ("ALTER TABLE segment DROP COLUMN generation",),
     "postgres": (
@@ -42,7 +43,7 @@ def earlier(make_workspace: Callable[..., Workspace], kept_in: str) -> Iterator[
             put(other, {f"p{number}": ["the pump lifts water"]})
             other.close()
         with made.database.write() as connection:
-            for statement in EARLIER[kept_in]:
+            for statement in (*LATER, *EARLIER[kept_in]):
                 connection.exec_driver_sql(statement)
             for table in ("index_model", "api_key"):
                 connection.exec_driver_sql(f"DROP TABLE {table}")

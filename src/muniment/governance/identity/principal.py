@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from muniment.governance.audit.actor import OPERATOR, Actor
 
-__all__ = ["EVERYONE", "OPERATOR", "Actor", "Principal"]
+__all__ = ["EVERYONE", "OPERATOR", "Actor", "Principal", "VerifiesTokens"]
 
 EVERYONE = "group:everyone"
 """The group that every authenticated principal is in."""
@@ -24,3 +24,11 @@ class Principal:
     def ref(self) -> str:
         """Return `user:NAME` or `service:NAME`, as access lists spell it."""
         return f"{self.kind}:{self.name}"
+
+
+class VerifiesTokens(Protocol):
+    """What tells whose a bearer token is."""
+
+    def verify(self, token: str) -> Principal:
+        """Return whose token this is; raises Unauthenticated for any that does not hold now."""
+        ...

@@ -1,8 +1,9 @@
-"""One-time sign-in links and the browser sessions that they open, for local use.
+"""Browser sessions, and the one-time sign-in links that open them in local use.
 
 Invariants:
 - only digests of secrets are stored; a link works once, even when two try it at the same moment;
-- a session ends with its time, with idleness, on sign-out, and at the next request after its account changed.
+- a session ends with its time, with idleness, on sign-out, and at the next request after its account changed or
+  whoever vouched for it is no longer trusted.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import sqlalchemy as sa
 
 from muniment.foundation.clock import Clock, timestamp
 from muniment.foundation.database import Database, metadata
-from muniment.foundation.errors import BadInput, Unauthenticated
+from muniment.foundation.errors import BadInput, Denied, Unauthenticated
 from muniment.foundation.ids import Ids
 from muniment.governance.audit.entry import Entry
 from muniment.governance.audit.log import AuditLog
@@ -25,6 +26,8 @@ from muniment.governance.identity.principal import Actor, Principal
 LINK_LIFE = timedelta(minutes=15)
 SESSION_LIFE = timedelta(hours=12)
 IDLE_LIFE = timedelta(hours=2)
+LOCAL = ""
+"""Vouches for a session in place of an issuer: whoever runs this workspace."""
 _TOUCH_EVERY = timedelta(minutes=5)
 
 signin_link = sa.Table(
@@ -46,6 +49,7 @@ session = sa.Table(
     sa.Column("csrf", sa.Text, nullable=False),
     sa.Column("expires_at", sa.Text, nullable=False),
     sa.Column("seen_at", sa.Text, nullable=False),
+    sa.Column("issuer", sa.Text, nullable=False, server_default=""),
 )
 
 
@@ -65,16 +69,28 @@ class Sessions:
     """The sign-in links and sessions of one workspace."""
 
     def __init__(
-        self, database: Database, directory: Directory, audit: AuditLog, clock: Clock, ids: Ids
+        self,
+        database: Database,
+        directory: Directory,
+        audit: AuditLog,
+        clock: Clock,
+        ids: Ids,
+        trusted: frozenset[str] = frozenset({LOCAL}),
     ) -> None:
+        """`trusted` are the issuers, or LOCAL, whose sessions hold."""
         self._database = database
         self._directory = directory
         self._audit = audit
         self._clock = clock
         self._ids = ids
+        self._trusted = trusted
 
     def create_link(self, principal: Principal, by: Actor) -> str:
-        """Return the secret of a one-time link that works for 15 minutes; raises BadInput for no account."""
+        """Return the secret of a one-time link that works for 15 minutes.
+
+        Raises BadInput for no account, and Denied where people sign in through a provider.
+        """
+        self._require_local()
         since = self._directory.active_since(principal)
         if since is None:
             raise BadInput(f"{principal.ref} is no active account.", fix="See `muniment directory list`.")
@@ -96,6 +112,7 @@ class Sessions:
 
     def redeem(self, secret: str) -> Session:
         """Use up a link and open its session; raises Unauthenticated for any link that does not work."""
+        self._require_local()
         with self._database.write() as connection:
             now = self._clock.now()
             link = connection.execute(
@@ -110,22 +127,47 @@ class Sessions:
             )
             if link is None or principal is None or not holds:
                 raise Unauthenticated("This sign-in link does not work (any more).", fix="Ask for a new one.")
-            opened = Session(self._ids.secret(), self._ids.secret(), principal, now + SESSION_LIFE)
-            connection.execute(
-                sa.insert(session).values(
-                    digest=_digest(opened.secret),
-                    kind=principal.kind,
-                    name=principal.name,
-                    since=link.since,
-                    csrf=opened.csrf,
-                    expires_at=timestamp(opened.expires),
-                    seen_at=timestamp(now),
-                )
+            return self._opened(connection, principal, link.since, LOCAL, [])
+
+    def open(self, principal: Principal, issuer: str, name: str) -> Session:
+        """Open a session for whom an issuer, known here by a name, vouched.
+
+        Raises Unauthenticated where the directory has no such active account.
+        """
+        with self._database.write() as connection:
+            since = account_since(connection, principal)
+            if since is None or issuer not in self._trusted:
+                raise Unauthenticated("You have no account here.", detail="no active account")
+            signed_in = Entry("signin.signed_in", Actor(principal.ref, "web"), {"issuer": name})
+            return self._opened(connection, principal, since, issuer, [signed_in])
+
+    def _require_local(self) -> None:
+        if LOCAL not in self._trusted:
+            raise Denied(
+                "There are no sign-in links here: people sign in through the identity provider.",
+                fix='Open /signin, or set identity.mode = "local".',
             )
-            entry = Entry(
-                "session.created", Actor(principal.ref, "web"), {"expires": timestamp(opened.expires)}
+
+    def _opened(
+        self, connection: sa.Connection, principal: Principal, since: int, issuer: str, entries: list[Entry]
+    ) -> Session:
+        now = self._clock.now()
+        opened = Session(self._ids.secret(), self._ids.secret(), principal, now + SESSION_LIFE)
+        connection.execute(
+            sa.insert(session).values(
+                digest=_digest(opened.secret),
+                kind=principal.kind,
+                name=principal.name,
+                since=since,
+                csrf=opened.csrf,
+                expires_at=timestamp(opened.expires),
+                seen_at=timestamp(now),
+                issuer=issuer,
             )
-            self._audit.append(connection, [entry])
+        )
+        expires = {"expires": timestamp(opened.expires)}
+        entries = [*entries, Entry("session.created", Actor(principal.ref, "web"), expires)]
+        self._audit.append(connection, entries)
         return opened
 
     def session(self, secret: str) -> Session | None:
@@ -133,7 +175,7 @@ class Sessions:
         now = self._clock.now()
         with self._database.read() as connection:
             row = connection.execute(sa.select(session).where(session.c.digest == _digest(secret))).first()
-            if row is None:
+            if row is None or row.issuer not in self._trusted:
                 return None
             principal = Principal(row.kind, row.name)
             if row.expires_at <= timestamp(now) or row.seen_at <= timestamp(now - IDLE_LIFE):

@@ -66,6 +66,7 @@ def serve(
 ) -> None:
     """Serve the web page and the HTTP interface until Ctrl-C."""
     with TERMINAL.workspace() as workspace:
+        workspace.require_identity()
         settings = workspace.settings.server
         address = host or settings.host
         serve_workspace(
@@ -104,7 +105,9 @@ def serve_workspace(workspace: Workspace, host: str, port: int, links: list[str]
         TERMINAL.show(f"Serving on {base} (Ctrl-C stops).")
         for name, url in made.items():
             TERMINAL.out.print(f"  {name:<10} {url}", soft_wrap=True)
-        if not made:
+        if workspace.issuers:
+            TERMINAL.show("  People sign in through the identity provider.")
+        elif not made:
             TERMINAL.show("  For a one-time sign-in link: muniment serve --link USER")
     run_server(workspace, host, port)
     TERMINAL.say("Stopped serving.")

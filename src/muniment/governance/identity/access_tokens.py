@@ -1,0 +1,56 @@
+"""Bearer tokens that the organisation's own providers signed, for accounts that the directory holds.
+
+Invariants:
+- a token opens nothing that its issuer's rules, its issuer's published keys and the directory of this moment do not;
+- all that is refused is refused in the same words;
+- nobody comes into being by showing a token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from muniment.foundation.clock import Clock
+from muniment.foundation.errors import Unauthenticated
+from muniment.governance.identity.directory import Directory
+from muniment.governance.identity.principal import Principal
+from muniment.governance.identity.provider_tokens import UnknownKey, access_token_principal
+from muniment.governance.identity.published import Published
+from muniment.governance.identity.signed import Signed, read
+
+
+class AccessTokens:
+    """Verifies the tokens of the providers that the settings name."""
+
+    def __init__(self, issuers: Iterable[Published], directory: Directory, clock: Clock) -> None:
+        self._issuers = {published.issuer.url: published for published in issuers}
+        self._directory = directory
+        self._clock = clock
+
+    def verify(self, token: str) -> Principal:
+        """Return whose token this is; raises Unauthenticated, and Unavailable where no key can be had."""
+        try:
+            signed = read(token)
+            principal = self._principal(signed)
+        except ValueError as error:
+            raise _refused(str(error)) from error
+        if self._directory.active_since(principal) is None:
+            raise _refused("no active account")
+        return principal
+
+    def _principal(self, signed: Signed) -> Principal:
+        issuer = signed.claims.get("iss")
+        published = self._issuers.get(issuer) if isinstance(issuer, str) else None
+        if published is None:
+            raise ValueError("of an issuer that the settings do not name")
+        now = self._clock.now().timestamp()
+        held = published.documents()
+        try:
+            return access_token_principal(signed, published.issuer, held.keys, now)
+        except UnknownKey:
+            newer = published.newer(held)
+            return access_token_principal(signed, published.issuer, newer.keys, now)
+
+
+def _refused(detail: str) -> Unauthenticated:
+    return Unauthenticated("The token does not hold.", detail=detail)
