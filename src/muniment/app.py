@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from muniment.assistant.lineage import Lineage
     from muniment.assistant.values import Answer
     from muniment.governance.identity.api_keys import ApiKeys
+    from muniment.governance.identity.code_flow import CodeFlow
     from muniment.governance.identity.principal import VerifiesTokens
     from muniment.governance.identity.published import Published
     from muniment.governance.identity.sessions import Sessions
@@ -131,6 +132,15 @@ class Workspace:
 
         trusted = frozenset(one.issuer.url for one in self.issuers) or frozenset({LOCAL})
         return Sessions(self.database, self.directory, self.audit, self.clock, self.ids, trusted)
+
+    @cached_property
+    def code_flow(self) -> CodeFlow:
+        """How people sign in through a provider; in local use there is none to choose."""
+        from muniment.governance.identity.attempts import Attempts
+        from muniment.governance.identity.code_flow import CodeFlow
+
+        attempts = Attempts(self.database, self.clock, self.ids)
+        return CodeFlow(self.issuers, attempts, self.sessions, self.audit, self.clock)
 
     @cached_property
     def policy(self) -> Policy:

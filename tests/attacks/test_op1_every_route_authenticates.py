@@ -23,6 +23,7 @@ PUBLIC = {
     ("GET", "/readyz"),
     ("GET", "/signin"),
     ("POST", "/signin"),
+    ("GET", "/signin/callback"),
     ("GET", "/static/{build}/{name}"),
 }
 BEARER: dict[tuple[str, str], Any] = {

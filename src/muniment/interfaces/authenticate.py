@@ -25,6 +25,7 @@ from muniment.interfaces.boundary import host_name
 
 if TYPE_CHECKING:
     from muniment.app import Workspace
+    from muniment.governance.identity.attempts import Attempt
     from muniment.governance.identity.sessions import Session
 
 CSRF_HEADER = "x-csrf-token"
@@ -132,4 +133,29 @@ def close_cookie(request: Request, response: Response) -> None:
     """Take the session from the browser."""
     response.delete_cookie(
         cookie_name(request), path="/", httponly=True, samesite="lax", secure=_secure(request)
+    )
+
+
+def attempt_cookie_name(request: Request) -> str:
+    """Return the name of the cookie that binds a sign-in through a provider to the browser that began it."""
+    return cookie_name(request) + "-signin"
+
+
+def open_attempt_cookie(request: Request, response: Response, attempt: Attempt, seconds: int) -> None:
+    """Have the browser keep an attempt; it comes back with the provider's answer, which is another site's link."""
+    response.set_cookie(
+        attempt_cookie_name(request),
+        attempt.browser,
+        max_age=seconds,
+        path="/",
+        httponly=True,
+        samesite="lax",
+        secure=_secure(request),
+    )
+
+
+def close_attempt_cookie(request: Request, response: Response) -> None:
+    """Take an attempt from the browser."""
+    response.delete_cookie(
+        attempt_cookie_name(request), path="/", httponly=True, samesite="lax", secure=_secure(request)
     )

@@ -15,7 +15,7 @@ from muniment.interfaces import problems
 from muniment.interfaces.boundary import Boundary
 from muniment.interfaces.offload import Offload
 from muniment.interfaces.rest import answers, documents, health, models, search
-from muniment.interfaces.web import pages
+from muniment.interfaces.web import pages, signin
 from muniment.interfaces.web.problem_page import problem_page
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def create_server(workspace: Workspace, offload: Offload | None = None) -> FastA
     problems.install(app, problem_page)
     for room in (search, answers, documents, models, health):
         app.include_router(room.router)
+    app.include_router(signin.router)
     app.include_router(pages.router)
     server = workspace.settings.server
     hosts = frozenset(server.allowed_hosts) | {server.host}

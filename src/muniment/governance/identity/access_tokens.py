@@ -14,7 +14,7 @@ from muniment.foundation.clock import Clock
 from muniment.foundation.errors import Unauthenticated
 from muniment.governance.identity.directory import Directory
 from muniment.governance.identity.principal import Principal
-from muniment.governance.identity.provider_tokens import UnknownKey, access_token_principal
+from muniment.governance.identity.provider_tokens import access_token_principal
 from muniment.governance.identity.published import Published
 from muniment.governance.identity.signed import Signed, read
 
@@ -44,12 +44,7 @@ class AccessTokens:
         if published is None:
             raise ValueError("of an issuer that the settings do not name")
         now = self._clock.now().timestamp()
-        held = published.documents()
-        try:
-            return access_token_principal(signed, published.issuer, held.keys, now)
-        except UnknownKey:
-            newer = published.newer(held)
-            return access_token_principal(signed, published.issuer, newer.keys, now)
+        return published.judged(lambda keys: access_token_principal(signed, published.issuer, keys, now))
 
 
 def _refused(detail: str) -> Unauthenticated:

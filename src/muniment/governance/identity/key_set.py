@@ -26,6 +26,10 @@ _CURVES = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
 _SECRET = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
+class UnknownKey(ValueError):
+    """Nothing is wrong with a token, but its key is none that is held."""
+
+
 @dataclass(frozen=True, slots=True)
 class VerificationKey:
     """A public key and what it may verify."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from muniment.governance.identity.issuer import Issuer
-from muniment.governance.identity.key_set import KeySet
+from muniment.governance.identity.key_set import KeySet, UnknownKey
 from muniment.governance.identity.principal import Principal
 from muniment.governance.identity.signed import Signed, check_signature, seconds
 
@@ -28,10 +28,6 @@ _ID_TYPES = frozenset({"JWT", ""})
 _ID_ONLY = frozenset({"nonce", "at_hash", "c_hash", "s_hash"})
 """Claims that only ID tokens have."""
 _HASHES = {"256": hashlib.sha256, "384": hashlib.sha384, "512": hashlib.sha512}
-
-
-class UnknownKey(ValueError):
-    """Nothing is wrong with the token, but its key is none that is held."""
 
 
 @dataclass(frozen=True, slots=True)

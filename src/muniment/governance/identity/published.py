@@ -9,14 +9,18 @@ Invariants:
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from muniment.foundation.clock import Clock
 from muniment.foundation.egress import Egress, Refused, Unreachable
 from muniment.foundation.errors import Unavailable
 from muniment.governance.identity.discovery import Discovery, read_discovery
 from muniment.governance.identity.issuer import Issuer
-from muniment.governance.identity.key_set import KeySet, read_key_set
+from muniment.governance.identity.key_set import KeySet, UnknownKey, read_key_set
+
+T = TypeVar("T")
 
 LIFETIME = 3600.0
 """Seconds that keys and description are used for."""
@@ -45,7 +49,7 @@ class Published:
 
     def __init__(self, issuer: Issuer, egress: Egress, clock: Clock) -> None:
         self.issuer = issuer
-        self._egress = egress
+        self.egress = egress
         self._clock = clock
         self._held: Documents | None = None
         self._tried: float | None = None
@@ -64,6 +68,17 @@ class Published:
             finally:
                 self._lock.release()
         return self._fresh() or held
+
+    def judged(self, rule: Callable[[KeySet], T]) -> T:
+        """Return what a rule says with the keys that hold now, asked again with newer ones where its key is missing.
+
+        Raises what the rule raises, and Unavailable where there are no keys.
+        """
+        held = self.documents()
+        try:
+            return rule(held.keys)
+        except UnknownKey:
+            return rule(self.newer(held).keys)
 
     def newer(self, than: Documents) -> Documents:
         """Return documents fetched after these where there are some to be had, else these."""
@@ -104,7 +119,7 @@ class Published:
         return self._held
 
     def _get(self, url: str) -> bytes:
-        reply = self._egress.send("GET", url, FETCH_SECONDS, {"accept": "application/json"})
+        reply = self.egress.send("GET", url, FETCH_SECONDS, {"accept": "application/json"})
         if reply.status != 200:
             raise ValueError(f"{url} answers with status {reply.status}")
         return reply.body

@@ -1,4 +1,4 @@
-"""The pages: sign in, ask, read an answer and how it came about, read a document."""
+"""The pages: ask, read an answer and how it came about, read a document."""
 
 from __future__ import annotations
 
@@ -15,13 +15,9 @@ from muniment.interfaces.authenticate import (
     Caller,
     PageSession,
     check_change,
-    check_origin,
-    close_cookie,
-    open_cookie,
-    page_session,
     workspace_of,
 )
-from muniment.interfaces.problems import NOTHING_HERE, SIGN_IN, problem_of
+from muniment.interfaces.problems import NOTHING_HERE, problem_of
 from muniment.interfaces.rest.answers import Threads, streamed
 from muniment.interfaces.rest.bodies import AnswerRequest
 from muniment.interfaces.rest.events import MEDIA_TYPE, opened
@@ -125,43 +121,6 @@ async def document_page(
         return render("document.html", title_of(read), person=person, document=view)
 
     return HTMLResponse(await threads.run(shown))
-
-
-@router.get(SIGN_IN)
-def sign_in_page(request: Request, token: Annotated[str, Query(max_length=200)] = "") -> Response:
-    """Ask whether to use the link: looking at it, as mail scanners do, uses nothing up."""
-    if token:
-        return HTMLResponse(render("signin.html", say("signin.title"), state="confirm", token=token))
-    try:
-        page_session(request)
-    except Unauthenticated:
-        return HTMLResponse(render("signin.html", say("signin.title"), state="how"))
-    return RedirectResponse("/", 303)
-
-
-@router.post(SIGN_IN)
-async def sign_in(request: Request, threads: Threads) -> Response:
-    """Use up the link and open the session."""
-    fields = await form_of(request, "token")
-    check_origin(request)
-    try:
-        session = await threads.run(lambda: workspace_of(request).sessions.redeem(fields.get("token", "")))
-    except Unauthenticated:
-        return HTMLResponse(render("signin.html", say("signin.spent"), state="spent"), 401)
-    response = RedirectResponse("/", 303)
-    open_cookie(request, response, session)
-    return response
-
-
-@router.post("/signout")
-async def sign_out(request: Request, session: PageSession, threads: Threads) -> Response:
-    """End the session on this device."""
-    fields = await form_of(request, "csrf")
-    check_change(request, session, fields.get("csrf"))
-    await threads.run(lambda: workspace_of(request).sessions.end(session.secret))
-    response = HTMLResponse(render("signin.html", say("signin.out"), state="out"))
-    close_cookie(request, response)
-    return response
 
 
 @router.get("/static/{build}/{name}")

@@ -1,0 +1,122 @@
+"""Signing in and out: by a one-time link, or through the organisation's identity provider."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from muniment.foundation.errors import Unauthenticated
+from muniment.governance.identity.attempts import ATTEMPT_LIFE
+from muniment.governance.identity.code_flow import Answer, Stranger
+from muniment.governance.identity.issuer import CALLBACK
+from muniment.interfaces.authenticate import (
+    PageSession,
+    attempt_cookie_name,
+    check_change,
+    check_origin,
+    close_attempt_cookie,
+    close_cookie,
+    open_attempt_cookie,
+    open_cookie,
+    page_session,
+    workspace_of,
+)
+from muniment.interfaces.problems import NOTHING_HERE, SIGN_IN
+from muniment.interfaces.rest.answers import Threads
+from muniment.interfaces.web.forms import form_of
+from muniment.interfaces.web.rendering import render, say
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+
+@router.get(SIGN_IN)
+async def sign_in_page(
+    request: Request,
+    threads: Threads,
+    token: Annotated[str, Query(max_length=200)] = "",
+    issuer: Annotated[str, Query(max_length=100)] = "",
+) -> Response:
+    """Ask whether to use the link, or through whom to sign in; with `issuer`, go there.
+
+    Looking at a link, as mail scanners do, uses nothing up.
+    """
+    workspace = workspace_of(request)
+    if issuer:
+        address, attempt = await threads.run(lambda: workspace.code_flow.begin(issuer))
+        response = RedirectResponse(address, 303)
+        open_attempt_cookie(request, response, attempt, int(ATTEMPT_LIFE.total_seconds()))
+        return response
+    if token and not workspace.issuers:
+        return HTMLResponse(render("signin.html", say("signin.title"), state="confirm", token=token))
+    try:
+        await threads.run(lambda: page_session(request))
+    except Unauthenticated:
+        if workspace.issuers:
+            return _through(request, say("signin.title"), "how")
+        return HTMLResponse(render("signin.html", say("signin.title"), state="how"))
+    return RedirectResponse("/", 303)
+
+
+@router.post(SIGN_IN)
+async def sign_in(request: Request, threads: Threads) -> Response:
+    """Use up the link and open the session."""
+    fields = await form_of(request, "token")
+    check_origin(request)
+    try:
+        session = await threads.run(lambda: workspace_of(request).sessions.redeem(fields.get("token", "")))
+    except Unauthenticated:
+        return HTMLResponse(render("signin.html", say("signin.spent"), state="spent"), 401)
+    response = RedirectResponse("/", 303)
+    open_cookie(request, response, session)
+    return response
+
+
+@router.get(CALLBACK)
+async def signed_in(request: Request, threads: Threads) -> Response:
+    """Take the provider's answer, open the session, and go to the first page, whatever the answer says."""
+    workspace, browser = workspace_of(request), request.cookies.get(attempt_cookie_name(request), "")
+    if not workspace.issuers:
+        raise NOTHING_HERE
+    answer = _answer(request)
+    response: Response
+    try:
+        session = await threads.run(lambda: workspace.code_flow.finish(answer, browser))
+        response = RedirectResponse("/", 303)
+        open_cookie(request, response, session)
+    except Stranger:
+        response = _through(request, say("signin.stranger"), "stranger", 401)
+    except Unauthenticated:
+        response = _through(request, say("signin.refused"), "refused", 401)
+    close_attempt_cookie(request, response)
+    return response
+
+
+@router.post("/signout")
+async def sign_out(request: Request, session: PageSession, threads: Threads) -> Response:
+    """End the session on this device."""
+    fields = await form_of(request, "csrf")
+    check_change(request, session, fields.get("csrf"))
+    workspace = workspace_of(request)
+    await threads.run(lambda: workspace.sessions.end(session.secret))
+    if workspace.issuers:
+        response = _through(request, say("signin.out"), "out")
+    else:
+        response = HTMLResponse(render("signin.html", say("signin.out"), state="out"))
+    close_cookie(request, response)
+    return response
+
+
+def _through(request: Request, title: str, state: str, status: int = 200) -> Response:
+    names = workspace_of(request).code_flow.names
+    return HTMLResponse(render("provider.html", title, state=state, providers=names), status)
+
+
+def _answer(request: Request) -> Answer:
+    """Read the provider's answer; what it says twice it has not said."""
+    said: dict[str, str] = {}
+    for name in ("state", "code", "iss", "error"):
+        values = request.query_params.getlist(name)
+        said[name] = values[0] if len(values) == 1 else ""
+    return Answer(said["state"], said["code"], said["iss"], said["error"])

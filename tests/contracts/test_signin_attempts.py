@@ -1,0 +1,86 @@
+"""Sign-ins that have begun, and sessions of a provider, on both kinds of database."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.postgres import BOTH
+
+from muniment.app import Workspace
+from muniment.foundation.clock import FixedClock
+from muniment.foundation.errors import Unauthenticated
+from muniment.governance.identity.attempts import Attempt, Attempts, Ended
+from muniment.governance.identity.principal import Principal
+from muniment.governance.identity.sessions import Sessions
+
+ISSUER = "https://id.example"
+
+
+@pytest.fixture
+def office(make_workspace: Callable[..., Workspace], clock: FixedClock) -> Workspace:
+    return make_workspace(clock=clock)
+
+
+def sessions_of(office: Workspace, trusted: str) -> Sessions:
+    return Sessions(
+        office.database, office.directory, office.audit, office.clock, office.ids, frozenset({trusted})
+    )
+
+
+@BOTH
+def test_an_attempt_is_used_up_once_by_whoever_ends_it_first(office: Workspace) -> None:
+    attempts = Attempts(office.database, office.clock, office.ids)
+    attempt = attempts.begin("corp")
+    found: list[Ended | None] = []
+    threads = [threading.Thread(target=lambda: found.append(attempts.end(attempt))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [one for one in found if one is not None] == [Ended("corp", "")]
+    assert len(found) == 8
+
+
+@BOTH
+def test_an_attempt_that_does_not_hold_is_used_up_too(office: Workspace, clock: FixedClock) -> None:
+    attempts = Attempts(office.database, office.clock, office.ids)
+    stolen, late = attempts.begin("corp"), attempts.begin("corp")
+    assert attempts.end(Attempt(stolen.state, "mine")) == Ended("corp", "another browser")
+    assert attempts.end(stolen) is None
+    clock.advance(minutes=10)
+    assert attempts.end(late) == Ended("corp", "expired")
+
+
+@BOTH
+def test_a_session_holds_only_while_its_issuer_is_trusted(office: Workspace) -> None:
+    through = sessions_of(office, ISSUER)
+    made = through.open(Principal("user", "alice"), ISSUER, "corp")
+    assert through.session(made.secret) is not None
+    assert sessions_of(office, "https://other.example").session(made.secret) is None
+    assert office.sessions.session(made.secret) is None
+
+
+@BOTH
+def test_no_session_is_opened_for_whom_the_directory_does_not_hold(office: Workspace) -> None:
+    through, before = sessions_of(office, ISSUER), office.audit.tail(1)
+    for principal, issuer in ((Principal("user", "zoe"), ISSUER), (Principal("user", "alice"), "https://x")):
+        with pytest.raises(Unauthenticated):
+            through.open(principal, issuer, "corp")
+    assert office.audit.tail(1) == before
+
+
+@given(st.text(), st.binary(min_size=32, max_size=32).map(bytes.hex), st.text())
+def test_what_an_attempt_derives_needs_both_its_name_and_its_browser(
+    state: str, browser: str, other: str
+) -> None:
+    one = Attempt(state, browser)
+    derived = {one.nonce, one.verifier, one.challenge}
+    assert len(derived) == 3 and all(len(text) == 43 for text in derived)
+    assert browser not in repr(one)
+    if other != state:
+        assert derived.isdisjoint({Attempt(other, browser).nonce, Attempt(other, browser).verifier})
+    assert derived.isdisjoint({Attempt(state, browser[::-1] + "x").verifier})
