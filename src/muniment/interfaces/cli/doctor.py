@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
-from muniment.foundation.errors import MunimentError
+from muniment.foundation.errors import MunimentError, Unavailable
 from muniment.interfaces.cli.terminal import TERMINAL, visible
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Check:
 
 
 def doctor() -> None:
-    """Check settings, keys, database, segments, log, weights, isolation of parsers, and disk; exit 1 on a fail."""
+    """Check settings, keys, database, segments, log, providers, isolation, weights and disk; exit 1 on a fail."""
     home = TERMINAL.home_folder()
     found: list[Check] = []
     for check in checks(home):
@@ -83,6 +83,7 @@ def checks(home: Path) -> Iterator[Check]:
         yield from _guarded("index", lambda: _index(workspace))
         yield from _guarded("log", lambda: _log(workspace))
         yield from _guarded("models", lambda: _models(workspace))
+        yield from _guarded("identity", lambda: _identity(workspace))
         if not workspace.settings.database.url:
             yield from _guarded("loops", _loops)
     finally:
@@ -208,6 +209,26 @@ def _log(workspace: Workspace) -> Check:
 def _models(workspace: Workspace) -> Check:
     names = ", ".join(endpoint.name for endpoint in workspace.catalog.endpoints())
     return Check("models", "ok", f"{names} (default {workspace.catalog.default})")
+
+
+def _identity(workspace: Workspace) -> Check:
+    """Asks each provider for its keys, as the first request would."""
+    if not workspace.issuers:
+        return Check("identity", "ok", "local: one-time links, and tokens of its own")
+    says, silent = list[str](), list[str]()
+    for one in workspace.issuers:
+        try:
+            keys = len(one.documents().keys.keys)
+        except Unavailable as error:
+            silent.append(error.detail)
+            says.append(f"{one.issuer.name} ({one.issuer.url})")
+        else:
+            says.append(f"{one.issuer.name} ({one.issuer.url}, {keys} {'key' if keys == 1 else 'keys'})")
+    text = f"oidc: {', '.join(says)}"
+    if silent:
+        fix = "Mend the settings of identity.issuers, or wait until the provider answers."
+        return Check("identity", "fail", f"{text}; {'; '.join(silent)}", fix)
+    return Check("identity", "ok", text)
 
 
 def _loops() -> Check:
