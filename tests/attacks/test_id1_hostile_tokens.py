@@ -173,6 +173,7 @@ CLAIMS: dict[str, dict[str, Any]] = {
     "half a character": {"sub": "alice\ud800"},
     "a subject that is a reference": {"sub": "user:alice"},
     "a service as a user": {"sub": "helpdesk"},
+    "bound to a key that nobody showed": {"cnf": {"jkt": "x"}},
     "a client that is no service": {"sub": "cli", "client_id": "cli"},
     "a client with a user's name": {"sub": "alice", "client_id": "alice"},
     "a party with a user's name": {"sub": "alice", "client_id": ..., "azp": "alice"},

@@ -46,6 +46,8 @@ def access_token_principal(signed: Signed, issuer: Issuer, keys: KeySet, now: fl
         raise ValueError("not the type of an access token")
     if claims.keys() & _ID_ONLY:
         raise ValueError("an ID token")
+    if "cnf" in claims:
+        raise ValueError("bound to a key, which nobody has shown")
     if issuer.audience not in _audiences(claims):
         raise ValueError("for another audience")
     _check(signed, issuer, keys, now)
