@@ -157,7 +157,8 @@ def test_numbers_of_hidden_documents_open_nothing(company: Workspace) -> None:
 
 
 @pytest.mark.parametrize(
-    "table", ["audit_entry", "audit_tree", "audit_checkpoint", "session", "signin_link", "api_key"]
+    "table",
+    ["audit_entry", "audit_tree", "audit_checkpoint", "session", "signin_link", "api_key", "signin_attempt"],
 )
 def test_a_confined_reading_sees_neither_the_log_nor_sessions(company: Workspace, table: str) -> None:
     with confined(company) as (connection, _), pytest.raises(exc.ProgrammingError, match="permission denied"):

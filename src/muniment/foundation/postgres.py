@@ -34,6 +34,7 @@ _HIDDEN = (
     "session",
     "signin_link",
     "api_key",
+    "signin_attempt",
     "alembic_version",
 )
 """Tables that no search or reading looks into."""
