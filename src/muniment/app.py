@@ -16,7 +16,9 @@ from muniment.foundation.clock import Clock
 from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput, Conflict, Denied, MunimentError, NotSetUp
 from muniment.foundation.ids import Ids
-from muniment.foundation.keys import Keyring, create_keyring, open_keyring
+from muniment.foundation.kek_file import KekFile
+from muniment.foundation.keyring_file import create_keyring, open_keyring
+from muniment.foundation.keys import Keyring
 from muniment.foundation.segments import Segments
 from muniment.foundation.sqlcipher import SqlCipherDatabase
 from muniment.governance.audit.entry import Actor, Entry
@@ -438,7 +440,7 @@ def create(
     place = Path(home) if home is not None else settings_file.default_home()
     chosen = settings or settings_file.load(place)
     ids = ids or Ids()
-    kek, keys = settings_file.kek_file(chosen, place), place / "keys" / "keyring.json"
+    kek, keys = KekFile(settings_file.kek_file(chosen, place), ids), place / "keys" / "keyring.json"
     with closing(_database(place, chosen, chosen.workspace.tenant, b"")) as database:
         if database.exists():
             raise Conflict(f"{database.place} already exists.", fix="Nothing was overwritten.")
@@ -469,7 +471,8 @@ def open(
         raise NotSetUp(f"No workspace at {place}.", fix="Run `muniment init` first.")
     chosen = settings or settings_file.load(place)
     ids = ids or Ids()
-    keyring = open_keyring(settings_file.kek_file(chosen, place), place / "keys" / "keyring.json", ids)
+    kek = KekFile(settings_file.kek_file(chosen, place), ids)
+    keyring = open_keyring(kek, place / "keys" / "keyring.json", ids)
     workspace = Workspace(place, chosen, keyring, clock or Clock(), ids, embedder)
     workspace.database.check()
     return workspace

@@ -19,7 +19,9 @@ from muniment.foundation import sqlcipher as database_module
 from muniment.foundation.clock import Clock
 from muniment.foundation.errors import Unavailable
 from muniment.foundation.ids import Ids
-from muniment.foundation.keys import Keyring, create_keyring
+from muniment.foundation.kek_file import KekFile
+from muniment.foundation.keyring_file import create_keyring
+from muniment.foundation.keys import Keyring
 from muniment.foundation.sqlcipher import SqlCipherDatabase
 from muniment.governance.audit.entry import Entry
 from muniment.governance.audit.log import AuditLog
@@ -46,7 +48,7 @@ def place() -> Iterator[Path]:
 
 @pytest.fixture
 def keyring(place: Path) -> Keyring:
-    return create_keyring(place / "kek", place / "keyring.json", "acme", Ids())
+    return create_keyring(KekFile(place / "kek", Ids()), place / "keyring.json", "acme", Ids())
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from muniment.foundation.clock import FixedClock
 from muniment.foundation.ids import Ids, SeededIds
-from muniment.foundation.keys import create_keyring
+from muniment.foundation.kek_file import KekFile
+from muniment.foundation.keyring_file import create_keyring
 from muniment.foundation.sqlcipher import SqlCipherDatabase
 from muniment.governance.audit import checkpoint as notes
 from muniment.governance.audit.entry import Entry
@@ -34,7 +35,9 @@ def exported(tmp_path: Path) -> tuple[Files, str]:
     database = SqlCipherDatabase(tmp_path / "log.db", b"k" * 32)
     database.create()
     clock = FixedClock()
-    log = AuditLog(database, create_keyring(tmp_path / "kek", tmp_path / "ring", "acme", Ids()), clock)
+    log = AuditLog(
+        database, create_keyring(KekFile(tmp_path / "kek", Ids()), tmp_path / "ring", "acme", Ids()), clock
+    )
     for n in range(40):
         log.record([Entry("retrieval.chunk", OPERATOR, {"document": f"doc_{n}", "rank": n})])
         clock.advance(seconds=7)

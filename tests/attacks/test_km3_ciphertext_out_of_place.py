@@ -17,7 +17,9 @@ from muniment import app
 from muniment.app import Workspace
 from muniment.foundation.errors import MunimentError, NotSetUp, Tampered
 from muniment.foundation.ids import Ids
-from muniment.foundation.keys import PURPOSES, Keyring, create_keyring, open_keyring
+from muniment.foundation.kek_file import KekFile
+from muniment.foundation.keyring_file import create_keyring, open_keyring
+from muniment.foundation.keys import PURPOSES, Keyring
 from muniment.foundation.segments import Segments
 from muniment.foundation.sqlcipher import SqlCipherDatabase
 from muniment.knowledge.retrieval.retrieve import INCOMPLETE
@@ -27,12 +29,12 @@ PAGE = 4096
 
 @pytest.fixture
 def keyring(tmp_path: Path) -> Keyring:
-    return create_keyring(tmp_path / "kek", tmp_path / "keyring.json", "acme", Ids())
+    return create_keyring(KekFile(tmp_path / "kek", Ids()), tmp_path / "keyring.json", "acme", Ids())
 
 
 def tenant(place: Path, name: str) -> Keyring:
     """Return the keyring of another tenant under the same key-encryption key."""
-    return create_keyring(place / "kek", place / f"{name}.json", name, Ids())
+    return create_keyring(KekFile(place / "kek", Ids()), place / f"{name}.json", name, Ids())
 
 
 def test_a_sealed_message_opens_only_in_its_own_place(keyring: Keyring) -> None:
@@ -79,7 +81,7 @@ def test_wrapped_keys_cannot_change_places(keyring: Keyring, tmp_path: Path) -> 
         document["data_keys"][one] = whole["data_keys"][other]
         file.write_text(json.dumps(document))
         with pytest.raises(NotSetUp, match="does not open"):
-            open_keyring(tmp_path / "kek", file, Ids())
+            open_keyring(KekFile(tmp_path / "kek", Ids()), file, Ids())
 
 
 def test_a_keyring_cannot_pass_for_another_tenants(keyring: Keyring, tmp_path: Path) -> None:
@@ -94,7 +96,7 @@ def test_a_keyring_cannot_pass_for_another_tenants(keyring: Keyring, tmp_path: P
     for forged in forgeries:
         (tmp_path / "keyring.json").write_text(json.dumps(forged))
         with pytest.raises(NotSetUp, match="does not open"):
-            open_keyring(tmp_path / "kek", tmp_path / "keyring.json", Ids())
+            open_keyring(KekFile(tmp_path / "kek", Ids()), tmp_path / "keyring.json", Ids())
 
 
 def test_a_segment_opens_only_under_its_own_name_kind_and_tenant(keyring: Keyring, tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from muniment.foundation.canonical import canonical
 from muniment.foundation.errors import NotSetUp, Tampered
 from muniment.foundation.ids import Ids
-from muniment.foundation.keys import ALGORITHM, create_keyring, open_keyring, seal, unseal
+from muniment.foundation.kek_file import KekFile
+from muniment.foundation.keyring_file import create_keyring, open_keyring
+from muniment.foundation.keys import ALGORITHM, seal, unseal
 
 KEY, NONCE, PLACE = b"k" * 32, b"n" * 12, {"object": "doc_a", "version": "1"}
 OTHER_NAMES = [
@@ -66,7 +68,7 @@ def test_nothing_made_without_the_key_opens(made_up: bytes) -> None:
 
 
 def test_a_wrapped_key_of_another_algorithm_does_not_open_the_workspace(tmp_path: Path) -> None:
-    create_keyring(tmp_path / "kek", tmp_path / "keyring.json", "acme", Ids())
+    create_keyring(KekFile(tmp_path / "kek", Ids()), tmp_path / "keyring.json", "acme", Ids())
     whole = json.loads((tmp_path / "keyring.json").read_bytes())
     wrapped = base64.b64decode(whole["data_keys"]["database"])
     for name in OTHER_NAMES:
@@ -77,13 +79,13 @@ def test_a_wrapped_key_of_another_algorithm_does_not_open_the_workspace(tmp_path
         ):
             (tmp_path / "keyring.json").write_text(json.dumps(document))
             with pytest.raises(NotSetUp, match="does not open"):
-                open_keyring(tmp_path / "kek", tmp_path / "keyring.json", Ids())
+                open_keyring(KekFile(tmp_path / "kek", Ids()), tmp_path / "keyring.json", Ids())
 
 
 def test_a_key_in_clear_is_no_keyring(tmp_path: Path) -> None:
-    create_keyring(tmp_path / "kek", tmp_path / "keyring.json", "acme", Ids())
+    create_keyring(KekFile(tmp_path / "kek", Ids()), tmp_path / "keyring.json", "acme", Ids())
     document = json.loads((tmp_path / "keyring.json").read_bytes())
     document["data_keys"]["database"] = base64.b64encode(b"d" * 32).decode()
     (tmp_path / "keyring.json").write_text(json.dumps(document))
     with pytest.raises(NotSetUp, match="does not open"):
-        open_keyring(tmp_path / "kek", tmp_path / "keyring.json", Ids())
+        open_keyring(KekFile(tmp_path / "kek", Ids()), tmp_path / "keyring.json", Ids())

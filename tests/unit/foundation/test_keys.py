@@ -12,16 +12,10 @@ from hypothesis import strategies as st
 
 from muniment.foundation.errors import Conflict, NotSetUp, Tampered, Unavailable
 from muniment.foundation.ids import Ids, SeededIds
-from muniment.foundation.keys import (
-    ALGORITHM,
-    PURPOSES,
-    Keyring,
-    create_keyring,
-    open_keyring,
-    seal,
-    unseal,
-    write_private,
-)
+from muniment.foundation.kek_file import KekFile
+from muniment.foundation.keyring_file import create_keyring, open_keyring
+from muniment.foundation.keys import ALGORITHM, PURPOSES, Keyring, seal, unseal
+from muniment.foundation.private_file import write_private
 
 KEY, NONCE = b"k" * 32, b"n" * 12
 CONTEXTS = st.dictionaries(st.text(st.characters(codec="ascii"), max_size=8), st.text(max_size=8), max_size=3)
@@ -29,12 +23,12 @@ CONTEXTS = st.dictionaries(st.text(st.characters(codec="ascii"), max_size=8), st
 
 @pytest.fixture
 def made(tmp_path: Path) -> Path:
-    create_keyring(tmp_path / "kek", tmp_path / "keyring.json", "acme", Ids())
+    create_keyring(KekFile(tmp_path / "kek", Ids()), tmp_path / "keyring.json", "acme", Ids())
     return tmp_path
 
 
 def reopened(place: Path) -> Keyring:
-    return open_keyring(place / "kek", place / "keyring.json", Ids())
+    return open_keyring(KekFile(place / "kek", Ids()), place / "keyring.json", Ids())
 
 
 @given(plaintext=st.binary(max_size=200), context=CONTEXTS)
@@ -52,7 +46,7 @@ def test_it_opens_in_no_other_place(context: dict[str, str], other: dict[str, st
 
 
 def test_an_opened_keyring_holds_the_keys_that_were_made(tmp_path: Path) -> None:
-    made = create_keyring(tmp_path / "kek", tmp_path / "keyring.json", "acme", Ids())
+    made = create_keyring(KekFile(tmp_path / "kek", Ids()), tmp_path / "keyring.json", "acme", Ids())
     found = reopened(tmp_path)
     assert found.tenant == "acme"
     assert [found.data_key(p) for p in PURPOSES] == [made.data_key(p) for p in PURPOSES]
@@ -72,7 +66,7 @@ def test_key_files_are_for_their_owner_alone(made: Path) -> None:
 
 def test_a_workspace_may_be_made_with_a_key_that_is_already_there(tmp_path: Path) -> None:
     write_private(tmp_path / "kek", base64.b64encode(b"k" * 32))
-    create_keyring(tmp_path / "kek", tmp_path / "keyring.json", "acme", SeededIds(1))
+    create_keyring(KekFile(tmp_path / "kek", Ids()), tmp_path / "keyring.json", "acme", SeededIds(1))
     assert base64.b64decode((tmp_path / "kek").read_bytes()) == b"k" * 32
     assert reopened(tmp_path).tenant == "acme"
 
@@ -80,7 +74,7 @@ def test_a_workspace_may_be_made_with_a_key_that_is_already_there(tmp_path: Path
 def test_a_keyring_is_never_overwritten(made: Path) -> None:
     before = (made / "keyring.json").read_bytes()
     with pytest.raises(Conflict, match="already exists"):
-        create_keyring(made / "kek", made / "keyring.json", "acme", Ids())
+        create_keyring(KekFile(made / "kek", Ids()), made / "keyring.json", "acme", Ids())
     assert (made / "keyring.json").read_bytes() == before
 
 
@@ -207,7 +201,7 @@ def test_a_full_disk_leaves_no_half_written_key(tmp_path: Path, monkeypatch: pyt
     with monkeypatch.context() as patched:
         patched.setattr("os.fsync", full)
         with pytest.raises(Unavailable, match="No space left on device"):
-            create_keyring(tmp_path / "kek", tmp_path / "keyring.json", "acme", Ids())
+            create_keyring(KekFile(tmp_path / "kek", Ids()), tmp_path / "keyring.json", "acme", Ids())
     assert list(tmp_path.iterdir()) == []
-    create_keyring(tmp_path / "kek", tmp_path / "keyring.json", "acme", Ids())
+    create_keyring(KekFile(tmp_path / "kek", Ids()), tmp_path / "keyring.json", "acme", Ids())
     assert reopened(tmp_path).tenant == "acme"

@@ -13,7 +13,8 @@ import pytest
 from muniment.foundation.clock import FixedClock
 from muniment.foundation.errors import BadInput, Conflict
 from muniment.foundation.ids import Ids
-from muniment.foundation.keys import create_keyring
+from muniment.foundation.kek_file import KekFile
+from muniment.foundation.keyring_file import create_keyring
 from muniment.foundation.sqlcipher import SqlCipherDatabase
 from muniment.governance.audit import verify as verifier_module
 from muniment.governance.audit.entry import Entry
@@ -35,7 +36,7 @@ def database(tmp_path: Path) -> SqlCipherDatabase:
 
 @pytest.fixture
 def log(tmp_path: Path, database: SqlCipherDatabase, clock: FixedClock) -> AuditLog:
-    keyring = create_keyring(tmp_path / "kek", tmp_path / "keyring.json", "acme", Ids())
+    keyring = create_keyring(KekFile(tmp_path / "kek", Ids()), tmp_path / "keyring.json", "acme", Ids())
     return AuditLog(database, keyring, clock)
 
 

@@ -1,0 +1,145 @@
+"""What every keeper of the key-encryption key keeps to, whatever is behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from muniment.foundation.errors import MunimentError, Tampered
+from muniment.foundation.ids import Ids
+from muniment.foundation.kek_file import KekFile
+from muniment.foundation.key_provider import KeyProvider, KeyRefused, KeyUnreachable
+from muniment.foundation.keyring_file import create_keyring, open_keyring, read_head, rewrap
+
+PLACE = {"tenant": "acme", "key": "tenant"}
+KEY = bytes(range(32))
+
+
+@contextmanager
+def local(place: Path) -> Iterator[KeyProvider]:
+    provider = KekFile(place / "kek", Ids())
+    provider.ensure()
+    yield provider
+
+
+@pytest.fixture(params=[local])
+def provider(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[KeyProvider]:
+    with request.param(tmp_path) as made:
+        yield made
+
+
+def refused(work: Callable[[], object]) -> MunimentError:
+    """Run what must be refused for good, so that nobody waits for it to pass by."""
+    with pytest.raises(MunimentError) as error:
+        work()
+    assert error.value.status == 503 and not isinstance(error.value, KeyUnreachable)
+    assert error.value.public and error.value.fix
+    return error.value
+
+
+def test_what_was_wrapped_opens_in_its_place(provider: KeyProvider) -> None:
+    wrapped = provider.wrap(PLACE, KEY)
+    assert provider.unwrap(PLACE, wrapped) == KEY
+    assert wrapped.provider == provider.name
+    assert KEY not in wrapped.sealed
+
+
+def test_it_opens_for_no_other_tenant_and_no_other_use(provider: KeyProvider) -> None:
+    wrapped = provider.wrap(PLACE, KEY)
+    for other in (
+        {"tenant": "globex", "key": "tenant"},
+        {"tenant": "acme", "key": "x"},
+        {"tenant": "acme"},
+        {},
+    ):
+        with pytest.raises(Tampered):
+            provider.unwrap(other, wrapped)
+
+
+def test_no_changed_byte_opens(provider: KeyProvider) -> None:
+    wrapped = provider.wrap(PLACE, KEY)
+    for at in (0, len(wrapped.sealed) // 2, len(wrapped.sealed) - 1):
+        flipped = bytearray(wrapped.sealed)
+        flipped[at] ^= 1
+        for sealed in (bytes(flipped), wrapped.sealed[:at], b""):
+            with pytest.raises((Tampered, KeyRefused)):
+                provider.unwrap(PLACE, replace(wrapped, sealed=sealed))
+
+
+def test_two_wrappings_of_one_key_differ(provider: KeyProvider) -> None:
+    assert provider.wrap(PLACE, KEY).sealed != provider.wrap(PLACE, KEY).sealed
+
+
+def test_it_says_how_the_key_is(provider: KeyProvider) -> None:
+    state = provider.describe()
+    assert (state.provider, state.condition) == (provider.name, "enabled")
+    assert state.key
+    assert provider.place
+
+
+def test_after_a_rotation_old_and_new_open(provider: KeyProvider) -> None:
+    before = provider.wrap(PLACE, KEY)
+    made = provider.rotate()
+    after = provider.wrap(PLACE, KEY)
+    assert provider.unwrap(PLACE, before) == provider.unwrap(PLACE, after) == KEY
+    assert provider.describe().newest == made
+
+
+def test_after_disabling_nothing_opens_until_it_is_enabled(provider: KeyProvider) -> None:
+    wrapped = provider.wrap(PLACE, KEY)
+    assert provider.disable(wrapped)
+    refused(lambda: provider.unwrap(PLACE, wrapped))
+    assert provider.enable(wrapped)
+    assert provider.unwrap(PLACE, wrapped) == KEY
+    assert provider.describe().condition == "enabled"
+
+
+def test_after_destroying_nothing_opens(provider: KeyProvider) -> None:
+    wrapped = provider.wrap(PLACE, KEY)
+    assert provider.destroy()
+    refused(lambda: provider.unwrap(PLACE, wrapped))
+    assert provider.describe().condition in ("absent", "pending deletion")
+
+
+def test_a_retired_version_opens_nothing_or_the_provider_says_so(provider: KeyProvider) -> None:
+    before = provider.wrap(PLACE, KEY)
+    made = provider.rotate()
+    after = provider.wrap(PLACE, KEY)
+    left = provider.retire(made)
+    assert provider.unwrap(PLACE, after) == KEY
+    if not left:
+        refused(lambda: provider.unwrap(PLACE, before))
+
+
+def test_a_keyring_is_rewrapped_without_changing_a_key(provider: KeyProvider, tmp_path: Path) -> None:
+    file = tmp_path / "keyring.json"
+    made = create_keyring(provider, file, "acme", Ids())
+    before = file.read_bytes()
+    provider.rotate()
+    wrapped = rewrap(provider, provider, file)
+    assert open_keyring(provider, file, Ids()).same(made)
+    assert read_head(file).wrapped == wrapped
+    assert file.read_bytes() != before
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.glob("keyring*")] == ["keyring.json"]
+
+
+def test_a_keyring_of_this_provider_opens_with_no_other_key(provider: KeyProvider, tmp_path: Path) -> None:
+    create_keyring(provider, tmp_path / "keyring.json", "acme", Ids())
+    other = KekFile(tmp_path / "other", Ids())
+    other.ensure()
+    refused(lambda: open_keyring(other, tmp_path / "keyring.json", Ids()))
+
+
+def test_a_keyring_goes_over_to_another_provider(provider: KeyProvider, tmp_path: Path) -> None:
+    file = tmp_path / "keyring.json"
+    first = KekFile(tmp_path / "first", Ids())
+    made = create_keyring(first, file, "acme", Ids())
+    rewrap(first, provider, file)
+    assert open_keyring(provider, file, Ids()).same(made)
+    rewrap(provider, first, file)
+    assert open_keyring(first, file, Ids()).same(made)
