@@ -13,9 +13,13 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import queue
 import socket
+import ssl
+import threading
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx2
 
@@ -26,6 +30,7 @@ Client = httpx2.AsyncClient
 
 MAX_REPLY_BYTES = 16 << 20
 CONNECT_SECONDS = 10.0
+_GRACE_SECONDS = 0.2
 _PORTS = {"http": 80, "https": 443}
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -44,6 +49,10 @@ class Unreachable(Exception):
     """No whole reply came in time."""
 
 
+class Unreached(Exception):
+    """No whole reply came within the time: the text says what kind of failure it was, and no more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A whole reply, its body as it was sent."""
@@ -60,17 +69,23 @@ class Egress:
         allowed_origins: Iterable[str],
         private_origins: Iterable[str] = (),
         max_reply_bytes: int = MAX_REPLY_BYTES,
+        ca_file: Path | None = None,
     ) -> None:
-        """`private_origins` are allowed too, and their names may resolve inside the operator's own network."""
+        """`private_origins` are allowed too, and their names may resolve inside the operator's own network.
+
+        With `ca_file`, only certificates that its authorities signed are taken.
+        """
         private = frozenset(private_origins)
         self._allowed = {origin_of(origin): origin in private for origin in {*allowed_origins, *private}}
         self._max_reply_bytes = max_reply_bytes
+        self._ca_file = ca_file
+        self._trusting: ssl.SSLContext | None = None
 
     def client(self, timeout_seconds: float) -> Client:
         """Return a client to be closed by its caller; each wait of a request is bounded by the timeout."""
         timeout = httpx2.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds))
         return httpx2.AsyncClient(
-            transport=_Vetted(self._allowed, self._max_reply_bytes),
+            transport=_Vetted(self._allowed, self._max_reply_bytes, self._trusted()),
             timeout=timeout,
             follow_redirects=False,
             trust_env=False,
@@ -110,6 +125,56 @@ class Egress:
         except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, TooLarge) as error:
             raise Unreachable(type(error).__name__) from error
 
+    def exchange(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_seconds: float
+    ) -> Reply:
+        """Send one request from synchronous code and return the whole reply, all of it within the timeout.
+
+        Raises Refused, BadInput for a `ca_file` that cannot be used, and Unreached.
+        """
+
+        async def send() -> Reply:
+            async with asyncio.timeout(timeout_seconds), self.client(timeout_seconds) as client:
+                response = await client.request(method, url, headers=dict(headers), content=body)
+                return Reply(response.status_code, response.content)
+
+        done: queue.SimpleQueue[Reply | Exception] = queue.SimpleQueue()
+
+        def work() -> None:
+            try:
+                done.put(asyncio.run(send()))
+            except Exception as error:
+                done.put(error)
+
+        # A thread of its own: the caller may have a running loop, and a name server that hangs cannot be cancelled.
+        threading.Thread(target=work, name="exchange", daemon=True).start()
+        try:
+            found = done.get(timeout=timeout_seconds + _GRACE_SECONDS)
+        except queue.Empty:
+            raise Unreached("TimeoutError") from None
+        if isinstance(found, Reply):
+            return found
+        if isinstance(found, (httpx2.HTTPError, TimeoutError, TooLarge, OSError)):
+            raise Unreached(type(found).__name__) from found
+        raise found
+
+    def _trusted(self) -> ssl.SSLContext:
+        """Reading the authorities takes forty milliseconds, so that is done once."""
+        if self._trusting is None:
+            self._trusting = self._read_authorities()
+        return self._trusting
+
+    def _read_authorities(self) -> ssl.SSLContext:
+        if self._ca_file is None:
+            return httpx2.create_ssl_context(trust_env=False)
+        try:
+            return ssl.create_default_context(cafile=self._ca_file)
+        except OSError as error:
+            raise BadInput(
+                f"{self._ca_file} cannot be used as a file of certificate authorities.",
+                fix="Let it hold PEM certificates, and mend its permissions.",
+            ) from error
+
 
 def origin_of(url: str) -> tuple[str, str, int]:
     """Return scheme, host in lower case without brackets or a trailing dot, and port; raises BadInput."""
@@ -128,10 +193,15 @@ def origin_of(url: str) -> tuple[str, str, int]:
 
 
 class _Vetted(httpx2.AsyncBaseTransport):
-    def __init__(self, allowed: dict[tuple[str, str, int], bool], max_reply_bytes: int) -> None:
+    def __init__(
+        self,
+        allowed: dict[tuple[str, str, int], bool],
+        max_reply_bytes: int,
+        trusted: ssl.SSLContext,
+    ) -> None:
         self._allowed = allowed
         self._max_reply_bytes = max_reply_bytes
-        self._inner = httpx2.AsyncHTTPTransport(trust_env=False, retries=0)
+        self._inner = httpx2.AsyncHTTPTransport(verify=trusted, trust_env=False, retries=0)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         try:
@@ -141,7 +211,7 @@ class _Vetted(httpx2.AsyncBaseTransport):
         if origin not in self._allowed:
             raise Refused(
                 f"{origin[0]}://{origin[1]}:{origin[2]} is not an origin that may be reached.",
-                fix="Only what settings.toml names may be: the base_url of a model, the address of an issuer.",
+                fix="Only addresses that settings.toml names may be.",
             )
         address = await _vetted_address(origin, self._allowed[origin])
         request.extensions = {**request.extensions, "sni_hostname": origin[1]}
@@ -204,7 +274,7 @@ def _checked(address: _Address, own_network: bool) -> _Address:
     if always_refused or not (own_network or inner.is_global):
         raise Refused(
             f"The allowed origin leads to {address}, which may not be reached.",
-            fix="Name the address itself in base_url if that is what you mean.",
+            fix="Name the address itself in settings.toml if that is what you mean.",
         )
     return address
 
