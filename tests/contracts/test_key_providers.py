@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.simulators import key_service
+from tests.simulators.key_service import Bao, aws, serving
 
 from muniment.foundation.errors import MunimentError, Tampered
 from muniment.foundation.ids import Ids
@@ -26,10 +28,60 @@ def local(place: Path) -> Iterator[KeyProvider]:
     yield provider
 
 
-@pytest.fixture(params=[local])
-def provider(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[KeyProvider]:
-    with request.param(tmp_path) as made:
-        yield made
+@contextmanager
+def openbao(place: Path, bao: Bao, **options: object) -> Iterator[KeyProvider]:
+    bao.make_key(place.name, **options)
+    yield bao.provider(place.name)
+
+
+@contextmanager
+def simulated_aws(key: str) -> Iterator[KeyProvider]:
+    with serving() as service:
+        yield aws(service.url, key)
+
+
+@pytest.fixture(scope="module")
+def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bao]:
+    with key_service.openbao(tmp_path_factory.mktemp("bao")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    with key_service.moto() as url:
+        yield url
+
+
+@pytest.fixture(params=["local", "openbao", "openbao, derived", "aws, alias", "aws, arn", "moto"])
+def provider(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[KeyProvider]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "AKIAIOSFODNN7EXAMPLE")
+    with ExitStack() as stack:
+        match request.param:
+            case "local":
+                yield stack.enter_context(local(tmp_path))
+            case "openbao":
+                yield stack.enter_context(openbao(tmp_path, request.getfixturevalue("bao")))
+            case "openbao, derived":
+                yield stack.enter_context(openbao(tmp_path, request.getfixturevalue("bao"), derived=True))
+            case "aws, alias":
+                yield stack.enter_context(simulated_aws("alias/muniment"))
+            case "aws, arn":
+                yield stack.enter_context(simulated_aws(key_service.Kms.ARN))
+            case _:
+                url = request.getfixturevalue("moto")
+                made = aws(url, "")._ask("CreateKey", {})["KeyMetadata"]
+                yield aws(url, made["KeyId"])
+
+
+@pytest.fixture
+def refusing(provider: KeyProvider, request: pytest.FixtureRequest) -> KeyProvider:
+    """Return a provider that refuses a key which is switched off."""
+    if "moto" in request.node.callspec.id:
+        pytest.skip("moto decrypts with a disabled key")
+    return provider
 
 
 def refused(work: Callable[[], object]) -> MunimentError:
@@ -89,20 +141,20 @@ def test_after_a_rotation_old_and_new_open(provider: KeyProvider) -> None:
     assert provider.describe().newest == made
 
 
-def test_after_disabling_nothing_opens_until_it_is_enabled(provider: KeyProvider) -> None:
-    wrapped = provider.wrap(PLACE, KEY)
-    assert provider.disable(wrapped)
-    refused(lambda: provider.unwrap(PLACE, wrapped))
-    assert provider.enable(wrapped)
-    assert provider.unwrap(PLACE, wrapped) == KEY
-    assert provider.describe().condition == "enabled"
+def test_after_disabling_nothing_opens_until_it_is_enabled(refusing: KeyProvider) -> None:
+    wrapped = refusing.wrap(PLACE, KEY)
+    assert refusing.disable(wrapped)
+    refused(lambda: refusing.unwrap(PLACE, wrapped))
+    assert refusing.enable(wrapped)
+    assert refusing.unwrap(PLACE, wrapped) == KEY
+    assert refusing.describe().condition == "enabled"
 
 
-def test_after_destroying_nothing_opens(provider: KeyProvider) -> None:
-    wrapped = provider.wrap(PLACE, KEY)
-    assert provider.destroy()
-    refused(lambda: provider.unwrap(PLACE, wrapped))
-    assert provider.describe().condition in ("absent", "pending deletion")
+def test_after_destroying_nothing_opens(refusing: KeyProvider) -> None:
+    wrapped = refusing.wrap(PLACE, KEY)
+    assert refusing.destroy()
+    refused(lambda: refusing.unwrap(PLACE, wrapped))
+    assert refusing.describe().condition in ("absent", "pending deletion")
 
 
 def test_a_retired_version_opens_nothing_or_the_provider_says_so(provider: KeyProvider) -> None:

@@ -6,9 +6,10 @@ import asyncio
 import socket
 
 import pytest
+from tests.simulators import key_service
 from tests.simulators.openai_server import serving
 
-from muniment.foundation.egress import Egress, Refused, Unreachable, origin_of
+from muniment.foundation.egress import Egress, Refused, Unreachable, Unreached, origin_of
 from muniment.foundation.errors import BadInput
 
 
@@ -140,3 +141,32 @@ def test_synchronous_code_reaches_no_other_origin_and_follows_no_redirect() -> N
             Egress({"https://example.com"}).send("GET", server.url, 2.0)
         assert server.bodies == []
         assert Egress({server.url}).send("POST", server.url, 2.0, form={"a": "1"}).status == 302
+
+
+def test_synchronous_code_gets_a_whole_reply_also_inside_a_loop() -> None:
+    async def inside(egress: Egress, url: str) -> int:
+        return egress.exchange("POST", url, {}, b"{}", 5.0).status
+
+    with key_service.serving("418 teapot") as service:
+        egress = Egress({service.url})
+        assert egress.exchange("POST", service.url, {"a": "b"}, b"{}", 5.0).status == 418
+        assert service.headers[0]["a"] == "b"
+        assert asyncio.run(inside(egress, service.url)) == 418
+
+
+@pytest.mark.parametrize("fault", ["slow", "cut"])
+def test_a_reply_that_does_not_end_is_given_up(fault: str) -> None:
+    with key_service.serving(fault) as service, pytest.raises(Unreached):
+        Egress({service.url}).exchange("POST", service.url, {}, b"{}", 0.2)
+
+
+def test_an_exchange_reaches_no_other_origin() -> None:
+    with key_service.serving() as service:
+        with pytest.raises(Refused):
+            Egress({"https://elsewhere.example"}).exchange("POST", service.url, {}, b"{}", 1.0)
+        assert service.paths == []
+
+
+def test_an_exchange_is_cut_where_the_reply_is_too_large() -> None:
+    with key_service.serving("huge") as service, pytest.raises(Unreached):
+        Egress({service.url}, max_reply_bytes=1000).exchange("POST", service.url, {}, b"{}", 5.0)

@@ -1,0 +1,66 @@
+"""What a transit engine is asked, and what it may not be asked over."""
+
+from __future__ import annotations
+
+import pytest
+from tests.simulators.key_service import serving
+
+from muniment.foundation.egress import Egress
+from muniment.foundation.errors import BadInput, MunimentError, Tampered
+from muniment.foundation.key_endpoint import KeyEndpoint, check_address
+from muniment.foundation.key_provider import KeyRefused, Wrapped
+from muniment.foundation.vault_transit import VaultTransit
+
+PLACE = {"tenant": "acme"}
+
+
+def test_token_and_namespace_travel_as_headers_and_a_renewed_token_is_taken_up() -> None:
+    tokens = iter(["first", "second"])
+    with serving("403 permission denied") as service:
+        endpoint = KeyEndpoint("here", Egress({service.url}), 5.0)
+        vault = VaultTransit(service.url, "team/transit", "k", lambda: next(tokens), endpoint, "acme")
+        for _ in range(2):
+            with pytest.raises(KeyRefused, match="refuses our token"):
+                vault.wrap(PLACE, b"key")
+        assert service.paths == ["/v1/team/transit/encrypt/k"] * 2
+        assert [headers["x-vault-token"] for headers in service.headers] == ["first", "second"]
+        assert {headers["x-vault-namespace"] for headers in service.headers} == {"acme"}
+
+
+@pytest.mark.parametrize("token", ["", "a\nb", "ü", "a\x00"])
+def test_a_token_that_cannot_be_a_header_is_not_sent(token: str) -> None:
+    with serving() as service:
+        endpoint = KeyEndpoint("here", Egress({service.url}), 5.0)
+        with pytest.raises(KeyRefused, match="no usable token"):
+            VaultTransit(service.url, "transit", "k", lambda: token, endpoint).wrap(PLACE, b"key")
+        assert service.paths == []
+
+
+def test_another_message_than_a_ciphertext_of_the_engine_is_not_sent() -> None:
+    with serving() as service:
+        endpoint = KeyEndpoint("here", Egress({service.url}), 5.0)
+        vault = VaultTransit(service.url, "transit", "k", lambda: "t", endpoint)
+        for sealed in (b"", b"vault:v1:", b"vault:v0:AAAA", b"vault:v1:AAAA\n", b"x", b"\xff"):
+            with pytest.raises(Tampered):
+                vault.unwrap(PLACE, Wrapped("vault", "transit/k", "1", sealed))
+        assert service.paths == []
+
+
+@pytest.mark.parametrize("url", ["http://vault.example:8200", "http://10.0.0.7:8200", "ftp://vault.example"])
+def test_a_key_never_crosses_a_network_in_clear(url: str) -> None:
+    with pytest.raises(BadInput):
+        check_address(url, "keys.vault.address")
+
+
+@pytest.mark.parametrize("url", ["https://vault.example:8200", "http://127.0.0.1:8200", "http://localhost:1"])
+def test_https_and_this_machine_are_fine(url: str) -> None:
+    check_address(url, "keys.vault.address")
+
+
+def test_a_file_of_authorities_that_cannot_be_used_is_named() -> None:
+    from pathlib import Path
+
+    with serving() as service:
+        egress = Egress({service.url}, ca_file=Path("/nowhere/ca.pem"))
+        with pytest.raises(MunimentError, match=r"/nowhere/ca\.pem"):
+            egress.exchange("GET", service.url, {}, b"", 2.0)
