@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -17,8 +17,11 @@ from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput, Conflict, Denied, MunimentError, NotSetUp
 from muniment.foundation.ids import Ids
 from muniment.foundation.kek_file import KekFile
+from muniment.foundation.key_lease import KeyLease
+from muniment.foundation.key_provider import KeyProvider, KeyRefused, Wrapped
 from muniment.foundation.keyring_file import create_keyring, open_keyring
 from muniment.foundation.keys import Keyring
+from muniment.foundation.leased_database import LeasedDatabase
 from muniment.foundation.segments import Segments
 from muniment.foundation.sqlcipher import SqlCipherDatabase
 from muniment.governance.audit.entry import Actor, Entry
@@ -61,6 +64,7 @@ Injected = Callable[[], "Embedder | Sequence[Embedder] | None"]
 """Gives the embedding models in place of those of the settings; of several, a workspace begins with the first."""
 DATABASE_FILE = "muniment.db"
 PYTHON: Literal["python"] = "python"
+_ITSELF = Actor("muniment", PYTHON)
 
 
 class Workspace:
@@ -71,20 +75,40 @@ class Workspace:
         home: Path,
         settings: Settings,
         keyring: Keyring,
+        provider: KeyProvider,
+        proven: float,
         clock: Clock,
         ids: Ids,
         embedder: Injected | None = None,
     ) -> None:
+        """`proven` is when the proof began that `provider` opens `keyring`, by the clock's seconds."""
         self.home = home
         self.settings = settings
         self.keyring = keyring
+        self.key_provider = provider
         self.clock = clock
         self.ids = ids
-        self.database = _database(home, settings, keyring.tenant, keyring.data_key("database"))
+        seconds = settings.keys.lease_seconds
+        self.lease = KeyLease(self._prove_key, clock, seconds, proven, self._lease_changed)
+        database = _database(home, settings, keyring.tenant, keyring.data_key("database"))
+        self.database: Database = LeasedDatabase(database, self.lease.check)
         self.segments = Segments(home / "segments", keyring)
-        self.audit = AuditLog(self.database, keyring, clock)
+        # The log is written also when the lease is lost: it holds no content, and has to tell of it.
+        self.audit = AuditLog(LeasedDatabase(database, self.lease.check, writes=False), keyring, clock)
         self.directory = Directory(self.database, self.audit)
         self._make_embedder = embedder
+
+    def _prove_key(self) -> None:
+        found = open_keyring(self.key_provider, settings_file.keyring_file(self.home), self.ids)
+        if not found.same(self.keyring):
+            raise KeyRefused(
+                "The keyring now holds other keys than this workspace was opened with.",
+                fix="Open it again if that was meant, or restore keys/keyring.json.",
+            )
+
+    def _lease_changed(self, why: MunimentError | None) -> None:
+        about = {"provider": self.key_provider.name, **({"reason": why.code} if why else {})}
+        self.audit.record([Entry("keys.lost" if why else "keys.recovered", _ITSELF, about)])
 
     @cached_property
     def tokens(self) -> Tokens:
@@ -407,6 +431,7 @@ class Workspace:
 
     def close(self) -> None:
         """Close the database."""
+        self.lease.close()
         self.database.close()
 
 
@@ -426,6 +451,34 @@ def _database(home: Path, settings: Settings, tenant: str, key: bytes) -> Databa
     return PostgresDatabase(url.reveal(), schema_of(tenant), key)
 
 
+def key_provider(
+    settings: Settings, home: Path, ids: Ids | None = None, wrapped: Wrapped | None = None
+) -> KeyProvider:
+    """Return the keeper of the key that the settings name, or of the one that wrapped `wrapped`; asks it nothing."""
+    keys = settings_file.key_settings(settings, wrapped)
+    if keys.provider == "local":
+        return KekFile(settings_file.kek_file(settings, home), ids or Ids())
+    from muniment.foundation.egress import Egress
+    from muniment.foundation.key_endpoint import MAX_REPLY_BYTES, KeyEndpoint, origin_for_keys
+
+    if keys.provider == "vault":
+        from muniment.foundation.vault_transit import VaultTransit
+
+        vault = keys.vault
+        origin = origin_for_keys(vault.address, "keys.vault.address")
+        ca_file = home / Path(vault.ca_file).expanduser() if vault.ca_file else None
+        egress = Egress((), {origin}, MAX_REPLY_BYTES, ca_file)
+        endpoint = KeyEndpoint(origin, egress, keys.timeout_seconds)
+        token = partial(settings_file.vault_token, settings, home)
+        return VaultTransit(vault.address, vault.mount, vault.key, token, endpoint, vault.namespace)
+    from muniment.foundation.aws_kms import AwsKms
+
+    address = keys.aws.endpoint_url or f"https://kms.{keys.aws.region}.amazonaws.com"
+    origin = origin_for_keys(address, "keys.aws.endpoint_url")
+    endpoint = KeyEndpoint(origin, Egress((), {origin}, MAX_REPLY_BYTES), keys.timeout_seconds)
+    return AwsKms(keys.aws.key, keys.aws.region, address, endpoint)
+
+
 def create(
     home: Path | str | None = None,
     clock: Clock | None = None,
@@ -440,15 +493,17 @@ def create(
     place = Path(home) if home is not None else settings_file.default_home()
     chosen = settings or settings_file.load(place)
     ids = ids or Ids()
-    kek, keys = KekFile(settings_file.kek_file(chosen, place), ids), place / "keys" / "keyring.json"
+    clock = clock or Clock()
+    provider, keys = key_provider(chosen, place, ids), settings_file.keyring_file(place)
     with closing(_database(place, chosen, chosen.workspace.tenant, b"")) as database:
         if database.exists():
             raise Conflict(f"{database.place} already exists.", fix="Nothing was overwritten.")
+    proven = clock.seconds()
     if keys.exists():
-        keyring = open_keyring(kek, keys, ids)
+        keyring = open_keyring(provider, keys, ids)
     else:
-        keyring = create_keyring(kek, keys, chosen.workspace.tenant, ids)
-    workspace = Workspace(place, chosen, keyring, clock or Clock(), ids, embedder)
+        keyring = create_keyring(provider, keys, chosen.workspace.tenant, ids)
+    workspace = Workspace(place, chosen, keyring, provider, proven, clock, ids, embedder)
     workspace.database.create()
     try:
         workspace.audit.record([Entry("workspace.created", OPERATOR, {"tenant": keyring.tenant})])
@@ -464,15 +519,22 @@ def open(
     ids: Ids | None = None,
     settings: Settings | None = None,
     embedder: Injected | None = None,
+    provider: KeyProvider | None = None,
 ) -> Workspace:
-    """Open the workspace in `home`; raises NotSetUp where there is none, or its key is missing or wrong."""
+    """Open the workspace in `home`; raises NotSetUp where there is none, or its key is missing or wrong.
+
+    Where a key service keeps the key, raises KeyUnreachable while it does not answer and KeyRefused where it
+    refuses. `provider` stands for the one that the settings name.
+    """
     place = Path(home) if home is not None else settings_file.default_home()
     if not place.is_dir():
         raise NotSetUp(f"No workspace at {place}.", fix="Run `muniment init` first.")
     chosen = settings or settings_file.load(place)
     ids = ids or Ids()
-    kek = KekFile(settings_file.kek_file(chosen, place), ids)
-    keyring = open_keyring(kek, place / "keys" / "keyring.json", ids)
-    workspace = Workspace(place, chosen, keyring, clock or Clock(), ids, embedder)
+    clock = clock or Clock()
+    provider = provider or key_provider(chosen, place, ids)
+    proven = clock.seconds()
+    keyring = open_keyring(provider, settings_file.keyring_file(place), ids)
+    workspace = Workspace(place, chosen, keyring, provider, proven, clock, ids, embedder)
     workspace.database.check()
     return workspace

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from muniment.foundation.errors import BadInput
+from muniment.foundation.key_provider import ProviderName, Wrapped
 from muniment.foundation.secret import Secret
 from muniment.governance.identity.issuer import BrowserClient, Issuer
 from muniment.governance.identity.issuer_settings import IssuerSettings
@@ -28,6 +29,8 @@ FILE_NAME = "settings.toml"
 SHORTEST_SECRET = 16
 """Characters of a client secret."""
 _SHA256 = r"^[0-9a-f]{64}$"
+_KEY_NAME = r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,126}$"
+_KEY_MOUNT = r"^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$"
 
 
 class _Section(BaseModel):
@@ -41,11 +44,47 @@ class WorkspaceSettings(_Section):
     """Name of the tenant whose keys and database this home holds; fixed once made."""
 
 
+class VaultSettings(_Section):
+    """`[keys.vault]`"""
+
+    address: str = ""
+    """Such as `https://vault.example:8200`."""
+    token: str = ""
+    """A reference: `env:NAME` or `file:PATH`, read at each call; never the token itself."""
+    mount: str = Field("transit", pattern=_KEY_MOUNT)
+    """Path of the transit engine."""
+    key: str = Field("muniment", pattern=_KEY_NAME)
+    """Name of the key, of an authenticated type such as `aes256-gcm96`."""
+    namespace: str = Field("", pattern=r"^[A-Za-z0-9._/-]*$")
+    """Where the service has namespaces."""
+    ca_file: str = ""
+    """PEM file of the authorities that may vouch for the service, relative to the home or absolute."""
+
+
+class AwsSettings(_Section):
+    """`[keys.aws]`"""
+
+    key: str = Field("", pattern=r"^[A-Za-z0-9:/_-]*$")
+    """ARN, id, or `alias/NAME` of a symmetric key."""
+    region: str = Field("", pattern=r"^[a-z0-9-]*$")
+    """Such as `eu-west-1`."""
+    endpoint_url: str = ""
+    """Of an interface endpoint; empty: the public one of the region."""
+
+
 class KeySettings(_Section):
     """`[keys]`"""
 
+    provider: ProviderName = "local"
+    """Who keeps the key-encryption key: `local` (a file), `vault` (also OpenBao) or `aws-kms`."""
     kek_file: str = "keys/kek"
-    """The key-encryption key, relative to the home or absolute; keep it apart from backups of the home."""
+    """For `local`: the file, relative to the home or absolute; keep it apart from backups of the home."""
+    lease_seconds: float = Field(4.0, ge=1, le=5)
+    """How long a proof of the key may be relied on; a server makes two in that time."""
+    timeout_seconds: float = Field(2.0, gt=0, le=30)
+    """Most time that one of two tries at the key service may take."""
+    vault: VaultSettings = VaultSettings()  # pyright: ignore[reportCallIssue]
+    aws: AwsSettings = AwsSettings()  # pyright: ignore[reportCallIssue]
 
 
 class DatabaseSettings(_Section):
@@ -180,7 +219,7 @@ class Settings(_Section):
     """All settings of one home folder."""
 
     workspace: WorkspaceSettings = WorkspaceSettings()  # pyright: ignore[reportCallIssue]
-    keys: KeySettings = KeySettings()
+    keys: KeySettings = KeySettings()  # pyright: ignore[reportCallIssue]
     database: DatabaseSettings = DatabaseSettings()
     weights: WeightSettings = WeightSettings()
     retrieval: RetrievalSettings = RetrievalSettings()  # pyright: ignore[reportCallIssue]
@@ -227,6 +266,43 @@ def parse(document: Mapping[str, object], where: str = "settings") -> Settings:
 def kek_file(settings: Settings, home: Path) -> Path:
     """Return where the key-encryption key lies."""
     return home / settings.keys.kek_file
+
+
+def keyring_file(home: Path) -> Path:
+    """Return where the wrapped keys lie."""
+    return home / "keys" / "keyring.json"
+
+
+def key_settings(settings: Settings, wrapped: Wrapped | None = None) -> KeySettings:
+    """Return who keeps the key: as the settings say, or with `wrapped`, who wrapped that one.
+
+    Raises BadInput for what is missing, or for a key that no setting could name.
+    """
+    keys = settings.keys
+    if wrapped is not None:
+        mount, _, name = wrapped.key.rpartition("/")
+        vault, aws = keys.vault.model_dump(), keys.aws.model_dump()
+        if wrapped.provider == "vault":
+            vault |= {"mount": mount, "key": name}
+        elif wrapped.provider == "aws-kms":
+            aws |= {"key": wrapped.key}
+        named = {**keys.model_dump(), "provider": wrapped.provider, "vault": vault, "aws": aws}
+        keys = parse({"keys": named}, "keyring.json").keys
+    needed = {
+        "local": {},
+        "vault": {"vault.address": keys.vault.address, "vault.token": keys.vault.token},
+        "aws-kms": {"aws.key": keys.aws.key, "aws.region": keys.aws.region},
+    }[keys.provider]
+    for name, value in needed.items():
+        if not value:
+            raise BadInput(f"keys.{name} is not set.", fix=f"The provider {keys.provider} needs it.")
+    return keys
+
+
+def vault_token(settings: Settings, home: Path) -> str:
+    """Return the token of the key service as it is now; raises BadInput for a reference that leads nowhere."""
+    found = _secret(settings.keys.vault.token, "keys.vault.token", home)
+    return found.reveal() if found else ""
 
 
 def database_url(settings: Settings, home: Path) -> Secret | None:

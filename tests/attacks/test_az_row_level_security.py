@@ -76,7 +76,7 @@ def test_every_table_of_documents_gives_a_caller_only_their_own_rows(company: Wo
 
 
 def test_without_a_caller_there_is_nothing(company: Workspace) -> None:
-    reader = company.database.reader  # type: ignore[attr-defined]
+    reader = company.database.inner.reader  # type: ignore[attr-defined]
     for unset in ("", "SELECT set_config('muniment.classes', '', true)"):
         for table in database_module.GUARDED:
             with company.database.read() as connection:

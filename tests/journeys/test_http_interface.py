@@ -113,9 +113,11 @@ def test_health_needs_no_credential_and_readiness_fails_with_the_database(worksp
     assert http.get("/healthz").json() == {"status": "ok"}
     assert http.get("/readyz").json() == {"status": "ok"}
     workspace.close()
-    workspace.database.path.write_bytes(b"not a database at all" * 500)
+    workspace.database.inner.path.write_bytes(b"not a database at all" * 500)
     for extra in ("-wal", "-shm"):
-        workspace.database.path.with_name(workspace.database.path.name + extra).unlink(missing_ok=True)
+        workspace.database.inner.path.with_name(workspace.database.inner.path.name + extra).unlink(
+            missing_ok=True
+        )
     broken = http.get("/readyz")
     assert broken.status_code == 503
     assert str(workspace.home) not in broken.text

@@ -107,6 +107,17 @@ def test_every_setting_of_a_model_is_in_the_guide_and_nothing_else(
     assert named == set(kind.model_fields)
 
 
+@pytest.mark.parametrize(
+    ("section", "kind"), [("keys.vault", settings.VaultSettings), ("keys.aws", settings.AwsSettings)]
+)
+def test_every_setting_of_a_key_service_is_in_the_guide_and_nothing_else(
+    section: str, kind: type[settings.VaultSettings | settings.AwsSettings]
+) -> None:
+    block = re.search(rf"\[{section}\]\n(.*?)```", SETTINGS, re.DOTALL)
+    assert block is not None
+    assert set(re.findall(r"^([a-z0-9_]+) =", block[1], re.MULTILINE)) == set(kind.model_fields)
+
+
 @pytest.mark.parametrize("path", [path for path in DOCS if path.exists()], ids=lambda path: path.name)
 def test_every_make_target_in_the_docs_exists(path: Path) -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))

@@ -59,8 +59,9 @@ def document(reply: Reply) -> dict[str, Any]:
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
-def check_address(url: str, setting: str) -> None:
-    """Refuse an address over which keys would travel in clear; raises BadInput."""
-    scheme, host, _ = origin_of(url)
+def origin_for_keys(url: str, setting: str) -> str:
+    """Return the origin of a key service; raises BadInput for one over which keys would travel in clear."""
+    scheme, host, port = origin_of(url)
     if scheme != "https" and host not in ("localhost", "127.0.0.1", "::1"):
         raise BadInput(f"{setting} is not https.", fix="Keys would cross the network in clear: use https.")
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"

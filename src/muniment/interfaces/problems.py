@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from muniment.foundation.errors import MunimentError, NotFound, NotSetUp, Unauthenticated, Unavailable
+from muniment.foundation.key_provider import KeyRefused, KeyUnreachable
 
 MEDIA_TYPE = "application/problem+json"
 SIGN_IN = "/signin"
@@ -22,6 +23,8 @@ NOTHING_HERE = NotFound("There is nothing here that you may read.")
 _CLOSED = Unavailable(
     "The workspace cannot be used now.", fix="Tell whoever runs it; `muniment doctor` says why."
 )
+_OPERATORS = (NotSetUp, KeyRefused, KeyUnreachable)
+"""What only the operator can mend."""
 _PHRASES = {
     400: ("bad-request", "The request cannot be read."),
     405: ("method-not-allowed", "This address does not take that method."),
@@ -62,7 +65,7 @@ def problem_of(error: MunimentError) -> Problem:
     told = error
     if isinstance(error, NotFound):
         told = NOTHING_HERE
-    elif isinstance(error, NotSetUp) or error.status == MunimentError.status:
+    elif isinstance(error, _OPERATORS) or error.status == MunimentError.status:
         told = _CLOSED
     return Problem(status=told.status, title=told.public, code=told.code, detail=told.fix)
 
@@ -75,17 +78,24 @@ def plain_problem(status: int) -> Response:
     return problem(status, code, title)
 
 
-def install(app: FastAPI, page: Callable[[Problem], Response]) -> None:
+Page = Callable[[Problem], Response]
+
+
+def answered(request: Request, error: MunimentError, page: Page) -> Response:
+    """Return what the caller is told of an error: a problem, or for a browser a page."""
+    body = problem_of(error)
+    if not wants_page(request):
+        return problem(body.status, body.code, body.title, body.detail)
+    if isinstance(error, Unauthenticated):
+        return RedirectResponse(SIGN_IN, 303)
+    return page(body)
+
+
+def install(app: FastAPI, page: Page) -> None:
     """Answer every error of `app` in these forms; `page` shows one to a browser."""
 
     async def told(request: Request, error: Exception) -> Response:
-        known = error if isinstance(error, MunimentError) else NOTHING_HERE
-        body = problem_of(known)
-        if not wants_page(request):
-            return problem(body.status, body.code, body.title, body.detail)
-        if isinstance(error, Unauthenticated):
-            return RedirectResponse(SIGN_IN, 303)
-        return page(body)
+        return answered(request, error if isinstance(error, MunimentError) else NOTHING_HERE, page)
 
     async def http(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
@@ -13,6 +14,7 @@ from muniment import __version__
 from muniment.foundation.errors import MunimentError
 from muniment.interfaces import problems
 from muniment.interfaces.boundary import Boundary
+from muniment.interfaces.locked import Locked
 from muniment.interfaces.offload import Offload
 from muniment.interfaces.rest import answers, documents, health, models, search
 from muniment.interfaces.web import pages, signin
@@ -51,6 +53,7 @@ def create_server(workspace: Workspace, offload: Offload | None = None) -> FastA
         strict_content_type=True,
         redirect_slashes=False,
         separate_input_output_schemas=False,
+        lifespan=_keeping(workspace),
     )
     app.state.workspace = workspace
     app.state.offload = offload or Offload()
@@ -61,11 +64,21 @@ def create_server(workspace: Workspace, offload: Offload | None = None) -> FastA
     app.include_router(pages.router)
     server = workspace.settings.server
     hosts = frozenset(server.allowed_hosts) | {server.host}
+    app.add_middleware(Locked, check=workspace.lease.check, page=problem_page)
     app.add_middleware(Boundary, hosts=hosts)
     return app
 
 
 _PROBLEM = problems.Problem.model_json_schema()
+
+
+def _keeping(workspace: Workspace) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
+        with workspace.lease.kept():
+            yield
+
+    return lifespan
 
 
 def _route_name(route: APIRoute) -> str:

@@ -7,7 +7,7 @@ from tests.simulators.key_service import serving
 
 from muniment.foundation.egress import Egress
 from muniment.foundation.errors import BadInput, MunimentError, Tampered
-from muniment.foundation.key_endpoint import KeyEndpoint, check_address
+from muniment.foundation.key_endpoint import KeyEndpoint, origin_for_keys
 from muniment.foundation.key_provider import KeyRefused, Wrapped
 from muniment.foundation.vault_transit import VaultTransit
 
@@ -49,12 +49,12 @@ def test_another_message_than_a_ciphertext_of_the_engine_is_not_sent() -> None:
 @pytest.mark.parametrize("url", ["http://vault.example:8200", "http://10.0.0.7:8200", "ftp://vault.example"])
 def test_a_key_never_crosses_a_network_in_clear(url: str) -> None:
     with pytest.raises(BadInput):
-        check_address(url, "keys.vault.address")
+        origin_for_keys(url, "keys.vault.address")
 
 
 @pytest.mark.parametrize("url", ["https://vault.example:8200", "http://127.0.0.1:8200", "http://localhost:1"])
 def test_https_and_this_machine_are_fine(url: str) -> None:
-    check_address(url, "keys.vault.address")
+    assert origin_for_keys(f"{url}/v1/", "keys.vault.address").startswith(url)
 
 
 def test_a_file_of_authorities_that_cannot_be_used_is_named() -> None:

@@ -95,7 +95,7 @@ async def streamed(
     body: AnswerRequest,
     worded: Callable[[Event], ServerEvent],
 ) -> AsyncGenerator[ServerEvent]:
-    """Yield the events of an answer, each worded in the thread that made it."""
+    """Yield the events of an answer, each worded in the thread that made it, while the key's lease holds."""
 
     def events() -> Generator[ServerEvent]:
         check_model(workspace, caller.principal, body.model)
@@ -109,6 +109,7 @@ async def streamed(
 
     async with aclosing(threads.stream(events())) as items:
         async for item in items:
+            workspace.lease.check()
             yield item
 
 

@@ -1,0 +1,55 @@
+"""A database that is read and written only while a lease holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import sqlalchemy as sa
+
+from muniment.foundation.database import Condition, Database
+
+
+class LeasedDatabase:
+    """Fills `Database` by another one, checking before each transaction."""
+
+    def __init__(self, inner: Database, check: Callable[[], None], writes: bool = True) -> None:
+        """`check` raises when the lease is lost. Without `writes`, writing goes on: the log records refusals so."""
+        self.inner = inner
+        self._check = check
+        self._checks_writes = writes
+
+    @property
+    def place(self) -> str:
+        return self.inner.place
+
+    def read(self) -> AbstractContextManager[sa.Connection]:
+        self._check()
+        return self.inner.read()
+
+    def write(self) -> AbstractContextManager[sa.Connection]:
+        if self._checks_writes:
+            self._check()
+        return self.inner.write()
+
+    def alone(self, work: str) -> AbstractContextManager[None]:
+        return self.inner.alone(work)
+
+    def exists(self) -> bool:
+        return self.inner.exists()
+
+    def create(self) -> None:
+        self.inner.create()
+
+    def check(self) -> None:
+        self.inner.check()
+
+    def examine(self) -> Condition:
+        self._check()
+        return self.inner.examine()
+
+    def close(self) -> None:
+        self.inner.close()
+
+    def discard(self) -> None:
+        self.inner.discard()
