@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from muniment.governance.identity.published import Published
     from muniment.governance.identity.sessions import Sessions
     from muniment.governance.identity.tokens import Tokens
+    from muniment.governance.key_custody import KeyCustody
     from muniment.governance.policy.decide import Policy
     from muniment.inference.catalog import Catalog
     from muniment.inference.embedders import Embedders
@@ -109,6 +110,13 @@ class Workspace:
     def _lease_changed(self, why: MunimentError | None) -> None:
         about = {"provider": self.key_provider.name, **({"reason": why.code} if why else {})}
         self.audit.record([Entry("keys.lost" if why else "keys.recovered", _ITSELF, about)])
+
+    @cached_property
+    def key_custody(self) -> KeyCustody:
+        """Rotating, re-wrapping, switching off and destroying the key."""
+        from muniment.governance.key_custody import KeyCustody
+
+        return KeyCustody(self.database, self.audit, self.key_provider, settings_file.keyring_file(self.home))
 
     @cached_property
     def tokens(self) -> Tokens:

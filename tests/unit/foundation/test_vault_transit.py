@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
-from tests.simulators.key_service import serving
+from tests.simulators.key_service import openbao, serving
 
 from muniment.foundation.egress import Egress
 from muniment.foundation.errors import BadInput, MunimentError, Tampered
 from muniment.foundation.key_endpoint import KeyEndpoint, origin_for_keys
-from muniment.foundation.key_provider import KeyRefused, Wrapped
+from muniment.foundation.key_provider import KeyRefused, KeyUnreachable, Wrapped
 from muniment.foundation.vault_transit import VaultTransit
 
 PLACE = {"tenant": "acme"}
@@ -58,9 +61,31 @@ def test_https_and_this_machine_are_fine(url: str) -> None:
 
 
 def test_a_file_of_authorities_that_cannot_be_used_is_named() -> None:
-    from pathlib import Path
-
     with serving() as service:
         egress = Egress({service.url}, ca_file=Path("/nowhere/ca.pem"))
         with pytest.raises(MunimentError, match=r"/nowhere/ca\.pem"):
             egress.exchange("GET", service.url, {}, b"", 2.0)
+
+
+def test_the_policy_of_the_guide_suffices_for_a_server_and_for_nothing_more(tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "guide" / "keys.md").read_text("utf-8")
+    policy = re.search(r"<<'EOF'\n(.*?)EOF", guide, re.DOTALL)
+    assert policy is not None
+    with openbao(tmp_path) as bao:
+        bao.make_key("muniment")
+        bao.ask("sys/policies/acl/muniment", {"policy": policy[1]})
+        token = bao.ask("auth/token/create", {"policies": ["muniment"]})["auth"]["client_token"]
+        server = bao.provider("muniment", token)
+        wrapped = server.wrap(PLACE, b"key")
+        assert server.unwrap(PLACE, wrapped) == b"key"
+        assert server.describe().newest == "1"
+        for forbidden in (server.rotate, lambda: server.disable(wrapped), server.destroy):
+            with pytest.raises(KeyRefused, match="refuses our token"):
+                forbidden()
+        assert "min_decryption_version=1" in server.retire("1")
+        bao.ask("auth/token/revoke", {"token": token})
+        with pytest.raises(KeyRefused, match="refuses our token"):
+            server.unwrap(PLACE, wrapped)
+        bao.ask("sys/seal", {})
+        with pytest.raises(KeyUnreachable):
+            server.unwrap(PLACE, wrapped)

@@ -77,7 +77,11 @@ def checks(home: Path) -> Iterator[Check]:
         yield _failed("workspace", error)
         return
     try:
-        yield Check("keys", "ok", f"tenant {workspace.keyring.tenant}: the key opens every data key")
+        yield Check(
+            "keys",
+            "ok",
+            f"tenant {workspace.keyring.tenant}: the key in {workspace.key_provider.place} opens every data key",
+        )
         yield from _guarded("database", lambda: _database(workspace))
         yield from _guarded("segments", lambda: _segments(workspace))
         yield from _guarded("index", lambda: _index(workspace))
