@@ -6,25 +6,33 @@ import itertools
 import json
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import sqlalchemy as sa
+from tests.simulators.key_service import Bao, openbao
 
 from muniment import app
 from muniment.app import Workspace
 from muniment.foundation.errors import MunimentError, NotSetUp, Tampered
 from muniment.foundation.ids import Ids
 from muniment.foundation.kek_file import KekFile
-from muniment.foundation.keyring_file import create_keyring, open_keyring
+from muniment.foundation.key_provider import KeyProvider
+from muniment.foundation.keyring_file import create_keyring, open_keyring, rewrap
 from muniment.foundation.keys import PURPOSES, Keyring
 from muniment.foundation.segments import Segments
 from muniment.foundation.sqlcipher import SqlCipherDatabase
 from muniment.knowledge.retrieval.retrieve import INCOMPLETE
 
 PAGE = 4096
+
+
+@pytest.fixture(scope="module")
+def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bao]:
+    with openbao(tmp_path_factory.mktemp("bao")) as running:
+        yield running
 
 
 @pytest.fixture
@@ -97,6 +105,33 @@ def test_a_keyring_cannot_pass_for_another_tenants(keyring: Keyring, tmp_path: P
         (tmp_path / "keyring.json").write_text(json.dumps(forged))
         with pytest.raises(NotSetUp, match="does not open"):
             open_keyring(KekFile(tmp_path / "kek", Ids()), tmp_path / "keyring.json", Ids())
+
+
+@pytest.mark.parametrize("kept_by", ["local", "openbao"])
+def test_a_tenant_key_moved_to_another_tenant_neither_opens_nor_is_rewrapped(
+    kept_by: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Both tenants' keys lie under one key-encryption key, and one wrote into the other's home."""
+    if kept_by == "local":
+        provider: KeyProvider = KekFile(tmp_path / "kek", Ids())
+    else:
+        bao = request.getfixturevalue("bao")
+        bao.make_key("shared")
+        provider = bao.provider("shared")
+    files = {name: tmp_path / f"{name}.json" for name in ("acme", "globex")}
+    for name, file in files.items():
+        create_keyring(provider, file, name, Ids())
+    acme, globex = (json.loads(file.read_bytes()) for file in files.values())
+    moved = {name: globex[name] for name in ("tenant_key", "data_keys", "wrapped_by")}
+    for forged in (acme | moved, acme | {"tenant_key": globex["tenant_key"]}, globex | {"tenant": "acme"}):
+        files["acme"].write_text(json.dumps(forged))
+        for attempt in (
+            lambda: open_keyring(provider, files["acme"], Ids()),
+            lambda: rewrap(provider, provider, files["acme"]),
+        ):
+            with pytest.raises(NotSetUp, match="does not open"):
+                attempt()
+        assert json.loads(files["acme"].read_bytes()) == forged
 
 
 def test_a_segment_opens_only_under_its_own_name_kind_and_tenant(keyring: Keyring, tmp_path: Path) -> None:
