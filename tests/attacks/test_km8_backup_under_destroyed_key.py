@@ -75,7 +75,7 @@ def test_no_backup_of_any_age_opens_after_the_key_is_destroyed(company: Workspac
 
 
 def test_a_new_key_of_the_same_name_does_not_open_it_either(
-    company: Workspace, bao: Bao, tmp_path: Path
+    company: Workspace, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     backup = backed_up(company, tmp_path / "backup")
     company.key_custody.destroy(OPERATOR)

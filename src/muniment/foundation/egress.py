@@ -45,10 +45,6 @@ class TooLarge(Exception):
     """The reply went past the bound and was cut."""
 
 
-class Unreachable(Exception):
-    """No whole reply came in time."""
-
-
 class Unreached(Exception):
     """No whole reply came within the time: the text says what kind of failure it was, and no more."""
 
@@ -91,40 +87,6 @@ class Egress:
             trust_env=False,
         )
 
-    def send(
-        self,
-        method: str,
-        url: str,
-        timeout_seconds: float,
-        headers: Mapping[str, str] | None = None,
-        form: Mapping[str, str] | None = None,
-    ) -> Reply:
-        """Send one request from synchronous code and wait for its whole reply.
-
-        Raises Refused for an origin that is not allowed, and Unreachable where no whole reply came in time.
-        """
-        return asyncio.run(self._sent(method, url, timeout_seconds, headers or {}, form))
-
-    async def _sent(
-        self,
-        method: str,
-        url: str,
-        timeout_seconds: float,
-        headers: Mapping[str, str],
-        form: Mapping[str, str] | None,
-    ) -> Reply:
-        # A compressed reply could unfold past the bound.
-        plain = {**headers, "accept-encoding": "identity"}
-        try:
-            async with (
-                asyncio.timeout(timeout_seconds),
-                self.client(timeout_seconds) as client,
-                client.stream(method, url, headers=plain, data=dict(form) if form else None) as response,
-            ):
-                return Reply(response.status_code, b"".join([part async for part in response.aiter_raw()]))
-        except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, TooLarge) as error:
-            raise Unreachable(type(error).__name__) from error
-
     def exchange(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_seconds: float
     ) -> Reply:
@@ -133,10 +95,16 @@ class Egress:
         Raises Refused, BadInput for a `ca_file` that cannot be used, and Unreached.
         """
 
+        # A compressed reply could unfold past the bound.
+        plain = {**headers, "accept-encoding": "identity"}
+
         async def send() -> Reply:
-            async with asyncio.timeout(timeout_seconds), self.client(timeout_seconds) as client:
-                response = await client.request(method, url, headers=dict(headers), content=body)
-                return Reply(response.status_code, response.content)
+            async with (
+                asyncio.timeout(timeout_seconds),
+                self.client(timeout_seconds) as client,
+                client.stream(method, url, headers=plain, content=body) as response,
+            ):
+                return Reply(response.status_code, b"".join([part async for part in response.aiter_raw()]))
 
         done: queue.SimpleQueue[Reply | Exception] = queue.SimpleQueue()
 
@@ -154,7 +122,7 @@ class Egress:
             raise Unreached("TimeoutError") from None
         if isinstance(found, Reply):
             return found
-        if isinstance(found, (httpx2.HTTPError, TimeoutError, TooLarge, OSError)):
+        if isinstance(found, (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, TooLarge, OSError)):
             raise Unreached(type(found).__name__) from found
         raise found
 

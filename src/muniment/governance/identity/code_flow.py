@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
 from muniment.foundation.clock import Clock
-from muniment.foundation.egress import Refused, Unreachable
+from muniment.foundation.egress import Refused, Unreached
 from muniment.foundation.errors import MunimentError, NotFound, Unauthenticated, Unavailable
 from muniment.governance.audit.entry import Entry
 from muniment.governance.audit.log import AuditLog
@@ -139,7 +139,7 @@ class CodeFlow:
             "redirect_uri": client.redirect_uri,
             "code_verifier": attempt.verifier,
         }
-        headers = {"accept": "application/json"}
+        headers = {"accept": "application/json", "content-type": "application/x-www-form-urlencoded"}
         if client.secret is None:
             form["client_id"] = client.client_id
         elif discovery.secret_in_form:
@@ -148,10 +148,10 @@ class CodeFlow:
             pair = f"{quote(client.client_id, safe='')}:{quote(client.secret.reveal(), safe='')}"
             headers["authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
         try:
-            reply = published.egress.send(
-                "POST", discovery.token_endpoint, EXCHANGE_SECONDS, headers=headers, form=form
+            reply = published.egress.exchange(
+                "POST", discovery.token_endpoint, headers, urlencode(form).encode(), EXCHANGE_SECONDS
             )
-        except (Unreachable, Refused) as error:
+        except (Unreached, Refused) as error:
             raise Unavailable(
                 "You could not be signed in: the identity provider does not answer.",
                 fix="Try again in a moment.",

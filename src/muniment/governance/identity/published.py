@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from muniment.foundation.clock import Clock
-from muniment.foundation.egress import Egress, Refused, Unreachable
+from muniment.foundation.egress import Egress, Refused, Unreached
 from muniment.foundation.errors import Unavailable
 from muniment.governance.identity.discovery import Discovery, read_discovery
 from muniment.governance.identity.issuer import Issuer
@@ -109,7 +109,7 @@ class Published:
         try:
             discovery = read_discovery(self._get(self.issuer.discovery_url), self.issuer)
             keys = read_key_set(self._get(discovery.jwks_uri), self.issuer.algorithms)
-        except (ValueError, Unreachable, Refused) as error:
+        except (ValueError, Unreached, Refused) as error:
             self._failure = str(error)
             raise self._unavailable() from error
         finally:
@@ -119,7 +119,7 @@ class Published:
         return self._held
 
     def _get(self, url: str) -> bytes:
-        reply = self.egress.send("GET", url, FETCH_SECONDS, {"accept": "application/json"})
+        reply = self.egress.exchange("GET", url, {"accept": "application/json"}, b"", FETCH_SECONDS)
         if reply.status != 200:
             raise ValueError(f"{url} answers with status {reply.status}")
         return reply.body
