@@ -93,7 +93,7 @@ def aws(url: str, key: str, seconds: float = 10.0) -> AwsKms:
 @contextmanager
 def moto() -> Iterator[str]:
     """Run the AWS simulator of the package moto and return its address; skips the test without it."""
-    server = pytest.importorskip("moto.server", reason="the package moto[server] is not installed")
+    server = pytest.importorskip("moto.server", reason="the package moto with flask is not installed")
     running = server.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     running.start()
     try:
