@@ -247,6 +247,8 @@ def test_ctrl_c_in_the_middle_keeps_what_was_done_and_the_next_run_goes_on(
             f"# Note {number}\n\n" + f"The number is word{number}. " * 150
         )
     before, seen = segments_of(ready), set[str]()
+    # A run in the background ignores the signal, and so would all that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = ready.start("ingest", folder, "--source", "many")
     assert process.stderr is not None
     while "Indexing" not in process.stderr.readline():
