@@ -74,7 +74,7 @@ def test_statistics_of_rows_that_may_not_be_read_miss_the_bar(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def of_all_rows(selection: Selection) -> np.ndarray:
-        return sum(part.part.segment.length_sums[-1] for part in selection.parts)
+        return sum(part.segment.length_sums[-1] for part in selection.parts)
 
     monkeypatch.setattr(lexical, "_length_sums", of_all_rows)
     assert "43 % readable: claims unlike the permitted-only ideal" in missed(compared(collection))

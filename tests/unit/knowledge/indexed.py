@@ -46,7 +46,7 @@ def part_of(made: Segment, classes: dict[str, int] | None = None) -> Part:
 
 def selection_of(*parts: Part, classes: Sequence[int]) -> Selection:
     """Return what a reader of these access classes may read."""
-    return View(1, 1, parts, ATTRIBUTES).select(mask(classes))
+    return View.of(1, 1, parts, ATTRIBUTES).select(mask(classes))
 
 
 def mask(classes: Sequence[int]) -> np.ndarray:
@@ -65,9 +65,5 @@ def text_rows(texts: Sequence[str], classes: Sequence[int] | None = None) -> lis
 
 def names(selection: Selection) -> list[tuple[str, int]]:
     """Return document and ordinal of every place."""
-    found: list[tuple[str, int]] = []
-    for part, _, rows in selection.rows(np.arange(selection.size)):
-        made = part.part.segment
-        extents = np.searchsorted(made.extent_starts, rows, side="right") - 1
-        found += [(made.documents[e], int(made.ordinals[r])) for e, r in zip(extents, rows, strict=True)]
-    return found
+    rows = selection.rows(np.arange(selection.size))
+    return [(document, ordinal) for document, _, ordinal in selection.layout.named(rows)]

@@ -84,4 +84,4 @@ def selected(
     for home, some in sorted(rows.items()):
         vectors = np.random.default_rng(home).standard_normal((len(some), 8)).astype(np.float32)
         parts.append(part_of(stored(folder, some, vectors, "m", f"s{home}"), now))
-    return View(0, 0, tuple(parts), ATTRIBUTES).select(np.array(readable))
+    return View.of(0, 0, parts, ATTRIBUTES).select(np.array(readable))

@@ -21,6 +21,7 @@ Loop = Callable[..., None]
 class Loops:
     """Compiled `loops`; they let other threads run meanwhile."""
 
+    select: Loop
     estimate: Loop
     levels: Loop
     refine: Loop
@@ -53,7 +54,20 @@ def prepare() -> None:
 
 def _compiled() -> Loops:
     import numba
-    from numba import extending, float32, float64, int8, int16, int32, int64, types, uint8, uint16, uint64
+    from numba import (
+        boolean,
+        extending,
+        float32,
+        float64,
+        int8,
+        int16,
+        int32,
+        int64,
+        types,
+        uint8,
+        uint16,
+        uint64,
+    )
 
     def array(kind: Any, dimensions: int = 1) -> Any:
         return types.Array(kind, dimensions, "C", readonly=True)
@@ -66,9 +80,15 @@ def _compiled() -> Loops:
         extending.register_jitable(called)
     numbers = array(int64)
     return Loops(
+        select=compile(
+            loops.select,
+            *(array(boolean), numbers, numbers, numbers, numbers, numbers),
+            *(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1]),
+        ),
         estimate=compile(
             loops.estimate,
-            *(array(int8, 2), array(float32), numbers, numbers, array(int16), float32, float32[::1]),
+            *(array(int8, 2), array(float32), int64, numbers, numbers, numbers, int64, int64),
+            *(array(int16), float32, float32[::1]),
         ),
         levels=compile(loops.levels, array(float64), int64, int8[::1], int8[::1], float64[::1]),
         refine=compile(
@@ -78,16 +98,18 @@ def _compiled() -> Loops:
         ),
         find=compile(
             loops.find,
-            *(numbers, numbers, array(int32, 2), array(uint64), numbers, array(uint64), int64[:, ::1]),
+            *(int64, int64, int64, numbers, numbers, array(int32, 2), array(uint64), numbers),
+            *(array(uint64), int64[:, ::1]),
         ),
         count=compile(
             loops.count,
-            *(numbers, numbers, numbers, numbers, numbers, array(uint16), array(int64, 2), int64[::1]),
+            *(int64, int64, numbers, numbers, numbers, numbers, numbers, array(uint16)),
+            *(array(int64, 2), int64[::1]),
         ),
         add=compile(
             loops.add,
-            *(numbers, numbers, numbers, numbers, numbers, numbers, array(uint16), array(uint8, 2)),
-            *(array(uint16, 2), array(int64, 2), array(float64), array(float64)),
+            *(int64, int64, int64, numbers, numbers, numbers, numbers, numbers, numbers, array(uint16)),
+            *(array(uint8, 2), array(uint16, 2), array(int64, 2), array(float64), array(float64)),
             *(float64, float64, float64, float64[::1]),
         ),
     )

@@ -42,7 +42,7 @@ class Index:
         self._segments = segments
         self._lock = threading.Lock()
         self._attributes = Attributes()
-        self._empty = View(-1, 0, (), self._attributes)
+        self._empty = View.of(-1, 0, (), self._attributes)
         self._views: Mapping[tuple[int, int], View] = {}
         self._damaged: dict[str, tuple[int, ...] | None] = {}
         """Segments that were found damaged, with the stamp of the file at that time."""
@@ -77,10 +77,8 @@ class Index:
                 parts.append(self._changed(mine[row.name], changes))
             elif (made := loaded[row.name]) is not None:
                 parts.append(self._new(connection, made, changes))
-        if len(parts) == len(manifest):
-            return View(revisions.content, revisions.access, tuple(parts), self._attributes)
-        lost = _lost(connection, parts)
-        return View(revisions.content, revisions.access, tuple(parts), self._attributes, lost)
+        lost = () if len(parts) == len(manifest) else _lost(connection, parts)
+        return View.of(revisions.content, revisions.access, parts, self._attributes, lost, last)
 
     @property
     def saw_damage(self) -> bool:

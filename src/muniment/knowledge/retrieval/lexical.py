@@ -77,7 +77,7 @@ def score(selection: Selection, terms: Sequence[str], settings: LexicalSettings)
         count = sum(len(hits[at].places) for _, hits in found)
         idf = rarity(selection.size, count)
         for part, hits in found:
-            hit, segment = hits[at], part.part.segment
+            hit, segment = hits[at], part.segment
             counts = np.take(segment.postings.counts, hit.postings, axis=0)
             lengths = np.take(segment.lengths, hit.rows, axis=0)
             total[hit.places] += gains(counts, lengths, idf, mean, settings)
@@ -94,42 +94,59 @@ def _score(
 ) -> None:
     """Add the BM25 score of every place to `total`, by compiled loops."""
     wanted = np.array([key(term) for term in terms], np.uint64)
-    most = portion(selection.size)
-    pieces = [_Piece(part, runs, len(terms)) for part in selection.parts for runs in part.pieces(most)]
-    together((partial(_look_up, loops, piece, wanted) for piece in pieces), selection.size // _CHEAPER)
-    counts = sum((piece.counts for piece in pieces), np.zeros(len(terms), np.int64))
-    idf = np.array([rarity(selection.size, count) for count in counts.tolist()])
+    words = np.empty((len(terms), len(selection.blocks)), np.int64)
+    pieces = selection.pieces(portion(selection.size))
+    counts = np.zeros((len(pieces), len(terms)), np.int64)
+    together(
+        (
+            partial(_look_up, loops, selection, piece, wanted, words, mine)
+            for piece, mine in zip(pieces, counts, strict=True)
+        ),
+        selection.size // _CHEAPER,
+    )
+    idf = np.array([rarity(selection.size, count) for count in counts.sum(axis=0).tolist()])
     given = (idf, settings.weights, float(settings.k1), float(settings.b), mean, total)
-    together((partial(_add, loops, piece, given) for piece in pieces), selection.size // _CHEAPER)
+    together(
+        (partial(_add, loops, selection, piece, words, given) for piece in pieces),
+        selection.size // _CHEAPER,
+    )
 
 
-class _Piece:
-    """Some runs of a part, the word of each term in their blocks, and how many of their rows hold it."""
-
-    def __init__(self, part: Selected, runs: slice, terms: int) -> None:
-        self.segment = part.part.segment
-        self.starts, self.ends = part.runs.starts[runs], part.runs.ends[runs]
-        self.blocks, self.places = part.blocks[runs], part.places[runs]
-        self.words = np.empty((terms, len(self.blocks)), np.int64)
-        self.counts = np.zeros(terms, np.int64)
-
-
-def _look_up(loops: Loops, piece: _Piece, wanted: npt.NDArray[np.uint64]) -> None:
-    held = piece.segment.postings
+def _look_up(
+    loops: Loops,
+    selection: Selection,
+    piece: tuple[int, int, int],
+    wanted: npt.NDArray[np.uint64],
+    words: Integers,
+    counts: Integers,
+) -> None:
+    segment, first_run, last_run = piece
+    layout = selection.layout
+    held, before = layout.segments[segment].postings, int(layout.blocks[segment])
     loops.find(
-        *(piece.blocks, held.key_starts, held.buckets, held.keys, held.starts, wanted, piece.words),
+        *(first_run, last_run, before, selection.blocks),
+        *(held.key_starts, held.buckets, held.keys, held.starts, wanted, words),
     )
     loops.count(
-        *(piece.starts, piece.ends, piece.blocks, piece.segment.block_starts),
-        *(held.starts, held.rows, piece.words, piece.counts),
+        *(first_run, last_run, selection.blocks, selection.runs.starts, selection.runs.ends),
+        *(layout.block_starts, held.starts, held.rows, words, counts),
     )
 
 
-def _add(loops: Loops, piece: _Piece, given: tuple[object, ...]) -> None:
-    held = piece.segment.postings
+def _add(
+    loops: Loops,
+    selection: Selection,
+    piece: tuple[int, int, int],
+    words: Integers,
+    given: tuple[object, ...],
+) -> None:
+    segment, first_run, last_run = piece
+    layout = selection.layout
+    held = layout.segments[segment]
     loops.add(
-        *(piece.starts, piece.ends, piece.blocks, piece.places, piece.segment.block_starts),
-        *(held.starts, held.rows, held.counts, piece.segment.lengths, piece.words, *given),
+        *(first_run, last_run, layout.rows[segment], selection.blocks, selection.runs.starts),
+        *(selection.runs.ends, selection.places, layout.block_starts, held.postings.starts),
+        *(held.postings.rows, held.postings.counts, held.lengths, words, *given),
     )
 
 
@@ -171,13 +188,12 @@ def _weighed(fields: Counts, weights: Scores) -> Scores:
 
 
 def _length_sums(selection: Selection) -> Integers:
+    if selection.whole:
+        return selection.layout.block_lengths[selection.blocks].sum(axis=0)
     total = np.zeros(len(FIELDS), np.int64)
     for part in selection.parts:
-        if part.whole:
-            total += part.part.segment.block_lengths[part.blocks].sum(axis=0)
-        else:
-            lengths = part.part.segment.length_sums
-            total += (lengths[part.runs.ends] - lengths[part.runs.starts]).sum(axis=0)
+        lengths = part.segment.length_sums
+        total += (lengths[part.runs.ends] - lengths[part.runs.starts]).sum(axis=0)
     return total
 
 
@@ -185,7 +201,7 @@ def _find(part: Selected, terms: Sequence[str]) -> list[_Found]:
     """Return where each term stands among the selected rows of a part."""
     if not len(part.blocks):
         return [_Found(_NONE, _NONE, _NONE)] * len(terms)
-    segment = part.part.segment
+    segment = part.segment
     # Runs of a block follow each other, so its first run and their number say which are its.
     first = np.flatnonzero(np.append(True, part.blocks[1:] != part.blocks[:-1]))
     blocks = part.blocks[first]
@@ -214,7 +230,7 @@ def _lookup(postings: Postings, blocks: Integers, wanted: npt.NDArray[np.uint64]
 
 def _hits(part: Selected, first: Integers, blocks: Integers, words: Integers) -> _Found:
     """Return where the word stands, given its number in each of the blocks."""
-    segment = part.part.segment
+    segment = part.segment
     has = np.flatnonzero(words >= 0)
     word = words[has]
     starts = segment.postings.starts[word]

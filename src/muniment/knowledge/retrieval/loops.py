@@ -14,6 +14,8 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 
+MIXED = -2
+"""What stands for the access class of a block whose extents have several."""
 _AHEAD = 8
 """Rows that are asked of memory before they are needed."""
 _LINE = 64
@@ -26,18 +28,79 @@ def prefetch(_matrix: Array, _row: Any, _column: Any) -> None:
     """Ask memory for what stands there, which need not exist; nothing where it is not compiled."""
 
 
-def estimate(
-    codes: Array, scale: Array, starts: Array, ends: Array, question: Array, factor: Any, out: Array
+def select(
+    readable: Array,
+    block_classes: Array,
+    block_starts: Array,
+    block_extents: Array,
+    extent_classes: Array,
+    extent_starts: Array,
+    starts: Array,
+    ends: Array,
+    blocks: Array,
+    places: Array,
+    told: Array,
 ) -> None:
-    """Write the product of the question's codes with each row of the runs, times the scales of both, to `out`."""
-    at = 0
+    """Write the runs of blocks, and of the extents of mixed ones, whose class is true in `readable`.
+
+    `places` gets how many rows lie before each run, `told` the number of runs and that of their rows.
+    """
+    runs = 0
+    rows = 0
+    for block in range(len(block_classes)):
+        number = block_classes[block]
+        if number == MIXED:
+            for extent in range(block_extents[block], block_extents[block + 1]):
+                own = extent_classes[extent]
+                if 0 <= own < len(readable) and readable[own]:
+                    starts[runs], ends[runs] = extent_starts[extent], extent_starts[extent + 1]
+                    blocks[runs], places[runs] = block, rows
+                    rows += ends[runs] - starts[runs]
+                    runs += 1
+        elif 0 <= number < len(readable) and readable[number]:
+            starts[runs], ends[runs] = block_starts[block], block_starts[block + 1]
+            blocks[runs], places[runs] = block, rows
+            rows += ends[runs] - starts[runs]
+            runs += 1
+    told[0] = runs
+    told[1] = rows
+
+
+def estimate(
+    codes: Array,
+    scale: Array,
+    before: int,
+    starts: Array,
+    ends: Array,
+    places: Array,
+    first: int,
+    last: int,
+    question: Array,
+    factor: Any,
+    out: Array,
+) -> None:
+    """Write the product of the question's codes with each row, times the scales of both, to `out[first:last]`.
+
+    Runs count rows from `before` that of `codes`; the places from `first` up to `last` lie in these codes.
+    """
     dimensions = codes.shape[1]
-    for run in range(len(starts)):
+    run = 0
+    high = len(places)
+    while high - run > 1:
+        middle = (run + high) >> 1
+        if places[middle] <= first:
+            run = middle
+        else:
+            high = middle
+    at = first
+    while at < last:
+        row = starts[run] - before + (at - places[run])
+        end = min(ends[run] - before, row + (last - at))
         gap = starts[run + 1] - ends[run] if run + 1 < len(starts) else 0
-        for row in range(starts[run], ends[run]):
+        while row < end:
             # Runs are short, so the processor does not foresee what is read next.
             soon = row + _AHEAD
-            if soon >= ends[run]:
+            if soon >= end:
                 soon += gap
             for place in range(0, dimensions, _LINE):
                 prefetch(codes, soon, place)
@@ -47,6 +110,8 @@ def estimate(
                 total = np.int32(total + np.int32(np.int32(codes[row, place]) * np.int32(question[place])))
             out[at] = np.float32(total) * scale[row] * factor
             at += 1
+            row += 1
+        run += 1
 
 
 def levels(vector: Array, steps: int, coarse: Array, fine: Array, said: Array) -> None:
@@ -118,22 +183,33 @@ def bucket_of(key: Any, shift: Any) -> Any:
 
 
 def find_ahead(
-    blocks: Array, run: int, key_starts: Array, buckets: Array, keys: Array, wanted: Array, shift: Any
+    run: int,
+    last: int,
+    before: int,
+    blocks: Array,
+    key_starts: Array,
+    buckets: Array,
+    keys: Array,
+    wanted: Array,
+    shift: Any,
 ) -> None:
     """Ask memory for the two steps to the words of later blocks, since each block's lie elsewhere."""
-    if run + 2 * _AHEAD < len(blocks):
+    if run + 2 * _AHEAD < last:
         for term in range(len(wanted)):
-            prefetch(buckets, blocks[run + 2 * _AHEAD], bucket_of(wanted[term], shift) * buckets.itemsize)
-    if run + _AHEAD < len(blocks):
-        soon = blocks[run + _AHEAD]
+            far = blocks[run + 2 * _AHEAD] - before
+            prefetch(buckets, far, bucket_of(wanted[term], shift) * buckets.itemsize)
+    if run + _AHEAD < last:
+        soon = blocks[run + _AHEAD] - before
         for term in range(len(wanted)):
             prefetch(keys, key_starts[soon] + buckets[soon, bucket_of(wanted[term], shift)], 0)
 
 
 def add_ahead(
     run: int,
-    run_starts: Array,
+    last: int,
+    before: int,
     blocks: Array,
+    run_starts: Array,
     posting_starts: Array,
     posting_rows: Array,
     posting_counts: Array,
@@ -141,7 +217,7 @@ def add_ahead(
     words: Array,
 ) -> None:
     """Ask memory for the postings and lengths of a later run, if it is the first of its block."""
-    if run >= len(blocks) or blocks[run - 1] == blocks[run]:
+    if run >= last or blocks[run - 1] == blocks[run]:
         return
     for term in range(len(words)):
         if words[term, run] >= 0:
@@ -149,10 +225,13 @@ def add_ahead(
             prefetch(posting_rows, start, 0)
             prefetch(posting_counts, start, 0)
     for place in range(0, _NEAR, _LINE):
-        prefetch(lengths, run_starts[run], place)
+        prefetch(lengths, run_starts[run] - before, place)
 
 
 def find(
+    first: int,
+    last: int,
+    before: int,
     blocks: Array,
     key_starts: Array,
     buckets: Array,
@@ -161,20 +240,21 @@ def find(
     wanted: Array,
     words: Array,
 ) -> None:
-    """Write the number of each wanted word in the block of each run to `words`, -1 where it is not.
+    """Write the number of each wanted word in the block of each run from `first` up to `last` to `words`.
 
-    Of the runs of one block, which follow each other, only the first has its column written.
+    It is -1 where the block lacks the word; blocks count from `before` the first of these postings. Of the runs of
+    one block, which follow each other, only the first has its column written.
     """
     shift = 64
     width = buckets.shape[1] - 1
     while width > 1:
         width >>= 1
         shift -= 1
-    for run in range(len(blocks)):
-        block = blocks[run]
-        find_ahead(blocks, run, key_starts, buckets, keys, wanted, shift)
-        if run > 0 and blocks[run - 1] == block:
+    for run in range(first, last):
+        find_ahead(run, last, before, blocks, key_starts, buckets, keys, wanted, shift)
+        if run > first and blocks[run - 1] == blocks[run]:
             continue
+        block = blocks[run] - before
         for term in range(len(wanted)):
             key = wanted[term]
             bucket = bucket_of(key, shift)
@@ -194,21 +274,22 @@ def find(
 
 
 def count(
+    first: int,
+    last: int,
+    blocks: Array,
     run_starts: Array,
     run_ends: Array,
-    blocks: Array,
     block_starts: Array,
     posting_starts: Array,
     posting_rows: Array,
     words: Array,
     counts: Array,
 ) -> None:
-    """Add the number of rows in the runs that hold each word that `find` found to `counts`."""
-    first = 0
-    while first < len(blocks):
+    """Add the number of rows in these runs that hold each word that `find` found to `counts`."""
+    while first < last:
         block = blocks[first]
         behind = first + 1
-        while behind < len(blocks) and blocks[behind] == block:
+        while behind < last and blocks[behind] == block:
             behind += 1
         begin = block_starts[block]
         whole = run_starts[first] == begin and run_ends[first] == block_starts[block + 1]
@@ -230,9 +311,12 @@ def count(
 
 
 def add(
+    first: int,
+    last: int,
+    before: int,
+    blocks: Array,
     run_starts: Array,
     run_ends: Array,
-    blocks: Array,
     places: Array,
     block_starts: Array,
     posting_starts: Array,
@@ -247,16 +331,19 @@ def add(
     mean: float,
     total: Array,
 ) -> None:
-    """Add what each word that `find` found is worth to the places of the rows that hold it."""
-    first = 0
-    while first < len(blocks):
+    """Add what each word that `find` found is worth to the places of the rows of these runs that hold it.
+
+    Runs count rows from `before` the first that has `lengths`.
+    """
+    while first < last:
         block = blocks[first]
         behind = first + 1
-        while behind < len(blocks) and blocks[behind] == block:
+        while behind < last and blocks[behind] == block:
             behind += 1
         begin = block_starts[block]
         add_ahead(
-            behind + _AHEAD, run_starts, blocks, posting_starts, posting_rows, posting_counts, lengths, words
+            *(behind + _AHEAD, last, before, blocks, run_starts),
+            *(posting_starts, posting_rows, posting_counts, lengths, words),
         )
         for term in range(len(idf)):
             word = words[term, first]
@@ -268,11 +355,12 @@ def add(
                 while run < behind and run_ends[run] <= row:
                     run += 1
                 if run < behind and run_starts[run] <= row:
+                    own = row - before
                     often = posting_counts[posting, 0] * weights[0]
-                    length = lengths[row, 0] * weights[0]
+                    length = lengths[own, 0] * weights[0]
                     for field in range(1, len(weights)):
                         often += posting_counts[posting, field] * weights[field]
-                        length += lengths[row, field] * weights[field]
+                        length += lengths[own, field] * weights[field]
                     norm = k1 * (1 - b + b * length / mean)
                     total[places[run] + row - run_starts[run]] += (
                         idf[term] * often * (k1 + 1) / (often + norm)

@@ -13,13 +13,15 @@ Work = Callable[[], None]
 
 _LEAST = 1 << 13
 """Rows of the smallest piece of work: a tenth of a millisecond, in which another thread can wake."""
+_PIECES = 8
+"""Pieces of work for each core where there is much: cores end within a piece of each other."""
 _FEW = 2 * _LEAST
 """Waking a thread costs as much as working on thousands of rows."""
 
 
 def portion(rows: int) -> int:
-    """Return of how many rows each piece of work on so many should be: each piece costs some calls."""
-    return max(_LEAST, -(-rows // cores()))
+    """Return of how many rows each piece of work on so many should be: each costs some calls, and the last waits."""
+    return max(_LEAST, -(-rows // (cores() * _PIECES)))
 
 
 def together(pieces: Iterable[Work], rows: int) -> None:

@@ -132,30 +132,20 @@ class SelectedRows:
 
     def named(self, places: Integers) -> list[tuple[str, int, int]]:
         """Return document, version and ordinal of ascending places."""
-        found: list[tuple[str, int, int]] = []
-        for part, _, rows in self.selection.rows(places):
-            segment = part.part.segment
-            extents = np.searchsorted(segment.extent_starts, rows, side="right") - 1
-            found += [
-                (segment.documents[extent], int(segment.versions[extent]), int(segment.ordinals[row]))
-                for extent, row in zip(extents.tolist(), rows.tolist(), strict=True)
-            ]
-        return found
+        return self.selection.layout.named(self.selection.rows(places))
 
     def places(self, hits: Sequence[Hit]) -> Integers:
         """Return where these rows are; rows of an extent stand by ordinal."""
         found = np.full(len(hits), -1, np.int64)
-        for part in self.selection.parts:
-            segment = part.part.segment
+        layout = self.selection.layout
+        for segment, before in zip(layout.segments, layout.rows, strict=False):
             for at, hit in enumerate(hits):
                 extent = segment.positions.get(hit.document)
                 if extent is None or segment.versions[extent] != hit.version:
                     continue
                 first, last = segment.extent_starts[extent], segment.extent_starts[extent + 1]
-                row = first + int(np.searchsorted(segment.ordinals[first:last], hit.ordinal))
-                run = int(np.searchsorted(part.runs.starts, row, side="right")) - 1
-                if run >= 0 and row < part.runs.ends[run]:
-                    found[at] = part.places[run] + row - part.runs.starts[run]
+                row = before + first + int(np.searchsorted(segment.ordinals[first:last], hit.ordinal))
+                found[at] = max(found[at], self.selection.place(row))
         return found
 
 

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from muniment.knowledge.retrieval import compiled
 from muniment.knowledge.retrieval.codes import Bytes, Codes, Floats, Question
 
 Rows = npt.NDArray[np.int64]
@@ -83,13 +82,9 @@ def spread(starts: Rows, sizes: Rows) -> Rows:
 def estimates(codes: Codes, runs: Runs, question: Question, out: Floats) -> None:
     """Write an estimate of the cosine to each row of the runs, in order, from the question's first level to `out`.
 
-    Without compiled loops adjacent runs cost more than one that joins them.
+    Adjacent runs cost more than one that joins them.
     """
-    loops = compiled.ready()
-    if loops is not None:
-        asked = question.coarse[0].astype(np.int16)
-        loops.estimate(codes.codes, codes.scale, runs.starts, runs.ends, asked, question.coarse_scale, out)
-    elif len(out) < _SHORT * len(runs.starts):
+    if len(out) < _SHORT * len(runs.starts):
         rows = runs.rows()
         found = products(codes.codes, rows, question.coarse)
         out[:] = found * codes.scale[rows] * question.coarse_scale

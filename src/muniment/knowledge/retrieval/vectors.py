@@ -6,15 +6,18 @@ rows only.
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 
 from muniment.knowledge.retrieval import codes, compiled, scan
 from muniment.knowledge.retrieval.codes import Codes, Doubles, Floats
+from muniment.knowledge.retrieval.compiled import Loops
 from muniment.knowledge.retrieval.parallel import Work, portion, together
-from muniment.knowledge.retrieval.scan import Runs
 from muniment.knowledge.retrieval.segment import Integers
-from muniment.knowledge.retrieval.view import Selected, Selection
+from muniment.knowledge.retrieval.view import Selection
 
 
 class Cosines:
@@ -22,42 +25,60 @@ class Cosines:
 
     def __init__(self, selection: Selection, vector: Floats, model: str) -> None:
         self._selection = selection
-        self._model = model
-        self._question = codes.ask(vector)
-        self.complete = all(self._codes(part) is not None for part in selection.parts if len(part.places))
+        self._question = question = codes.ask(vector)
+        segments, edges = selection.layout.segments, selection.edges
+        self._codes = [segment.codes if segment.model == model else None for segment in segments]
+        """The codes of each segment, None where another model made them."""
+        self.complete = all(
+            codes is not None or first == last
+            for codes, (first, last) in zip(self._codes, pairwise(edges), strict=True)
+        )
         """Whether every place has a vector of this model."""
         # Written to the last place below where it is complete.
         self.rough = (np.empty if self.complete else np.zeros)(selection.size, np.float32)
-        self.bound = 0.0
         self._lowest = 0.0
-        work: list[Work] = []
-        most = portion(selection.size)
-        widest = np.zeros(2, np.float32)
-        for part, span in selection.spans():
-            encoded = self._codes(part)
-            if encoded is None or span.start == span.stop:
-                continue
-            every = part.runs if compiled.ready() else part.runs.joined()
-            for runs, place in every.cut(most):
-                work.append(
-                    self._estimate(encoded, runs, slice(span.start + place.start, span.start + place.stop))
-                )
-            widest = np.maximum(widest, part.part.segment.widest[part.blocks].max(axis=0))
-        if work:
-            lost, length = widest.astype(np.float64)[:, None]
-            self.bound = float(codes.bounds(lost, length, self._question, self._question.coarse_lost)[0])
+        lost, length = (
+            selection.layout.widest[selection.blocks].max(axis=0, initial=0.0).astype(np.float64)[:, None]
+        )
+        self.bound = float(codes.bounds(lost, length, question, question.coarse_lost)[0])
+        """Of a row that loses most and has the greatest length."""
+        loops = compiled.ready()
+        work = self._in_arrays() if loops is None else self._in_loops(loops)
         together(work, selection.size)
 
     @property
     def has(self) -> npt.NDArray[np.bool_]:
         """Which places have a vector of this model."""
         found = np.zeros(self._selection.size, np.bool_)
-        for part, span in self._selection.spans():
-            found[span] = self._codes(part) is not None
+        for held, (first, last) in zip(self._codes, pairwise(self._selection.edges), strict=True):
+            found[first:last] = held is not None
         return found
 
-    def _estimate(self, encoded: Codes, runs: Runs, places: slice) -> Work:
-        return lambda: scan.estimates(encoded, runs, self._question, self.rough[places])
+    def _in_loops(self, loops: Loops) -> list[Work]:
+        """Return the work of estimating every place, by compiled loops."""
+        selection, question = self._selection, self._question
+        most = portion(selection.size)
+        asked, factor = question.coarse[0].astype(np.int16), question.coarse_scale
+        runs = (selection.runs.starts, selection.runs.ends, selection.places)
+        return [
+            partial(
+                loops.estimate, held.codes, held.scale, first_row, *runs, *piece, asked, factor, self.rough
+            )
+            for held, first_row, first, last in zip(
+                self._codes, selection.layout.rows, selection.edges, selection.edges[1:], strict=False
+            )
+            if held is not None
+            for piece in ((start, min(start + most, last)) for start in range(first, last, most))
+        ]
+
+    def _in_arrays(self) -> list[Work]:
+        most = portion(self._selection.size)
+        return [
+            partial(scan.estimates, held, runs, self._question, self.rough[part.span][place])
+            for held, part in zip(self._codes, self._selection.parts, strict=True)
+            if held is not None
+            for runs, place in part.runs.joined().cut(most)
+        ]
 
     def settle(self, lowest: float) -> None:
         """Give every place without a vector this cosine."""
@@ -70,10 +91,7 @@ class Cosines:
         found, bounds = np.full(len(places), self._lowest), np.zeros(len(places))
         loops = compiled.ready()
         of_row = np.array(codes.bound(question, question.fine_lost))
-        for part, at, rows in self._selection.rows(places):
-            held = self._codes(part)
-            if held is None:
-                continue
+        for held, at, rows in self._held(places):
             found[at] = self.rough[places[at]]
             if loops is not None:
                 loops.refine(
@@ -90,16 +108,20 @@ class Cosines:
     def exact(self, places: Integers) -> Doubles:
         """Return the cosines, computed from the vectors as they were embedded."""
         found = np.full(len(places), self._lowest)
-        parts = [one for one in self._selection.rows(places) if self._codes(one[0]) is not None]
-        if parts:
-            vectors = [part.part.segment.exact(rows) for part, _, rows in parts]
-            every = codes.cosines(np.concatenate(vectors), self._question.exact)
-            done = 0
-            for _, at, rows in parts:
-                found[at] = every[done : done + len(rows)]
-                done += len(rows)
+        layout = self._selection.layout
+        rows = self._selection.rows(places)
+        for segment, at in layout.owners(rows):
+            if self._codes[segment] is not None:
+                vectors = layout.segments[segment].exact(rows[at] - layout.rows[segment])
+                found[at] = codes.cosines(vectors, self._question.exact)
         return found
 
-    def _codes(self, part: Selected) -> Codes | None:
-        segment = part.part.segment
-        return segment.codes if segment.model == self._model else None
+    def _held(self, places: Integers) -> list[tuple[Codes, slice, Integers]]:
+        """Return, by segment, its codes, which of ascending `places` it has, and their rows there."""
+        layout = self._selection.layout
+        rows = self._selection.rows(places)
+        return [
+            (held, at, rows[at] - layout.rows[segment])
+            for segment, at in layout.owners(rows)
+            if (held := self._codes[segment]) is not None
+        ]

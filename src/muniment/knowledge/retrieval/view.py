@@ -7,23 +7,26 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
+from muniment.knowledge.retrieval import compiled
 from muniment.knowledge.retrieval.attributes import Attributes, Columns
 from muniment.knowledge.retrieval.filters import EVERYTHING, Filters
+from muniment.knowledge.retrieval.layout import Layout
+from muniment.knowledge.retrieval.loops import MIXED
 from muniment.knowledge.retrieval.scan import Runs
 from muniment.knowledge.retrieval.segment import Integers, Segment
 
 DEAD = -1
-MIXED = -2
 _NONE = np.zeros(0, np.int64)
-_ZERO = np.zeros(1, np.int64)
 Mask = npt.NDArray[np.bool_]
+_NOBODY = np.zeros(0, np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,128 +60,89 @@ class Part:
         classes[np.searchsorted(self.segment.extent_starts, rows, side="right") - 1] = DEAD
         return Part.of(self.segment, classes, self.columns)
 
-    def select(
-        self, readable: Mask, base: int, admitted: Callable[[Columns], Mask] | None = None
-    ) -> Selected:
-        """Return the rows whose class is true in `readable` and whose document is admitted, if that is asked.
-
-        The first of them has place `base`.
-        """
-        if admitted is not None:
-            return self._chosen(
-                np.flatnonzero(_true(readable, self.extent_classes) & admitted(self.columns)), base
-            )
-        segment = self.segment
-        known = self.block_classes
-        whole = np.flatnonzero(_true(readable, known))
-        torn = np.flatnonzero(known == MIXED)
-        starts, ends = segment.block_starts[whole], segment.block_starts[whole + 1]
-        blocks = whole
-        if len(torn):
-            extents = self._torn(torn, readable)
-            starts = np.concatenate([starts, segment.extent_starts[extents]])
-            ends = np.concatenate([ends, segment.extent_starts[extents + 1]])
-            owner = np.searchsorted(segment.block_extents, extents, side="right") - 1
-            blocks = np.concatenate([whole, owner])
-            order = np.argsort(starts, kind="stable")
-            starts, ends, blocks = starts[order], ends[order], blocks[order]
-        sizes = ends - starts
-        places = base + np.cumsum(sizes) - sizes
-        whole_blocks = not len(torn)
-        return Selected(self, Runs(starts, ends), blocks, places, base + int(sizes.sum()), whole_blocks)
-
-    def _chosen(self, extents: Integers, base: int) -> Selected:
-        segment = self.segment
-        starts, ends = segment.extent_starts[extents], segment.extent_starts[extents + 1]
-        blocks = np.searchsorted(segment.block_extents, extents, side="right") - 1
-        sizes = ends - starts
-        places = base + np.cumsum(sizes) - sizes
-        return Selected(self, Runs(starts, ends), blocks, places, base + int(sizes.sum()))
-
-    def _torn(self, blocks: Integers, readable: Mask) -> Integers:
-        segment = self.segment
-        inside = Runs(segment.block_extents[blocks], segment.block_extents[blocks + 1]).rows()
-        return inside[_true(readable, self.extent_classes[inside])]
-
-
-def _true(readable: Mask, classes: Integers) -> Mask:
-    """Return which classes are true; DEAD, MIXED and unknown ones are not."""
-    # Two more places, which are false, stand for DEAD and MIXED, counted from the end, and for what is beyond it.
-    padded = np.zeros(len(readable) + 2, np.bool_)
-    padded[:-2] = readable
-    return padded.take(np.minimum(classes, len(readable)), mode="wrap")
-
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """The rows of one part that a caller may read; a place numbers the rows of all parts one after the other."""
+    """The rows of one segment that a caller may read, rows and blocks counted within the segment."""
 
-    part: Part
+    segment: Segment
+    runs: Runs
+    blocks: Integers
+    """Block of each run; several runs of one block follow each other."""
+    places: Integers
+    """Place of the first row of each run, among the places of the selection."""
+    span: slice
+    """The places of all its rows."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Every row that a caller may read, in ascending runs; a place numbers these rows one after the other."""
+
+    layout: Layout
     runs: Runs
     blocks: Integers
     """Block of each run; several runs of one block follow each other."""
     places: Integers
     """Place of the first row of each run."""
-    end: int
-    """Place behind the last row."""
-    whole: bool = False
+    size: int
+    """The number of rows."""
+    whole: bool
     """Whether each run is a whole block."""
 
-    def pieces(self, rows: int) -> list[slice]:
-        """Return the runs in portions of about so many rows, each of whole blocks."""
-        if not len(self.places):
-            return []
-        edges = np.searchsorted(self.places, np.arange(self.places[0] + rows, self.end, rows))
-        cuts = [0]
-        for edge in edges.tolist():
-            while edge < len(self.blocks) and self.blocks[edge] == self.blocks[edge - 1]:
-                edge += 1
-            if cuts[-1] < edge < len(self.blocks):
-                cuts.append(edge)
-        return [slice(first, last) for first, last in zip(cuts, [*cuts[1:], len(self.blocks)], strict=True)]
+    @cached_property
+    def cuts(self) -> list[int]:
+        """The first run of each segment; one more closes the last."""
+        return np.searchsorted(self.blocks, self.layout.blocks).tolist()
 
+    @cached_property
+    def edges(self) -> list[int]:
+        """The first place of each segment; one more closes the last."""
+        return [int(self.places[run]) if run < len(self.places) else self.size for run in self.cuts]
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Every row that a caller may read."""
+    @cached_property
+    def parts(self) -> tuple[Selected, ...]:
+        """What there is of each segment."""
+        layout = self.layout
+        made: list[Selected] = []
+        for at, segment in enumerate(layout.segments):
+            mine, first = slice(self.cuts[at], self.cuts[at + 1]), layout.rows[at]
+            runs = Runs(self.runs.starts[mine] - first, self.runs.ends[mine] - first)
+            span = slice(self.edges[at], self.edges[at + 1])
+            made.append(
+                Selected(segment, runs, self.blocks[mine] - layout.blocks[at], self.places[mine], span)
+            )
+        return tuple(made)
 
-    parts: tuple[Selected, ...]
+    def rows(self, places: Integers) -> Integers:
+        """Return the rows at ascending `places`, as the layout counts them."""
+        run = self.places.searchsorted(places, side="right") - 1
+        return self.runs.starts[run] + places - self.places[run]
 
-    @property
-    def size(self) -> int:
-        """Return the number of rows."""
-        return self.parts[-1].end if self.parts else 0
+    def place(self, row: int) -> int:
+        """Return the place of a row, as the layout counts it; -1 where it may not be read."""
+        run = int(self.runs.starts.searchsorted(row, side="right")) - 1
+        if run < 0 or row >= self.runs.ends[run]:
+            return -1
+        return int(self.places[run] + row - self.runs.starts[run])
 
-    def spans(self) -> list[tuple[Selected, slice]]:
-        """Return each part with the places of its rows."""
-        spans: list[tuple[Selected, slice]] = []
-        start = 0
-        for part in self.parts:
-            spans.append((part, slice(start, part.end)))
-            start = part.end
-        return spans
-
-    def rows(self, places: Integers) -> list[tuple[Selected, slice, Integers]]:
-        """Return, by part, which of the ascending `places` lie in it (as positions) and the rows that they are."""
-        found: list[tuple[Selected, slice, Integers]] = []
-        inner = [part.end for part in self.parts[:-1]]
-        cuts = [0, *(np.searchsorted(places, inner).tolist() if inner else ()), len(places)]
-        for part, first, last in zip(self.parts, cuts, cuts[1:], strict=False):
-            if first < last:
-                mine = places[first:last]
-                run = part.places.searchsorted(mine, side="right") - 1
-                found.append((part, slice(first, last), part.runs.starts[run] + mine - part.places[run]))
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Blocks:
-    """Access class, first row and row behind the last of each block, in its part; `firsts` says where parts begin."""
-
-    classes: Integers
-    starts: Integers
-    ends: Integers
-    firsts: Integers
+    def pieces(self, rows: int) -> list[tuple[int, int, int]]:
+        """Return portions of about so many rows each of whole blocks: segment, first run, and run behind the last."""
+        made: list[tuple[int, int, int]] = []
+        blocks = self.blocks
+        for at, (first, last) in enumerate(pairwise(self.cuts)):
+            if first == last:
+                continue
+            start, end = self.edges[at], self.edges[at + 1]
+            inner = np.searchsorted(self.places[first:last], np.arange(start + rows, end, rows)) + first
+            for cut in inner.tolist():
+                while cut < last and blocks[cut] == blocks[cut - 1]:
+                    cut += 1
+                if first < cut < last:
+                    made.append((at, first, cut))
+                    first = cut
+            made.append((at, first, last))
+        return made
 
 
 @dataclass(frozen=True)
@@ -189,8 +153,25 @@ class View:
     access: int
     parts: tuple[Part, ...]
     attributes: Attributes
+    layout: Layout
+    """Of the segments of the parts."""
     lost: tuple[int, ...] = ()
     """Access classes of the live documents whose rows no part holds, since their segment is damaged."""
+
+    @staticmethod
+    def of(
+        content: int,
+        access: int,
+        parts: Sequence[Part],
+        attributes: Attributes,
+        lost: tuple[int, ...] = (),
+        before: View | None = None,
+    ) -> View:
+        """Return the view of these parts; one of the same segments `before` it lends how they lie."""
+        segments = [part.segment for part in parts]
+        same = before is not None and list(map(id, before.layout.segments)) == list(map(id, segments))
+        layout = before.layout if before is not None and same else Layout.of(segments)
+        return View(content, access, tuple(parts), attributes, layout, lost)
 
     @property
     def epoch(self) -> int:
@@ -202,42 +183,34 @@ class View:
 
         Of these, only those that the filters admit; sensitivity is left to `readable`.
         """
-        selected: list[Selected] = []
-        base = 0
+        layout = self.layout
         if filters:
-            admitted = self.attributes.admitting(filters)
-            for part in self.parts:
-                selected.append(part.select(readable, base, admitted))
-                base = selected[-1].end
-            return Selection(tuple(selected))
-        every = self._blocks
-        blocks = np.flatnonzero(_true(readable, every.classes))
-        starts, ends = every.starts[blocks], every.ends[blocks]
-        reached = np.concatenate([_ZERO, np.cumsum(ends - starts)])
-        cuts = np.searchsorted(blocks, every.firsts).tolist()
-        for part, offset, low, high in zip(self.parts, every.firsts.tolist(), cuts, cuts[1:], strict=False):
-            if part.torn:
-                selected.append(part.select(readable, base))
-            else:
-                mine, places = slice(low, high), reached[low : high + 1] + (base - reached[low])
-                runs = Runs(starts[mine], ends[mine])
-                selected.append(
-                    Selected(part, runs, blocks[mine] - offset, places[:-1], int(places[-1]), True)
-                )
-            base = selected[-1].end
-        return Selection(tuple(selected))
-
-    @cached_property
-    def _blocks(self) -> _Blocks:
-        """The blocks of all parts, one part's after the other's: many small arrays cost more than one large."""
-        counts = [len(part.block_classes) for part in self.parts]
-        edges = [part.segment.block_starts for part in self.parts]
-        return _Blocks(
-            np.concatenate([_ZERO[:0], *(part.block_classes for part in self.parts)]),
-            np.concatenate([_ZERO[:0], *(one[:-1] for one in edges)]),
-            np.concatenate([_ZERO[:0], *(one[1:] for one in edges)]),
-            np.concatenate([_ZERO, np.cumsum(counts, dtype=np.int64)]),
-        )
+            return self._admitted(readable, filters)
+        torn = self._torn
+        loops = compiled.ready()
+        if loops is not None:
+            classes, extents = self._block_classes, self._extent_classes if torn else _NONE
+            starts, ends, blocks, places = np.empty((4, max(len(classes), len(extents))), np.int64)
+            told = np.zeros(2, np.int64)
+            loops.select(
+                *(readable, classes, layout.block_starts, layout.block_extents, extents),
+                *(layout.extent_starts, starts, ends, blocks, places, told),
+            )
+            runs, size = told.tolist()
+            return Selection(
+                layout, Runs(starts[:runs], ends[:runs]), blocks[:runs], places[:runs], size, not torn
+            )
+        blocks = np.flatnonzero(_true(readable, self._block_classes))
+        if not torn:
+            return self._selected(layout.block_starts[blocks], layout.block_starts[blocks + 1], blocks, True)
+        mixed = np.flatnonzero(self._block_classes == MIXED)
+        inside = Runs(layout.block_extents[mixed], layout.block_extents[mixed + 1]).rows()
+        extents = inside[_true(readable, self._extent_classes[inside])]
+        starts = np.concatenate([layout.block_starts[blocks], layout.extent_starts[extents]])
+        ends = np.concatenate([layout.block_starts[blocks + 1], layout.extent_starts[extents + 1]])
+        blocks = np.concatenate([blocks, self._blocks_of(extents)])
+        order = np.argsort(starts, kind="stable")
+        return self._selected(starts[order], ends[order], blocks[order], False)
 
     def lacks(self, readable: Mask) -> bool:
         """Return whether a document is lost whose access class, as a place in `readable`, is true there."""
@@ -247,3 +220,39 @@ class View:
         """Return the view without the documents of these rows of a segment."""
         parts = [part.without(rows) if part.segment.file.name == segment else part for part in self.parts]
         return replace(self, parts=tuple(parts))
+
+    def _admitted(self, readable: Mask, filters: Filters) -> Selection:
+        admitted = self.attributes.admitting(filters)
+        wanted = np.concatenate([_NOBODY, *(admitted(part.columns) for part in self.parts)])
+        extents = np.flatnonzero(_true(readable, self._extent_classes) & wanted)
+        starts = self.layout.extent_starts
+        return self._selected(starts[extents], starts[extents + 1], self._blocks_of(extents), False)
+
+    def _selected(self, starts: Integers, ends: Integers, blocks: Integers, whole: bool) -> Selection:
+        sizes = ends - starts
+        reached = np.cumsum(sizes)
+        size = int(reached[-1]) if len(reached) else 0
+        return Selection(self.layout, Runs(starts, ends), blocks, reached - sizes, size, whole)
+
+    def _blocks_of(self, extents: Integers) -> Integers:
+        return np.searchsorted(self.layout.block_extents, extents, side="right") - 1
+
+    @cached_property
+    def _torn(self) -> bool:
+        return any(part.torn for part in self.parts)
+
+    @cached_property
+    def _block_classes(self) -> Integers:
+        return np.concatenate([_NONE, *(part.block_classes for part in self.parts)])
+
+    @cached_property
+    def _extent_classes(self) -> Integers:
+        return np.concatenate([_NONE, *(part.extent_classes for part in self.parts)])
+
+
+def _true(readable: Mask, classes: Integers) -> Mask:
+    """Return which classes are true; DEAD, MIXED and unknown ones are not."""
+    # Two more places, which are false, stand for DEAD and MIXED, counted from the end, and for what is beyond it.
+    padded = np.zeros(len(readable) + 2, np.bool_)
+    padded[:-2] = readable
+    return padded.take(np.minimum(classes, len(readable)), mode="wrap")

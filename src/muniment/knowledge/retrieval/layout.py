@@ -1,0 +1,93 @@
+"""Segments side by side: their rows, blocks and extents numbered one after the other.
+
+One array for all costs a search less than one for each segment, however many segments there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from muniment.knowledge.retrieval.codes import Floats
+from muniment.knowledge.retrieval.segment import FIELDS, Integers, Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the rows of some segments lie; starts have one more that closes the last."""
+
+    segments: tuple[Segment, ...]
+    rows: tuple[int, ...]
+    """First row of each segment. So for blocks and extents."""
+    blocks: Integers
+    extents: Integers
+    block_starts: Integers
+    """First row of each block of any segment."""
+    block_extents: Integers
+    extent_starts: Integers
+    widest: Floats
+    """Shape (blocks, 2): the largest `lost` and `length` of each block's codes."""
+    block_lengths: Integers
+    """Shape (blocks, fields): the lengths of all rows of each block."""
+
+    @staticmethod
+    def of(segments: Sequence[Segment]) -> Layout:
+        """Return the layout of these segments in their order."""
+        rows = _firsts([segment.rows for segment in segments])
+        extents = _firsts([len(segment.documents) for segment in segments])
+        return Layout(
+            segments=tuple(segments),
+            rows=tuple(rows.tolist()),
+            blocks=_firsts([len(segment.block_classes) for segment in segments]),
+            extents=extents,
+            block_starts=_joined([segment.block_starts for segment in segments], rows),
+            block_extents=_joined([segment.block_extents for segment in segments], extents),
+            extent_starts=_joined([segment.extent_starts for segment in segments], rows),
+            widest=np.concatenate(
+                [np.zeros((0, 2), np.float32), *(segment.widest for segment in segments)], dtype=np.float32
+            ),
+            block_lengths=np.concatenate(
+                [np.zeros((0, len(FIELDS)), np.int64), *(segment.block_lengths for segment in segments)]
+            ),
+        )
+
+    def owners(self, rows: Integers) -> list[tuple[int, slice]]:
+        """Return which of some ascending rows lie in each segment, for those that have any."""
+        cuts = [0, *np.searchsorted(rows, self.rows[1:-1]).tolist(), len(rows)]
+        return [
+            (at, slice(first, last))
+            for at, (first, last) in enumerate(pairwise(cuts[: len(self.segments) + 1]))
+            if first < last
+        ]
+
+    def named(self, rows: Integers) -> list[tuple[str, int, int]]:
+        """Return document, version and ordinal of ascending rows."""
+        extents = np.searchsorted(self.extent_starts, rows, side="right") - 1
+        found: list[tuple[str, int, int]] = []
+        for at, mine in self.owners(rows):
+            segment, first, before = self.segments[at], self.rows[at], int(self.extents[at])
+            for row, extent in zip(rows[mine].tolist(), extents[mine].tolist(), strict=True):
+                place = extent - before
+                found.append(
+                    (
+                        segment.documents[place],
+                        int(segment.versions[place]),
+                        int(segment.ordinals[row - first]),
+                    )
+                )
+        return found
+
+
+def _firsts(sizes: Sequence[int]) -> Integers:
+    found = np.zeros(len(sizes) + 1, np.int64)
+    np.cumsum(sizes, out=found[1:])
+    return found
+
+
+def _joined(starts: Sequence[Integers], firsts: Integers) -> Integers:
+    """Return starts of each, counted from its first; what closes one begins the next."""
+    moved = [one[:-1] + first for one, first in zip(starts, firsts.tolist(), strict=False)]
+    return np.concatenate([*moved, firsts[-1:]])
