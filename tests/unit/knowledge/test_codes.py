@@ -65,9 +65,15 @@ def test_two_levels_of_the_question_lose_about_half_of_what_one_does() -> None:
 
 
 def test_the_rotation_keeps_lengths_and_is_the_same_each_time() -> None:
-    turned = codes.rotation(384)
-    np.testing.assert_allclose(turned @ turned.T, np.eye(384), atol=1e-12)
-    np.testing.assert_allclose(turned[0, :3], [0.06509071, -0.05992597, 0.00233984], atol=1e-6)
+    for size in (1, 2, 33, 64, 384):
+        turned = codes.rotation(size)
+        np.testing.assert_allclose(turned @ turned.T, np.eye(size), atol=1e-12)
+    np.testing.assert_allclose(codes.rotation(384)[0, :3], [0.04589844, -0.02246094, 0.00488281], atol=1e-6)
+
+
+def test_one_large_coordinate_is_spread_over_all() -> None:
+    for size in (33, 64, 384):
+        assert np.abs(codes.rotation(size)).max() < 7 / size**0.5
 
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(1, 30)), min_size=1, max_size=40), st.booleans())

@@ -30,6 +30,7 @@ _STEPS = 127
 _ROUNDING = 2e-6
 """More than what float32 arithmetic and another machine's rotation can add, relative to the lengths involved."""
 _AT_ONCE = 4096
+_TURNS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +61,59 @@ class Question:
     fine_lost: float
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A fixed orthogonal map as a few steps: in each some signs change, then a stretch is mixed.
+
+    Mixing is the Walsh-Hadamard transform of a power of two of coordinates, so a vector is turned in some thousand
+    additions and next to no memory, where a matrix would be read whole (Ailon and Chazelle 2009, section 3).
+    """
+
+    signs: Doubles
+    """Shape (steps, dimensions)."""
+    firsts: npt.NDArray[np.int64]
+    """Where the stretch of each step begins."""
+    size: int
+    """Length of each stretch; those of two steps side by side cover all coordinates."""
+
+
+@lru_cache(maxsize=4)
+def turn(dimensions: int) -> Turn:
+    """Return the map for vectors of this size."""
+    size = 1 << (dimensions.bit_length() - 1)
+    # Raw bits, since only those are promised never to change; distributions drawn from them may.
+    raw = np.random.PCG64(20_240_917).random_raw(_TURNS * dimensions)
+    signs = np.where(raw >> np.uint64(63), 1.0, -1.0).reshape(_TURNS, dimensions)
+    firsts = np.array([0 if step % 2 == 0 else dimensions - size for step in range(_TURNS)], np.int64)
+    for array in (signs, firsts):
+        array.flags.writeable = False
+    return Turn(signs, firsts, size)
+
+
+def turned(vectors: Doubles) -> Doubles:
+    """Return vectors, shape (rows, dimensions), after the map; a step gives the bits that `loops.levels` gives."""
+    rows, dimensions = vectors.shape
+    by = turn(dimensions)
+    found = vectors.copy()
+    for signs, first in zip(by.signs, by.firsts.tolist(), strict=True):
+        found *= signs
+        mixed = found[:, first : first + by.size]
+        near = 1
+        while near < by.size:
+            pairs = mixed.reshape(rows, -1, 2, near)
+            one, other = pairs[:, :, 0], pairs[:, :, 1]
+            mixed = np.stack([one + other, one - other], axis=2).reshape(rows, by.size)
+            near *= 2
+        found[:, first : first + by.size] = mixed * (1 / math.sqrt(by.size))
+    return found
+
+
 @lru_cache(maxsize=4)
 def rotation(dimensions: int) -> Doubles:
-    """Return the fixed orthogonal matrix for vectors of this size; the same numbers everywhere up to rounding."""
-    # Raw bits, since only those are promised never to change; distributions drawn from them may.
-    raw = np.random.PCG64(20_240_917).random_raw(dimensions * dimensions)
-    drawn = (raw >> np.uint64(11)).astype(np.float64) * 2.0**-53 - 0.5
-    turned, upper = np.linalg.qr(drawn.reshape(dimensions, dimensions))
-    turned *= np.sign(np.diagonal(upper))
-    turned.flags.writeable = False
-    return turned
+    """Return the map as an orthogonal matrix, for many vectors at once."""
+    found = turned(np.eye(dimensions)).T.copy()
+    found.flags.writeable = False
+    return found
 
 
 def encode(vectors: Floats) -> Codes:
@@ -84,13 +128,13 @@ def encode(vectors: Floats) -> Codes:
     require_finite(vectors)
     for start in range(0, rows, _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
-        turned = vectors[part].astype(np.float64) @ rotation(dimensions).T
-        scale = (np.abs(turned).max(axis=1, initial=0.0) / _STEPS).astype(np.float32)
-        whole = _whole(turned, scale.astype(np.float64)[:, None])
+        moved = vectors[part].astype(np.float64) @ rotation(dimensions).T
+        scale = (np.abs(moved).max(axis=1, initial=0.0) / _STEPS).astype(np.float32)
+        whole = _whole(moved, scale.astype(np.float64)[:, None])
         said = whole * scale.astype(np.float64)[:, None]
         made.codes[part] = whole
         made.scale[part] = scale
-        made.lost[part] = _up(np.linalg.norm(turned - said, axis=1))
+        made.lost[part] = _up(np.linalg.norm(moved - said, axis=1))
         made.length[part] = _up(np.linalg.norm(said, axis=1))
     return made
 
@@ -98,17 +142,18 @@ def encode(vectors: Floats) -> Codes:
 def ask(vector: Floats) -> Question:
     """Return a question's codes; raises BadInput unless it is finite."""
     exact = exactly(vector)
-    turned = rotation(len(vector)) @ exact
-    coarse, fine = np.empty((2, 1, len(turned)), np.int8)
+    coarse, fine = np.empty((2, 1, len(exact)), np.int8)
     loops = compiled.ready()
     if loops is not None:
-        said = np.empty(5)
-        loops.levels(turned, _STEPS, coarse[0], fine[0], said)
+        by, said = turn(len(exact)), np.empty(5)
+        share = 1 / math.sqrt(by.size)
+        loops.levels(exact.copy(), by.signs, by.firsts, by.size, share, _STEPS, coarse[0], fine[0], said)
         length, coarse_scale, coarse_lost, fine_scale, fine_lost = said.tolist()
     else:
-        coarse[0], coarse_scale, rest = _level(turned)
+        moved = turned(exact[None, :])[0]
+        coarse[0], coarse_scale, rest = _level(moved)
         fine[0], fine_scale, last = _level(rest)
-        length, coarse_lost, fine_lost = (float(one @ one) for one in (turned, rest, last))
+        length, coarse_lost, fine_lost = (float(one @ one) for one in (moved, rest, last))
     return Question(
         exact=exact,
         length=math.sqrt(length),

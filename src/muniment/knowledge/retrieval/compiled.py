@@ -90,7 +90,11 @@ def _compiled() -> Loops:
             *(array(int8, 2), array(float32), int64, numbers, numbers, numbers, int64, int64),
             *(array(int16), float32, float32[::1]),
         ),
-        levels=compile(loops.levels, array(float64), int64, int8[::1], int8[::1], float64[::1]),
+        levels=compile(
+            loops.levels,
+            *(float64[::1], array(float64, 2), numbers, int64, float64, int64),
+            *(int8[::1], int8[::1], float64[::1]),
+        ),
         refine=compile(
             loops.refine,
             *(array(int8, 2), array(float32), array(float32), array(float32), numbers, array(int8)),

@@ -114,11 +114,36 @@ def estimate(
         run += 1
 
 
-def levels(vector: Array, steps: int, coarse: Array, fine: Array, said: Array) -> None:
-    """Write a vector as whole steps to `coarse` and what that leaves out to `fine`.
+def levels(
+    vector: Array,
+    signs: Array,
+    firsts: Array,
+    size: int,
+    share: float,
+    steps: int,
+    coarse: Array,
+    fine: Array,
+    said: Array,
+) -> None:
+    """Turn a vector in place (see `codes.Turn`) and write it as whole steps to `coarse`, what that leaves to `fine`.
 
     `said` gets the squared length of the vector, then for each level its scale and the squared length of the rest.
+    `share` is one over the square root of `size`.
     """
+    for turn in range(len(firsts)):
+        for place in range(len(vector)):
+            vector[place] *= signs[turn, place]
+        first = firsts[turn]
+        near = 1
+        while near < size:
+            for start in range(first, first + size, 2 * near):
+                for place in range(start, start + near):
+                    one, other = vector[place], vector[place + near]
+                    vector[place] = one + other
+                    vector[place + near] = one - other
+            near *= 2
+        for place in range(first, first + size):
+            vector[place] *= share
     length = 0.0
     highest = 0.0
     for place in range(len(vector)):

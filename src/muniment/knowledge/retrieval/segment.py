@@ -25,7 +25,7 @@ from muniment.knowledge.retrieval import wording
 from muniment.knowledge.retrieval.codes import Codes, Floats, encode
 
 KIND = "index"
-FORMAT = 2
+FORMAT = 3
 EXACT = "exact"
 FIELDS = ("title", "heading", "body")
 MAX_BLOCK = 1 << 16
