@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ from muniment.knowledge.retrieval import compiled
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Bytes = npt.NDArray[np.int8]
+_Length = TypeVar("_Length", float, Doubles)
 
 _STEPS = 127
 _ROUNDING = 2e-6
@@ -187,7 +189,7 @@ def require_finite(vectors: Floats) -> None:
         )
 
 
-def bounds(lost: Doubles, length: Doubles, question: Question, left_out: float) -> Doubles:
+def bounds(lost: _Length, length: _Length, question: Question, left_out: float) -> _Length:
     """Return how far the estimates of rows with these lengths may be, when the question's codes leave so much out."""
     by_lost, by_length, by_both = bound(question, left_out)
     return by_lost * lost + by_length * length + by_both * (lost + length)

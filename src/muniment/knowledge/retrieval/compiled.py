@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from muniment.knowledge.retrieval import loops
 
 Loop = Callable[..., None]
@@ -76,7 +78,8 @@ def _compiled() -> Loops:
         return numba.njit(types.void(*arguments), nogil=True, error_model="numpy")(loop)
 
     _compile_prefetch()
-    for called in (loops.bucket_of, loops.find_ahead, loops.add_ahead):
+    _compile_addresses()
+    for called in (loops.estimate_run, loops.bucket_of, loops.find_ahead, loops.add_ahead):
         extending.register_jitable(called)
     numbers = array(int64)
     return Loops(
@@ -87,7 +90,7 @@ def _compiled() -> Loops:
         ),
         estimate=compile(
             loops.estimate,
-            *(array(int8, 2), array(float32), int64, numbers, numbers, numbers, int64, int64),
+            *(array(uint64, 2), numbers, numbers, numbers, numbers, int64, int64),
             *(array(int16), float32, float32[::1]),
         ),
         levels=compile(
@@ -97,8 +100,8 @@ def _compiled() -> Loops:
         ),
         refine=compile(
             loops.refine,
-            *(array(int8, 2), array(float32), array(float32), array(float32), numbers, array(int8)),
-            *(float64, array(float64), float64[::1], float64[::1]),
+            *(array(uint64, 2), numbers, numbers, array(int8)),
+            *(float64, array(float64), float64, float64[::1], float64[::1]),
         ),
         find=compile(
             loops.find,
@@ -152,3 +155,33 @@ def _compile_prefetch() -> None:
         return written
 
     overload(loops.prefetch)(called)
+
+
+def _compile_addresses() -> None:
+    """Let compiled loops read arrays by their addresses."""
+    from numba import types
+    from numba.extending import intrinsic, overload
+    from numba.np.numpy_support import carray
+
+    def typed(_context: Any, address: Any) -> Any:
+        def generated(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+        return types.voidptr(address), generated
+
+    pointer: Any = intrinsic(typed)
+
+    def bytes_at(address: Any, rows: Any, columns: Any) -> Any:
+        def found(address: Any, rows: Any, columns: Any) -> Any:
+            return carray(pointer(address), (rows, columns), np.int8)
+
+        return found
+
+    def floats_at(address: Any, rows: Any) -> Any:
+        def found(address: Any, rows: Any) -> Any:
+            return carray(pointer(address), (rows,), np.float32)
+
+        return found
+
+    overload(loops.bytes_at)(bytes_at)
+    overload(loops.floats_at)(floats_at)

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 from muniment.knowledge.retrieval.codes import Floats
 from muniment.knowledge.retrieval.segment import FIELDS, Integers, Segment
+
+Addresses = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,7 @@ class Layout:
     """How the rows of some segments lie; starts have one more that closes the last."""
 
     segments: tuple[Segment, ...]
-    rows: tuple[int, ...]
+    rows: Integers
     """First row of each segment. So for blocks and extents."""
     blocks: Integers
     extents: Integers
@@ -32,6 +35,11 @@ class Layout:
     """Shape (blocks, 2): the largest `lost` and `length` of each block's codes."""
     block_lengths: Integers
     """Shape (blocks, fields): the lengths of all rows of each block."""
+    codes: Addresses
+    """Shape (segments, 4): where the codes, `scale`, `lost` and `length` of each segment lie; 0 where it has none.
+
+    They are there as long as the segments are.
+    """
 
     @staticmethod
     def of(segments: Sequence[Segment]) -> Layout:
@@ -40,7 +48,7 @@ class Layout:
         extents = _firsts([len(segment.documents) for segment in segments])
         return Layout(
             segments=tuple(segments),
-            rows=tuple(rows.tolist()),
+            rows=rows,
             blocks=_firsts([len(segment.block_classes) for segment in segments]),
             extents=extents,
             block_starts=_joined([segment.block_starts for segment in segments], rows),
@@ -52,7 +60,14 @@ class Layout:
             block_lengths=np.concatenate(
                 [np.zeros((0, len(FIELDS)), np.int64), *(segment.block_lengths for segment in segments)]
             ),
+            codes=np.array([_addresses(segment) for segment in segments], np.uint64).reshape(-1, 4),
         )
+
+    def codes_of(self, model: str) -> Addresses:
+        """Return `codes` with those left out that another model than that of this digest made."""
+        if all(segment.model == model for segment in self.segments):
+            return self.codes
+        return np.where([[segment.model == model] for segment in self.segments], self.codes, np.uint64(0))
 
     def owners(self, rows: Integers) -> list[tuple[int, slice]]:
         """Return which of some ascending rows lie in each segment, for those that have any."""
@@ -68,7 +83,7 @@ class Layout:
         extents = np.searchsorted(self.extent_starts, rows, side="right") - 1
         found: list[tuple[str, int, int]] = []
         for at, mine in self.owners(rows):
-            segment, first, before = self.segments[at], self.rows[at], int(self.extents[at])
+            segment, first, before = self.segments[at], int(self.rows[at]), int(self.extents[at])
             for row, extent in zip(rows[mine].tolist(), extents[mine].tolist(), strict=True):
                 place = extent - before
                 found.append(
@@ -79,6 +94,13 @@ class Layout:
                     )
                 )
         return found
+
+
+def _addresses(segment: Segment) -> tuple[int, ...]:
+    held = segment.codes
+    if held is None:
+        return 0, 0, 0, 0
+    return tuple(array.ctypes.data for array in (held.codes, held.scale, held.lost, held.length))
 
 
 def _firsts(sizes: Sequence[int]) -> Integers:

@@ -144,7 +144,7 @@ def _add(
     layout = selection.layout
     held = layout.segments[segment]
     loops.add(
-        *(first_run, last_run, layout.rows[segment], selection.blocks, selection.runs.starts),
+        *(first_run, last_run, int(layout.rows[segment]), selection.blocks, selection.runs.starts),
         *(selection.runs.ends, selection.places, layout.block_starts, held.postings.starts),
         *(held.postings.rows, held.postings.counts, held.lengths, words, *given),
     )

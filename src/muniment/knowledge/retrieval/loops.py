@@ -6,6 +6,7 @@ operations on the same types in the same order. Nothing outside the given runs i
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,17 @@ _NEAR = 4 * _LINE
 
 def prefetch(_matrix: Array, _row: Any, _column: Any) -> None:
     """Ask memory for what stands there, which need not exist; nothing where it is not compiled."""
+
+
+def bytes_at(address: Any, rows: Any, columns: Any) -> Array:
+    """Return the array that lies there: a table of addresses stands for any number of arrays in one call."""
+    held = (ctypes.c_int8 * (rows * columns)).from_address(address)
+    return np.frombuffer(held, np.int8).reshape(rows, columns)
+
+
+def floats_at(address: Any, rows: Any) -> Array:
+    """Return the array that lies there."""
+    return np.frombuffer((ctypes.c_float * rows).from_address(address), np.float32)
 
 
 def select(
@@ -68,8 +80,7 @@ def select(
 
 def estimate(
     codes: Array,
-    scale: Array,
-    before: int,
+    first_rows: Array,
     starts: Array,
     ends: Array,
     places: Array,
@@ -81,9 +92,9 @@ def estimate(
 ) -> None:
     """Write the product of the question's codes with each row, times the scales of both, to `out[first:last]`.
 
-    Runs count rows from `before` that of `codes`; the places from `first` up to `last` lie in these codes.
+    `codes` is a table of addresses as `layout.Addresses` has it: 0 where rows have no such codes and are worth 0.
+    `first_rows` says where each segment begins, and all rows end.
     """
-    dimensions = codes.shape[1]
     run = 0
     high = len(places)
     while high - run > 1:
@@ -93,25 +104,53 @@ def estimate(
         else:
             high = middle
     at = first
+    segment = 0
     while at < last:
-        row = starts[run] - before + (at - places[run])
-        end = min(ends[run] - before, row + (last - at))
-        gap = starts[run + 1] - ends[run] if run + 1 < len(starts) else 0
-        while row < end:
-            # Runs are short, so the processor does not foresee what is read next.
-            soon = row + _AHEAD
-            if soon >= end:
-                soon += gap
-            for place in range(0, dimensions, _LINE):
-                prefetch(codes, soon, place)
-            # The casts keep the sum in 32 bits: then one instruction takes many products.
-            total = np.int32(0)
-            for place in range(dimensions):
-                total = np.int32(total + np.int32(np.int32(codes[row, place]) * np.int32(question[place])))
-            out[at] = np.float32(total) * scale[row] * factor
-            at += 1
-            row += 1
+        row = starts[run] + (at - places[run])
+        while first_rows[segment + 1] <= row:
+            segment += 1
+        before, count = first_rows[segment], first_rows[segment + 1] - first_rows[segment]
+        end = min(ends[run], row + (last - at))
+        if codes[segment, 0] == 0:
+            out[at : at + end - row] = 0
+        else:
+            gap = starts[run + 1] - ends[run] if run + 1 < len(starts) else 0
+            held, scale = (
+                bytes_at(codes[segment, 0], count, len(question)),
+                floats_at(codes[segment, 1], count),
+            )
+            estimate_run(held, scale, row - before, end - before, gap, question, factor, out, at)
+        at += end - row
         run += 1
+
+
+def estimate_run(
+    codes: Array,
+    scale: Array,
+    row: int,
+    end: int,
+    gap: int,
+    question: Array,
+    factor: Any,
+    out: Array,
+    at: int,
+) -> None:
+    """Write what `estimate` does for adjacent rows; the next that will be read are `gap` rows behind them."""
+    dimensions = len(question)
+    while row < end:
+        # Runs are short, so the processor does not foresee what is read next.
+        soon = row + _AHEAD
+        if soon >= end:
+            soon += gap
+        for place in range(0, dimensions, _LINE):
+            prefetch(codes, soon, place)
+        # The casts keep the sum in 32 bits: then one instruction takes many products.
+        total = np.int32(0)
+        for place in range(dimensions):
+            total = np.int32(total + np.int32(np.int32(codes[row, place]) * np.int32(question[place])))
+        out[at] = np.float32(total) * scale[row] * factor
+        at += 1
+        row += 1
 
 
 def levels(
@@ -177,28 +216,39 @@ def levels(
 
 def refine(
     codes: Array,
-    scale: Array,
-    lost: Array,
-    length: Array,
+    first_rows: Array,
     rows: Array,
     fine: Array,
     fine_scale: float,
     bound: Array,
+    lowest: float,
     estimates: Array,
     bounds: Array,
 ) -> None:
     """Add what the question's second level says of these rows to `estimates`; write how far each may be to `bounds`.
 
-    `bound` holds what a row's `lost`, its `length` and their sum are to be multiplied with.
+    `bound` holds what a row's `lost`, its `length` and their sum are to be multiplied with. Rows without codes (see
+    `estimate`) are `lowest`.
     """
-    dimensions = codes.shape[1]
+    dimensions = len(fine)
+    segment = 0
     for at in range(len(rows)):
-        row = rows[at]
+        while first_rows[segment + 1] <= rows[at]:
+            segment += 1
+        row = rows[at] - first_rows[segment]
+        count = first_rows[segment + 1] - first_rows[segment]
+        if codes[segment, 0] == 0:
+            estimates[at] = lowest
+            bounds[at] = 0.0
+            continue
+        held = bytes_at(codes[segment, 0], count, dimensions)
         total = np.int32(0)
         for place in range(dimensions):
-            total = np.int32(total + np.int32(np.int32(codes[row, place]) * np.int32(fine[place])))
+            total = np.int32(total + np.int32(np.int32(held[row, place]) * np.int32(fine[place])))
+        scale = floats_at(codes[segment, 1], count)
         estimates[at] += np.float64(scale[row]) * fine_scale * np.float64(total)
-        out, kept = np.float64(lost[row]), np.float64(length[row])
+        out = np.float64(floats_at(codes[segment, 2], count)[row])
+        kept = np.float64(floats_at(codes[segment, 3], count)[row])
         bounds[at] = bound[0] * out + bound[1] * kept + bound[2] * (out + kept)
 
 

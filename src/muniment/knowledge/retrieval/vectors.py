@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from muniment.knowledge.retrieval import codes, compiled, scan
-from muniment.knowledge.retrieval.codes import Codes, Doubles, Floats
+from muniment.knowledge.retrieval.codes import Doubles, Floats
 from muniment.knowledge.retrieval.compiled import Loops
 from muniment.knowledge.retrieval.parallel import Work, portion, together
 from muniment.knowledge.retrieval.segment import Integers
@@ -26,25 +26,19 @@ class Cosines:
     def __init__(self, selection: Selection, vector: Floats, model: str) -> None:
         self._selection = selection
         self._question = question = codes.ask(vector)
-        segments, edges = selection.layout.segments, selection.edges
-        self._codes = [segment.codes if segment.model == model else None for segment in segments]
+        self._layout = selection.layout
+        self._codes = [one.codes if one.model == model else None for one in selection.layout.segments]
         """The codes of each segment, None where another model made them."""
-        self.complete = all(
-            codes is not None or first == last
-            for codes, (first, last) in zip(self._codes, pairwise(edges), strict=True)
-        )
+        self.complete = None not in self._codes or bool(self.has.all())
         """Whether every place has a vector of this model."""
-        # Written to the last place below where it is complete.
-        self.rough = (np.empty if self.complete else np.zeros)(selection.size, np.float32)
+        self.rough = np.empty(selection.size, np.float32)
         self._lowest = 0.0
-        lost, length = (
-            selection.layout.widest[selection.blocks].max(axis=0, initial=0.0).astype(np.float64)[:, None]
-        )
-        self.bound = float(codes.bounds(lost, length, question, question.coarse_lost)[0])
+        lost, length = selection.layout.widest[selection.blocks].max(axis=0, initial=0.0).tolist()
+        self.bound = codes.bounds(lost, length, question, question.coarse_lost)
         """Of a row that loses most and has the greatest length."""
         loops = compiled.ready()
-        work = self._in_arrays() if loops is None else self._in_loops(loops)
-        together(work, selection.size)
+        self._addresses = selection.layout.codes_of(model)
+        together(self._in_arrays() if loops is None else self._in_loops(loops), selection.size)
 
     @property
     def has(self) -> npt.NDArray[np.bool_]:
@@ -57,28 +51,28 @@ class Cosines:
     def _in_loops(self, loops: Loops) -> list[Work]:
         """Return the work of estimating every place, by compiled loops."""
         selection, question = self._selection, self._question
-        most = portion(selection.size)
+        rows = (self._layout.rows, selection.runs.starts, selection.runs.ends, selection.places)
         asked, factor = question.coarse[0].astype(np.int16), question.coarse_scale
-        runs = (selection.runs.starts, selection.runs.ends, selection.places)
+        size, most = selection.size, portion(selection.size)
         return [
             partial(
-                loops.estimate, held.codes, held.scale, first_row, *runs, *piece, asked, factor, self.rough
+                loops.estimate,
+                *(self._addresses, *rows, first, min(first + most, size), asked, factor, self.rough),
             )
-            for held, first_row, first, last in zip(
-                self._codes, selection.layout.rows, selection.edges, selection.edges[1:], strict=False
-            )
-            if held is not None
-            for piece in ((start, min(start + most, last)) for start in range(first, last, most))
+            for first in range(0, size, most)
         ]
 
     def _in_arrays(self) -> list[Work]:
         most = portion(self._selection.size)
-        return [
-            partial(scan.estimates, held, runs, self._question, self.rough[part.span][place])
-            for held, part in zip(self._codes, self._selection.parts, strict=True)
-            if held is not None
-            for runs, place in part.runs.joined().cut(most)
-        ]
+        work: list[Work] = []
+        for held, part in zip(self._codes, self._selection.parts, strict=True):
+            rough = self.rough[part.span]
+            if held is None:
+                rough[:] = 0
+                continue
+            for runs, place in part.runs.joined().cut(most):
+                work.append(partial(scan.estimates, held, runs, self._question, rough[place]))
+        return work
 
     def settle(self, lowest: float) -> None:
         """Give every place without a vector this cosine."""
@@ -88,40 +82,35 @@ class Cosines:
     def finer(self, places: Integers) -> tuple[Doubles, Doubles]:
         """Return better estimates of these places, and how far each may be from the truth."""
         question = self._question
-        found, bounds = np.full(len(places), self._lowest), np.zeros(len(places))
+        rows = self._selection.rows(places)
+        found, bounds = self.rough[places].astype(np.float64), np.empty(len(places))
         loops = compiled.ready()
-        of_row = np.array(codes.bound(question, question.fine_lost))
-        for held, at, rows in self._held(places):
-            found[at] = self.rough[places[at]]
-            if loops is not None:
-                loops.refine(
-                    *(held.codes, held.scale, held.lost, held.length, rows, question.fine[0]),
-                    *(question.fine_scale, of_row, found[at], bounds[at]),
-                )
+        if loops is not None:
+            of_row = np.array(codes.bound(question, question.fine_lost))
+            loops.refine(
+                *(self._addresses, self._layout.rows, rows, question.fine[0], question.fine_scale),
+                *(of_row, self._lowest, found, bounds),
+            )
+            return found, bounds
+        for segment, at in self._layout.owners(rows):
+            held = self._codes[segment]
+            if held is None:
+                found[at], bounds[at] = self._lowest, 0
                 continue
-            fine = scan.products(held.codes, rows, question.fine).astype(np.float64)
-            found[at] += held.scale[rows].astype(np.float64) * question.fine_scale * fine
-            lost, length = held.lost[rows].astype(np.float64), held.length[rows].astype(np.float64)
+            mine = rows[at] - self._layout.rows[segment]
+            fine = scan.products(held.codes, mine, question.fine).astype(np.float64)
+            found[at] += held.scale[mine].astype(np.float64) * question.fine_scale * fine
+            lost, length = held.lost[mine].astype(np.float64), held.length[mine].astype(np.float64)
             bounds[at] = codes.bounds(lost, length, question, question.fine_lost)
         return found, bounds
 
     def exact(self, places: Integers) -> Doubles:
         """Return the cosines, computed from the vectors as they were embedded."""
         found = np.full(len(places), self._lowest)
-        layout = self._selection.layout
+        layout = self._layout
         rows = self._selection.rows(places)
         for segment, at in layout.owners(rows):
             if self._codes[segment] is not None:
                 vectors = layout.segments[segment].exact(rows[at] - layout.rows[segment])
                 found[at] = codes.cosines(vectors, self._question.exact)
         return found
-
-    def _held(self, places: Integers) -> list[tuple[Codes, slice, Integers]]:
-        """Return, by segment, its codes, which of ascending `places` it has, and their rows there."""
-        layout = self._selection.layout
-        rows = self._selection.rows(places)
-        return [
-            (held, at, rows[at] - layout.rows[segment])
-            for segment, at in layout.owners(rows)
-            if (held := self._codes[segment]) is not None
-        ]
