@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests import prepared
 from tests.postgres import Server, server
 from tests.simulators.issuer import SECRET, Issuer, serving
 
@@ -48,6 +49,13 @@ def pytest_configure(config: pytest.Config) -> None:
         compiled.prepare()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def prepared_schemas() -> Iterator[None]:
+    """Run the migrations once in a process rather than for each workspace."""
+    with prepared.schemas():
+        yield
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
     """Return a running Postgres server."""
@@ -87,7 +95,7 @@ def home_of(tmp_path: Path, kept_in: str, request: pytest.FixtureRequest) -> Ite
     def home(name: str) -> Path:
         place = tmp_path / name
         if kept_in == "postgres":
-            url = request.getfixturevalue("postgres").database()
+            url = request.getfixturevalue("postgres").prepared()
             made.append(url)
             place.mkdir()
             (place / "database-url").write_text(url)

@@ -13,6 +13,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from tests import prepared
+
+from muniment.foundation.postgres import PostgresDatabase, schema_of
+from muniment.settings import WorkspaceSettings
 
 URL_FROM = "MUNIMENT_TEST_POSTGRES"
 """Names the address of a server to be used instead; its role must be a superuser."""
@@ -31,6 +35,7 @@ class Server:
         self._numbers = count(1)
         self._prefix = f"test_{os.getpid()}"
         self._engine = sa.create_engine(self._url, isolation_level="AUTOCOMMIT")
+        self._template = ""
         if not self._run("SELECT 1 FROM pg_roles WHERE rolname = :name", name=OWNER):
             self._run(f"CREATE ROLE {OWNER} LOGIN CREATEROLE PASSWORD 'owner'")
 
@@ -49,6 +54,17 @@ class Server:
                 connection.execute(sa.text("CREATE EXTENSION vector"))
             admin.dispose()
         return self.address(name, OWNER)
+
+    def prepared(self) -> str:
+        """Return the address of a new database in which the schema of a workspace has only to be taken."""
+        if not self._template:
+            self._template = self.database()
+            made = PostgresDatabase(self._template, schema_of(WorkspaceSettings().tenant), b"")
+            made.create()
+            with made.write() as connection:
+                prepared.set_aside(connection)
+            made.close()
+        return self.copy(self._template)
 
     def copy(self, url: str) -> str:
         """Return the address of a copy of a database that nobody uses."""
