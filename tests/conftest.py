@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests import prepared
+from tests import parsers, prepared
 from tests.postgres import Server, server
 from tests.simulators.issuer import SECRET, Issuer, serving
 
@@ -53,6 +53,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def prepared_schemas() -> Iterator[None]:
     """Run the migrations once in a process rather than for each workspace."""
     with prepared.schemas():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def lent_parsers() -> Iterator[None]:
+    """Start as many parsers as work at the same time rather than one for each ingest."""
+    with parsers.lent():
         yield
 
 

@@ -1,0 +1,43 @@
+"""Isolated parsers that outlive the ingest that started them: starting one takes longer than a small company's files.
+
+As in one long ingest, a child reads file after file and knows nothing of the one before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from muniment.foundation.sandbox import Sandbox
+from muniment.knowledge.ingestion import parser
+from muniment.knowledge.ingestion.parser import Parser
+
+_idle: dict[Any, list[Sandbox]] = {}
+
+
+class LentParser(Parser):
+    """A parser whose child serves the next one of the same limits when it is closed."""
+
+    def __init__(self, *limits: Any) -> None:
+        super().__init__(*limits)
+        self._waiting = _idle.setdefault(limits, [])
+        if self._waiting:
+            self._sandbox = self._waiting.pop()
+
+    def close(self) -> None:
+        """Leave the child to another; this parser is not used again."""
+        self._waiting.append(self._sandbox)
+
+
+@contextmanager
+def lent() -> Iterator[None]:
+    """Give ingests of this process lent parsers; whoever imports `Parser` at the top of a file has its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parser, "Parser", LentParser)
+        yield
+    for sandbox in (one for idle in _idle.values() for one in idle):
+        sandbox.close()
+    _idle.clear()
