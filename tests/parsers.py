@@ -7,23 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
+from muniment.foundation.confinement import Isolation
 from muniment.foundation.sandbox import Sandbox
 from muniment.knowledge.ingestion import parser
-from muniment.knowledge.ingestion.parser import Parser
+from muniment.knowledge.ingestion.parser import ParseLimits, Parser
 
-_idle: dict[Any, list[Sandbox]] = {}
+_idle: dict[tuple[ParseLimits, Isolation], list[Sandbox]] = {}
 
 
 class LentParser(Parser):
     """A parser whose child serves the next one of the same limits when it is closed."""
 
-    def __init__(self, *limits: Any) -> None:
-        super().__init__(*limits)
-        self._waiting = _idle.setdefault(limits, [])
+    def __init__(self, limits: ParseLimits | None = None, isolation: Isolation = "required") -> None:
+        super().__init__(limits, isolation)
+        self._waiting = _idle.setdefault((self._limits, isolation), [])
         if self._waiting:
             self._sandbox = self._waiting.pop()
 
