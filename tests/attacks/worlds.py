@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from tests import memory
 
 from muniment import app
 from muniment.app import Workspace
@@ -52,9 +53,7 @@ def readable_by(*allow: str, deny: Sequence[str] = (), label: str | None = None)
 @contextmanager
 def memory_folder() -> Iterator[Path]:
     """A folder in memory where the machine has one: these tests are about answers, not about discs."""
-    memory = Path("/dev/shm")
-    place = memory if os.access(memory, os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="muniment-test-", dir=place) as folder:
+    with tempfile.TemporaryDirectory(prefix="muniment-test-", dir=memory.place()) as folder:
         yield Path(folder)
 
 
