@@ -18,7 +18,7 @@ from muniment.foundation.ids import SeededIds
 from muniment.governance.identity.principal import OPERATOR, Principal
 from muniment.knowledge.access import AccessList
 
-WORLDS = 200
+WORLDS = 120
 POSTGRES_WORLDS = 20
 PROVE_WORLDS = 10_000
 CHANGES_PER_COMPANY = 30

@@ -12,7 +12,8 @@ from muniment.governance.identity.principal import OPERATOR
 
 pytestmark = BOTH
 
-RACES = 150
+RACES = 75
+POSTGRES_RACES = 30
 PROVE_RACES = 10_000
 READERS = 3
 
@@ -61,7 +62,7 @@ def race(changing: Workspace, reading: Workspace, races: int) -> None:
 def test_a_revoked_reader_gets_nothing_from_the_next_read(
     pair: tuple[Workspace, Workspace], kept_in: str
 ) -> None:
-    race(*pair, RACES if kept_in == "file" else RACES // 5)
+    race(*pair, RACES if kept_in == "file" else POSTGRES_RACES)
 
 
 @pytest.mark.prove
