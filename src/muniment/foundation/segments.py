@@ -111,25 +111,30 @@ class SegmentFile:
         }
         """The arrays that are not kept by row: all, or those that were asked for."""
 
-    def rows(self, label: str, wanted: npt.NDArray[np.int64]) -> Array:
-        """Return these rows of an array kept by row, in their order; raises DamagedRows naming every altered one."""
+    def rows(self, label: str, wanted: npt.NDArray[np.int64], out: Array | None = None) -> Array:
+        """Return these rows of an array kept by row, in their order; raises DamagedRows naming every altered one.
+
+        They are written to `out` where it is given: contiguous, of the shape and type of the result.
+        """
         place = self._places[label]
-        sealed = place.piece + _TAG
+        if len(wanted) and (wanted.min() < 0 or wanted.max() >= place.shape[0]):
+            raise IndexError(f"rows {wanted.min()} to {wanted.max()} of {place.shape[0]}")
+        made = np.empty((len(wanted), *place.shape[1:]), place.kind) if out is None else out
+        size, sealed = place.piece, place.piece + _TAG
         array = place.number.to_bytes(4, "big")
-        pread, decrypt, handle, offset = os.pread, self._cipher.decrypt, self._handle, place.offset
-        read: list[bytes] = []
+        pread, decrypt, handle, offset = os.pread, self._cipher.decrypt_into, self._handle, place.offset
+        plain = made.reshape(-1).view(np.uint8).data
         damaged: list[int] = []
-        for row in wanted.tolist():
-            if not 0 <= row < place.shape[0]:
-                raise IndexError(f"row {row} of {place.shape[0]}")
+        for at, row in enumerate(wanted.tolist()):
             try:
                 nonce = array + row.to_bytes(8, "big")
-                read.append(decrypt(nonce, pread(handle, sealed, offset + row * sealed), MAGIC))
+                opened = plain[at * size : (at + 1) * size]
+                decrypt(nonce, pread(handle, sealed, offset + row * sealed), MAGIC, opened)
             except (InvalidTag, ValueError, OSError):
                 damaged.append(row)
         if damaged:
             raise DamagedRows(self.name, damaged)
-        return np.frombuffer(b"".join(read), place.kind).reshape(len(read), *place.shape[1:])
+        return made
 
     def has(self, label: str) -> bool:
         """Return whether an array of this name is kept by row."""

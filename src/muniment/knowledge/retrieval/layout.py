@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from muniment.knowledge.retrieval.codes import Floats
 from muniment.knowledge.retrieval.segment import FIELDS, Integers, Segment
 
 Addresses = npt.NDArray[np.uint64]
+_Number = TypeVar("_Number", np.float32, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +34,9 @@ class Layout:
     block_extents: Integers
     extent_starts: Integers
     widest: Floats
-    """Shape (blocks, 2): the largest `lost` and `length` of each block's codes."""
+    """Shape (2, blocks): the largest `lost` and `length` of each block's codes."""
     block_lengths: Integers
-    """Shape (blocks, fields): the lengths of all rows of each block."""
+    """Shape (fields, blocks): the lengths of all rows of each block."""
     codes: Addresses
     """Shape (segments, 4): where the codes, `scale`, `lost` and `length` of each segment lie; 0 where it has none.
 
@@ -54,11 +56,9 @@ class Layout:
             block_starts=_joined([segment.block_starts for segment in segments], rows),
             block_extents=_joined([segment.block_extents for segment in segments], extents),
             extent_starts=_joined([segment.extent_starts for segment in segments], rows),
-            widest=np.concatenate(
-                [np.zeros((0, 2), np.float32), *(segment.widest for segment in segments)], dtype=np.float32
-            ),
-            block_lengths=np.concatenate(
-                [np.zeros((0, len(FIELDS)), np.int64), *(segment.block_lengths for segment in segments)]
+            widest=_transposed([np.zeros((0, 2), np.float32), *(one.widest for one in segments)]),
+            block_lengths=_transposed(
+                [np.zeros((0, len(FIELDS)), np.int64), *(one.block_lengths for one in segments)]
             ),
             codes=np.array([_addresses(segment) for segment in segments], np.uint64).reshape(-1, 4),
         )
@@ -81,19 +81,17 @@ class Layout:
     def named(self, rows: Integers) -> list[tuple[str, int, int]]:
         """Return document, version and ordinal of ascending rows."""
         extents = np.searchsorted(self.extent_starts, rows, side="right") - 1
+        owners = np.searchsorted(self.rows, rows, side="right") - 1
         found: list[tuple[str, int, int]] = []
-        for at, mine in self.owners(rows):
-            segment, first, before = self.segments[at], int(self.rows[at]), int(self.extents[at])
-            for row, extent in zip(rows[mine].tolist(), extents[mine].tolist(), strict=True):
-                place = extent - before
-                found.append(
-                    (
-                        segment.documents[place],
-                        int(segment.versions[place]),
-                        int(segment.ordinals[row - first]),
-                    )
-                )
+        for row, extent, at in zip(rows.tolist(), extents.tolist(), owners.tolist(), strict=True):
+            segment, place = self.segments[at], extent - int(self.extents[at])
+            ordinal = int(segment.ordinals[row - int(self.rows[at])])
+            found.append((segment.documents[place], int(segment.versions[place]), ordinal))
         return found
+
+
+def _transposed(arrays: Sequence[npt.NDArray[_Number]]) -> npt.NDArray[_Number]:
+    return np.ascontiguousarray(np.concatenate(arrays).T)
 
 
 def _addresses(segment: Segment) -> tuple[int, ...]:

@@ -189,7 +189,7 @@ def _weighed(fields: Counts, weights: Scores) -> Scores:
 
 def _length_sums(selection: Selection) -> Integers:
     if selection.whole:
-        return selection.layout.block_lengths[selection.blocks].sum(axis=0)
+        return selection.layout.block_lengths.take(selection.blocks, axis=1).sum(axis=1)
     total = np.zeros(len(FIELDS), np.int64)
     for part in selection.parts:
         lengths = part.segment.length_sums

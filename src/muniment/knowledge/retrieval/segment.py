@@ -112,9 +112,9 @@ class Segment:
         """Return the number of rows."""
         return len(self.ordinals)
 
-    def exact(self, rows: Integers) -> Floats:
-        """Return the vectors of these rows as they were embedded."""
-        return self.file.rows(EXACT, rows)
+    def exact(self, rows: Integers, out: Floats | None = None) -> Floats:
+        """Return the vectors of these rows as they were embedded, in `out` where it is given."""
+        return self.file.rows(EXACT, rows, out)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,9 @@ class Cosines:
         """Whether every place has a vector of this model."""
         self.rough = np.empty(selection.size, np.float32)
         self._lowest = 0.0
-        lost, length = selection.layout.widest[selection.blocks].max(axis=0, initial=0.0).tolist()
+        lost, length = (
+            selection.layout.widest.take(selection.blocks, axis=1).max(axis=1, initial=0.0).tolist()
+        )
         self.bound = codes.bounds(lost, length, question, question.coarse_lost)
         """Of a row that loses most and has the greatest length."""
         loops = compiled.ready()
@@ -106,11 +108,17 @@ class Cosines:
 
     def exact(self, places: Integers) -> Doubles:
         """Return the cosines, computed from the vectors as they were embedded."""
-        found = np.full(len(places), self._lowest)
-        layout = self._layout
+        layout, exact = self._layout, self._question.exact
         rows = self._selection.rows(places)
+        vectors = np.empty((len(places), len(exact)), np.float32)
+        without: list[slice] = []
         for segment, at in layout.owners(rows):
-            if self._codes[segment] is not None:
-                vectors = layout.segments[segment].exact(rows[at] - layout.rows[segment])
-                found[at] = codes.cosines(vectors, self._question.exact)
+            if self._codes[segment] is None:
+                vectors[at] = 0
+                without.append(at)
+            else:
+                layout.segments[segment].exact(rows[at] - layout.rows[segment], vectors[at])
+        found = codes.cosines(vectors, exact)
+        for at in without:
+            found[at] = self._lowest
         return found

@@ -134,6 +134,9 @@ class Selection:
             if first == last:
                 continue
             start, end = self.edges[at], self.edges[at + 1]
+            if end - start <= rows:
+                made.append((at, first, last))
+                continue
             inner = np.searchsorted(self.places[first:last], np.arange(start + rows, end, rows)) + first
             for cut in inner.tolist():
                 while cut < last and blocks[cut] == blocks[cut - 1]:
