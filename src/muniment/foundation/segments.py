@@ -117,15 +117,16 @@ class SegmentFile:
         They are written to `out` where it is given: contiguous, of the shape and type of the result.
         """
         place = self._places[label]
-        if len(wanted) and (wanted.min() < 0 or wanted.max() >= place.shape[0]):
-            raise IndexError(f"rows {wanted.min()} to {wanted.max()} of {place.shape[0]}")
+        numbers = wanted.tolist()
+        if numbers and (min(numbers) < 0 or max(numbers) >= place.shape[0]):
+            raise IndexError(f"rows {min(numbers)} to {max(numbers)} of {place.shape[0]}")
         made = np.empty((len(wanted), *place.shape[1:]), place.kind) if out is None else out
         size, sealed = place.piece, place.piece + _TAG
         array = place.number.to_bytes(4, "big")
         pread, decrypt, handle, offset = os.pread, self._cipher.decrypt_into, self._handle, place.offset
         plain = made.reshape(-1).view(np.uint8).data
         damaged: list[int] = []
-        for at, row in enumerate(wanted.tolist()):
+        for at, row in enumerate(numbers):
             try:
                 nonce = array + row.to_bytes(8, "big")
                 opened = plain[at * size : (at + 1) * size]

@@ -85,7 +85,7 @@ def _compiled() -> Loops:
     return Loops(
         select=compile(
             loops.select,
-            *(array(boolean), numbers, numbers, numbers, numbers, numbers),
+            *(array(boolean), array(int32), numbers, numbers, array(int32), numbers),
             *(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1]),
         ),
         estimate=compile(

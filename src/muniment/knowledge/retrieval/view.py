@@ -192,7 +192,7 @@ class View:
         torn = self._torn
         loops = compiled.ready()
         if loops is not None:
-            classes, extents = self._block_classes, self._extent_classes if torn else _NONE
+            classes, extents = self._small_classes
             starts, ends, blocks, places = np.empty((4, max(len(classes), len(extents))), np.int64)
             told = np.zeros(2, np.int64)
             loops.select(
@@ -243,6 +243,12 @@ class View:
     @cached_property
     def _torn(self) -> bool:
         return any(part.torn for part in self.parts)
+
+    @cached_property
+    def _small_classes(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+        """The classes of blocks, and those of extents where any block is mixed, in half the memory."""
+        extents = self._extent_classes if self._torn else _NONE
+        return self._block_classes.astype(np.int32), extents.astype(np.int32)
 
     @cached_property
     def _block_classes(self) -> Integers:
