@@ -11,61 +11,35 @@ Invariants:
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import sqlalchemy as sa
 
 from muniment.foundation import revisions
-from muniment.foundation.database import Database, metadata, storable
+from muniment.foundation.database import Database, storable
 from muniment.foundation.errors import BadInput, Denied
 from muniment.governance.audit.entry import Entry
-from muniment.governance.identity.directory_file import Account, DirectoryFile, read_directory_file
+from muniment.governance.identity.directory_file import read_directory_file
+from muniment.governance.identity.directory_import import DirectoryChange, replace
+from muniment.governance.identity.directory_listing import DirectoryListing, everything
+from muniment.governance.identity.directory_tables import (
+    ACCOUNTS,
+    Kind,
+    directory_group,
+    directory_membership,
+    directory_service,
+    directory_user,
+)
 from muniment.governance.identity.groups import MAX_DEPTH
 from muniment.governance.identity.principal import EVERYONE, Actor, Principal
 
-Kind = Literal["user", "service"]
-LOGGED_NAMES = 200
-"""Names per list that an audit entry of an import spells out; the counts are always whole."""
-
-directory_user = sa.Table(
-    "directory_user",
-    metadata,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("title", sa.Text, nullable=False),
-    sa.Column("active", sa.Integer, nullable=False),
-    sa.Column("since", sa.Integer, nullable=False),
-    sa.Column("clearance", sa.Text, nullable=False, server_default=""),
-)
-directory_service = sa.Table(
-    "directory_service",
-    metadata,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("title", sa.Text, nullable=False),
-    sa.Column("active", sa.Integer, nullable=False),
-    sa.Column("since", sa.Integer, nullable=False),
-    sa.Column("clearance", sa.Text, nullable=False, server_default=""),
-)
-directory_group = sa.Table(
-    "directory_group",
-    metadata,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("title", sa.Text, nullable=False),
-)
-directory_membership = sa.Table(
-    "directory_membership",
-    metadata,
-    sa.Column("member", sa.Text, primary_key=True),
-    sa.Column("group_name", sa.Text, primary_key=True),
-)
-_ACCOUNTS: Mapping[Kind, sa.Table] = {"user": directory_user, "service": directory_service}
 _ANY_SINCE = {
     kind: sa.select(table.c.since).where(table.c.name == sa.bindparam("name"))
-    for kind, table in _ACCOUNTS.items()
+    for kind, table in ACCOUNTS.items()
 }
-_ACTIVE_SINCE = {kind: _ANY_SINCE[kind].where(table.c.active == 1) for kind, table in _ACCOUNTS.items()}
+_ACTIVE_SINCE = {kind: _ANY_SINCE[kind].where(table.c.active == 1) for kind, table in ACCOUNTS.items()}
 
 
 class Appends(Protocol):
@@ -74,50 +48,6 @@ class Appends(Protocol):
     def append(self, connection: sa.Connection, entries: Sequence[Entry]) -> object:
         """Write entries inside the caller's transaction."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class DirectoryChange:
-    """What an import changed; `added`, `removed` and `changed` hold refs such as `group:sales`."""
-
-    users: int
-    groups: int
-    services: int
-    added: tuple[str, ...]
-    removed: tuple[str, ...]
-    changed: tuple[str, ...]
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class DirectoryAccount:
-    """A user or service and the groups that it is directly in."""
-
-    name: str
-    title: str
-    groups: tuple[str, ...]
-    active: bool
-    clearance: str
-    """Empty: without a ceiling."""
-
-
-@dataclass(frozen=True, slots=True)
-class DirectoryGroup:
-    """A group, the groups that it is nested in, and its direct members as refs."""
-
-    name: str
-    title: str
-    members_of: tuple[str, ...]
-    members: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class DirectoryListing:
-    """The whole directory, each part ordered by name."""
-
-    users: tuple[DirectoryAccount, ...]
-    groups: tuple[DirectoryGroup, ...]
-    services: tuple[DirectoryAccount, ...]
 
 
 class Directory:
@@ -131,21 +61,9 @@ class Directory:
         """Make the directory what the file states; raises BadInput, and changes nothing, for a bad file."""
         stated = read_directory_file(path)
         with self._database.write() as connection:
-            before = _listing(connection)
-            since = _since(connection)
             revision = revisions.bump(connection, "directory")
-            _replace(connection, stated, since, revision)
-            change = _difference(before, _listing(connection), stated.warnings)
-            about = {
-                "revision": revision,
-                "file": stated.digest,
-                "users": change.users,
-                "groups": change.groups,
-                "services": change.services,
-                **_logged("added", change.added),
-                **_logged("removed", change.removed),
-                **_logged("changed", change.changed),
-            }
+            change = replace(connection, stated, revision)
+            about = {"revision": revision, "file": stated.digest, **change.about()}
             self._audit.append(connection, [Entry("directory.imported", by, about)])
         return change
 
@@ -171,7 +89,7 @@ class Directory:
     def listing(self) -> DirectoryListing:
         """Return everything, each part ordered by name."""
         with self._database.read() as connection:
-            return _listing(connection)
+            return everything(connection)
 
     def knows(self, entry: str) -> bool:
         """Return whether an entry of an access list, such as `group:people`, names somebody or everyone."""
@@ -197,7 +115,7 @@ class Directory:
 
     def title(self, principal: Principal) -> str:
         """Return what people call this account; its bare name where the directory has no other."""
-        table = _ACCOUNTS[principal.kind]
+        table = ACCOUNTS[principal.kind]
         with self._database.read() as connection:
             found = connection.execute(
                 sa.select(table.c.title).where(table.c.name == principal.name)
@@ -208,7 +126,7 @@ class Directory:
         """Return the active users, then the active services, each ordered by name."""
         found: list[Principal] = []
         with self._database.read() as connection:
-            for kind, table in _ACCOUNTS.items():
+            for kind, table in ACCOUNTS.items():
                 query = sa.select(table.c.name).where(table.c.active == 1).order_by(table.c.name)
                 found += [Principal(kind, name) for name in _column(connection, query)]
         return found
@@ -221,7 +139,7 @@ class Directory:
 
 def account_since(connection: sa.Connection, principal: Principal, *, active_only: bool = True) -> int | None:
     """Return the directory revision at which this account became active, or None for no such account."""
-    if principal.kind not in _ACCOUNTS or not storable(principal.name):
+    if principal.kind not in ACCOUNTS or not storable(principal.name):
         return None
     query = (_ACTIVE_SINCE if active_only else _ANY_SINCE)[principal.kind]
     return connection.execute(query, {"name": principal.name}).scalar()
@@ -229,7 +147,7 @@ def account_since(connection: sa.Connection, principal: Principal, *, active_onl
 
 _CLEARANCE = {
     kind: sa.select(table.c.clearance).where(table.c.name == sa.bindparam("name"))
-    for kind, table in _ACCOUNTS.items()
+    for kind, table in ACCOUNTS.items()
 }
 
 
@@ -301,111 +219,3 @@ def _closest(name: str, bare: str, known: Sequence[str]) -> str:
     if close:
         return f"Did you mean {' or '.join(close)}?"
     return "Run `muniment directory list` to see who exists." if known else "Run `muniment directory import`."
-
-
-def _listing(connection: sa.Connection) -> DirectoryListing:
-    groups_of: dict[str, list[str]] = {}
-    members: dict[str, list[str]] = {}
-    for member, group in connection.execute(sa.select(directory_membership)):
-        groups_of.setdefault(member, []).append(group)
-        members.setdefault(group, []).append(member)
-
-    def accounts(kind: Kind) -> tuple[DirectoryAccount, ...]:
-        table = _ACCOUNTS[kind]
-        rows = connection.execute(sa.select(table.c.name, table.c.title, table.c.active, table.c.clearance))
-        return tuple(
-            DirectoryAccount(
-                name, title, tuple(sorted(groups_of.get(f"{kind}:{name}", ()))), bool(active), ceiling
-            )
-            for name, title, active, ceiling in sorted(rows)
-        )
-
-    groups = tuple(
-        DirectoryGroup(
-            name,
-            title,
-            tuple(sorted(groups_of.get(f"group:{name}", ()))),
-            tuple(sorted(members.get(name, ()))),
-        )
-        for name, title in sorted(
-            connection.execute(sa.select(directory_group.c.name, directory_group.c.title))
-        )
-    )
-    return DirectoryListing(accounts("user"), groups, accounts("service"))
-
-
-def _since(connection: sa.Connection) -> dict[str, int]:
-    """Return since when each account that is active now has been, by ref."""
-    return {
-        f"{kind}:{name}": since
-        for kind, table in _ACCOUNTS.items()
-        for name, since in connection.execute(
-            sa.select(table.c.name, table.c.since).where(table.c.active == 1)
-        )
-    }
-
-
-def _replace(
-    connection: sa.Connection, stated: DirectoryFile, since: Mapping[str, int], revision: int
-) -> None:
-    for table in (directory_membership, directory_user, directory_service, directory_group):
-        connection.execute(sa.delete(table))
-    memberships: list[dict[str, str]] = []
-    accounts: tuple[tuple[Kind, Mapping[str, Account]], ...] = (
-        ("user", stated.users),
-        ("service", stated.services),
-    )
-    for kind, named in accounts:
-        rows = [
-            {
-                "name": name,
-                "title": account.title,
-                "active": int(account.active),
-                "clearance": account.clearance,
-                "since": since.get(f"{kind}:{name}", revision),
-            }
-            for name, account in named.items()
-        ]
-        _insert(connection, _ACCOUNTS[kind], rows)
-        for name, account in named.items():
-            memberships += _memberships(f"{kind}:{name}", account.groups)
-    for name, group in stated.groups.items():
-        memberships += _memberships(f"group:{name}", group.members_of)
-    _insert(connection, directory_group, [{"name": n, "title": g.title} for n, g in stated.groups.items()])
-    _insert(connection, directory_membership, memberships)
-
-
-def _memberships(member: str, groups: Collection[str]) -> list[dict[str, str]]:
-    return [{"member": member, "group_name": group} for group in sorted(groups)]
-
-
-def _insert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, object]]) -> None:
-    if rows:
-        connection.execute(sa.insert(table), list(rows))
-
-
-def _difference(
-    before: DirectoryListing, after: DirectoryListing, warnings: tuple[str, ...]
-) -> DirectoryChange:
-    old, new = _by_ref(before), _by_ref(after)
-    return DirectoryChange(
-        len(after.users),
-        len(after.groups),
-        len(after.services),
-        tuple(sorted(new.keys() - old.keys())),
-        tuple(sorted(old.keys() - new.keys())),
-        tuple(sorted(ref for ref in new.keys() & old.keys() if new[ref] != old[ref])),
-        warnings,
-    )
-
-
-def _by_ref(listing: DirectoryListing) -> dict[str, tuple[object, ...]]:
-    """Return what is stated about each ref: a group changes when its own nesting does, not its members."""
-    stated: dict[str, tuple[object, ...]] = {}
-    for kind, accounts in (("user", listing.users), ("service", listing.services)):
-        stated |= {f"{kind}:{a.name}": (a.title, a.groups, a.active, a.clearance) for a in accounts}
-    return stated | {f"group:{g.name}": (g.title, g.members_of) for g in listing.groups}
-
-
-def _logged(what: str, refs: Sequence[str]) -> dict[str, int | list[str]]:
-    return {what: list(refs[:LOGGED_NAMES]), f"{what}_count": len(refs)}
