@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from muniment.governance.identity.api_keys import ApiKeys
     from muniment.governance.identity.code_flow import CodeFlow
     from muniment.governance.identity.principal import VerifiesTokens
+    from muniment.governance.identity.provisioning import Provisioning
     from muniment.governance.identity.published import Published
     from muniment.governance.identity.sessions import Sessions
     from muniment.governance.identity.tokens import Tokens
@@ -136,6 +137,15 @@ class Workspace:
         from muniment.governance.identity.api_keys import ApiKeys
 
         return ApiKeys(self.database, self.audit, self.clock, self.ids)
+
+    @cached_property
+    def provisioning(self) -> Provisioning:
+        """What identity providers provision."""
+        from muniment.governance.identity.provisioning import Provisioning
+
+        identity = self.settings.identity
+        guarded = frozenset(identity.admin_groups) - frozenset(identity.scim_admin_groups)
+        return Provisioning(self.database, self.audit, self.clock, self.ids, guarded)
 
     @cached_property
     def issuers(self) -> list[Published]:

@@ -155,6 +155,8 @@ class IdentitySettings(_Section):
 
     admin_groups: tuple[str, ...] = ("muniment-admins",)
     """Groups whose members may read the log and administer over HTTP."""
+    scim_admin_groups: tuple[str, ...] = ()
+    """Those of them that an identity provider may make, and fill, over SCIM."""
     mode: Literal["local", "oidc"] = "local"
     """`local`: one-time links and own tokens; `oidc`: only what the issuers below sign."""
     issuers: dict[Name, IssuerSettings] = Field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 Invariants:
 - names compare byte for byte;
-- an import replaces everything or changes nothing, in one transaction with its audit entry;
+- an import replaces all that no identity provider provisioned, or nothing, in one transaction with its audit entry;
 - `grants` answers from the caller's snapshot alone: nothing is remembered between calls;
 - an account that went away or was switched off and came back is a new one: `since` differs, so that no
   credential of the earlier one works.
@@ -22,7 +22,7 @@ from muniment.foundation.database import Database, storable
 from muniment.foundation.errors import BadInput, Denied
 from muniment.governance.audit.entry import Entry
 from muniment.governance.identity.directory_file import read_directory_file
-from muniment.governance.identity.directory_import import DirectoryChange, replace
+from muniment.governance.identity.directory_import import DirectoryChange, provisioned_groups, replace
 from muniment.governance.identity.directory_listing import DirectoryListing, everything
 from muniment.governance.identity.directory_tables import (
     ACCOUNTS,
@@ -57,12 +57,17 @@ class Directory:
         self._database = database
         self._audit = audit
 
-    def import_file(self, path: Path, by: Actor) -> DirectoryChange:
-        """Make the directory what the file states; raises BadInput, and changes nothing, for a bad file."""
-        stated = read_directory_file(path)
+    def import_file(self, path: Path, by: Actor, *, take_over: bool = False) -> DirectoryChange:
+        """Make the directory what the file states; raises BadInput, and changes nothing, for a bad file.
+
+        What an identity provider provisioned stays beside it; with `take_over` it goes.
+        """
+        with self._database.read() as connection:
+            beside = frozenset[str]() if take_over else provisioned_groups(connection)
+        stated = read_directory_file(path, beside)
         with self._database.write() as connection:
             revision = revisions.bump(connection, "directory")
-            change = replace(connection, stated, revision)
+            change = replace(connection, stated, revision, take_over=take_over)
             about = {"revision": revision, "file": stated.digest, **change.about()}
             self._audit.append(connection, [Entry("directory.imported", by, about)])
         return change
@@ -179,6 +184,11 @@ def _closure() -> sa.Select[str, int, str | None]:
 
 
 _CLOSURE = _closure()
+
+
+def groups_above(connection: sa.Connection, ref: str) -> frozenset[str]:
+    """Return the names of the groups that a user, service or group is in, through all nesting."""
+    return frozenset(group for group, _, _ in connection.execute(_CLOSURE, {"ref": ref}))
 
 
 def grants(connection: sa.Connection, principal: Principal) -> frozenset[str]:

@@ -59,9 +59,12 @@ class DirectoryFile:
     warnings: tuple[str, ...]
 
 
-def read_directory_file(path: Path) -> DirectoryFile:
-    """Return what the file states; raises BadInput for anything unknown, dangling, circular or unreadable."""
-    return _Reader(path, _text(path)).read()
+def read_directory_file(path: Path, beside: Collection[str] = ()) -> DirectoryFile:
+    """Return what the file states; raises BadInput for anything unknown, dangling, circular or unreadable.
+
+    `beside` are groups that it may name without stating them.
+    """
+    return _Reader(path, _text(path), beside).read()
 
 
 def _text(path: Path) -> str:
@@ -82,9 +85,10 @@ def _text(path: Path) -> str:
 
 
 class _Reader:
-    def __init__(self, path: Path, text: str) -> None:
+    def __init__(self, path: Path, text: str, beside: Collection[str]) -> None:
         self._path = path
         self._text = text
+        self._beside = beside
 
     def read(self) -> DirectoryFile:
         tables = self._tables()
@@ -201,7 +205,7 @@ class _Reader:
         self, kind: str, name: str, key: str, named: Iterable[str], groups: Mapping[str, Group]
     ) -> None:
         for group in sorted(named):
-            if group in groups:
+            if group in groups or group in self._beside:
                 continue
             what = f"{_SINGULAR[kind]} '{_shown(name)}' names the unknown group '{_shown(group)}'"
             if group == RESERVED_GROUP:

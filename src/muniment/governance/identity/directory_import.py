@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from muniment.foundation.errors import BadInput
 from muniment.governance.audit.entry import Json
 from muniment.governance.identity.directory_file import Account, DirectoryFile
 from muniment.governance.identity.directory_listing import DirectoryListing, everything
@@ -18,6 +19,8 @@ from muniment.governance.identity.directory_tables import (
     directory_service,
     directory_user,
 )
+from muniment.governance.identity.nesting import check_nesting
+from muniment.governance.identity.provisioned import name_of, provisioned
 
 LOGGED_NAMES = 200
 """Names per list that an audit entry of an import spells out; the counts are always whole."""
@@ -46,11 +49,45 @@ class DirectoryChange:
         }
 
 
-def replace(connection: sa.Connection, stated: DirectoryFile, revision: int) -> DirectoryChange:
-    """Replace users, groups and services by those of a file."""
+def replace(
+    connection: sa.Connection, stated: DirectoryFile, revision: int, *, take_over: bool = False
+) -> DirectoryChange:
+    """Replace users, groups and services by those of a file.
+
+    What an identity provider provisioned stays, and raises BadInput where the file states it too; with `take_over`
+    it goes as well.
+    """
     before = everything(connection)
-    _write(connection, stated, _since(connection), revision)
+    since = _since(connection)
+    if take_over:
+        connection.execute(sa.delete(provisioned))
+    _check_apart(connection, stated)
+    _write(connection, stated, since, revision)
+    check_nesting(connection)
     return _difference(before, everything(connection), stated.warnings)
+
+
+def provisioned_groups(connection: sa.Connection) -> frozenset[str]:
+    """Return the names of the groups that an identity provider provisioned."""
+    query = sa.select(provisioned.c.ref).where(provisioned.c.kind == "group")
+    return frozenset(name_of(ref) for ref in connection.execute(query).scalars())
+
+
+def _check_apart(connection: sa.Connection, stated: DirectoryFile) -> None:
+    refs = frozenset(connection.execute(sa.select(provisioned.c.ref)).scalars())
+    named = [*(f"user:{name}" for name in stated.users), *(f"group:{name}" for name in stated.groups)]
+    both = sorted(refs.intersection(named))
+    if both:
+        more = f", and {len(both) - 1} more" if len(both) > 1 else ""
+        raise BadInput(
+            f"{both[0]}{more} of the file: the identity provider provisions it.",
+            fix="Take it out of the file, or import with --take-over to end provisioning.",
+        )
+    known = {f"group:{name}" for name in stated.groups} | refs
+    for name, account in [*stated.users.items(), *stated.services.items()]:
+        for group in account.groups:
+            if f"group:{group}" not in known:
+                raise BadInput(f"'{name}' is in '{group}', which is gone.", fix="Import the file again.")
 
 
 def _since(connection: sa.Connection) -> dict[str, int]:
@@ -65,8 +102,11 @@ def _since(connection: sa.Connection) -> dict[str, int]:
 
 
 def _write(connection: sa.Connection, stated: DirectoryFile, since: Mapping[str, int], revision: int) -> None:
-    for table in (directory_membership, directory_user, directory_service, directory_group):
-        connection.execute(sa.delete(table))
+    theirs = sa.select(provisioned.c.ref)
+    connection.execute(sa.delete(directory_membership).where(directory_membership.c.member.not_in(theirs)))
+    for table, prefix in ((directory_user, "user:"), (directory_group, "group:")):
+        connection.execute(sa.delete(table).where((sa.literal(prefix) + table.c.name).not_in(theirs)))
+    connection.execute(sa.delete(directory_service))
     memberships: list[dict[str, str]] = []
     accounts: tuple[tuple[Kind, Mapping[str, Account]], ...] = (
         ("user", stated.users),

@@ -12,6 +12,7 @@ from muniment.governance.identity.directory_tables import (
     directory_group,
     directory_membership,
 )
+from muniment.governance.identity.provisioned import provisioned
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class DirectoryAccount:
     active: bool
     clearance: str
     """Empty: without a ceiling."""
+    provisioned: bool = False
+    """Whether it comes from an identity provider, not from the directory file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class DirectoryGroup:
     title: str
     members_of: tuple[str, ...]
     members: tuple[str, ...]
+    provisioned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +56,19 @@ def everything(connection: sa.Connection) -> DirectoryListing:
     for member, group in connection.execute(sa.select(directory_membership)):
         groups_of.setdefault(member, []).append(group)
         members.setdefault(group, []).append(member)
+    theirs = frozenset(connection.execute(sa.select(provisioned.c.ref)).scalars())
 
     def accounts(kind: Kind) -> tuple[DirectoryAccount, ...]:
         table = ACCOUNTS[kind]
         rows = connection.execute(sa.select(table.c.name, table.c.title, table.c.active, table.c.clearance))
         return tuple(
             DirectoryAccount(
-                name, title, tuple(sorted(groups_of.get(f"{kind}:{name}", ()))), bool(active), ceiling
+                name,
+                title,
+                tuple(sorted(groups_of.get(f"{kind}:{name}", ()))),
+                bool(active),
+                ceiling,
+                f"{kind}:{name}" in theirs,
             )
             for name, title, active, ceiling in sorted(rows)
         )
@@ -69,6 +79,7 @@ def everything(connection: sa.Connection) -> DirectoryListing:
             title,
             tuple(sorted(groups_of.get(f"group:{name}", ()))),
             tuple(sorted(members.get(name, ()))),
+            f"group:{name}" in theirs,
         )
         for name, title in sorted(
             connection.execute(sa.select(directory_group.c.name, directory_group.c.title))

@@ -39,5 +39,6 @@ directory_membership = sa.Table(
     metadata,
     sa.Column("member", sa.Text, primary_key=True),
     sa.Column("group_name", sa.Text, primary_key=True),
+    sa.Index("directory_membership_group", "group_name"),
 )
 ACCOUNTS: Mapping[Kind, sa.Table] = {"user": directory_user, "service": directory_service}
