@@ -19,12 +19,20 @@ def register(parent: typer.Typer) -> None:
 
 
 @app.command("import", epilog=example("muniment directory import directory.toml"))
-def import_(file: Annotated[Path, typer.Argument(metavar="FILE.toml", show_default=False)]) -> None:
-    """Replace the directory by a file; who is no longer in it can no longer ask."""
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE.toml", show_default=False)],
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Also replace what an identity provider provisioned.")
+    ] = False,
+) -> None:
+    """Replace the directory by a file; who is no longer in it can no longer ask.
+
+    What an identity provider provisioned stays.
+    """
     from muniment.governance.identity.principal import OPERATOR
 
     with TERMINAL.workspace() as workspace:
-        change = workspace.directory.import_file(file, OPERATOR)
+        change = workspace.directory.import_file(file, OPERATOR, take_over=take_over)
     if TERMINAL.json:
         TERMINAL.document(
             {
@@ -60,13 +68,20 @@ def list_() -> None:
                     "groups": list(a.groups),
                     "active": a.active,
                     "clearance": a.clearance or None,
+                    "provisioned": a.provisioned,
                 }
                 for a in found
             ]
             for kind, found in (("users", listing.users), ("services", listing.services))
         }
         groups = [
-            {"name": g.name, "title": g.title, "members_of": list(g.members_of), "members": list(g.members)}
+            {
+                "name": g.name,
+                "title": g.title,
+                "members_of": list(g.members_of),
+                "members": list(g.members),
+                "provisioned": g.provisioned,
+            }
             for g in listing.groups
         ]
         TERMINAL.document({"users": accounts["users"], "groups": groups, "services": accounts["services"]})
@@ -79,13 +94,21 @@ def list_() -> None:
             visible(a.title),
             ", ".join(a.groups) + ("" if a.active else " (inactive)"),
             a.clearance or "any",
+            _origin(a.provisioned),
         )
         for kind, found in (("user", listing.users), ("service", listing.services))
         for a in found
     ]
-    groups_rows = [(f"group:{g.name}", ", ".join(g.members_of), str(len(g.members))) for g in listing.groups]
-    TERMINAL.show(table(("who", "name", "groups", "clearance"), rows))
-    TERMINAL.show(table(("group", "members of", "direct members"), groups_rows))
+    groups_rows = [
+        (f"group:{g.name}", ", ".join(g.members_of), str(len(g.members)), _origin(g.provisioned))
+        for g in listing.groups
+    ]
+    TERMINAL.show(table(("who", "name", "groups", "clearance", "from"), rows))
+    TERMINAL.show(table(("group", "members of", "direct members", "from"), groups_rows))
+
+
+def _origin(provisioned: bool) -> str:
+    return "SCIM" if provisioned else "file"
 
 
 @app.command("remove-member", epilog=example("muniment directory remove-member platform alice"))
