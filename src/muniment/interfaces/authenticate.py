@@ -18,9 +18,10 @@ from fastapi.security import SecurityScopes
 from starlette.responses import Response
 
 from muniment.foundation.errors import Denied, Unauthenticated
-from muniment.governance.audit.entry import Actor
+from muniment.governance.audit.entry import Actor, Entry
 from muniment.governance.identity.api_key_format import is_api_key
 from muniment.governance.identity.principal import Principal
+from muniment.governance.identity.scopes import BY_KEY_ALONE
 from muniment.interfaces.boundary import host_name
 
 if TYPE_CHECKING:
@@ -63,11 +64,23 @@ def api_caller(request: Request, route: SecurityScopes) -> Caller:
         if is_api_key(token):
             return _key_caller(workspace_of(request), token, route)
         principal = workspace_of(request).bearer.verify(token)
-        return Caller(principal, Actor(principal.ref, "http"))
+        return _person(request, route, Caller(principal, Actor(principal.ref, "http")))
     session = page_session(request)
     if request.method not in _SAFE:
         check_change(request, session, request.headers.get(CSRF_HEADER))
-    return Caller(session.principal, Actor(session.principal.ref, "web"))
+    return _person(request, route, Caller(session.principal, Actor(session.principal.ref, "web")))
+
+
+def _person(request: Request, route: SecurityScopes, caller: Caller) -> Caller:
+    """Refuse a caller without a key where the route takes nothing else."""
+    missing = next((scope for scope in route.scopes if scope in BY_KEY_ALONE), None)
+    if missing is not None:
+        about = {"reason": "no key", "scope": missing}
+        workspace_of(request).audit.record([Entry("api_key.refused", caller.actor, about)])
+        raise Denied(
+            f"Only an API key with the scope '{missing}' opens this.", fix="See `muniment api-key create`."
+        )
+    return caller
 
 
 def _key_caller(workspace: Workspace, given: str, route: SecurityScopes) -> Caller:

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections.abc import Callable, Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from muniment.interfaces.problems import plain_problem
@@ -46,15 +48,31 @@ HEADERS = {
 }
 _HTTPS_ONLY = {"strict-transport-security": "max-age=31536000"}
 _LOG = logging.getLogger("muniment.http")
+Plain = Callable[[Scope, int], Response]
+"""Answers a request with a bare HTTP status."""
+
+
+def _problem(_scope: Scope, status: int) -> Response:
+    return plain_problem(status)
 
 
 class Boundary:
     """Stands between the outside and an application."""
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str], longest_body: int = LONGEST_BODY) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        hosts: frozenset[str],
+        longest_body: int = LONGEST_BODY,
+        larger: Mapping[str, int] | None = None,
+        plain: Plain = _problem,
+    ) -> None:
+        """`larger` bodies are taken below some paths; `plain` answers a request that reaches no route."""
         self._app = app
         self._hosts = frozenset(host.lower() for host in hosts)
         self._longest = longest_body
+        self._larger = larger or {}
+        self._plain = plain
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -71,10 +89,11 @@ class Boundary:
                 _add_headers(message, scope["scheme"])
             await send(message)
 
-        status = self._refusal(Headers(scope=scope))
+        longest = self._longest_at(scope["path"])
+        status = self._refusal(Headers(scope=scope), longest)
         try:
             if status is None:
-                await self._app(scope, self._counted(receive), guarded)
+                await self._app(scope, self._counted(receive, longest), guarded)
                 return
         except Exception as error:
             if started:
@@ -84,25 +103,30 @@ class Boundary:
                 f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-6:]
             ]
             _LOG.error("unhandled %s in %s", type(error).__name__, " > ".join(frames))
-        await plain_problem(status)(scope, receive, guarded)
+        await self._plain(scope, status)(scope, receive, guarded)
 
-    def _refusal(self, headers: Headers) -> int | None:
+    def _longest_at(self, path: str) -> int:
+        return next(
+            (most for above, most in self._larger.items() if path.startswith(above + "/")), self._longest
+        )
+
+    def _refusal(self, headers: Headers, longest: int) -> int | None:
         named = headers.getlist("host")
         if len(named) != 1 or host_name(named[0]) not in self._hosts:
             return 421
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdigit()):
             return 400
-        return 413 if int(length) > self._longest else None
+        return 413 if int(length) > longest else None
 
-    def _counted(self, receive: Receive) -> Receive:
+    def _counted(self, receive: Receive, longest: int) -> Receive:
         taken = 0
 
         async def counted() -> Message:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > self._longest:
+            if taken > longest:
                 raise HTTPException(413)
             return message
 

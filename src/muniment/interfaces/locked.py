@@ -12,23 +12,24 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from muniment.foundation.errors import MunimentError
-from muniment.interfaces.problems import Page, answered
 
 _ALIVE = "/healthz"
 _FILES = "/static/"
+Answer = Callable[[Request, MunimentError], Response]
 
 
 class Locked:
     """Stands between the boundary and the routes."""
 
-    def __init__(self, app: ASGIApp, check: Callable[[], None], page: Page) -> None:
-        """`check` raises while the workspace may not be read."""
+    def __init__(self, app: ASGIApp, check: Callable[[], None], answer: Answer) -> None:
+        """`check` raises while the workspace may not be read; `answer` says so."""
         self._app = app
         self._check = check
-        self._page = page
+        self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] == _ALIVE or scope["path"].startswith(_FILES):
@@ -42,13 +43,13 @@ class Locked:
                 error = self._closed()
                 if error is not None:
                     refused = True
-                    await answered(Request(scope), error, self._page)(scope, receive, send)
+                    await self._answer(Request(scope), error)(scope, receive, send)
             if not refused:
                 await send(message)
 
         error = self._closed()
         if error is not None:
-            await answered(Request(scope), error, self._page)(scope, receive, send)
+            await self._answer(Request(scope), error)(scope, receive, send)
             return
         await self._app(scope, receive, let_out)
 

@@ -29,9 +29,12 @@ _PHRASES = {
     400: ("bad-request", "The request cannot be read."),
     405: ("method-not-allowed", "This address does not take that method."),
     413: ("too-large", "The request is larger than this server takes."),
+    415: ("wrong-type", "The request is not of a media type that this address takes."),
     421: ("wrong-host", "This server does not answer under that host name."),
     500: ("failed", "Something failed inside muniment; nothing was done."),
+    501: ("not-implemented", "This server does not offer that."),
 }
+_REFUSED = ("refused", "The request was refused.")
 
 
 class Problem(BaseModel):
@@ -74,8 +77,13 @@ def plain_problem(status: int) -> Response:
     """Return the problem for a bare HTTP status."""
     if status == NotFound.status:
         return problem(status, NOTHING_HERE.code, NOTHING_HERE.public, NOTHING_HERE.fix)
-    code, title = _PHRASES.get(status, ("refused", "The request was refused."))
+    code, title = _PHRASES.get(status, _REFUSED)
     return problem(status, code, title)
+
+
+def phrase(status: int) -> str:
+    """Return what a bare HTTP status says in words."""
+    return NOTHING_HERE.public if status == NotFound.status else _PHRASES.get(status, _REFUSED)[1]
 
 
 Page = Callable[[Problem], Response]

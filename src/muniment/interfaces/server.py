@@ -7,13 +7,16 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
+from starlette.responses import Response
+from starlette.types import Scope
 
 from muniment import __version__
 from muniment.foundation.errors import MunimentError
-from muniment.interfaces import problems
+from muniment.interfaces import problems, scim
 from muniment.interfaces.boundary import Boundary
+from muniment.interfaces.lazily import Lazily
 from muniment.interfaces.locked import Locked
 from muniment.interfaces.offload import Offload
 from muniment.interfaces.rest import answers, documents, health, models, search
@@ -64,9 +67,36 @@ def create_server(workspace: Workspace, offload: Offload | None = None) -> FastA
     app.include_router(pages.router)
     server = workspace.settings.server
     hosts = frozenset(server.allowed_hosts) | {server.host}
-    app.add_middleware(Locked, check=workspace.lease.check, page=problem_page)
-    app.add_middleware(Boundary, hosts=hosts)
+    app.mount(scim.PREFIX, Lazily(lambda: _provisioning(app, hosts)), name="scim")
+    app.add_middleware(Locked, check=workspace.lease.check, answer=_answer)
+    app.add_middleware(Boundary, hosts=hosts, larger={scim.PREFIX: scim.LONGEST_BODY}, plain=_plain)
     return app
+
+
+def _provisioning(app: FastAPI, hosts: frozenset[str]) -> FastAPI:
+    from muniment.interfaces.scim.service import service
+
+    return service(app.state.workspace, app.state.offload, hosts)
+
+
+def _of_scim(path: str) -> bool:
+    return path.startswith(scim.PREFIX + "/")
+
+
+def _answer(request: Request, error: MunimentError) -> Response:
+    if not _of_scim(request.url.path):
+        return problems.answered(request, error, problem_page)
+    from muniment.interfaces.scim.errors import refused
+
+    return refused(error)
+
+
+def _plain(scope: Scope, status: int) -> Response:
+    if not _of_scim(scope["path"]):
+        return problems.plain_problem(status)
+    from muniment.interfaces.scim.errors import plain_refusal
+
+    return plain_refusal(status)
 
 
 _PROBLEM = problems.Problem.model_json_schema()

@@ -12,9 +12,12 @@ SCOPES: Mapping[str, str] = {
     "ask": "have questions answered",
     "documents": "read documents",
     "models": "list the models that the service may ask",
+    "provision": "make and change users and groups, over SCIM",
     "search": "find passages",
 }
-"""Each scope, and what it is good for within what the service may read."""
+"""Each scope, and what it is good for: of documents, within what the service may read."""
+BY_KEY_ALONE = frozenset({"provision"})
+"""Scopes of routes that open to nothing but an API key: no person has such a right by being one."""
 
 
 def checked_scopes(given: Collection[str]) -> frozenset[str]:

@@ -33,7 +33,9 @@ def create(
     service: Annotated[str, typer.Argument(metavar="SERVICE", show_default=False)],
     scope: Annotated[
         list[str] | None,
-        typer.Option(metavar="SCOPE", help="answers, ask, documents, models or search; repeatable."),
+        typer.Option(
+            metavar="SCOPE", help="answers, ask, documents, models, provision or search; repeatable."
+        ),
     ] = None,
     expires: Annotated[str, typer.Option(metavar="TIME", help="After how long it ends, up to 400d.")] = "90d",
 ) -> None:
