@@ -128,6 +128,9 @@ def test_filters_order_and_pages(scim: Provisioner) -> None:
     assert scim.find("Users", startIndex=10**12) == []
     only = scim("GET", "/Users", attributes="title", filter="title pr", count=1).json()["Resources"]
     assert [sorted(one) for one in only] == [["id", "schemas", "title"]]
+    scim.user("zo\u00e9")
+    for other in ("zoe\u0301", "ZO\u00c9", "z\u043e\u00e9", "zo\u00e9 "):
+        assert scim.find("Users", filter=f'userName eq "{other}" or userName ew "{other}"') == []
     scim.group("ann")
     found = scim("POST", "/.search", {"schemas": [SEARCH], "filter": 'displayName eq "ann" or title pr'})
     assert [one["meta"]["resourceType"] for one in found.json()["Resources"]] == ["User", "User", "Group"]
