@@ -399,6 +399,7 @@ def _issuer(name: str, one: IssuerSettings, home: Path) -> Issuer:
         audience=one.audience,
         algorithms=one.algorithms,
         user_claim=one.user_claim,
+        user_match=one.user_match,
         required_typ=one.required_typ,
         leeway_seconds=one.leeway_seconds,
         jwks_origin=one.jwks_origin,

@@ -17,7 +17,7 @@ from tests.simulators.web_client import Browser, bearer, client, link
 from muniment import app
 from muniment.app import Workspace
 from muniment.assistant.values import Claim, Finished, Started
-from muniment.governance.identity.principal import OPERATOR, Actor, Principal
+from muniment.governance.identity.principal import Actor, Principal
 
 FILE = "[services.helpdesk]\n"
 ZOE = Principal("user", "zoe")
@@ -170,4 +170,30 @@ def test_a_providers_token_and_session_end_while_the_provider_still_vouches(
     assert ProviderBrowser(workspace).through().status_code == 401
     scim.patch(zoe, ON)
     assert browser.http.get("/").status_code == 303
-    assert OPERATOR.ref not in {e.actor for e in workspace.audit.query(kind="directory.user_changed")}
+
+
+def test_a_user_known_by_the_providers_own_id_is_whoever_has_it_now(
+    sign_in_through: Callable[..., Workspace], issuer: Issuer
+) -> None:
+    workspace = sign_in_through({"corp": issuer.settings(user_match="external_id")})
+    issuer.user = "00u1"
+    token = {"authorization": f"Bearer {issuer.token(sub='00u1')}"}
+    http, scim = client(workspace), Provisioner(workspace)
+    zoe = scim.user("zoe", externalId="00u1")
+    browser = ProviderBrowser(workspace)
+    browser.through()
+    assert browser.http.get("/").status_code == 200
+    assert http.post("/v1/search", json={"query": "x"}, headers=token).status_code == 200
+    assert workspace.audit.tail(1)[0].actor == "user:zoe"
+    for stranger in ("zoe", "alice", "00U1"):
+        named = {"authorization": f"Bearer {issuer.token(sub=stranger)}"}
+        assert http.get("/v1/models", headers=named).status_code == 401
+    scim.patch(zoe, {"op": "replace", "path": "externalId", "value": "00u2"})
+    assert browser.http.get("/").status_code == 303
+    assert http.get("/v1/models", headers=token).status_code == 401
+    eve = scim.user("eve", externalId="00u1")
+    assert http.post("/v1/search", json={"query": "x"}, headers=token).status_code == 200
+    assert workspace.audit.tail(1)[0].actor == "user:eve"
+    scim.patch(eve, OFF)
+    assert http.get("/v1/models", headers=token).status_code == 401
+    assert ProviderBrowser(workspace).through().status_code == 401

@@ -44,7 +44,13 @@ class AccessTokens:
         if published is None:
             raise ValueError("of an issuer that the settings do not name")
         now = self._clock.now().timestamp()
-        return published.judged(lambda keys: access_token_principal(signed, published.issuer, keys, now))
+        named = published.judged(lambda keys: access_token_principal(signed, published.issuer, keys, now))
+        if named.kind == "service" or published.issuer.user_match == "name":
+            return named
+        found = self._directory.provisioned_user(named.name)
+        if found is None:
+            raise ValueError("no user with this external id")
+        return found
 
 
 def _refused(detail: str) -> Unauthenticated:

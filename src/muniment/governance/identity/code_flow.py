@@ -166,7 +166,8 @@ class CodeFlow:
 
     def _open(self, principal: Principal, published: Published) -> Session:
         try:
-            return self._sessions.open(principal, published.issuer.url, published.issuer.name)
+            issuer = published.issuer
+            return self._sessions.open(principal, issuer.url, issuer.name, issuer.user_match)
         except Unauthenticated as error:
             known = self._audit.commitment(principal.ref)
             raise Stranger(

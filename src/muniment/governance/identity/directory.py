@@ -34,6 +34,7 @@ from muniment.governance.identity.directory_tables import (
 )
 from muniment.governance.identity.groups import MAX_DEPTH
 from muniment.governance.identity.principal import EVERYONE, Actor, Principal
+from muniment.governance.identity.provisioned import name_of_external_id
 
 _ANY_SINCE = {
     kind: sa.select(table.c.since).where(table.c.name == sa.bindparam("name"))
@@ -117,6 +118,12 @@ class Directory:
             services = _column(connection, sa.select(directory_service.c.name))
         known = [*users, *(f"service:{service}" for service in services)]
         raise BadInput(f"No {kind} named '{bare}'.", fix=_closest(name, bare, known))
+
+    def provisioned_user(self, external_id: str) -> Principal | None:
+        """Return the user whom an identity provider knows by its own id, active or not."""
+        with self._database.read() as connection:
+            name = name_of_external_id(connection, external_id)
+        return None if name is None else Principal("user", name)
 
     def title(self, principal: Principal) -> str:
         """Return what people call this account; its bare name where the directory has no other."""

@@ -14,6 +14,7 @@ from muniment.foundation.secret import Secret
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
 """Signatures made with a key that is not ours to know."""
 TokenType = Literal["at+jwt", "JWT"]
+UserMatch = Literal["name", "external_id"]
 
 DISCOVERY = "/.well-known/openid-configuration"
 CALLBACK = "/signin/callback"
@@ -45,6 +46,8 @@ class Issuer:
     audience: str
     algorithms: tuple[Algorithm, ...] = ("RS256", "ES256")
     user_claim: str = "sub"
+    user_match: UserMatch = "name"
+    """What the claim holds: a user's name, or the id that the provider gave it over SCIM."""
     required_typ: TokenType = "at+jwt"
     leeway_seconds: int = 30
     jwks_origin: str = ""

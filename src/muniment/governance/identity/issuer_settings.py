@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from muniment.governance.identity.directory_file import name_problem
-from muniment.governance.identity.issuer import Algorithm, address_problem
+from muniment.governance.identity.issuer import Algorithm, UserMatch, address_problem
 
 
 class IssuerSettings(BaseModel):
@@ -23,6 +23,8 @@ class IssuerSettings(BaseModel):
     """Signatures that are taken."""
     user_claim: str = Field("sub", min_length=1, max_length=200)
     """The claim that holds a user's name in the directory, byte for byte."""
+    user_match: UserMatch = "name"
+    """`external_id`: the claim holds the `externalId` that the provider gave a user over SCIM."""
     required_typ: Literal["at+jwt", "JWT"] = "at+jwt"
     """`JWT` for providers that do not mark access tokens as such."""
     leeway_seconds: int = Field(30, ge=0, le=120)

@@ -170,6 +170,14 @@ def refs_of(connection: sa.Connection, ids: Collection[str]) -> dict[str, str]:
     return found
 
 
+def name_of_external_id(connection: sa.Connection, external_id: str) -> str | None:
+    """Return the name of the user whom a provider knows by its own id."""
+    row = provisioned.c
+    query = sa.select(row.ref).where(row.kind == "user", row.external_id == external_id)
+    found = connection.execute(query).scalar() if storable(external_id) else None
+    return None if found is None else name_of(found)
+
+
 def _rows(
     connection: sa.Connection, kind: Provided, narrowed: Narrowed, start: int, most: int
 ) -> Sequence[sa.Row[Any]]:

@@ -21,7 +21,9 @@ from muniment.foundation.ids import Ids
 from muniment.governance.audit.entry import Entry
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.directory import Directory, account_since
+from muniment.governance.identity.issuer import UserMatch
 from muniment.governance.identity.principal import Actor, Principal
+from muniment.governance.identity.provisioned import name_of_external_id
 
 LINK_LIFE = timedelta(minutes=15)
 SESSION_LIFE = timedelta(hours=12)
@@ -129,12 +131,16 @@ class Sessions:
                 raise Unauthenticated("This sign-in link does not work (any more).", fix="Ask for a new one.")
             return self._opened(connection, principal, link.since, LOCAL, [])
 
-    def open(self, principal: Principal, issuer: str, name: str) -> Session:
+    def open(self, principal: Principal, issuer: str, name: str, match: UserMatch = "name") -> Session:
         """Open a session for whom an issuer, known here by a name, vouched.
 
-        Raises Unauthenticated where the directory has no such active account.
+        With another `match` the principal's name is the id that the issuer knows the user by. Raises
+        Unauthenticated where the directory has no such active account.
         """
         with self._database.write() as connection:
+            if match == "external_id":
+                known = name_of_external_id(connection, principal.name)
+                principal = Principal("user", known or "")
             since = account_since(connection, principal)
             if since is None or issuer not in self._trusted:
                 raise Unauthenticated("You have no account here.", detail="no active account")
