@@ -17,7 +17,12 @@ from muniment.inference.embedders import BUNDLED
 from muniment.knowledge import index_model
 
 pytestmark = BOTH
-LATER = ("DROP TABLE signin_attempt", "ALTER TABLE session DROP COLUMN issuer")
+LATER = (
+    "DROP TABLE signin_attempt",
+    "ALTER TABLE session DROP COLUMN issuer",
+    "DROP TABLE provisioned",
+    "DROP INDEX directory_membership_group",
+)
 EARLIER = {
     "file": ("ALTER TABLE segment DROP COLUMN generation",),
     "postgres": (
