@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from muniment.governance.identity.tokens import Tokens
     from muniment.governance.key_custody import KeyCustody
     from muniment.governance.policy.decide import Policy
+    from muniment.governance.policy.roles import Roles
     from muniment.inference.catalog import Catalog
     from muniment.inference.embedders import Embedders
     from muniment.inference.embedding import Embedder
@@ -194,6 +195,13 @@ class Workspace:
         return Policy(frozenset(self.settings.identity.admin_groups))
 
     @cached_property
+    def roles(self) -> Roles:
+        """Who holds which role."""
+        from muniment.governance.policy.roles import Roles
+
+        return Roles(self.database, self.directory, self.audit, self.clock)
+
+    @cached_property
     def embedders(self) -> Embedders:
         """The embedding models, each loaded when first asked for."""
         from muniment.inference.embedders import Embedders
@@ -307,7 +315,6 @@ class Workspace:
 
         return Gateway(
             catalog=self.catalog,
-            policy=self.policy,
             audit=self.audit,
             egress=Egress(self.catalog.origins(), settings_file.private_origins(self.settings)),
             embedder=self.embedder,
@@ -351,7 +358,7 @@ class Workspace:
         """Whole documents, for those who may read them."""
         from muniment.knowledge.reading import Reading
 
-        return Reading(self.database, self.audit)
+        return Reading(self.database, self.audit, self.policy)
 
     @property
     def reembed(self) -> Reembed:

@@ -24,10 +24,11 @@ def test_each_chunk_behind_an_answer_has_its_own_entry(workspace: Any, folder: P
             from muniment.foundation.revisions import current
 
             now = current(connection)
+            policy = workspace.policy.version(connection)
         for entry in chunks:
             assert entry.actor == f"user:{who}"
             assert entry.about["effect"] == "allow"
-            assert entry.about["policy"] == workspace.policy.version
+            assert entry.about["policy"] == policy
             assert entry.about["purpose"] == "answer"
             assert entry.about["revisions"] == {
                 "directory": now.directory,

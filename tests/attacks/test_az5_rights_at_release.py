@@ -43,9 +43,7 @@ class Reciting:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._gateway, name)
 
-    def complete(
-        self, _principal: Any, _groups: Any, _by: Any, _endpoint: Any, request: Any
-    ) -> Iterator[Any]:
+    def complete(self, _standing: Any, _by: Any, _endpoint: Any, request: Any) -> Iterator[Any]:
         for at, passage in enumerate(request.passages):
             self._between(at)
             yield Draft(passage.text, (Mark(passage.n, passage.text),))

@@ -14,8 +14,9 @@ from muniment.foundation.errors import BadInput, Denied, NotFound
 from muniment.governance.identity.directory import directory_group, directory_membership
 from muniment.governance.identity.groups import MAX_DEPTH
 from muniment.governance.identity.principal import OPERATOR, Actor, Principal
-from muniment.governance.policy.decide import Policy
-from muniment.governance.policy.decision import WORKSPACE, Resource
+from muniment.governance.policy.decision import AUDIT, WORKSPACE, Resource
+from muniment.governance.policy.rules import Rules, Standing, shipped, version_of
+from muniment.governance.policy.tables import policy_activation, policy_version
 from muniment.knowledge import library, tables
 from muniment.knowledge.access import NOBODY
 from muniment.knowledge.retrieval.retrieve import INCOMPLETE
@@ -39,6 +40,11 @@ def refused(workspace: Workspace, principal: Principal) -> None:
         workspace.ask("When does the canteen open?", principal)
     assert len(workspace.audit.query(kind="search.refused")) > before
     assert workspace.audit.query(kind="answer.refused")
+
+
+def standing(roles: list[str] | None = None) -> Standing:
+    held = {role: ("group:everyone",) for role in (["reader"] if roles is None else roles)}
+    return Standing(ALICE, EVERYONE, Rules(shipped()), held)
 
 
 def member(workspace: Workspace, who: str, group: str, exists: bool = True) -> None:
@@ -98,44 +104,81 @@ def test_an_account_switched_off_sees_nothing(filled: Workspace, tmp_path: Path)
         ),
         ("read_lineage", Resource("Answer", "a", {"owner": "user:bob"})),
         ("administer", WORKSPACE),
+        ("read_audit", AUDIT),
         ("read_audit", WORKSPACE),
     ],
 )
 def test_policy_denies_what_no_rule_clearly_permits(action: str, resource: Resource) -> None:
-    decision = Policy().decide(ALICE, EVERYONE, action, resource)
+    decision = standing().decide(action, resource)
     assert not decision.allowed
     assert decision.reasons
 
 
 def test_policy_denies_when_the_engine_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    policy = Policy()
-    assert policy.decide(ALICE, EVERYONE, "search", WORKSPACE).allowed
+    assert standing().decide("search", WORKSPACE).allowed
     import cedarpy
 
     def broken(*_: object, **__: object) -> object:
         raise RuntimeError("engine")
 
     monkeypatch.setattr(cedarpy, "is_authorized", broken)
-    assert not policy.decide(ALICE, EVERYONE, "search", WORKSPACE).allowed
+    assert not standing().decide("search", WORKSPACE).allowed
 
 
-def test_the_policy_set_is_valid_against_its_schema() -> None:
-    import cedarpy
-
-    policy = Policy()
-    assert cedarpy.validate_policies(policy.policies, policy.schema).validation_passed
+def test_a_role_that_there_is_not_gives_nothing() -> None:
+    decision = standing(roles=["Reader", "readers", "root", ""]).decide("search", WORKSPACE)
+    assert (decision.effect, decision.reasons) == ("deny", ("no rule permits this",))
 
 
 def test_an_empty_access_list_is_nobody() -> None:
     assert not NOBODY.permits(EVERYONE)
 
 
-def test_a_search_that_policy_forbids_is_refused_and_recorded(filled: Workspace) -> None:
-    filled.policy.policies = 'permit(principal, action == Action::"ask", resource);'
-    filled.policy.__dict__.pop("_parsed", None)
-    with pytest.raises(Denied):
-        filled.search("canteen", ALICE)
-    assert filled.audit.query(kind="search.refused")
+def in_force(workspace: Workspace, text: str, version: str = "") -> str:
+    """Put a text in force behind the back of everything that checks it."""
+    version = version or version_of(text)
+    with workspace.database.write() as connection:
+        values = {"version": version, "policies": text, "cases": "[]", "at": "", "by": ""}
+        connection.execute(sa.insert(policy_version).values(**values))
+        number = sa.select(sa.func.count()).select_from(policy_activation).scalar_subquery()
+        active = {"number": number, "version": version, "how": "", "reason": "", "at": "", "by": ""}
+        connection.execute(sa.insert(policy_activation).values(**active))
+    return version
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'permit(principal, action == Action::"read_audit", resource);',
+        "",
+        "permit(principal",
+        "permit(principal, action, resource); forbid(principal, action, resource) when { context.tainted };",
+    ],
+    ids=["of something else", "empty", "that does not parse", "that fails"],
+)
+def test_under_a_policy_that_does_not_clearly_permit_all_is_refused_and_recorded(
+    filled: Workspace, text: str
+) -> None:
+    with filled.database.read() as connection:
+        document = next(row.id for row in library.documents(connection) if row.path == "all/canteen.txt")
+    filled.reading.read(ALICE, document, None, Actor("user:alice", "python"))
+    version = in_force(filled, text)
+    refused(filled, ALICE)
+    with pytest.raises(NotFound):
+        filled.reading.read(ALICE, document, None, Actor("user:alice", "python"))
+    for kind, action in (
+        ("search.refused", "search"),
+        ("answer.refused", "ask"),
+        ("document.refused", "read_document"),
+    ):
+        about = filled.audit.query(kind=kind)[-1].about
+        assert (about["effect"], about["action"], about["policy"]) == ("deny", action, version)
+
+
+def test_a_stored_policy_that_is_not_what_its_digest_says_allows_nothing(filled: Workspace) -> None:
+    version = in_force(filled, "permit(principal, action, resource);", version_of(shipped() + " "))
+    refused(filled, ALICE)
+    assert filled.audit.query(kind="search.refused")[-1].about["policy"] == version
 
 
 def test_a_directory_with_a_circle_is_refused_whole(

@@ -41,6 +41,7 @@ from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decision import WORKSPACE
+from muniment.governance.policy.rules import Standing
 from muniment.inference import prompts
 from muniment.inference.catalog import QUOTES, Endpoint
 from muniment.inference.messages import Draft, NumberedPassage, Request, Usage
@@ -69,7 +70,7 @@ class _Asking:
     by: Actor
     question: str
     endpoint: Endpoint
-    grants: frozenset[str]
+    standing: Standing
     started: float
     retrieval: Retrieval | None = None
     prompt: str = ""
@@ -181,7 +182,6 @@ class Assistant:
             "answer": answer_id,
             "principal": principal.ref,
             "question": self._audit.commitment(asked),
-            "policy": self._policy.version,
         }
         try:
             check_text(asked, "The question")
@@ -193,22 +193,24 @@ class Assistant:
                 )
             with self._database.read() as connection:
                 grants = visible(connection, principal).grants
-            decision = self._policy.decide(principal, grants, "ask", WORKSPACE)
+                standing = self._policy.standing(connection, principal, grants)
+            decision = standing.decide("ask", WORKSPACE)
+            about |= decision.stated()
             if not decision.allowed:
                 raise Denied("You may not ask questions here.", detail="; ".join(decision.reasons))
-            endpoint = self._gateway.endpoint(principal, grants, model)
+            endpoint = self._gateway.endpoint(standing, model)
         except MunimentError as error:
             self._audit.record([Entry("answer.refused", by, {**about, "reason": error.code})])
             raise
         self._audit.record([Entry("answer.request", by, {**about, "model": endpoint.version})])
-        return _Asking(answer_id, principal, by, asked, endpoint, grants, self._clock.seconds())
+        return _Asking(answer_id, principal, by, asked, endpoint, standing, self._clock.seconds())
 
     def _drafts(self, asking: _Asking) -> Generator[Draft]:
         """Ask the model, unless there is nothing to ask it about."""
         if not asking.passages:
             return
         request = self._assemble(asking)
-        chunks = self._gateway.complete(asking.principal, asking.grants, asking.by, asking.endpoint, request)
+        chunks = self._gateway.complete(asking.standing, asking.by, asking.endpoint, request)
         yield from drafts(chunks, asking.usage)
 
     def _assemble(self, asking: _Asking) -> Request:
@@ -242,7 +244,7 @@ class Assistant:
             "answer": asking.id,
             "claim": len(asking.claims) + 1,
             "text": self._audit.commitment(claim.text),
-            "policy": self._policy.version,
+            "policy": asking.standing.policy,
             "revisions": _revisions(visibility.revisions),
             "citations": [
                 {"document": c.document, "version": c.version, "span": list(c.span)} for c in claim.citations
@@ -263,10 +265,13 @@ class Assistant:
         return False
 
     def _visible_or_none(self, connection: sa.Connection, principal: Principal) -> Visibility | None:
+        """What the principal may read now; None where policy no longer lets it ask at all."""
         try:
-            return visible(connection, principal)
+            found = visible(connection, principal)
+            standing = self._policy.standing(connection, principal, found.grants)
         except Denied:
             return None
+        return found if standing.decide("ask", WORKSPACE).allowed else None
 
     def _finish(self, asking: _Asking, released: bool) -> Answer:
         """Store answer, lineage and entry in one transaction, on the rights as of that transaction."""
@@ -330,7 +335,7 @@ class Assistant:
             "model": asking.endpoint.version,
             "parts": self._gateway.parts(asking.endpoint),
             "prompt": asking.prompt or prompts.load(PROMPT).version,
-            "policy": self._policy.version,
+            "policy": asking.standing.policy,
             "code": VERSION,
             "chunking": CHUNKING,
             "index": dict(found.index) if found else {},

@@ -132,15 +132,17 @@ class Lineage:
             row = _stored_answer(connection, answer_id)
             owner = "" if row is None else str(row["principal"])
             resource = Resource("Answer", answer_id, {"owner": owner})
-            allowed = self._policy.decide(principal, visibility.grants, "read_lineage", resource).allowed
+            standing = self._policy.standing(connection, principal, visibility.grants)
+            decision = standing.decide("read_lineage", resource)
 
             def readable(document_id: str) -> bool:
                 document = library.get_document(connection, document_id)
                 return document is not None and visibility.may_read(document)
 
-            found = _explanation(row, readable) if row is not None and allowed else None
-        about: dict[str, Json] = {"answer": answer_id[:64], "effect": "allow" if found else "deny"}
-        self._audit.record([Entry("lineage.read", actor, {**about, "policy": self._policy.version})])
+            found = _explanation(row, readable) if row is not None and decision.allowed else None
+        about: dict[str, Json] = {"answer": answer_id[:64], "principal": principal.ref}
+        effect = {"effect": "allow" if found else "deny"}
+        self._audit.record([Entry("lineage.read", actor, {**about, **decision.stated(), **effect})])
         if found is None:
             raise _not_found()
         return found

@@ -18,8 +18,8 @@ from muniment.foundation.clock import Clock
 from muniment.foundation.errors import Denied, MunimentError, Unavailable
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.audit.log import AuditLog
-from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decision import Resource
+from muniment.governance.policy.rules import Standing
 from muniment.inference import prompts
 from muniment.inference.catalog import Catalog, Endpoint
 from muniment.inference.messages import Chunk, Draft, Request, TextDelta, Usage
@@ -27,7 +27,6 @@ from muniment.inference.providers.provider import Budget, Busy, Provider
 
 if TYPE_CHECKING:
     from muniment.foundation.egress import Egress
-    from muniment.governance.policy.decide import Policy
     from muniment.inference.embedding import Embedder
     from muniment.inference.reranking import Reranker
 
@@ -42,7 +41,6 @@ class Gateway:
         self,
         *,
         catalog: Catalog,
-        policy: Policy,
         audit: AuditLog,
         egress: Egress,
         embedder: Embedder | None,
@@ -51,7 +49,6 @@ class Gateway:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.catalog = catalog
-        self._policy = policy
         self._audit = audit
         self._egress = egress
         self._embedder = embedder
@@ -59,14 +56,13 @@ class Gateway:
         self._clock = clock
         self._sleep = sleep
 
-    def endpoint(self, principal: Principal, groups: frozenset[str], name: str | None) -> Endpoint:
+    def endpoint(self, standing: Standing, name: str | None) -> Endpoint:
         """Return the endpoint (the default for None) if this caller may use it.
 
         Raises BadInput for an unknown name, Denied otherwise.
         """
         endpoint = self.catalog.get(name)
-        resource = Resource("Model", endpoint.name, {"allowed_groups": endpoint.allowed_groups})
-        decision = self._policy.decide(principal, groups, "use_model", resource)
+        decision = standing.decide("use_model", endpoint_resource(endpoint))
         if not decision.allowed:
             raise Denied(
                 f"You may not use the model {endpoint.name!r}.",
@@ -85,15 +81,16 @@ class Gateway:
         return {"embedding": embedding, "reranker": self._reranker.name if self._reranker else None}
 
     def complete(
-        self, principal: Principal, groups: frozenset[str], by: Actor, endpoint: Endpoint, request: Request
+        self, standing: Standing, by: Actor, endpoint: Endpoint, request: Request
     ) -> Iterator[Chunk]:
         """Yield what the model says; close the iterator to stop the call.
 
         Raises Denied, or Unavailable when the endpoint is down, slow, or speaks another format.
         """
-        endpoint = self.endpoint(principal, groups, endpoint.name)
+        endpoint = self.endpoint(standing, endpoint.name)
         about: dict[str, Json] = {
-            "principal": principal.ref,
+            "principal": standing.principal.ref,
+            "policy": standing.policy,
             "endpoint": endpoint.version,
             "prompt": request.prompt,
             "request": _digest(request),
@@ -160,6 +157,11 @@ class Gateway:
             chunk.prompt_tokens * endpoint.prompt_price + chunk.completion_tokens * endpoint.completion_price
         )
         return Usage(chunk.prompt_tokens, chunk.completion_tokens, cost / 1e6)
+
+
+def endpoint_resource(endpoint: Endpoint) -> Resource:
+    """Return an endpoint as policy sees it."""
+    return Resource("Model", endpoint.name, {"allowed_groups": endpoint.allowed_groups})
 
 
 def _wait(attempt: int, retry_after: float) -> float:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
 
 from muniment.foundation.database import Database, storable
 from muniment.foundation.errors import Denied, NotFound
-from muniment.governance.audit.entry import Actor, Entry
+from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.principal import Principal
+from muniment.governance.policy.decision import WORKSPACE, Decision
 from muniment.knowledge import library
 from muniment.knowledge.library import DocumentRow, VersionRow
-from muniment.knowledge.retrieval.visibility import visible
+from muniment.knowledge.retrieval.visibility import Visibility, visible
+
+if TYPE_CHECKING:
+    from muniment.governance.policy.decide import Policy
 
 ABSENT = "No document with this id."
 _LAST_VERSION = 2**31 - 1
@@ -28,9 +35,10 @@ class DocumentRead:
 class Reading:
     """Documents of one workspace, for those who may read them."""
 
-    def __init__(self, database: Database, audit: AuditLog) -> None:
+    def __init__(self, database: Database, audit: AuditLog, policy: Policy) -> None:
         self._database = database
         self._audit = audit
+        self._policy = policy
 
     def read(self, principal: Principal, document_id: str, version: int | None, by: Actor) -> DocumentRead:
         """Return a document at a version (None: the current one).
@@ -38,27 +46,39 @@ class Reading:
         Raises NotFound, with the same words, for what is absent, removed or not readable; Unavailable when the
         reading, or its refusal, cannot be recorded.
         """
-        found = self._find(principal, document_id, version)
-        if found is None:
-            asked = document_id[:64].encode("utf-8", "backslashreplace").decode()
-            self._audit.record([Entry("document.refused", by, {"document": asked, "effect": "deny"})])
-            raise NotFound(ABSENT)
-        about = {"document": found.document.id, "version": found.version.version}
-        self._audit.record([Entry("document.read", by, about)])
-        return found
-
-    def _find(self, principal: Principal, document_id: str, version: int | None) -> DocumentRead | None:
-        if not (document_id.isascii() and storable(document_id)) or (
-            version is not None and not 1 <= version <= _LAST_VERSION
-        ):
-            return None
+        found: DocumentRead | None = None
+        decision: Decision | None = None
         with self._database.read() as connection:
             try:
                 sees = visible(connection, principal)
+                standing = self._policy.standing(connection, principal, sees.grants)
+                decision = standing.decide("read_document", WORKSPACE)
+                found = _find(connection, sees, document_id, version) if decision.allowed else None
             except Denied:
-                return None
-            row = library.get_document(connection, document_id)
-            if row is None or not sees.may_read(row):
-                return None
-            stored = library.version_row(connection, row.id, row.version if version is None else version)
-            return None if stored is None else DocumentRead(row, stored)
+                found = None
+        about: dict[str, Json] = {"principal": principal.ref}
+        if decision is not None:
+            about |= decision.stated()
+        if found is None:
+            asked = document_id[:64].encode("utf-8", "backslashreplace").decode()
+            why = "policy" if decision is not None and not decision.allowed else "document"
+            refused = {**about, "document": asked, "effect": "deny", "reason": why}
+            self._audit.record([Entry("document.refused", by, refused)])
+            raise NotFound(ABSENT)
+        about |= {"document": found.document.id, "version": found.version.version}
+        self._audit.record([Entry("document.read", by, about)])
+        return found
+
+
+def _find(
+    connection: sa.Connection, sees: Visibility, document_id: str, version: int | None
+) -> DocumentRead | None:
+    if not (document_id.isascii() and storable(document_id)) or (
+        version is not None and not 1 <= version <= _LAST_VERSION
+    ):
+        return None
+    row = library.get_document(connection, document_id)
+    if row is None or not sees.may_read(row):
+        return None
+    stored = library.version_row(connection, row.id, row.version if version is None else version)
+    return None if stored is None else DocumentRead(row, stored)

@@ -136,17 +136,22 @@ class Directory:
 
     def principals(self) -> list[Principal]:
         """Return the active users, then the active services, each ordered by name."""
-        found: list[Principal] = []
         with self._database.read() as connection:
-            for kind, table in ACCOUNTS.items():
-                query = sa.select(table.c.name).where(table.c.active == 1).order_by(table.c.name)
-                found += [Principal(kind, name) for name in _column(connection, query)]
-        return found
+            return active_principals(connection)
 
     def active_since(self, principal: Principal) -> int | None:
         """Return the directory revision since which the account is active, or None when it is not."""
         with self._database.read() as connection:
             return account_since(connection, principal)
+
+
+def active_principals(connection: sa.Connection) -> list[Principal]:
+    """Return the active users, then the active services, each ordered by name."""
+    found: list[Principal] = []
+    for kind, table in ACCOUNTS.items():
+        query = sa.select(table.c.name).where(table.c.active == 1).order_by(table.c.name)
+        found += [Principal(kind, name) for name in _column(connection, query)]
+    return found
 
 
 def account_since(connection: sa.Connection, principal: Principal, *, active_only: bool = True) -> int | None:

@@ -1,83 +1,124 @@
-"""The decision point: Cedar policies, always with their schema.
+"""The decision point of a workspace: whoever asks is judged by the policy, groups and roles of one snapshot.
 
 Invariants:
-- anything but a clean Allow without errors is a deny, and a deny says why;
-- `decide` never raises: an unknown action, resource or attribute is a deny;
-- policies are parsed once; their version is the digest of policy and schema text.
+- which text is in force, who holds which role and which emergency lasts are read anew for each request, in the
+  snapshot of the caller; only parsed texts are kept, by their digest;
+- a stored text that is not what its digest says is not used: nothing is allowed then.
 """
 
 from __future__ import annotations
 
-import hashlib
-from functools import cached_property
-from importlib.resources import files
-from typing import Any
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
 
+import sqlalchemy as sa
+
+from muniment.foundation.errors import Tampered
+from muniment.governance.identity.directory import grants
 from muniment.governance.identity.principal import Principal
-from muniment.governance.policy.decision import Decision, Resource
+from muniment.governance.policy.rules import Rules, Standing, shipped, version_of
+from muniment.governance.policy.tables import policy_activation, policy_version, role_grant
 
 DEFAULT_ADMIN_GROUPS = frozenset({"muniment-admins"})
-_TYPES = {"user": "User", "service": "Service"}
-_ADMINISTRATORS = {"type": "Group", "id": "muniment:administrators"}
+_KEPT = 4
+
+Temporary = Callable[[sa.Connection, Principal], Sequence[tuple[str, str]]]
+"""Gives the roles that a principal holds for a while, each with what gives it."""
+
+
+def _none(_connection: sa.Connection, _principal: Principal) -> Sequence[tuple[str, str]]:
+    return ()
 
 
 class Policy:
-    """The rules of one workspace."""
+    """Who may do what in one workspace."""
 
-    def __init__(self, admin_groups: frozenset[str] = DEFAULT_ADMIN_GROUPS) -> None:
+    def __init__(
+        self, admin_groups: frozenset[str] = DEFAULT_ADMIN_GROUPS, temporary: Temporary = _none
+    ) -> None:
         self._admin_groups = frozenset(f"group:{group}" for group in admin_groups)
-        folder = files("muniment.governance.policy")
-        self.policies = (folder / "policies.cedar").read_text("utf-8")
-        self.schema = (folder / "schema.cedarschema").read_text("utf-8")
-        text = "\x00".join((self.policies, self.schema, *sorted(self._admin_groups)))
-        self.version = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+        self._temporary = temporary
+        self._lock = threading.Lock()
+        self._parsed: OrderedDict[str, Rules] = OrderedDict()
 
-    @cached_property
-    def _parsed(self) -> tuple[Any, Any]:
-        import cedarpy
+    def version(self, connection: sa.Connection) -> str:
+        """Return which version is in force in this snapshot."""
+        found: str | None = connection.execute(_IN_FORCE).scalar()
+        return self._shipped().version if found is None else found
 
-        return cedarpy.PolicySet.from_str(self.policies), cedarpy.Schema.from_str(self.schema)
-
-    def decide(
-        self, principal: Principal, groups: frozenset[str], action: str, resource: Resource
-    ) -> Decision:
-        """Return whether `principal`, who holds `groups` (its grants), may do `action` to `resource`."""
+    def rules(self, connection: sa.Connection) -> Rules:
+        """Return the rules in force in this snapshot; where their text is not theirs, they allow nothing."""
+        version: str | None = connection.execute(_IN_FORCE).scalar()
+        if version is None:
+            return self._shipped()
+        with self._lock:
+            found = self._parsed.get(version)
+        if found is not None:
+            return found
         try:
-            return self._decide(principal, groups, action, resource)
-        except Exception as error:
-            return Decision("deny", (f"error: {type(error).__name__}",), self.version)
+            return self._keep(Rules(text_of(connection, version), version))
+        except Tampered as error:
+            return Rules("", version, error.public)
 
-    def _decide(
-        self, principal: Principal, groups: frozenset[str], action: str, resource: Resource
-    ) -> Decision:
-        import cedarpy
+    def standing(
+        self, connection: sa.Connection, principal: Principal, groups: frozenset[str] | None = None
+    ) -> Standing:
+        """Return a principal with what counts for decisions now; `groups` are its grants where they are known.
 
-        policies, schema = self._parsed
-        uid = {"type": _TYPES[principal.kind], "id": principal.name}
-        target = {"type": resource.kind, "id": resource.id}
-        parents = [] if self._admin_groups.isdisjoint(groups) else [_ADMINISTRATORS]
-        entities: list[dict[str, Any]] = [
-            {"uid": uid, "attrs": {}, "parents": parents},
-            {"uid": _ADMINISTRATORS, "attrs": {}, "parents": []},
-            {
-                "uid": target,
-                "attrs": {
-                    name: sorted(value) if isinstance(value, frozenset) else value
-                    for name, value in resource.attributes.items()
-                },
-                "parents": [],
-            },
-        ]
-        request = {
-            "principal": uid,
-            "action": {"type": "Action", "id": action},
-            "resource": target,
-            "context": {"principal": principal.ref, "groups": sorted(groups)},
-        }
-        result = cedarpy.is_authorized(request, policies, entities, schema)
-        errors = tuple(str(error) for error in result.diagnostics.errors)
-        named = result.diagnostics.id_annotations_by_reason or {}
-        reasons = tuple(sorted(str(named.get(reason) or reason) for reason in result.diagnostics.reasons))
-        if result.decision == cedarpy.Decision.Allow and not errors:
-            return Decision("allow", reasons, self.version)
-        return Decision("deny", errors or reasons or ("no rule permits this",), self.version)
+        Raises Denied for an unknown or inactive account, and where its groups cannot be worked out.
+        """
+        held = grants(connection, principal) if groups is None else groups
+        roles: dict[str, tuple[str, ...]] = {}
+        for member, role in connection.execute(_GRANTED, {"ref": principal.ref}):
+            if member in held:
+                roles[role] = (*roles.get(role, ()), member)
+        for role, by in self._temporary(connection, principal):
+            roles[role] = (*roles.get(role, ()), by)
+        return Standing(principal, held, self.rules(connection), roles, self.administers(held))
+
+    def administers(self, groups: frozenset[str]) -> bool:
+        """Return whether the setting makes a holder of these groups an administrator."""
+        return not self._admin_groups.isdisjoint(groups)
+
+    def _shipped(self) -> Rules:
+        version = version_of(shipped())
+        with self._lock:
+            found = self._parsed.get(version)
+        return found or self._keep(Rules(shipped(), version))
+
+    def _keep(self, rules: Rules) -> Rules:
+        with self._lock:
+            self._parsed[rules.version] = rules
+            while len(self._parsed) > _KEPT:
+                self._parsed.popitem(last=False)
+        return rules
+
+
+def text_of(connection: sa.Connection, version: str) -> str:
+    """Return the text of a stored version; raises Tampered where it is missing or another."""
+    found: str | None = connection.execute(_TEXT, {"version": version}).scalar()
+    if found is None or version_of(found) != version:
+        raise Tampered(
+            "The stored policy is not what its digest says, so nothing is allowed.",
+            fix="Activate another version with `muniment policy rollback`, and find out what changed it.",
+            detail=f"version {version}",
+        )
+    return found
+
+
+def held_by(connection: sa.Connection, held: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+    """Return the roles that each of these gets by standing grants, given the grants each holds."""
+    rows = [(row.member, row.role) for row in connection.execute(sa.select(role_grant))]
+    return {who: frozenset(role for member, role in rows if member in groups) for who, groups in held.items()}
+
+
+# Statements of every request are made once: making one costs more than running it.
+_IN_FORCE = sa.select(policy_activation.c.version).order_by(policy_activation.c.number.desc()).limit(1)
+_TEXT = sa.select(policy_version.c.policies).where(policy_version.c.version == sa.bindparam("version"))
+_GRANTED = sa.select(role_grant.c.member, role_grant.c.role).where(
+    sa.or_(
+        role_grant.c.member == sa.bindparam("ref"),
+        sa.and_(role_grant.c.member >= "group:", role_grant.c.member < "group;"),
+    )
+)

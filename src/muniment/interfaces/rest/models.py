@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Request, Security
 
 from muniment.foundation.errors import BadInput
-from muniment.governance.identity.directory import grants
-from muniment.governance.policy.decision import Resource
+from muniment.inference.gateway import endpoint_resource
 from muniment.interfaces.authenticate import Caller, api_caller, workspace_of
 from muniment.interfaces.rest.bodies import ModelBody, ModelsResponse
 
@@ -32,16 +31,11 @@ def models(request: Request, caller: Lister) -> ModelsResponse:
 def usable_models(workspace: Workspace, principal: Principal) -> list[Endpoint]:
     """Return the endpoints that a principal may use, ordered by name; raises Denied for an inactive one."""
     with workspace.database.read() as connection:
-        held = grants(connection, principal)
+        standing = workspace.policy.standing(connection, principal)
     return [
         endpoint
         for endpoint in workspace.catalog.endpoints()
-        if workspace.policy.decide(
-            principal,
-            held,
-            "use_model",
-            Resource("Model", endpoint.name, {"allowed_groups": endpoint.allowed_groups}),
-        ).allowed
+        if standing.decide("use_model", endpoint_resource(endpoint)).allowed
     ]
 
 

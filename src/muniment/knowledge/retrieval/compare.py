@@ -19,7 +19,7 @@ from muniment.foundation.errors import BadInput, Denied
 from muniment.foundation.revisions import current
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.identity.principal import Principal
-from muniment.governance.policy.decision import WORKSPACE
+from muniment.governance.policy.decision import WORKSPACE, Decision
 from muniment.inference.embedders import Embedders
 from muniment.knowledge import library
 from muniment.knowledge.retrieval import wording
@@ -74,10 +74,12 @@ class Comparison:
             raise BadInput(f"k is {k}.", fix=f"Ask for 1 to {MOST} chunks.")
         asked = wording.question(question)
         ahead = self._questions.ahead(asked.text)
+        decision: Decision | None = None
         try:
             with self._database.read() as connection:
                 visibility = visible(connection, principal)
-                decision = self._policy.decide(principal, visibility.grants, "search", WORKSPACE)
+                standing = self._policy.standing(connection, principal, visibility.grants)
+                decision = standing.decide("search", WORKSPACE)
                 if not decision.allowed:
                     raise Denied("You may not search here.", detail="; ".join(decision.reasons))
                 made = self._questions.at(connection, visibility.revisions, asked.text, ahead)
@@ -91,21 +93,30 @@ class Comparison:
                     for way in ways
                 ]
         except Denied:
-            about = {"effect": "deny", "purpose": PURPOSE, "query": self._audit.commitment(question)}
-            self._audit.record([Entry("search.refused", by, {**about, "policy": self._policy.version})])
+            stated = decision.stated() if decision is not None else {}
+            about: dict[str, Json] = {"principal": principal.ref, "effect": "deny", "purpose": PURPOSE}
+            refused = {**stated, **about, "query": self._audit.commitment(question)}
+            self._audit.record([Entry("search.refused", by, refused)])
             raise
-        self._audit.record(self._entries(visibility, question, shown, len(ways), k, by))
+        self._audit.record(self._entries(visibility, decision, question, shown, len(ways), k, by))
         return [tuple(dict.fromkeys(shown.path(hit) for hit in order)) for order in orders]
 
     def _entries(
-        self, visibility: Visibility, question: str, shown: _Shown, ways: int, k: int, by: Actor
+        self,
+        visibility: Visibility,
+        decided: Decision,
+        question: str,
+        shown: _Shown,
+        ways: int,
+        k: int,
+        by: Actor,
     ) -> list[Entry]:
         revisions = visibility.revisions
         decision: dict[str, Json] = {
             "principal": visibility.principal.ref,
             "effect": "allow",
             "purpose": PURPOSE,
-            "policy": self._policy.version,
+            "policy": decided.policy,
             "revisions": {
                 "directory": revisions.directory,
                 "access": revisions.access,
@@ -114,6 +125,7 @@ class Comparison:
         }
         request: dict[str, Json] = {
             **decision,
+            **decided.stated(),
             "query": self._audit.commitment(question),
             "k": k,
             "ways": ways,

@@ -24,7 +24,7 @@ from muniment.foundation.revisions import Revisions, current
 from muniment.foundation.wellformed import check_text
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.identity.principal import Principal
-from muniment.governance.policy.decision import WORKSPACE
+from muniment.governance.policy.decision import WORKSPACE, Decision
 from muniment.inference.embedders import Embedders
 from muniment.knowledge.passage import Passage, Retrieval
 from muniment.knowledge.retrieval import absence, fuse, wording
@@ -134,10 +134,12 @@ class Retriever:
         text = asked.text or query
         ahead = self._ahead(text)
         pool = max(k, self._settings.rerank.depth) if self._reranks() else k
+        decision: Decision | None = None
         try:
             with self._database.read() as connection:
                 visibility = visible(connection, principal)
-                self._require(principal, visibility, purpose)
+                decision = self._decided(connection, visibility, purpose)
+                _require(decision)
                 version = self._versions.at(connection, visibility.revisions)
                 ranked_by = version.over(self._settings.ranking)
                 question = self._question(connection, visibility, text, ahead)
@@ -147,7 +149,7 @@ class Retriever:
                 if explain:
                     passages = self._explained(connection, visibility, for_engine, passages)
         except Denied:
-            self._audit.record([self._refusal(query, by, purpose)])
+            self._audit.record([self._refusal(principal, query, by, purpose, decision)])
             raise
         passages, said = self._reordered(asked, passages)
         took = (self._clock.seconds() - started) * 1000
@@ -156,13 +158,13 @@ class Retriever:
             passages=tuple(passages[:k]),
             principal=principal.ref,
             revisions=visibility.revisions,
-            policy=self._policy.version,
+            policy=decision.policy,
             index=self._describe(ranking, question, ranked_by, version),
             notes=notes,
             took_ms=round(took, 3),
             filters=filters.stated(),
         )
-        self._audit.record(self._entries(found, query, k, by, purpose))
+        self._audit.record(self._entries(found, decision, query, k, by, purpose))
         return found
 
     def why_not(
@@ -186,7 +188,7 @@ class Retriever:
             subject = absence.locate(connection, target)
             row = subject.row
             visibility = visible(connection, principal)
-            self._require(principal, visibility, "search")
+            _require(self._decided(connection, visibility, "search"))
             reasons = list(absence.barriers(subject, visibility, asked, filters))
             shown: int | None = None
             if not reasons:
@@ -223,11 +225,10 @@ class Retriever:
     def _asks_vectors(self) -> bool:
         return self._settings.ranking.legs != "lexical"
 
-    def _require(self, principal: Principal, visibility: Visibility, purpose: Purpose) -> None:
+    def _decided(self, connection: sa.Connection, visibility: Visibility, purpose: Purpose) -> Decision:
         action = "search" if purpose == "search" else "ask"
-        decision = self._policy.decide(principal, visibility.grants, action, WORKSPACE)
-        if not decision.allowed:
-            raise Denied("You may not search here.", detail="; ".join(decision.reasons))
+        standing = self._policy.standing(connection, visibility.principal, visibility.grants)
+        return standing.decide(action, WORKSPACE)
 
     def _reranks(self) -> bool:
         return self._reranker is not None and self._settings.rerank.seconds > 0
@@ -288,7 +289,9 @@ class Retriever:
         described["settings"] = version.name
         return described
 
-    def _entries(self, found: Retrieval, query: str, k: int, by: Actor, purpose: Purpose) -> Sequence[Entry]:
+    def _entries(
+        self, found: Retrieval, decided: Decision, query: str, k: int, by: Actor, purpose: Purpose
+    ) -> Sequence[Entry]:
         stated = json.dumps(found.filters, sort_keys=True) if found.filters else ""
         decision: dict[str, Json] = {
             "principal": found.principal,
@@ -298,6 +301,7 @@ class Retriever:
         }
         request: dict[str, Json] = {
             **decision,
+            **decided.stated(),
             "purpose": purpose,
             "query": self._audit.commitment(query),
             "k": k,
@@ -321,9 +325,17 @@ class Retriever:
                 entries.append(Entry("retrieval.chunk", by, about))
         return entries
 
-    def _refusal(self, query: str, by: Actor, purpose: Purpose) -> Entry:
-        about = {"effect": "deny", "purpose": purpose, "query": self._audit.commitment(query)}
-        return Entry("search.refused", by, {**about, "policy": self._policy.version})
+    def _refusal(
+        self, principal: Principal, query: str, by: Actor, purpose: Purpose, decided: Decision | None
+    ) -> Entry:
+        about: dict[str, Json] = {"principal": principal.ref, "effect": "deny", "purpose": purpose}
+        stated = decided.stated() if decided is not None else {}
+        return Entry("search.refused", by, {**stated, **about, "query": self._audit.commitment(query)})
+
+
+def _require(decision: Decision) -> None:
+    if not decision.allowed:
+        raise Denied("You may not search here.", detail="; ".join(decision.reasons))
 
 
 def _checked(query: str, k: int, purpose: Purpose) -> Query:

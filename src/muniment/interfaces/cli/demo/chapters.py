@@ -254,6 +254,7 @@ def _state(workspace: Workspace, name: str) -> dict[str, str]:
             for row in library.documents(connection)
         }
         may_read = _may_read(connection, workspace.directory.principal(name))
+        policy = workspace.policy.version(connection)
     listing = workspace.directory.listing()
     groups = {account.name: list(account.groups) for account in (*listing.users, *listing.services)}
     return {
@@ -261,7 +262,7 @@ def _state(workspace: Workspace, name: str) -> dict[str, str]:
         "groups": _digest(groups),
         f"{name} may read": f"{len(may_read)} documents, {_digest(sorted(may_read))}",
         "prompt": prompts.load("answer").version,
-        "policy": workspace.policy.version,
+        "policy": policy,
         "models, tools": _digest([endpoint.version for endpoint in workspace.catalog.endpoints()]),
     }
 

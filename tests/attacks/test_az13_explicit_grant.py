@@ -1,0 +1,207 @@
+"""AZ13: whoever runs, guards, watches or serves reads no document by that office; and duties stay apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from muniment.app import Workspace
+from muniment.foundation.errors import BadInput, Conflict, Denied, NotFound
+from muniment.governance.audit.entry import Actor
+from muniment.governance.identity.principal import OPERATOR
+from muniment.governance.policy.decision import AUDIT, WORKSPACE
+from muniment.governance.policy.roles import ROLES
+from muniment.knowledge import library
+
+PEOPLE = """
+[users.root]
+groups = ["muniment-admins"]
+[users.olga]
+groups = ["platform"]
+[users.aud]
+[users.sec]
+[users.eve]
+[users.ann]
+groups = ["staff"]
+[groups.muniment-admins]
+[groups.platform]
+[groups.staff]
+[services.bot]
+"""
+WHY = "for the test"
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    from muniment import app
+
+    place = tmp_path_factory.mktemp("az13")
+    workspace = app.create(place / "home", embedder=lambda: None)
+    (place / "people.toml").write_text(PEOPLE)
+    workspace.directory.import_file(place / "people.toml", OPERATOR)
+    for path, allow in (("staff", "group:staff"), ("all", "group:everyone"), ("bots", "service:bot")):
+        (place / "papers" / path).mkdir(parents=True)
+        (place / "papers" / path / "access.toml").write_text(f'allow = ["{allow}"]\n')
+        (place / "papers" / path / "canteen.md").write_text(f"The canteen of {path} opens at eight.\n")
+    workspace.ingest(place / "papers", "papers")
+    for role, member in (
+        ("operator", "olga"),
+        ("auditor", "aud"),
+        ("security-officer", "sec"),
+        ("evaluator", "eve"),
+    ):
+        workspace.roles.grant(role, member, WHY, OPERATOR)
+    yield workspace
+    workspace.close()
+
+
+def read_by(workspace: Workspace, who: str) -> set[str]:
+    """The folders whose documents somebody gets by searching; what reading and asking give must be the same."""
+    try:
+        found = {one.path.split("/")[0] for one in workspace.search("canteen", who).passages}
+    except Denied:
+        found = set()
+    principal = workspace.principal(who)
+    with workspace.database.read() as connection:
+        documents = library.documents(connection)
+    opened: set[str] = set()
+    for row in documents:
+        try:
+            workspace.reading.read(principal, row.id, None, Actor(principal.ref, "python"))
+        except NotFound:
+            continue
+        opened.add(row.path.split("/")[0])
+    assert opened == found
+    return found
+
+
+@pytest.mark.parametrize(
+    ("who", "folders"),
+    [
+        ("ann", {"staff", "all"}),
+        ("root", {"all"}),
+        ("aud", {"all"}),
+        ("sec", {"all"}),
+        ("eve", {"all"}),
+        ("service:bot", {"all", "bots"}),
+        ("olga", set()),
+    ],
+)
+def test_an_office_opens_no_document_that_lists_do_not(
+    office: Workspace, who: str, folders: set[str]
+) -> None:
+    assert read_by(office, who) == folders
+
+
+def test_an_operator_reads_nothing_even_where_a_list_names_them(office: Workspace) -> None:
+    office.access.set("papers/staff", ["user:olga", "group:staff"], [], OPERATOR)
+    try:
+        assert read_by(office, "olga") == set()
+    finally:
+        office.access.clear("papers/staff", OPERATOR)
+    with pytest.raises(Denied):
+        office.ask("When does the canteen open?", "olga")
+    assert office.audit.query(kind="search.refused", limit=1000)[-1].about["policy"]
+
+
+def test_a_role_given_in_the_middle_of_an_answer_stops_it(office: Workspace) -> None:
+    assert office.ask("When does the canteen of all open?", "ann").status == "answered"
+    events = office.assistant.stream(
+        office.principal("ann"), "When does the canteen of all open?", Actor("user:ann", "python")
+    )
+    next(events)
+    office.roles.grant("operator", "ann", WHY, OPERATOR)
+    try:
+        with pytest.raises(Denied):
+            list(events)
+    finally:
+        office.roles.revoke("operator", "ann", WHY, OPERATOR)
+
+
+def test_an_auditor_reads_the_log_and_the_log_holds_no_text(office: Workspace) -> None:
+    office.search("canteen", "ann")
+    with office.database.read() as connection:
+        auditor = office.policy.standing(connection, office.principal("aud"))
+        reader = office.policy.standing(connection, office.principal("ann"))
+    assert auditor.decide("read_audit", AUDIT).allowed
+    assert not reader.decide("read_audit", AUDIT).allowed
+    entries = repr(office.audit.query(limit=10_000))
+    assert "canteen" not in entries and "eight" not in entries and WHY not in entries
+
+
+def test_a_role_needs_a_reason(office: Workspace) -> None:
+    for reason in ("", "  \n", "x" * 501):
+        with pytest.raises(BadInput, match="reason"):
+            office.roles.grant("curator", "ann", reason, OPERATOR)
+    assert not [one for one in office.roles.listing() if one.role == "curator"]
+
+
+@pytest.mark.parametrize(
+    ("role", "member", "other"),
+    [
+        ("curator", "aud", "auditor"),
+        ("operator", "aud", "auditor"),
+        ("security-officer", "olga", "operator"),
+        ("auditor", "group:platform", "operator"),
+    ],
+)
+def test_a_role_that_conflicts_with_one_held_is_refused_and_names_both(
+    office: Workspace, role: str, member: str, other: str
+) -> None:
+    with pytest.raises(Conflict, match=f"{role} and {other}"):
+        office.roles.grant(role, member, WHY, OPERATOR)
+    assert (role, member) not in {(one.role, one.member) for one in office.roles.listing()}
+
+
+def test_a_role_that_conflicts_through_a_group_is_refused(office: Workspace) -> None:
+    office.roles.grant("curator", "group:staff", WHY, OPERATOR)
+    try:
+        with pytest.raises(Conflict, match="take curator from group:staff"):
+            office.roles.grant("auditor", "ann", WHY, OPERATOR)
+    finally:
+        office.roles.revoke("curator", "group:staff", WHY, OPERATOR)
+
+
+@pytest.mark.parametrize("role", ["approver", "auditor", "operator", "security-officer"])
+def test_an_office_of_people_is_given_to_no_program_and_not_to_everyone(office: Workspace, role: str) -> None:
+    for member in ("service:bot", "group:everyone"):
+        with pytest.raises(BadInput, match="people"):
+            office.roles.grant(role, member, WHY, OPERATOR)
+
+
+def test_duties_brought_together_by_the_directory_are_still_forbidden(
+    make_workspace: Callable[..., Workspace], tmp_path: Path
+) -> None:
+    workspace = make_workspace()
+    workspace.roles.grant("auditor", "alice", WHY, OPERATOR)
+    workspace.roles.grant("operator", "group:sales", WHY, OPERATOR)
+    file = tmp_path / "both.toml"
+    file.write_text('[users.alice]\ngroups = ["sales"]\n[groups.sales]\n')
+    workspace.directory.import_file(file, OPERATOR)
+    with workspace.database.read() as connection:
+        both = workspace.policy.standing(connection, workspace.principal("alice"))
+    assert set(both.roles) == {"auditor", "operator", "reader"}
+    assert both.decide("administer", WORKSPACE).reasons == ("auditors-change-nothing",)
+    assert both.decide("search", WORKSPACE).reasons == ("operators-read-nothing",)
+
+
+def test_a_role_taken_back_is_felt_at_the_next_search_and_in_the_log(
+    make_workspace: Callable[..., Workspace],
+) -> None:
+    workspace = make_workspace()
+    workspace.roles.grant("reader", "carol", WHY, OPERATOR)
+    workspace.roles.revoke("reader", "group:everyone", WHY, OPERATOR)
+    workspace.search("x", "carol")
+    with pytest.raises(Denied):
+        workspace.search("x", "alice")
+    with pytest.raises(BadInput, match="given to user:carol"):
+        workspace.roles.revoke("reader", "alice", WHY, OPERATOR)
+    kinds = {entry.kind for entry in workspace.audit.query(limit=100)}
+    assert {"role.granted", "role.revoked"} <= kinds
+    with pytest.raises(BadInput, match="Did you mean reader"):
+        workspace.roles.grant("readers", "carol", WHY, OPERATOR)
+    with pytest.raises(BadInput, match="No group named"):
+        workspace.roles.grant("reader", "group:nowhere", WHY, OPERATOR)
+    assert set(ROLES) >= {one.role for one in workspace.roles.listing()}
