@@ -43,7 +43,9 @@ if TYPE_CHECKING:
     from muniment.governance.identity.tokens import Tokens
     from muniment.governance.key_custody import KeyCustody
     from muniment.governance.policy.decide import Policy
+    from muniment.governance.policy.gate import Gate
     from muniment.governance.policy.roles import Roles
+    from muniment.governance.policy.versions import Versions
     from muniment.inference.catalog import Catalog
     from muniment.inference.embedders import Embedders
     from muniment.inference.embedding import Embedder
@@ -193,6 +195,20 @@ class Workspace:
         from muniment.governance.policy.decide import Policy
 
         return Policy(frozenset(self.settings.identity.admin_groups))
+
+    @cached_property
+    def gate(self) -> Gate:
+        """The way to every change of who may do what."""
+        from muniment.governance.policy.gate import Gate
+
+        return Gate(self.policy, self.audit)
+
+    @cached_property
+    def policies(self) -> Versions:
+        """The policy texts: which is in force, and which were."""
+        from muniment.governance.policy.versions import Versions
+
+        return Versions(self.database, self.audit, self.policy, self.gate, self.clock)
 
     @cached_property
     def roles(self) -> Roles:
