@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from muniment import settings as settings_file
 from muniment.foundation.clock import Clock
 from muniment.foundation.database import Database
-from muniment.foundation.errors import BadInput, Conflict, Denied, MunimentError, NotSetUp
+from muniment.foundation.errors import BadInput, Conflict, Denied, MunimentError, NotFound, NotSetUp
 from muniment.foundation.ids import Ids
 from muniment.foundation.kek_file import KekFile
 from muniment.foundation.key_lease import KeyLease
@@ -43,7 +44,9 @@ if TYPE_CHECKING:
     from muniment.governance.identity.tokens import Tokens
     from muniment.governance.key_custody import KeyCustody
     from muniment.governance.policy.decide import Policy
+    from muniment.governance.policy.decision import Resource
     from muniment.governance.policy.gate import Gate
+    from muniment.governance.policy.replay import Replay
     from muniment.governance.policy.roles import Roles
     from muniment.governance.policy.versions import Versions
     from muniment.inference.catalog import Catalog
@@ -211,11 +214,31 @@ class Workspace:
         return Versions(self.database, self.audit, self.policy, self.gate, self.clock)
 
     @cached_property
+    def replay(self) -> Replay:
+        """Decisions of the log, taken again."""
+        from muniment.governance.policy.replay import Replay
+
+        return Replay(self.database, self.audit, self.policy, self.clock, self.described)
+
+    def described(self, resource: Resource) -> Resource | None:
+        """Return a resource with what policy asks of it now, or None where there is no such thing."""
+        from muniment.inference.gateway import endpoint_resource
+
+        try:
+            if resource.kind == "Model":
+                return endpoint_resource(self.catalog.get(resource.id))
+            if resource.kind == "Answer":
+                return replace(resource, attributes={"owner": self.lineage.owner(resource.id).ref})
+        except (BadInput, NotFound):
+            return None
+        return resource
+
+    @cached_property
     def roles(self) -> Roles:
         """Who holds which role."""
         from muniment.governance.policy.roles import Roles
 
-        return Roles(self.database, self.directory, self.audit, self.clock)
+        return Roles(self.database, self.directory, self.audit, self.gate, self.clock)
 
     @cached_property
     def embedders(self) -> Embedders:

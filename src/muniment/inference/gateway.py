@@ -18,7 +18,7 @@ from muniment.foundation.clock import Clock
 from muniment.foundation.errors import Denied, MunimentError, Unavailable
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.audit.log import AuditLog
-from muniment.governance.policy.decision import Resource
+from muniment.governance.policy.decision import Decision, Resource
 from muniment.governance.policy.rules import Standing
 from muniment.inference import prompts
 from muniment.inference.catalog import Catalog, Endpoint
@@ -62,6 +62,10 @@ class Gateway:
         Raises BadInput for an unknown name, Denied otherwise.
         """
         endpoint = self.catalog.get(name)
+        self._permitted(standing, endpoint)
+        return endpoint
+
+    def _permitted(self, standing: Standing, endpoint: Endpoint) -> Decision:
         decision = standing.decide("use_model", endpoint_resource(endpoint))
         if not decision.allowed:
             raise Denied(
@@ -69,7 +73,7 @@ class Gateway:
                 fix="Ask for another, or ask the operator to add one of your groups to it.",
                 detail="; ".join(decision.reasons),
             )
-        return endpoint
+        return decision
 
     def parts(self, endpoint: Endpoint) -> dict[str, Json]:
         """Return the models that take part in an endpoint's answers, for lineage."""
@@ -87,7 +91,7 @@ class Gateway:
 
         Raises Denied, or Unavailable when the endpoint is down, slow, or speaks another format.
         """
-        endpoint = self.endpoint(standing, endpoint.name)
+        decision = self._permitted(standing, endpoint)
         about: dict[str, Json] = {
             "principal": standing.principal.ref,
             "policy": standing.policy,
@@ -97,7 +101,7 @@ class Gateway:
             "passages": len(request.passages),
             "max_output_tokens": endpoint.max_output_tokens,
         }
-        self._audit.record([Entry("model.call", by, {**about, "phase": "sent"})])
+        self._audit.record([Entry("model.call", by, {**about, **decision.stated(), "phase": "sent"})])
         reply = hashlib.sha256()
         usage = Usage()
         outcome = "stopped"

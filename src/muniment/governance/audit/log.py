@@ -137,6 +137,16 @@ class AuditLog:
         with self._database.read() as connection:
             return [_stored(row) for row in connection.execute(query)]
 
+    def since(self, at: str, kinds: Sequence[str]) -> list[StoredEntry]:
+        """Return the entries of these kinds that are no older than a time, oldest first."""
+        query = (
+            sa.select(audit_entry)
+            .where(audit_entry.c.kind.in_(kinds), audit_entry.c.at >= at)
+            .order_by(audit_entry.c.seq)
+        )
+        with self._database.read() as connection:
+            return [_stored(row) for row in connection.execute(query)]
+
     def verify(self, trusted: Checkpoint | None = None) -> Verification:
         """Walk the whole log and say in words what does not fit, also with a checkpoint kept outside."""
         with self._database.read() as connection:

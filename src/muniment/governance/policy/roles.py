@@ -20,7 +20,9 @@ from muniment.foundation.errors import BadInput, Conflict, Denied
 from muniment.governance.audit.entry import Entry
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.directory import Directory, active_principals, grants
-from muniment.governance.identity.principal import EVERYONE, Actor
+from muniment.governance.identity.principal import EVERYONE, Actor, Principal
+from muniment.governance.policy.decision import Resource
+from muniment.governance.policy.gate import Gate
 from muniment.governance.policy.tables import role_grant
 
 ROLES: Mapping[str, str] = {
@@ -98,8 +100,11 @@ def conflict_in(roles: Iterable[str]) -> tuple[str, str] | None:
 class Roles:
     """Who holds which role in one workspace."""
 
-    def __init__(self, database: Database, directory: Directory, audit: AuditLog, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, directory: Directory, audit: AuditLog, gate: Gate, clock: Clock
+    ) -> None:
         self._database = database
+        self._gate = gate
         self._directory = directory
         self._audit = audit
         self._clock = clock
@@ -118,28 +123,33 @@ class Roles:
             raise BadInput(f"No group named '{name[6:]}'.", fix="See `muniment directory list`.")
         return name
 
-    def grant(self, role: str, member: str, reason: str, by: Actor) -> RoleGrant:
+    def grant(
+        self, role: str, member: str, reason: str, by: Actor, who: Principal | None = None
+    ) -> RoleGrant:
         """Give a role; again changes its reason alone.
 
-        Raises BadInput for an unknown role or member, Conflict where somebody would then hold two that conflict.
+        Raises BadInput for an unknown role or member, Conflict where somebody would then hold two that conflict,
+        NotPermitted where policy does not let `who` give it.
         """
         role, member, why = role_named(role), self.member(member), checked_reason(reason)
         _check_kind(role, member)
-        with self._database.write() as connection:
+        with self._gate.recorded(by), self._database.write() as connection:
+            stated = self._gate.check(connection, who, "grant_role", _resource(role, member))
             _check_conflicts(connection, role, member)
             made = RoleGrant(member, role, why, timestamp(self._clock.now()), by.ref)
             connection.execute(sa.delete(role_grant).where(_is(role, member)))
             values = {"member": member, "role": role, "reason": why, "at": made.at, "by": made.by}
             connection.execute(sa.insert(role_grant).values(**values))
-            about = {"role": role, "member": member, "reason": self._audit.commitment(why)}
+            about = {**stated, "role": role, "member": member, "reason": self._audit.commitment(why)}
             self._audit.append(connection, [Entry("role.granted", by, about)])
         return made
 
-    def revoke(self, role: str, member: str, reason: str, by: Actor) -> None:
-        """Take a role back; raises BadInput where this member was not given it."""
+    def revoke(self, role: str, member: str, reason: str, by: Actor, who: Principal | None = None) -> None:
+        """Take a role back; raises BadInput where this member was not given it, NotPermitted as `grant` does."""
         role, why = role_named(role), checked_reason(reason)
         ref = member if ":" in member else f"user:{member}"
-        with self._database.write() as connection:
+        with self._gate.recorded(by), self._database.write() as connection:
+            stated = self._gate.check(connection, who, "grant_role", _resource(role, ref))
             if not connection.execute(sa.delete(role_grant).where(_is(role, ref))).rowcount:
                 held = connection.execute(
                     sa.select(role_grant.c.member)
@@ -151,7 +161,7 @@ class Roles:
                     f"{ref} was not given the role {role}.",
                     fix=f"It was given to {known}." if known else "Nobody was.",
                 )
-            about = {"role": role, "member": ref, "reason": self._audit.commitment(why)}
+            about = {**stated, "role": role, "member": ref, "reason": self._audit.commitment(why)}
             self._audit.append(connection, [Entry("role.revoked", by, about)])
 
 
@@ -187,6 +197,10 @@ def _check_kind(role: str, member: str) -> None:
         raise BadInput("The role service is for services.", fix=f"Give {member} the role reader.")
     if role in PEOPLE_ONLY and (member.startswith("service:") or member == EVERYONE):
         raise BadInput(f"The role {role} is for people, named or in a group.", fix="Choose a person.")
+
+
+def _resource(role: str, member: str) -> Resource:
+    return Resource("Grant", role, {"subject": member})
 
 
 def _is(role: str, member: str) -> sa.ColumnElement[bool]:
