@@ -45,9 +45,11 @@ if TYPE_CHECKING:
     from muniment.governance.key_custody import KeyCustody
     from muniment.governance.policy.decide import Policy
     from muniment.governance.policy.decision import Resource
+    from muniment.governance.policy.emergency import Emergencies
     from muniment.governance.policy.gate import Gate
     from muniment.governance.policy.replay import Replay
     from muniment.governance.policy.roles import Roles
+    from muniment.governance.policy.temporary import TemporaryRoles
     from muniment.governance.policy.versions import Versions
     from muniment.inference.catalog import Catalog
     from muniment.inference.embedders import Embedders
@@ -197,7 +199,29 @@ class Workspace:
         """The decision point."""
         from muniment.governance.policy.decide import Policy
 
-        return Policy(frozenset(self.settings.identity.admin_groups))
+        return Policy(frozenset(self.settings.identity.admin_groups), self.temporary_roles)
+
+    @cached_property
+    def temporary_roles(self) -> TemporaryRoles:
+        """The roles that emergency access gives."""
+        from muniment.governance.policy.temporary import TemporaryRoles
+
+        return TemporaryRoles(self.clock)
+
+    @cached_property
+    def emergencies(self) -> Emergencies:
+        """Emergency access."""
+        from muniment.governance.policy.emergency import Emergencies
+
+        return Emergencies(
+            self.database,
+            self.audit,
+            self.policy,
+            self.gate,
+            self.temporary_roles,
+            self.clock,
+            self.ids,
+        )
 
     @cached_property
     def gate(self) -> Gate:

@@ -130,3 +130,22 @@ def test_explain_names_the_rules_and_what_of_the_asker_counted(command: Command)
 def test_what_cannot_be_done_is_one_line_with_the_fix(command: Command, words: list[str], says: str) -> None:
     ran = command(*words)
     assert ran.code in (1, 2, 3) and says in ran.line
+
+
+def test_emergency_access_is_asked_for_approved_seen_and_ended(command: Command) -> None:
+    assert command("role", "grant", "approver", "bob", "--reason", "Second person").code == 0
+    asked = ("emergency", "grant", "alice", "--role", "operator", "--for", "30m", "--reason", "Disk full")
+    made = command(*asked, "--json").document
+    assert (made["state"], made["requested_by"], made["lasts"]) == ("waiting", "user:alice", "30m")
+    own = command("emergency", "approve", made["id"], "--as", "alice")
+    assert own.code == 3 and "user:alice may not approve_emergency" in own.line
+    assert command("policy", "check", "alice", "administer", "workspace").code == 3
+    assert "is in force until" in command("emergency", "approve", made["id"], "--as", "bob").out
+    assert command("policy", "check", "alice", "administer", "workspace").code == 0
+    (check,) = [one for one in command("doctor", "--json").document["checks"] if one["name"] == "emergency"]
+    assert check["state"] == "warn" and "user:alice is operator until" in check["says"]
+    assert "Disk full" in command("emergency", "list").out
+    assert command("emergency", "end", made["id"]).code == 0
+    assert command("policy", "check", "alice", "administer", "workspace").code == 3
+    (listed,) = command("emergency", "list", "--json").document["emergencies"]
+    assert (listed["state"], listed["approved_by"], listed["ended_by"]) == ("ended", "user:bob", "operator")

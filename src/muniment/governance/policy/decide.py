@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 
@@ -73,9 +73,11 @@ class Policy:
         for member, role in connection.execute(_GRANTED, {"ref": principal.ref}):
             if member in held:
                 roles[role] = (*roles.get(role, ()), member)
-        for role, by in self._temporary(connection, principal):
+        lasting = self._temporary(connection, principal)
+        for role, by in lasting:
             roles[role] = (*roles.get(role, ()), by)
-        return Standing(principal, held, self.rules(connection), roles, self.administers(held))
+        loud = tuple(by for _, by in lasting)
+        return Standing(principal, held, self.rules(connection), roles, self.administers(held), loud)
 
     def administers(self, groups: frozenset[str]) -> bool:
         """Return whether the setting makes a holder of these groups an administrator."""
@@ -105,12 +107,6 @@ def text_of(connection: sa.Connection, version: str) -> str:
             detail=f"version {version}",
         )
     return found
-
-
-def held_by(connection: sa.Connection, held: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
-    """Return the roles that each of these gets by standing grants, given the grants each holds."""
-    rows = [(row.member, row.role) for row in connection.execute(sa.select(role_grant))]
-    return {who: frozenset(role for member, role in rows if member in groups) for who, groups in held.items()}
 
 
 # Statements of every request are made once: making one costs more than running it.

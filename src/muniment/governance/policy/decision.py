@@ -60,6 +60,8 @@ class Decision:
     resource: str = ""
     failed: bool = False
     """Whether it is a deny because something could not be worked out."""
+    emergencies: tuple[str, ...] = ()
+    """Emergency access that whoever asked had then."""
 
     @property
     def allowed(self) -> bool:
@@ -68,7 +70,9 @@ class Decision:
 
     def stated(self) -> dict[str, str]:
         """Return what the log keeps of it, enough to ask again later."""
+        loud = {"emergencies": " ".join(self.emergencies)} if self.emergencies else {}
         return {
+            **loud,
             "effect": self.effect,
             "action": self.action,
             "resource": self.resource,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any, Literal
@@ -113,6 +113,8 @@ class Standing:
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """Roles held, and by which member (`group:sales`) or emergency (`emg_…`) each."""
     administrator: bool = False
+    emergencies: tuple[str, ...] = ()
+    """Emergency access that lasts now."""
 
     @property
     def policy(self) -> str:
@@ -121,7 +123,8 @@ class Standing:
 
     def decide(self, action: str, resource: Resource) -> Decision:
         """Return whether this principal may do `action` to `resource`; the one place that says so."""
-        return self.rules.decide(self, action, resource)
+        decision = self.rules.decide(self, action, resource)
+        return replace(decision, emergencies=self.emergencies) if self.emergencies else decision
 
 
 def _asked(

@@ -44,6 +44,7 @@ emergency_access = sa.Table(
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("since", sa.Integer, nullable=False),
     sa.Column("role", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("seconds", sa.Integer, nullable=False),

@@ -85,6 +85,8 @@ def checks(home: Path) -> Iterator[Check]:
         yield from _guarded("database", lambda: _database(workspace))
         yield from _guarded("segments", lambda: _segments(workspace))
         yield from _guarded("index", lambda: _index(workspace))
+        yield from _guarded("policy", lambda: _policy(workspace))
+        yield from _guarded("emergency", lambda: _emergency(workspace))
         yield from _guarded("log", lambda: _log(workspace))
         yield from _guarded("models", lambda: _models(workspace))
         yield from _guarded("identity", lambda: _identity(workspace))
@@ -208,6 +210,28 @@ def _log(workspace: Workspace) -> Check:
     return Check(
         "log", "fail", found.findings[0], "Compare with an export and its checkpoint; call your auditor."
     )
+
+
+def _policy(workspace: Workspace) -> Check:
+    found = workspace.policies.show()
+    trial = workspace.policies.trial(found.policies)
+    if trial.passed:
+        return Check("policy", "ok", f"{found.version[:19]} in force, passes {trial.cases} cases")
+    wrong = next(iter((*trial.problems, *map(str, trial.failures))))
+    return Check("policy", "fail", f"{found.version[:19]}: {wrong}", "Run `muniment policy rollback`.")
+
+
+def _emergency(workspace: Workspace) -> Check:
+    workspace.emergencies.end_overdue()
+    found = workspace.emergencies.listing()
+    lasting = [
+        f"{one.subject} is {one.role} until {one.expires_at}" for one in found if one.state == "in force"
+    ]
+    waiting = [one for one in found if one.state == "waiting"]
+    says = "; ".join([*lasting, *([f"{len(waiting)} waiting for approval"] if waiting else [])])
+    if says:
+        return Check("emergency", "warn", says, "See `muniment emergency list`; end what is not needed.")
+    return Check("emergency", "ok", "no emergency access is in force or waits")
 
 
 def _models(workspace: Workspace) -> Check:

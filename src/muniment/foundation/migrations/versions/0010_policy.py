@@ -46,6 +46,7 @@ def upgrade() -> None:
         "emergency_access",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("since", sa.Integer(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("seconds", sa.Integer(), nullable=False),
