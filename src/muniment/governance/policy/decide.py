@@ -18,7 +18,7 @@ from muniment.foundation.errors import Tampered
 from muniment.governance.identity.directory import grants
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.rules import Rules, Standing, shipped, version_of
-from muniment.governance.policy.tables import policy_activation, policy_version, role_grant
+from muniment.governance.policy.tables import emergency_access, policy_activation, policy_version, role_grant
 
 DEFAULT_ADMIN_GROUPS = frozenset({"muniment-admins"})
 _KEPT = 4
@@ -47,9 +47,8 @@ class Policy:
         found: str | None = connection.execute(_IN_FORCE).scalar()
         return self._shipped().version if found is None else found
 
-    def rules(self, connection: sa.Connection) -> Rules:
-        """Return the rules in force in this snapshot; where their text is not theirs, they allow nothing."""
-        version: str | None = connection.execute(_IN_FORCE).scalar()
+    def _rules(self, connection: sa.Connection, version: str | None) -> Rules:
+        """Return the rules of a version, None: as shipped; where their text is not theirs, they allow nothing."""
         if version is None:
             return self._shipped()
         with self._lock:
@@ -69,15 +68,21 @@ class Policy:
         Raises Denied for an unknown or inactive account, and where its groups cannot be worked out.
         """
         held = grants(connection, principal) if groups is None else groups
+        version: str | None = None
         roles: dict[str, tuple[str, ...]] = {}
-        for member, role in connection.execute(_GRANTED, {"ref": principal.ref}):
-            if member in held:
-                roles[role] = (*roles.get(role, ()), member)
-        lasting = self._temporary(connection, principal)
+        lasting: Sequence[tuple[str, str]] = ()
+        for what, name, member in connection.execute(_STATE, {"ref": principal.ref}):
+            if what == _VERSION:
+                version = name
+            elif what == _EMERGENCY:
+                lasting = lasting or self._temporary(connection, principal)
+            elif member in held:
+                roles[name] = (*roles.get(name, ()), member)
         for role, by in lasting:
             roles[role] = (*roles.get(role, ()), by)
         loud = tuple(by for _, by in lasting)
-        return Standing(principal, held, self.rules(connection), roles, self.administers(held), loud)
+        rules = self._rules(connection, version)
+        return Standing(principal, held, rules, roles, self.administers(held), loud)
 
     def administers(self, groups: frozenset[str]) -> bool:
         """Return whether the setting makes a holder of these groups an administrator."""
@@ -112,9 +117,24 @@ def text_of(connection: sa.Connection, version: str) -> str:
 # Statements of every request are made once: making one costs more than running it.
 _IN_FORCE = sa.select(policy_activation.c.version).order_by(policy_activation.c.number.desc()).limit(1)
 _TEXT = sa.select(policy_version.c.policies).where(policy_version.c.version == sa.bindparam("version"))
-_GRANTED = sa.select(role_grant.c.member, role_grant.c.role).where(
-    sa.or_(
-        role_grant.c.member == sa.bindparam("ref"),
-        sa.and_(role_grant.c.member >= "group:", role_grant.c.member < "group;"),
+_VERSION, _ROLE, _EMERGENCY = 0, 1, 2
+
+
+def _state() -> sa.CompoundSelect[int, str, str]:
+    """What counts beside groups, in one look: the version in force, roles that may apply, open emergencies."""
+    last = _IN_FORCE.subquery()
+    ref, nothing = sa.bindparam("ref", type_=sa.Text), sa.literal("", sa.Text)
+    granted, lasting = role_grant.c, emergency_access.c
+    of_a_group = sa.and_(granted.member >= "group:", granted.member < "group;")
+    return sa.union_all(
+        sa.select(sa.literal(_VERSION, sa.Integer), last.c.version, nothing),
+        sa.select(sa.literal(_ROLE, sa.Integer), granted.role, granted.member).where(
+            sa.or_(granted.member == ref, of_a_group)
+        ),
+        sa.select(sa.literal(_EMERGENCY, sa.Integer), lasting.role, nothing)
+        .where(lasting.subject == ref, lasting.approved_at.is_not(None), lasting.ended_at.is_(None))
+        .distinct(),
     )
-)
+
+
+_STATE = _state()

@@ -25,7 +25,10 @@ def register(app: typer.Typer) -> None:
 def bench(
     context: typer.Context,
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="everyday, retrieval, scale, or all.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="NAME", help="everyday, policy, retrieval, scale, or all.", show_default=False
+        ),
     ],
 ) -> None:
     """Run one benchmark; what follows the name goes to it, such as --beir FOLDER --split test --cache FOLDER."""
