@@ -86,6 +86,13 @@ BREAKING = {
         + shipped()[shipped().index('@id("nobody-approves-their-own")') :],
         Conflict,
     ),
+    "excuses one operator": (
+        shipped().replace(
+            'action in Action::"read", resource);',
+            'action in Action::"read", resource) unless { principal == User::"root" };',
+        ),
+        Conflict,
+    ),
     "locks every officer out": (
         shipped() + '@id("x") forbid(principal, action == Action::"activate_policy", resource);',
         Conflict,
@@ -105,6 +112,13 @@ def test_a_draft_that_breaks_a_duty_is_never_put_in_force(workspace: Workspace, 
     assert workspace.policies.show() == before
     assert workspace.policies.history() == []
     assert workspace.audit.query(kind="policy.activated") == []
+
+
+def test_a_draft_without_a_rule_that_keeps_duties_apart_says_which(workspace: Workspace) -> None:
+    excused = workspace.policies.trial(BREAKING["excuses one operator"][0])
+    assert (excused.lifted, excused.failures) == (("operators-read-nothing",), ())
+    respaced = shipped().replace("forbid (", "forbid(  ").replace("// Reading:", "// Reading, that is:")
+    assert workspace.policies.trial(respaced).passed
 
 
 def test_a_draft_must_pass_the_cases_that_the_one_in_force_was_tested_on(workspace: Workspace) -> None:

@@ -80,6 +80,13 @@ class Rules:
         result = cedarpy.validate_policies(self.policies, schema())
         return found + [str(error) for error in result.errors]
 
+    def forbids(self) -> dict[str, object]:
+        """Return the rules that forbid, by id; raises ValueError for a text that does not parse."""
+        import cedarpy
+
+        found = json.loads(cedarpy.policies_to_json_str(self.policies))["staticPolicies"].values()
+        return {one["annotations"]["id"]: one for one in found if one["effect"] == "forbid"}
+
     def decide(self, standing: Standing, action: str, resource: Resource) -> Decision:
         """Return whether whoever stands so may do `action` to `resource`."""
         return self._decide(lambda: self._parsed, standing, action, resource)

@@ -1,7 +1,8 @@
 """The policies of a workspace: which is in force, which were, putting another in force, and going back.
 
 Invariants:
-- a text that does not fit the schema, or fails a case, is never put in force; the one in force stays;
+- a text that does not fit the schema, fails a case, or does not hold every shipped rule that forbids, word for
+  word, is never put in force; the one in force stays;
 - a version is put in force in one transaction with its entry in the log, and is felt by the next decision;
 - texts stay, so that any version which the log names can be shown.
 """
@@ -64,11 +65,13 @@ class Trial:
     """Why it does not fit; then no case was tried."""
     failures: tuple[Failure, ...]
     cases: int
+    lifted: tuple[str, ...] = ()
+    """Rules of separation of duties that it lacks or changes."""
 
     @property
     def passed(self) -> bool:
         """Return whether it may be put in force."""
-        return not self.problems and not self.failures
+        return not self.problems and not self.failures and not self.lifted
 
 
 class Versions:
@@ -144,13 +147,17 @@ class Versions:
         if problems:
             return Trial(rules.version, tuple(problems), (), 0)
         tried = [*duties(), *read_cases(cases, "cases")]
-        return Trial(rules.version, (), tuple(failures(rules, tried)), len(tried))
+        kept, duty = rules.forbids(), Rules(shipped()).forbids()
+        lifted = tuple(name for name, rule in duty.items() if kept.get(name) != rule)
+        return Trial(rules.version, (), tuple(failures(rules, tried)), len(tried), lifted)
 
     def _check(self, connection: sa.Connection, version: str, policies: str, cases: str) -> None:
         trial = self._trial(connection, policies, cases)
         stays = "The policy in force stays."
         if trial.problems:
             raise BadInput(f"The policy does not fit: {trial.problems[0]}", fix=stays)
+        if trial.lifted:
+            raise Conflict(f"The policy lacks or changes the rule {', '.join(trial.lifted)}.", fix=stays)
         if trial.failures:
             count = len(trial.failures)
             more = f" (and {count - 1} more)" if count > 1 else ""

@@ -217,7 +217,8 @@ def _policy(workspace: Workspace) -> Check:
     trial = workspace.policies.trial(found.policies)
     if trial.passed:
         return Check("policy", "ok", f"{found.version[:19]} in force, passes {trial.cases} cases")
-    wrong = next(iter((*trial.problems, *map(str, trial.failures))))
+    lifted = [f"it lacks or changes the rule {name}" for name in trial.lifted]
+    wrong = next(iter((*trial.problems, *lifted, *map(str, trial.failures))))
     return Check("policy", "fail", f"{found.version[:19]}: {wrong}", "Run `muniment policy rollback`.")
 
 

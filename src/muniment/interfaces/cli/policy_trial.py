@@ -40,6 +40,7 @@ def trial(
                 "version": found.version,
                 "passed": found.passed,
                 "problems": list(found.problems),
+                "lifted": list(found.lifted),
                 "cases": found.cases,
                 "failures": [str(one) for one in found.failures],
                 "replayed": again.decisions if again else 0,
@@ -48,6 +49,8 @@ def trial(
             }
         )
     else:
+        if found.lifted:
+            TERMINAL.show(f"It lacks or changes rules that keep duties apart: {', '.join(found.lifted)}.")
         for line in (*found.problems, *map(str, found.failures)):
             TERMINAL.show(visible(line))
         TERMINAL.show(f"{found.cases - len(found.failures)} of {found.cases} cases pass.")
