@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.attacks.worlds import memory_folder
+from tests.conftest import DIRECTORY
 
 from muniment import app
 from muniment.app import Workspace
@@ -51,11 +54,25 @@ def time() -> TwoClocks:
     return TwoClocks()
 
 
+@pytest.fixture(scope="module")
+def template() -> Iterator[Path]:
+    with memory_folder() as folder:
+        made = app.create(folder / "template", clock=TwoClocks(), embedder=lambda: None)
+        (folder / "people.toml").write_text(DIRECTORY)
+        made.directory.import_file(folder / "people.toml", OPERATOR)
+        made.roles.grant("approver", "carol", "second person", OPERATOR)
+        made.close()
+        yield folder / "template"
+
+
 @pytest.fixture
-def workspace(make_workspace: Callable[..., Workspace], time: TwoClocks) -> Workspace:
-    made = make_workspace(clock=time)
-    made.roles.grant("approver", "carol", "second person", OPERATOR)
-    return made
+def workspace(template: Path, time: TwoClocks) -> Iterator[Workspace]:
+    home = template.parent / "home"
+    shutil.copytree(template, home)
+    made = app.open(home, clock=time, embedder=lambda: None)
+    yield made
+    made.close()
+    shutil.rmtree(home)
 
 
 def asked(workspace: Workspace, role: str = "contributor", span: timedelta = HOUR) -> Emergency:
@@ -72,7 +89,6 @@ def roles(workspace: Workspace, who: Principal = ALICE) -> set[str]:
         return set(workspace.policy.standing(connection, who).roles)
 
 
-@pytest.mark.parametrize("kept_in", ["file", "postgres"], indirect=True)
 def test_it_gives_nothing_before_approval_and_ends_by_itself_on_record(
     workspace: Workspace, time: TwoClocks
 ) -> None:
@@ -113,14 +129,12 @@ def test_a_clock_set_ahead_ends_it_for_good(workspace: Workspace, time: TwoClock
     assert roles(workspace) == {"reader"}
 
 
-def test_one_that_ended_on_record_stays_ended_in_every_process(
-    workspace: Workspace, time: TwoClocks, tmp_path: Path
-) -> None:
+def test_one_that_ended_on_record_stays_ended_in_every_process(workspace: Workspace, time: TwoClocks) -> None:
     begun(workspace)
     time.run(HOUR)
     assert workspace.emergencies.end_overdue() == 1
     time.set_wall(timedelta(minutes=-59))
-    other = app.open(tmp_path / "home", clock=time, embedder=lambda: None)
+    other = app.open(workspace.home, clock=time, embedder=lambda: None)
     assert roles(other) == roles(workspace) == {"reader"}
     other.close()
 
@@ -173,11 +187,10 @@ def test_it_lifts_no_forbid_and_opens_no_document(workspace: Workspace, folder: 
 
 def test_it_ends_with_the_account_and_is_not_of_one_made_again(workspace: Workspace, tmp_path: Path) -> None:
     begun(workspace)
-    file = tmp_path / "home-directory.toml"
-    everybody = file.read_text()
+    file = tmp_path / "people.toml"
     file.write_text("[users.bob]\n[users.carol]\n")
     workspace.directory.import_file(file, OPERATOR)
-    file.write_text(everybody)
+    file.write_text(DIRECTORY)
     workspace.directory.import_file(file, OPERATOR)
     assert roles(workspace) == {"reader"}
 

@@ -127,8 +127,8 @@ def test_explain_names_the_rules_and_what_of_the_asker_counted(command: Command)
         ),
     ],
 )
-def test_what_cannot_be_done_is_one_line_with_the_fix(command: Command, words: list[str], says: str) -> None:
-    ran = command(*words)
+def test_what_cannot_be_done_is_one_line_with_the_fix(template: Command, words: list[str], says: str) -> None:
+    ran = template(*words)
     assert ran.code in (1, 2, 3) and says in ran.line
 
 
