@@ -64,11 +64,13 @@ def run(options: Mapping[str, object], progress: Callable[[str], None]) -> dict[
             "alone": standing.decide,
             "from the store": from_store,
             "the least": least.decide,
+        }
+        beside: dict[str, Callable[[str, Resource], object]] = {
             "heaped": lambda _action, _resource: heap.decide(*ASKED[1]),
             "groups": groups,
         }
         progress(f"{rounds} decisions in each way")
-        times = _timed(ways, rounds)
+        times = _timed(ways, rounds) | _timed(beside, rounds)
         parsing = _timed({"parsed": _parsed_each_time(spread, standing)}, max(3, rounds // 40))["parsed"]
         workspace.close()
     alone = p50(times["alone"])
