@@ -109,6 +109,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "document_id": document_id(workspace, "heron.md"),
         "build": "none",
         "name": "none",
+        "described_id": "none",
+        "resource_id": "none",
     }
     made = Site(workspace, client(workspace), places)
     made.bearers["expired"] = bearer(workspace, "alice")

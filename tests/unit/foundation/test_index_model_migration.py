@@ -22,6 +22,10 @@ LATER = (
     "ALTER TABLE session DROP COLUMN issuer",
     "DROP TABLE provisioned",
     "DROP INDEX directory_membership_group",
+    "DROP TABLE emergency_access",
+    "DROP TABLE role_grant",
+    "DROP TABLE policy_activation",
+    "DROP TABLE policy_version",
 )
 EARLIER = {
     "file": ("ALTER TABLE segment DROP COLUMN generation",),
