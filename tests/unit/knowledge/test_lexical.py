@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from tests.unit.knowledge.indexed import names, part_of, selection_of, stored, text_rows
 
 from muniment.knowledge.retrieval import compiled, lexical, wording
-from muniment.knowledge.retrieval import loops as written
 from muniment.knowledge.retrieval.compiled import Loops
 from muniment.knowledge.retrieval.lexical import LexicalSettings
 
@@ -103,7 +102,8 @@ def test_postings_of_other_blocks_are_not_read(
 ) -> None:
     if loops == "compiled":
         # Machine code cannot be watched; what it was compiled from can.
-        plain = Loops(**{one.name: getattr(written, one.name) for one in fields(Loops)})
+        ready = compiled.ready()
+        plain = Loops(**{one.name: getattr(ready, one.name).py_func for one in fields(Loops)})
         monkeypatch.setattr(compiled, "_made", plain)
     made = stored(tmp_path, text_rows(TEXTS))
     read: list[int] = []

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from muniment.knowledge.retrieval import loops
+from muniment.knowledge.retrieval import loops, posting_loops
 
 Loop = Callable[..., None]
 
@@ -79,7 +79,12 @@ def _compiled() -> Loops:
 
     _compile_prefetch()
     _compile_addresses()
-    for called in (loops.estimate_run, loops.bucket_of, loops.find_ahead, loops.add_ahead):
+    for called in (
+        loops.estimate_run,
+        posting_loops.bucket_of,
+        posting_loops.find_ahead,
+        posting_loops.add_ahead,
+    ):
         extending.register_jitable(called)
     numbers = array(int64)
     return Loops(
@@ -104,17 +109,17 @@ def _compiled() -> Loops:
             *(float64, array(float64), float64, float64[::1], float64[::1]),
         ),
         find=compile(
-            loops.find,
+            posting_loops.find,
             *(int64, int64, int64, numbers, numbers, array(int32, 2), array(uint64), numbers),
             *(array(uint64), int64[:, ::1]),
         ),
         count=compile(
-            loops.count,
+            posting_loops.count,
             *(int64, int64, numbers, numbers, numbers, numbers, numbers, array(uint16)),
             *(array(int64, 2), int64[::1]),
         ),
         add=compile(
-            loops.add,
+            posting_loops.add,
             *(int64, int64, int64, numbers, numbers, numbers, numbers, numbers, numbers, array(uint16)),
             *(array(uint8, 2), array(uint16, 2), array(int64, 2), array(float64), array(float64)),
             *(float64, float64, float64, float64[::1]),
