@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from muniment.foundation.errors import BadInput
 from muniment.foundation.key_provider import ProviderName, Wrapped
+from muniment.foundation.network_settings import NetworkSettings
 from muniment.foundation.secret import Secret
 from muniment.governance.identity.issuer import BrowserClient, Issuer
 from muniment.governance.identity.issuer_settings import IssuerSettings
@@ -226,6 +227,7 @@ class Settings(_Section):
     answers: AnswerSettings = AnswerSettings()  # pyright: ignore[reportCallIssue]
     ingestion: IngestionSettings = IngestionSettings()  # pyright: ignore[reportCallIssue]
     server: ServerSettings = ServerSettings()  # pyright: ignore[reportCallIssue]
+    network: NetworkSettings = NetworkSettings()
     identity: IdentitySettings = IdentitySettings()
     models: dict[str, ModelSettings] = Field(default_factory=dict)
     embedding: dict[Name, EmbeddingSettings] = Field(default_factory=dict)

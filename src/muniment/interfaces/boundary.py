@@ -1,4 +1,4 @@
-"""The edge of the server: host names, body size, security headers, and what an unforeseen failure looks like.
+"""The edge of the server: proxies, host names, body size, security headers, and how an unforeseen failure looks.
 
 Invariants:
 - every response carries the security headers, errors included;
@@ -15,6 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from muniment.interfaces.forwarded import Proxies
 from muniment.interfaces.problems import plain_problem
 
 LONGEST_BODY = 64 << 10
@@ -51,8 +52,15 @@ _LOG = logging.getLogger("muniment.http")
 class Boundary:
     """Stands between the outside and an application."""
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str], longest_body: int = LONGEST_BODY) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        hosts: frozenset[str],
+        proxies: Proxies,
+        longest_body: int = LONGEST_BODY,
+    ) -> None:
         self._app = app
+        self._proxies = proxies
         self._hosts = frozenset(host.lower() for host in hosts)
         self._longest = longest_body
 
@@ -62,6 +70,7 @@ class Boundary:
             return
         if scope["type"] != "http":
             return
+        scope, ready = self._proxies.believed(scope)
         started = False
 
         async def guarded(message: Message) -> None:
@@ -71,7 +80,7 @@ class Boundary:
                 _add_headers(message, scope["scheme"])
             await send(message)
 
-        status = self._refusal(Headers(scope=scope))
+        status = self._refusal(Headers(scope=scope)) if ready else 403
         try:
             if status is None:
                 await self._app(scope, self._counted(receive), guarded)

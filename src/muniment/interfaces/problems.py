@@ -27,6 +27,7 @@ _OPERATORS = (NotSetUp, KeyRefused, KeyUnreachable)
 """What only the operator can mend."""
 _PHRASES = {
     400: ("bad-request", "The request cannot be read."),
+    403: ("refused", "This server is reached over TLS through its proxy only."),
     405: ("method-not-allowed", "This address does not take that method."),
     413: ("too-large", "The request is larger than this server takes."),
     421: ("wrong-host", "This server does not answer under that host name."),

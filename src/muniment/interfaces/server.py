@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
@@ -14,6 +15,8 @@ from muniment import __version__
 from muniment.foundation.errors import MunimentError
 from muniment.interfaces import problems
 from muniment.interfaces.boundary import Boundary
+from muniment.interfaces.forwarded import Proxies
+from muniment.interfaces.listening import Listening
 from muniment.interfaces.locked import Locked
 from muniment.interfaces.offload import Offload
 from muniment.interfaces.rest import answers, documents, health, models, search
@@ -21,6 +24,8 @@ from muniment.interfaces.web import pages, signin
 from muniment.interfaces.web.problem_page import problem_page
 
 if TYPE_CHECKING:
+    import uvicorn
+
     from muniment.app import Workspace
 
 _ERRORS = {
@@ -35,7 +40,9 @@ _ERRORS = {
 }
 
 
-def create_server(workspace: Workspace, offload: Offload | None = None) -> FastAPI:
+def create_server(
+    workspace: Workspace, offload: Offload | None = None, proxies: Proxies | None = None
+) -> FastAPI:
     """Return the application; it serves only requests for the hosts that the settings name."""
     workspace.require_identity()
     responses: dict[int | str, dict[str, Any]] = {
@@ -63,12 +70,14 @@ def create_server(workspace: Workspace, offload: Offload | None = None) -> FastA
     app.include_router(signin.router)
     app.include_router(pages.router)
     server = workspace.settings.server
-    hosts = frozenset(server.allowed_hosts) | {server.host}
+    hosts = frozenset(server.allowed_hosts) | ({server.host} - _EVERY_ADDRESS)
+    proxies = proxies or Proxies(workspace.settings.network.proxies())
     app.add_middleware(Locked, check=workspace.lease.check, page=problem_page)
-    app.add_middleware(Boundary, hosts=hosts)
+    app.add_middleware(Boundary, hosts=hosts, proxies=proxies)
     return app
 
 
+_EVERY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104
 _PROBLEM = problems.Problem.model_json_schema()
 
 
@@ -91,18 +100,35 @@ def _prepare(workspace: Workspace) -> None:
         workspace.prepare()
 
 
-def serve(workspace: Workspace, host: str, port: int) -> None:
+def serve(workspace: Workspace, where: Listening, port: int) -> None:
     """Serve until interrupted; writes no access log, since addresses hold what people read."""
-    import uvicorn
-
     # Requests are served meanwhile, only slower.
     threading.Thread(target=_prepare, args=[workspace], name="prepare").start()
-    uvicorn.run(
-        create_server(workspace),
-        host=host,
+    made = server_of(workspace, where, port)
+    with suppress(KeyboardInterrupt), where.served.followed() if where.served else nullcontext():
+        made.run()
+    if not made.started:
+        raise SystemExit(1)
+
+
+def server_of(workspace: Workspace, where: Listening, port: int) -> uvicorn.Server:
+    """Return what serves the application at an address."""
+    import uvicorn
+
+    def context(_config: uvicorn.Config, _usual: object) -> ssl.SSLContext:
+        if where.served is None:
+            raise TypeError("nothing to serve over TLS")
+        return where.served.context
+
+    config = uvicorn.Config(
+        create_server(workspace, proxies=where.proxies),
+        host=where.host,
         port=port,
         access_log=False,
         log_level="warning",
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=5,
+        ssl_context_factory=context if where.served else None,
     )
+    return uvicorn.Server(config)
