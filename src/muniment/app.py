@@ -148,7 +148,7 @@ class Workspace:
         """Keys of services."""
         from muniment.governance.identity.api_keys import ApiKeys
 
-        return ApiKeys(self.database, self.audit, self.clock, self.ids)
+        return ApiKeys(self.database, self.audit, self.clock, self.ids, self.repeats)
 
     @cached_property
     def issuers(self) -> list[Published]:
