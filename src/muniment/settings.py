@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from muniment.foundation.errors import BadInput
 from muniment.foundation.key_provider import ProviderName, Wrapped
+from muniment.foundation.limit_settings import LimitSettings
 from muniment.foundation.network_settings import NetworkSettings
 from muniment.foundation.secret import Secret
 from muniment.governance.identity.issuer import BrowserClient, Issuer
@@ -228,6 +229,7 @@ class Settings(_Section):
     ingestion: IngestionSettings = IngestionSettings()  # pyright: ignore[reportCallIssue]
     server: ServerSettings = ServerSettings()  # pyright: ignore[reportCallIssue]
     network: NetworkSettings = NetworkSettings()
+    limits: LimitSettings = LimitSettings()  # pyright: ignore[reportCallIssue]
     identity: IdentitySettings = IdentitySettings()
     models: dict[str, ModelSettings] = Field(default_factory=dict)
     embedding: dict[Name, EmbeddingSettings] = Field(default_factory=dict)

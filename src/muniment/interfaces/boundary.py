@@ -9,6 +9,7 @@ Invariants:
 from __future__ import annotations
 
 import logging
+import re
 import traceback
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -20,6 +21,11 @@ from muniment.interfaces.problems import plain_problem
 
 LONGEST_BODY = 64 << 10
 """Bytes of a request body."""
+DEEPEST_JSON = 32
+"""Arrays and objects within each other in a request body."""
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+"""Gives nothing back, so that no body makes it slow."""
+_NOT_NESTING = bytes(set(range(256)) - set(b"[]{}"))
 
 POLICY = "; ".join(
     (
@@ -58,11 +64,13 @@ class Boundary:
         hosts: frozenset[str],
         proxies: Proxies,
         longest_body: int = LONGEST_BODY,
+        deepest_json: int = DEEPEST_JSON,
     ) -> None:
         self._app = app
         self._proxies = proxies
         self._hosts = frozenset(host.lower() for host in hosts)
         self._longest = longest_body
+        self._deepest = deepest_json
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -83,7 +91,8 @@ class Boundary:
         status = self._refusal(Headers(scope=scope)) if ready else 403
         try:
             if status is None:
-                await self._app(scope, self._counted(receive), guarded)
+                json = "json" in Headers(scope=scope).get("content-type", "")
+                await self._app(scope, self._counted(receive, json), guarded)
                 return
         except Exception as error:
             if started:
@@ -104,18 +113,33 @@ class Boundary:
             return 400
         return 413 if int(length) > self._longest else None
 
-    def _counted(self, receive: Receive) -> Receive:
-        taken = 0
+    def _counted(self, receive: Receive, json: bool) -> Receive:
+        taken = bytearray()
 
         async def counted() -> Message:
-            nonlocal taken
             message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > self._longest:
+            taken.extend(message.get("body", b""))
+            if len(taken) > self._longest:
                 raise HTTPException(413)
+            whole = json and not message.get("more_body", False)
+            if (
+                whole
+                and taken.count(b"[") + taken.count(b"{") > self._deepest
+                and depth(taken) > self._deepest
+            ):
+                raise HTTPException(422)
             return message
 
         return counted
+
+
+def depth(body: bytes | bytearray) -> int:
+    """Return how deep the brackets of JSON are nested, those in its strings aside."""
+    deepest = now = 0
+    for bracket in _STRING.sub(b"", body).translate(None, _NOT_NESTING):
+        now += 1 if bracket in b"[{" else -1
+        deepest = max(deepest, now)
+    return deepest
 
 
 def host_name(host: str) -> str:

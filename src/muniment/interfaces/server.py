@@ -16,6 +16,7 @@ from muniment.foundation.errors import MunimentError
 from muniment.interfaces import problems
 from muniment.interfaces.boundary import Boundary
 from muniment.interfaces.forwarded import Proxies
+from muniment.interfaces.limits import Limits
 from muniment.interfaces.listening import Listening
 from muniment.interfaces.locked import Locked
 from muniment.interfaces.offload import Offload
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     from muniment.app import Workspace
 
+SLOTS = 8
+"""Requests that are worked on at one time."""
 _ERRORS = {
     400: "The request cannot be read.",
     401: "No credential, or one that does not hold.",
@@ -36,6 +39,7 @@ _ERRORS = {
     413: "Too large.",
     421: "Not a host name of this server.",
     422: "Does not fit.",
+    429: "A limit is reached; `Retry-After` says for how long.",
     503: "Cannot be done now; nothing was done.",
 }
 
@@ -63,7 +67,9 @@ def create_server(
         lifespan=_keeping(workspace),
     )
     app.state.workspace = workspace
-    app.state.offload = offload or Offload()
+    limits = workspace.settings.limits
+    app.state.limits = Limits(workspace)
+    app.state.offload = offload or Offload(SLOTS, max(1, limits.tenant_concurrent - SLOTS))
     problems.install(app, problem_page)
     for room in (search, answers, documents, models, health):
         app.include_router(room.router)
@@ -73,7 +79,13 @@ def create_server(
     hosts = frozenset(server.allowed_hosts) | ({server.host} - _EVERY_ADDRESS)
     proxies = proxies or Proxies(workspace.settings.network.proxies())
     app.add_middleware(Locked, check=workspace.lease.check, page=problem_page)
-    app.add_middleware(Boundary, hosts=hosts, proxies=proxies)
+    app.add_middleware(
+        Boundary,
+        hosts=hosts,
+        proxies=proxies,
+        longest_body=limits.body_kb << 10,
+        deepest_json=limits.json_depth,
+    )
     return app
 
 
