@@ -96,7 +96,7 @@ _PROBLEM = problems.Problem.model_json_schema()
 def _keeping(workspace: Workspace) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
-        with workspace.lease.kept():
+        with workspace.lease.kept(), workspace.repeats.kept():
             yield
 
     return lifespan

@@ -37,6 +37,18 @@ def test_a_flood_makes_one_entry_at_once_and_one_with_the_count(
     assert written(workspace)[2:] == [{"name": "a", "further": 499}, {"name": "a"}]
 
 
+def test_what_was_counted_is_written_once_the_window_is_over_though_it_stopped(
+    workspace: Workspace, clock: FixedClock
+) -> None:
+    for _ in range(3):
+        workspace.repeats.record(entry("a"))
+    workspace.repeats.sweep()
+    assert written(workspace) == [{"name": "a"}]
+    clock.advance(seconds=repeats.WINDOW)
+    workspace.repeats.sweep()
+    assert written(workspace) == [{"name": "a"}, {"name": "a", "further": 2}]
+
+
 def test_what_was_counted_is_written_at_the_end(workspace: Workspace) -> None:
     for _ in range(3):
         workspace.repeats.record(entry("a"))

@@ -9,8 +9,8 @@ Invariants:
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable
-from contextlib import suppress
+from collections.abc import Generator, Hashable
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from muniment.foundation.clock import Clock
@@ -53,6 +53,29 @@ class Repeats:
             else:
                 line.further += 1
         if due:
+            self._audit.record(due)
+
+    @contextmanager
+    def kept(self) -> Generator[None]:
+        """Let a thread write what was counted once its window is over, until the block ends, and then the rest."""
+        stop = threading.Event()
+
+        def keep() -> None:
+            while not stop.wait(WINDOW):
+                self.sweep()
+
+        threading.Thread(target=keep, name="repeats", daemon=True).start()
+        try:
+            yield
+        finally:
+            stop.set()
+            self.close()
+
+    def sweep(self) -> None:
+        """Write what was counted in windows that are over."""
+        with self._lock:
+            due = self._ended()
+        with suppress(MunimentError):
             self._audit.record(due)
 
     def close(self) -> None:
