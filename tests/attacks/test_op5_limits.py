@@ -10,7 +10,7 @@ from typing import Any
 
 import anyio
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 from tests.simulators.web_client import ORIGIN, Browser, api_key, bearer, client
@@ -140,6 +140,7 @@ def _nested(value: object) -> int:
     return 1 + max(map(_nested, value.values()), default=0) if isinstance(value, dict) else 0
 
 
+@settings(max_examples=30)
 @given(_JSON)
 def test_depth_is_what_a_parser_finds(value: object) -> None:
     assert depth(json.dumps(value).encode()) == _nested(value)
@@ -237,6 +238,7 @@ def test_whoever_goes_away_leaves_nothing_behind() -> None:
     anyio.run(main)
 
 
+@settings(max_examples=30)
 @given(st.lists(st.floats(0, 90), max_size=60), st.integers(1, 30))
 def test_no_minute_has_more_than_twice_its_tokens(waits: list[float], per_minute: int) -> None:
     clock = FixedClock()
