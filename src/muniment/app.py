@@ -6,7 +6,7 @@ Heavy parts (models, indexes) are built when first used, so that small commands 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from muniment.foundation.segments import Segments
 from muniment.foundation.sqlcipher import SqlCipherDatabase
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.governance.audit.log import AuditLog
+from muniment.governance.audit.repeats import Repeats
 from muniment.governance.identity.directory import Directory
 from muniment.governance.identity.principal import OPERATOR, Principal
 from muniment.settings import Settings
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from muniment.assistant.answer import Assistant
     from muniment.assistant.lineage import Lineage
     from muniment.assistant.values import Answer
+    from muniment.foundation.egress import Refusal
+    from muniment.foundation.egress_rules import EgressRules
     from muniment.governance.identity.api_keys import ApiKeys
     from muniment.governance.identity.code_flow import CodeFlow
     from muniment.governance.identity.principal import VerifiesTokens
@@ -105,6 +108,7 @@ class Workspace:
         self.segments = Segments(home / "segments", keyring)
         # The log is written also when the lease is lost: it holds no content, and has to tell of it.
         self.audit = AuditLog(LeasedDatabase(database, self.lease.check, writes=False), keyring, clock)
+        self.repeats = Repeats(self.audit, clock)
         self.directory = Directory(self.database, self.audit)
         self._make_embedder = embedder
 
@@ -119,6 +123,15 @@ class Workspace:
     def _lease_changed(self, why: MunimentError | None) -> None:
         about = {"provider": self.key_provider.name, **({"reason": why.code} if why else {})}
         self.audit.record([Entry("keys.lost" if why else "keys.recovered", _ITSELF, about)])
+
+    @property
+    def _egress_rules(self) -> EgressRules:
+        return self.settings.network.rules(self.home)
+
+    def _egress_refused(self, found: Refusal) -> None:
+        about = {"purpose": found.purpose, "host": found.host, "port": found.port, "reason": found.why}
+        with suppress(MunimentError):
+            self.repeats.record(Entry("egress.refused", _ITSELF, about))
 
     @cached_property
     def key_custody(self) -> KeyCustody:
@@ -144,7 +157,7 @@ class Workspace:
         """Keys of services."""
         from muniment.governance.identity.api_keys import ApiKeys
 
-        return ApiKeys(self.database, self.audit, self.clock, self.ids)
+        return ApiKeys(self.database, self.audit, self.clock, self.ids, self.repeats)
 
     @cached_property
     def provisioning(self) -> Provisioning:
@@ -165,7 +178,14 @@ class Workspace:
             return []
         known = settings_file.issuers(self.settings, self.home)
         private = [origin for one in known if one.private_network for origin in one.origins]
-        door = Egress([origin for one in known for origin in one.origins], private, LONGEST_REPLY)
+        door = Egress(
+            [origin for one in known for origin in one.origins],
+            private,
+            LONGEST_REPLY,
+            purpose="identity",
+            rules=self._egress_rules,
+            on_refused=self._egress_refused,
+        )
         return [Published(one, door, self.clock) for one in known]
 
     @cached_property
@@ -379,7 +399,12 @@ class Workspace:
         return Gateway(
             catalog=self.catalog,
             audit=self.audit,
-            egress=Egress(self.catalog.origins(), settings_file.private_origins(self.settings)),
+            egress=Egress(
+                self.catalog.origins(),
+                settings_file.private_origins(self.settings),
+                rules=self._egress_rules,
+                on_refused=self._egress_refused,
+            ),
             embedder=self.embedder,
             reranker=self.cross_encoder,
             clock=self.clock,
@@ -519,6 +544,7 @@ class Workspace:
 
     def close(self) -> None:
         """Close the database."""
+        self.repeats.close()
         self.lease.close()
         self.database.close()
 
@@ -535,8 +561,10 @@ def _database(home: Path, settings: Settings, tenant: str, key: bytes) -> Databa
     if url is None:
         return SqlCipherDatabase(home / DATABASE_FILE, key)
     from muniment.foundation.postgres import PostgresDatabase, schema_of
+    from muniment.foundation.postgres_address import reached
 
-    return PostgresDatabase(url.reveal(), schema_of(tenant), key)
+    address = reached(url.reveal(), settings.network.rules(home))
+    return PostgresDatabase(address, schema_of(tenant), key)
 
 
 def key_provider(
@@ -549,13 +577,14 @@ def key_provider(
     from muniment.foundation.egress import Egress
     from muniment.foundation.key_endpoint import MAX_REPLY_BYTES, KeyEndpoint, origin_for_keys
 
+    rules = settings.network.rules(home)
     if keys.provider == "vault":
         from muniment.foundation.vault_transit import VaultTransit
 
         vault = keys.vault
         origin = origin_for_keys(vault.address, "keys.vault.address")
         ca_file = home / Path(vault.ca_file).expanduser() if vault.ca_file else None
-        egress = Egress((), {origin}, MAX_REPLY_BYTES, ca_file)
+        egress = Egress((), {origin}, MAX_REPLY_BYTES, ca_file, purpose="keys", rules=rules)
         endpoint = KeyEndpoint(origin, egress, keys.timeout_seconds)
         token = partial(settings_file.vault_token, settings, home)
         return VaultTransit(vault.address, vault.mount, vault.key, token, endpoint, vault.namespace)
@@ -563,7 +592,8 @@ def key_provider(
 
     address = keys.aws.endpoint_url or f"https://kms.{keys.aws.region}.amazonaws.com"
     origin = origin_for_keys(address, "keys.aws.endpoint_url")
-    endpoint = KeyEndpoint(origin, Egress((), {origin}, MAX_REPLY_BYTES), keys.timeout_seconds)
+    egress = Egress((), {origin}, MAX_REPLY_BYTES, purpose="keys", rules=rules)
+    endpoint = KeyEndpoint(origin, egress, keys.timeout_seconds)
     return AwsKms(keys.aws.key, keys.aws.region, address, endpoint)
 
 

@@ -17,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from muniment.foundation.errors import BadInput
 from muniment.foundation.key_provider import ProviderName, Wrapped
+from muniment.foundation.limit_settings import LimitSettings
+from muniment.foundation.network_settings import NetworkSettings
 from muniment.foundation.secret import Secret
 from muniment.governance.identity.issuer import BrowserClient, Issuer
 from muniment.governance.identity.issuer_settings import IssuerSettings
@@ -228,6 +230,8 @@ class Settings(_Section):
     answers: AnswerSettings = AnswerSettings()  # pyright: ignore[reportCallIssue]
     ingestion: IngestionSettings = IngestionSettings()  # pyright: ignore[reportCallIssue]
     server: ServerSettings = ServerSettings()  # pyright: ignore[reportCallIssue]
+    network: NetworkSettings = NetworkSettings()
+    limits: LimitSettings = LimitSettings()  # pyright: ignore[reportCallIssue]
     identity: IdentitySettings = IdentitySettings()
     models: dict[str, ModelSettings] = Field(default_factory=dict)
     embedding: dict[Name, EmbeddingSettings] = Field(default_factory=dict)

@@ -15,6 +15,7 @@ from tests.postgres import BOTH
 from tests.simulators.web_client import bearer, client, document_id
 
 from muniment.app import Workspace
+from muniment.foundation.limit_settings import LimitSettings
 from muniment.governance.identity.principal import OPERATOR
 
 pytestmark = BOTH
@@ -84,6 +85,8 @@ def test_a_word_that_only_hidden_documents_hold_takes_as_long_as_an_absent_one(
 def test_a_forbidden_document_takes_as_long_as_an_absent_one(library: Workspace, kept_in: str) -> None:
     forbidden = document_id(library, "n000.txt")
     absent = forbidden[:-1] + ("a" if forbidden[-1] != "a" else "b")
+    often = LimitSettings(user_per_minute=1_000_000, tenant_per_minute=1_000_000)
+    library.settings = library.settings.model_copy(update={"limits": often})
     http, bob = client(library), bearer(library, "bob")
     one, other = medians(
         lambda: http.get(f"/v1/documents/{forbidden}", headers=bob),

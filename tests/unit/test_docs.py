@@ -11,6 +11,7 @@ import pytest
 from typer.main import get_command
 
 from muniment import settings
+from muniment.foundation.network_settings import AllowSettings
 from muniment.governance.identity.issuer_settings import IssuerSettings
 from muniment.interfaces.cli.main import app, arranged
 
@@ -108,10 +109,15 @@ def test_every_setting_of_a_model_is_in_the_guide_and_nothing_else(
 
 
 @pytest.mark.parametrize(
-    ("section", "kind"), [("keys.vault", settings.VaultSettings), ("keys.aws", settings.AwsSettings)]
+    ("section", "kind"),
+    [
+        ("keys.vault", settings.VaultSettings),
+        ("keys.aws", settings.AwsSettings),
+        ("network.allow", AllowSettings),
+    ],
 )
-def test_every_setting_of_a_key_service_is_in_the_guide_and_nothing_else(
-    section: str, kind: type[settings.VaultSettings | settings.AwsSettings]
+def test_every_setting_of_a_section_below_another_is_in_the_guide_and_nothing_else(
+    section: str, kind: type[settings.VaultSettings | settings.AwsSettings | AllowSettings]
 ) -> None:
     block = re.search(rf"\[{section}\]\n(.*?)```", SETTINGS, re.DOTALL)
     assert block is not None

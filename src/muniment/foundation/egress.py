@@ -1,44 +1,74 @@
 """The door to the network: nothing leaves but to an origin that was allowed by name.
 
 Invariants:
-- a request to an origin (scheme, host, port) that is not allowed opens no connection and asks no name server;
-- the address is vetted and then connected to, so that a name cannot point elsewhere in between;
+- a request to an origin (scheme, host, port) that is not allowed, or that the operator's list for its purpose lacks,
+  opens no connection and asks no name server;
+- the address is vetted and then connected to, so that a name cannot point elsewhere in between; TLS still verifies
+  the name;
 - an origin that is allowed as a name must resolve to public addresses, unless the origin itself is a literal
-  address or `localhost`, which the operator then meant; link-local and unspecified ones are refused always,
-  since cloud metadata services live there;
-- redirects are not followed, proxies and the environment are ignored, replies are bounded in size and time.
+  address or `localhost`, which the operator then meant; where all must stay inside, to inside addresses only;
+- link-local, multicast, unspecified and metadata addresses are refused always, and odd spellings of addresses;
+- redirects are not followed, the environment is ignored, replies are bounded in size and time;
+- each refusal is told to whoever made the door.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import queue
 import socket
 import ssl
 import threading
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeVar
 
 import httpx2
 
+from muniment.foundation.addresses import Address, is_odd_spelling, literal, reach
+from muniment.foundation.egress_rules import OPEN, EgressRules, Purpose
 from muniment.foundation.errors import BadInput, Denied
 
 Client = httpx2.AsyncClient
 """The client's type, for code that may not import the library."""
 
+T = TypeVar("T")
 MAX_REPLY_BYTES = 16 << 20
 CONNECT_SECONDS = 10.0
 _GRACE_SECONDS = 0.2
 _PORTS = {"http": 80, "https": 443}
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Origin = tuple[str, str, int]
+"""Scheme, host and port."""
+Why = Literal["origin", "list", "address", "outside"]
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+"""Gives the addresses of a name; raises OSError where there is none."""
 
 
 class Refused(Denied):
     """The request would have left through a door that is shut; nothing was sent."""
 
     code = "egress-refused"
+
+    def __init__(self, public: str, why: Why = "origin", *, fix: str = "") -> None:
+        super().__init__(public, fix=fix)
+        self.why: Why = why
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What was refused, for the log."""
+
+    purpose: Purpose
+    host: str
+    port: int
+    why: Why
+
+
+async def look_up(host: str, port: int) -> Sequence[str]:
+    """Return the addresses of a name, as this machine finds them."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(entry[4][0]) for entry in found]
 
 
 class TooLarge(Exception):
@@ -66,22 +96,99 @@ class Egress:
         private_origins: Iterable[str] = (),
         max_reply_bytes: int = MAX_REPLY_BYTES,
         ca_file: Path | None = None,
+        *,
+        purpose: Purpose = "models",
+        rules: EgressRules = OPEN,
+        resolve: Resolve = look_up,
+        on_refused: Callable[[Refusal], None] | None = None,
     ) -> None:
         """`private_origins` are allowed too, and their names may resolve inside the operator's own network.
 
-        With `ca_file`, only certificates that its authorities signed are taken.
+        With `ca_file`, or that of the rules, only certificates that its authorities signed are taken.
         """
         private = frozenset(private_origins)
         self._allowed = {origin_of(origin): origin in private for origin in {*allowed_origins, *private}}
         self._max_reply_bytes = max_reply_bytes
-        self._ca_file = ca_file
+        self._ca_file = ca_file or rules.ca_file
+        self._purpose: Purpose = purpose
+        self._rules = rules
+        self._resolve = resolve
+        self._on_refused = on_refused
         self._trusting: ssl.SSLContext | None = None
+
+    async def way(self, origin: Origin) -> tuple[list[Address], Address | None]:
+        """Return the addresses of an origin, none where a proxy looks them up, and the proxy's if one is needed.
+
+        Raises Refused, and OSError where a name has no address.
+        """
+        try:
+            return await self._way(origin)
+        except Refused as error:
+            if self._on_refused is not None:
+                self._on_refused(Refusal(self._purpose, origin[1], origin[2], error.why))
+            raise
+
+    async def _way(self, origin: Origin) -> tuple[list[Address], Address | None]:
+        self._check_named(origin)
+        rules, own_network = self._rules, self._own_network(origin)
+        if rules.proxy is not None and rules.proxy_resolves and not (rules.private or own_network):
+            found = list[Address]()
+        else:
+            found = await self._addresses(origin[1], origin[2], own_network)
+            if rules.proxy is None or all(reach(one) == "inside" for one in found):
+                return found, None
+        return found, (await self._addresses(*rules.proxy, own_network=True))[0]
+
+    def _own_network(self, origin: Origin) -> bool:
+        host = origin[1]
+        return self._allowed.get(origin, False) or literal(host) is not None or host == "localhost"
+
+    def _check_named(self, origin: Origin) -> None:
+        _, host, port = origin
+        if origin not in self._allowed:
+            raise Refused(
+                f"{origin[0]}://{host}:{port} is not an origin that may be reached.",
+                fix="Only addresses that settings.toml names may be.",
+            )
+        if not self._rules.lists_host(self._purpose, host, port):
+            raise Refused(
+                f"{host}:{port} is not on the list of what may be reached.",
+                "list",
+                fix=f"Add it to network.allow.{self._purpose} if it may be.",
+            )
+
+    async def _addresses(self, host: str, port: int, own_network: bool) -> list[Address]:
+        """Every address of a name must pass: one bad one refuses the name."""
+        own = literal(host)
+        said = [host] if own is not None else await self._resolve(host, port)
+        found = [one for one in (literal(text) for text in said) if one is not None]
+        if not found or len(found) != len(said):
+            raise OSError(f"No address for {host}.")
+        for one in found:
+            self._check(one, own_network or self._rules.private)
+        return found
+
+    def _check(self, address: Address, own_network: bool) -> None:
+        where = reach(address)
+        if where == "never" or (where == "inside" and not own_network):
+            raise Refused(
+                f"The allowed origin leads to {address}, which may not be reached.",
+                "address",
+                fix="Name the address itself in settings.toml if that is what you mean; link-local, multicast and "
+                "metadata addresses are never reached.",
+            )
+        if where == "outside" and self._rules.private:
+            raise Refused(
+                f"The allowed origin leads to {address}, outside your own network.",
+                "outside",
+                fix="Use an endpoint inside it, or set network.private = false.",
+            )
 
     def client(self, timeout_seconds: float) -> Client:
         """Return a client to be closed by its caller; each wait of a request is bounded by the timeout."""
         timeout = httpx2.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds))
         return httpx2.AsyncClient(
-            transport=_Vetted(self._allowed, self._max_reply_bytes, self._trusted()),
+            transport=_Vetted(self, self._max_reply_bytes, self._trusted(), self._rules.proxy),
             timeout=timeout,
             follow_redirects=False,
             trust_env=False,
@@ -106,23 +213,19 @@ class Egress:
             ):
                 return Reply(response.status_code, b"".join([part async for part in response.aiter_raw()]))
 
-        done: queue.SimpleQueue[Reply | Exception] = queue.SimpleQueue()
-
-        def work() -> None:
-            try:
-                done.put(asyncio.run(send()))
-            except Exception as error:
-                done.put(error)
-
-        # A thread of its own: the caller may have a running loop, and a name server that hangs cannot be cancelled.
-        threading.Thread(target=work, name="exchange", daemon=True).start()
-        try:
-            found = done.get(timeout=timeout_seconds + _GRACE_SECONDS)
-        except queue.Empty:
-            raise Unreached("TimeoutError") from None
+        found = _apart(send, timeout_seconds)
         if isinstance(found, Reply):
             return found
         if isinstance(found, (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, TooLarge, OSError)):
+            raise Unreached(type(found).__name__) from found
+        raise found
+
+    def addresses(self, origin: Origin, timeout_seconds: float) -> list[Address]:
+        """Return the addresses by which an origin may be reached now; raises Refused, and Unreached without any."""
+        found = _apart(lambda: self.way(origin), timeout_seconds)
+        if isinstance(found, tuple):
+            return found[0]
+        if isinstance(found, OSError):
             raise Unreached(type(found).__name__) from found
         raise found
 
@@ -144,11 +247,31 @@ class Egress:
             ) from error
 
 
-def origin_of(url: str) -> tuple[str, str, int]:
+def _apart(work: Callable[[], Coroutine[None, None, T]], timeout_seconds: float) -> T | Exception:
+    """Return what work gives or raises, waited for no longer than the timeout and a moment.
+
+    On a thread of its own: the caller may have a running loop, and a name server that hangs cannot be cancelled.
+    """
+    done: queue.SimpleQueue[T | Exception] = queue.SimpleQueue()
+
+    def go() -> None:
+        try:
+            done.put(asyncio.run(work()))
+        except Exception as error:
+            done.put(error)
+
+    threading.Thread(target=go, name="exchange", daemon=True).start()
+    try:
+        return done.get(timeout=timeout_seconds + _GRACE_SECONDS)
+    except queue.Empty:
+        raise Unreached("TimeoutError") from None
+
+
+def origin_of(url: str) -> Origin:
     """Return scheme, host in lower case without brackets or a trailing dot, and port; raises BadInput."""
     try:
         parsed = httpx2.URL(url)
-        scheme, host, port = parsed.scheme, parsed.host.rstrip("."), parsed.port
+        scheme, host, port = parsed.scheme, parsed.host.rstrip(".").lower(), parsed.port
     except (httpx2.InvalidURL, ValueError, TypeError) as error:
         raise BadInput(
             "An allowed origin is not a URL.", fix="Write https://HOST or http://HOST:PORT."
@@ -157,34 +280,37 @@ def origin_of(url: str) -> tuple[str, str, int]:
         raise BadInput(
             f"{scheme}://{host} cannot be an origin.", fix="Write https://HOST or http://HOST:PORT."
         )
+    if is_odd_spelling(host):
+        raise BadInput(
+            f"{host} is an address in an unusual spelling.", fix="Write it as 192.0.2.1 or [2001:db8::1]."
+        )
     return scheme, host, port or _PORTS[scheme]
 
 
 class _Vetted(httpx2.AsyncBaseTransport):
     def __init__(
-        self,
-        allowed: dict[tuple[str, str, int], bool],
-        max_reply_bytes: int,
-        trusted: ssl.SSLContext,
+        self, egress: Egress, max_reply_bytes: int, trusted: ssl.SSLContext, proxy: tuple[str, int] | None
     ) -> None:
-        self._allowed = allowed
+        self._egress = egress
         self._max_reply_bytes = max_reply_bytes
-        self._inner = httpx2.AsyncHTTPTransport(verify=trusted, trust_env=False, retries=0)
+        self._trusted = trusted
+        self._proxy = proxy
+        self._inner: dict[tuple[Origin, Address | None], httpx2.AsyncHTTPTransport] = {}
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         try:
             origin = origin_of(str(request.url))
         except BadInput as error:
             raise Refused("That address is not an origin that may be reached.") from error
-        if origin not in self._allowed:
-            raise Refused(
-                f"{origin[0]}://{origin[1]}:{origin[2]} is not an origin that may be reached.",
-                fix="Only addresses that settings.toml names may be.",
-            )
-        address = await _vetted_address(origin, self._allowed[origin])
+        try:
+            addresses, proxy = await self._egress.way(origin)
+        except OSError as error:
+            raise httpx2.ConnectError(f"No address for {origin[1]}.") from error
         request.extensions = {**request.extensions, "sni_hostname": origin[1]}
-        request.url = request.url.copy_with(host=str(address), port=origin[2])
-        response = await self._inner.handle_async_request(request)
+        inner = self._transport(origin, proxy)
+        response = await _first_reached(
+            inner, request, [str(one) for one in addresses] or [origin[1]], origin[2]
+        )
         stream = response.stream
         if not isinstance(stream, httpx2.AsyncByteStream):
             raise Refused("The reply is not a stream.")
@@ -192,7 +318,32 @@ class _Vetted(httpx2.AsyncBaseTransport):
         return response
 
     async def aclose(self) -> None:
-        await self._inner.aclose()
+        for inner in self._inner.values():
+            await inner.aclose()
+
+    def _transport(self, origin: Origin, proxy: Address | None) -> httpx2.AsyncHTTPTransport:
+        """Connections of one name are no other's, though their address may be the same."""
+        made = self._inner.get((origin, proxy))
+        if made is None:
+            by = None
+            if proxy is not None and self._proxy is not None:
+                by = httpx2.Proxy(f"http://{f'[{proxy}]' if proxy.version == 6 else proxy}:{self._proxy[1]}")
+            made = httpx2.AsyncHTTPTransport(verify=self._trusted, trust_env=False, retries=0, proxy=by)
+            self._inner[origin, proxy] = made
+        return made
+
+
+async def _first_reached(
+    inner: httpx2.AsyncHTTPTransport, request: httpx2.Request, hosts: Sequence[str], port: int
+) -> httpx2.Response:
+    for host in hosts[:-1]:
+        request.url = request.url.copy_with(host=host, port=port)
+        try:
+            return await inner.handle_async_request(request)
+        except httpx2.ConnectError:
+            continue
+    request.url = request.url.copy_with(host=hosts[-1], port=port)
+    return await inner.handle_async_request(request)
 
 
 class _Bounded(httpx2.AsyncByteStream):
@@ -209,52 +360,3 @@ class _Bounded(httpx2.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._inner.aclose()
-
-
-async def _vetted_address(origin: tuple[str, str, int], private: bool) -> _Address:
-    _, host, port = origin
-    literal = _literal(host)
-    if literal is not None:
-        return _checked(literal, own_network=True)
-    try:
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise httpx2.ConnectError(f"No address for {host}.") from error
-    own_network = private or host == "localhost"
-    addresses = [_checked(ipaddress.ip_address(entry[4][0]), own_network) for entry in found]
-    if not addresses:
-        raise httpx2.ConnectError(f"No address for {host}.")
-    return addresses[0]
-
-
-def _literal(host: str) -> _Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
-
-
-def _checked(address: _Address, own_network: bool) -> _Address:
-    """Every address of a name must pass: one bad one refuses the name."""
-    inner = _embedded(address)
-    always_refused = inner.is_link_local or inner.is_unspecified or inner.is_multicast
-    if always_refused or not (own_network or inner.is_global):
-        raise Refused(
-            f"The allowed origin leads to {address}, which may not be reached.",
-            fix="Name the address itself in settings.toml if that is what you mean.",
-        )
-    return address
-
-
-def _embedded(address: _Address) -> _Address:
-    """The IPv4 address inside an IPv6 one, where there is one."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return address
-    if address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    if address.sixtofour is not None:
-        return address.sixtofour
-    if address in ipaddress.ip_network("64:ff9b::/96"):
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address

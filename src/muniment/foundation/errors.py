@@ -6,6 +6,8 @@ The detail goes to the operator's log only. A forbidden and an absent thing rais
 
 from __future__ import annotations
 
+import math
+
 
 class MunimentError(Exception):
     """Base of every error that muniment raises on purpose."""
@@ -78,6 +80,18 @@ class Unavailable(MunimentError):
 
     code = "unavailable"
     status = 503
+
+
+class TooMany(MunimentError):
+    """A limit is reached; the code names it."""
+
+    status = 429
+
+    def __init__(self, limit: str, public: str, retry_after: float) -> None:
+        self.retry_after = max(1, math.ceil(retry_after))
+        unit = "second" if self.retry_after == 1 else "seconds"
+        super().__init__(public, fix=f"Try again in {self.retry_after} {unit}.")
+        self.code = f"limit-{limit}"
 
 
 class Tampered(MunimentError):

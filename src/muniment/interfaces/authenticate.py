@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from muniment.app import Workspace
     from muniment.governance.identity.attempts import Attempt
     from muniment.governance.identity.sessions import Session
+    from muniment.interfaces.limits import Limits
 
 CSRF_HEADER = "x-csrf-token"
 _SAFE = frozenset({"GET", "HEAD"})
@@ -49,11 +50,26 @@ def workspace_of(request: Request) -> Workspace:
     return cast("Workspace", request.app.state.workspace)
 
 
+def limits_of(request: Request) -> Limits:
+    """Return the limits of this server."""
+    return cast("Limits", request.app.state.limits)
+
+
 def api_caller(request: Request, route: SecurityScopes) -> Caller:
-    """Authenticate a call of the HTTP interface; raises Unauthenticated or Denied.
+    """Authenticate a call of the HTTP interface and count it; raises Unauthenticated, Denied or TooMany.
 
     A route depends on it by `Security(api_caller, scopes=[...])`: without a scope, no API key opens the route.
     """
+    limits = limits_of(request)
+    limits.check_stranger(request)
+    try:
+        return _api_caller(request, route, limits)
+    except Unauthenticated:
+        limits.failed(request)
+        raise
+
+
+def _api_caller(request: Request, route: SecurityScopes, limits: Limits) -> Caller:
     given = request.headers.getlist("authorization")
     if given:
         scheme, _, token = given[0].partition(" ")
@@ -62,8 +78,9 @@ def api_caller(request: Request, route: SecurityScopes) -> Caller:
                 "Only one bearer token is taken.", fix="Send `Authorization: Bearer TOKEN`."
             )
         if is_api_key(token):
-            return _key_caller(workspace_of(request), token, route)
+            return _key_caller(request, token, route, limits)
         principal = workspace_of(request).bearer.verify(token)
+        limits.admit(request, principal)
         return _person(request, route, Caller(principal, Actor(principal.ref, "http")))
     session = page_session(request)
     if request.method not in _SAFE:
@@ -83,19 +100,22 @@ def _person(request: Request, route: SecurityScopes, caller: Caller) -> Caller:
     return caller
 
 
-def _key_caller(workspace: Workspace, given: str, route: SecurityScopes) -> Caller:
+def _key_caller(request: Request, given: str, route: SecurityScopes, limits: Limits) -> Caller:
+    workspace = workspace_of(request)
     key = workspace.api_keys.verify(given)
+    limits.admit(request, key.principal)
     actor = Actor(key.principal.ref, "http", key.id)
     workspace.api_keys.permit(key, route.scopes, actor)
     return Caller(key.principal, actor, key.scopes)
 
 
 def page_session(request: Request) -> Session:
-    """Return the open session of a browser; raises Unauthenticated."""
+    """Return the open session of a browser, and count the request; raises Unauthenticated or TooMany."""
     secret = request.cookies.get(cookie_name(request))
     session = workspace_of(request).sessions.session(secret) if secret else None
     if session is None:
         raise Unauthenticated("You are not signed in.", fix="Open a sign-in link, or send a bearer token.")
+    limits_of(request).admit(request, session.principal)
     return session
 
 

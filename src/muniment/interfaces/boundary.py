@@ -1,4 +1,4 @@
-"""The edge of the server: host names, body size, security headers, and what an unforeseen failure looks like.
+"""The edge of the server: proxies, host names, body size, security headers, and how an unforeseen failure looks.
 
 Invariants:
 - every response carries the security headers, errors included;
@@ -9,6 +9,7 @@ Invariants:
 from __future__ import annotations
 
 import logging
+import re
 import traceback
 from collections.abc import Callable, Mapping
 
@@ -17,10 +18,16 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from muniment.interfaces.forwarded import Proxies
 from muniment.interfaces.problems import plain_problem
 
 LONGEST_BODY = 64 << 10
 """Bytes of a request body."""
+DEEPEST_JSON = 32
+"""Arrays and objects within each other in a request body."""
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+"""Gives nothing back, so that no body makes it slow."""
+_NOT_NESTING = bytes(set(range(256)) - set(b"[]{}"))
 
 POLICY = "; ".join(
     (
@@ -63,16 +70,20 @@ class Boundary:
         self,
         app: ASGIApp,
         hosts: frozenset[str],
+        proxies: Proxies,
         longest_body: int = LONGEST_BODY,
         larger: Mapping[str, int] | None = None,
+        deepest_json: int = DEEPEST_JSON,
         plain: Plain = _problem,
     ) -> None:
         """`larger` bodies are taken below some paths; `plain` answers a request that reaches no route."""
         self._app = app
+        self._proxies = proxies
         self._hosts = frozenset(host.lower() for host in hosts)
         self._longest = longest_body
         self._larger = larger or {}
         self._plain = plain
+        self._deepest = deepest_json
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -80,6 +91,7 @@ class Boundary:
             return
         if scope["type"] != "http":
             return
+        scope, ready = self._proxies.believed(scope)
         started = False
 
         async def guarded(message: Message) -> None:
@@ -90,10 +102,12 @@ class Boundary:
             await send(message)
 
         longest = self._longest_at(scope["path"])
-        status = self._refusal(Headers(scope=scope), longest)
+        headers = Headers(scope=scope)
+        status = self._refusal(headers, longest) if ready else 403
         try:
             if status is None:
-                await self._app(scope, self._counted(receive, longest), guarded)
+                json = "json" in headers.get("content-type", "")
+                await self._app(scope, self._counted(receive, longest, json), guarded)
                 return
         except Exception as error:
             if started:
@@ -119,18 +133,33 @@ class Boundary:
             return 400
         return 413 if int(length) > longest else None
 
-    def _counted(self, receive: Receive, longest: int) -> Receive:
-        taken = 0
+    def _counted(self, receive: Receive, longest: int, json: bool) -> Receive:
+        taken = bytearray()
 
         async def counted() -> Message:
-            nonlocal taken
             message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > longest:
+            taken.extend(message.get("body", b""))
+            if len(taken) > longest:
                 raise HTTPException(413)
+            whole = json and not message.get("more_body", False)
+            if (
+                whole
+                and taken.count(b"[") + taken.count(b"{") > self._deepest
+                and depth(taken) > self._deepest
+            ):
+                raise HTTPException(422)
             return message
 
         return counted
+
+
+def depth(body: bytes | bytearray) -> int:
+    """Return how deep the brackets of JSON are nested, those in its strings aside."""
+    deepest = now = 0
+    for bracket in _STRING.sub(b"", body).translate(None, _NOT_NESTING):
+        now += 1 if bracket in b"[{" else -1
+        deepest = max(deepest, now)
+    return deepest
 
 
 def host_name(host: str) -> str:

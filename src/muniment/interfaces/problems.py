@@ -14,7 +14,14 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from muniment.foundation.errors import MunimentError, NotFound, NotSetUp, Unauthenticated, Unavailable
+from muniment.foundation.errors import (
+    MunimentError,
+    NotFound,
+    NotSetUp,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+)
 from muniment.foundation.key_provider import KeyRefused, KeyUnreachable
 
 MEDIA_TYPE = "application/problem+json"
@@ -27,9 +34,11 @@ _OPERATORS = (NotSetUp, KeyRefused, KeyUnreachable)
 """What only the operator can mend."""
 _PHRASES = {
     400: ("bad-request", "The request cannot be read."),
+    403: ("refused", "This server is reached over TLS through its proxy only."),
     405: ("method-not-allowed", "This address does not take that method."),
     413: ("too-large", "The request is larger than this server takes."),
     415: ("wrong-type", "The request is not of a media type that this address takes."),
+    422: ("limit-depth", "The JSON of the request is nested too deep."),
     421: ("wrong-host", "This server does not answer under that host name."),
     500: ("failed", "Something failed inside muniment; nothing was done."),
     501: ("not-implemented", "This server does not offer that."),
@@ -93,10 +102,14 @@ def answered(request: Request, error: MunimentError, page: Page) -> Response:
     """Return what the caller is told of an error: a problem, or for a browser a page."""
     body = problem_of(error)
     if not wants_page(request):
-        return problem(body.status, body.code, body.title, body.detail)
-    if isinstance(error, Unauthenticated):
+        response = problem(body.status, body.code, body.title, body.detail)
+    elif isinstance(error, Unauthenticated):
         return RedirectResponse(SIGN_IN, 303)
-    return page(body)
+    else:
+        response = page(body)
+    if isinstance(error, TooMany):
+        response.headers["retry-after"] = str(error.retry_after)
+    return response
 
 
 def install(app: FastAPI, page: Page) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
@@ -16,7 +17,10 @@ from muniment import __version__
 from muniment.foundation.errors import MunimentError
 from muniment.interfaces import problems, scim
 from muniment.interfaces.boundary import Boundary
+from muniment.interfaces.forwarded import Proxies
 from muniment.interfaces.lazily import Lazily
+from muniment.interfaces.limits import Limits
+from muniment.interfaces.listening import Listening
 from muniment.interfaces.locked import Locked
 from muniment.interfaces.offload import Offload
 from muniment.interfaces.rest import answers, documents, health, models, search
@@ -24,8 +28,12 @@ from muniment.interfaces.web import pages, signin
 from muniment.interfaces.web.problem_page import problem_page
 
 if TYPE_CHECKING:
+    import uvicorn
+
     from muniment.app import Workspace
 
+SLOTS = 8
+"""Requests that are worked on at one time."""
 _ERRORS = {
     400: "The request cannot be read.",
     401: "No credential, or one that does not hold.",
@@ -34,11 +42,14 @@ _ERRORS = {
     413: "Too large.",
     421: "Not a host name of this server.",
     422: "Does not fit.",
+    429: "A limit is reached; `Retry-After` says for how long.",
     503: "Cannot be done now; nothing was done.",
 }
 
 
-def create_server(workspace: Workspace, offload: Offload | None = None) -> FastAPI:
+def create_server(
+    workspace: Workspace, offload: Offload | None = None, proxies: Proxies | None = None
+) -> FastAPI:
     """Return the application; it serves only requests for the hosts that the settings name."""
     workspace.require_identity()
     responses: dict[int | str, dict[str, Any]] = {
@@ -59,24 +70,37 @@ def create_server(workspace: Workspace, offload: Offload | None = None) -> FastA
         lifespan=_keeping(workspace),
     )
     app.state.workspace = workspace
-    app.state.offload = offload or Offload()
+    limits = workspace.settings.limits
+    app.state.limits = Limits(workspace)
+    app.state.offload = offload or Offload(SLOTS, max(1, limits.tenant_concurrent - SLOTS))
     problems.install(app, problem_page)
     for room in (search, answers, documents, models, health):
         app.include_router(room.router)
     app.include_router(signin.router)
     app.include_router(pages.router)
     server = workspace.settings.server
-    hosts = frozenset(server.allowed_hosts) | {server.host}
+    hosts = frozenset(server.allowed_hosts) | ({server.host} - _EVERY_ADDRESS)
     app.mount(scim.PREFIX, Lazily(lambda: _provisioning(app, hosts)), name="scim")
     app.add_middleware(Locked, check=workspace.lease.check, answer=_answer)
-    app.add_middleware(Boundary, hosts=hosts, larger={scim.PREFIX: scim.LONGEST_BODY}, plain=_plain)
+    app.add_middleware(
+        Boundary,
+        hosts=hosts,
+        proxies=proxies or Proxies(workspace.settings.network.proxies()),
+        longest_body=limits.body_kb << 10,
+        larger={scim.PREFIX: max(scim.LONGEST_BODY, limits.body_kb << 10)},
+        deepest_json=limits.json_depth,
+        plain=_plain,
+    )
     return app
+
+
+_EVERY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104
 
 
 def _provisioning(app: FastAPI, hosts: frozenset[str]) -> FastAPI:
     from muniment.interfaces.scim.service import service
 
-    return service(app.state.workspace, app.state.offload, hosts)
+    return service(app.state.workspace, app.state.offload, app.state.limits, hosts)
 
 
 def _of_scim(path: str) -> bool:
@@ -105,7 +129,7 @@ _PROBLEM = problems.Problem.model_json_schema()
 def _keeping(workspace: Workspace) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
-        with workspace.lease.kept(), workspace.emergencies.watched():
+        with workspace.lease.kept(), workspace.emergencies.watched(), workspace.repeats.kept():
             yield
 
     return lifespan
@@ -121,18 +145,35 @@ def _prepare(workspace: Workspace) -> None:
         workspace.prepare()
 
 
-def serve(workspace: Workspace, host: str, port: int) -> None:
+def serve(workspace: Workspace, where: Listening, port: int) -> None:
     """Serve until interrupted; writes no access log, since addresses hold what people read."""
-    import uvicorn
-
     # Requests are served meanwhile, only slower.
     threading.Thread(target=_prepare, args=[workspace], name="prepare").start()
-    uvicorn.run(
-        create_server(workspace),
-        host=host,
+    made = server_of(workspace, where, port)
+    with suppress(KeyboardInterrupt), where.served.followed() if where.served else nullcontext():
+        made.run()
+    if not made.started:
+        raise SystemExit(1)
+
+
+def server_of(workspace: Workspace, where: Listening, port: int) -> uvicorn.Server:
+    """Return what serves the application at an address."""
+    import uvicorn
+
+    def context(_config: uvicorn.Config, _usual: object) -> ssl.SSLContext:
+        if where.served is None:
+            raise TypeError("nothing to serve over TLS")
+        return where.served.context
+
+    config = uvicorn.Config(
+        create_server(workspace, proxies=where.proxies),
+        host=where.host,
         port=port,
         access_log=False,
         log_level="warning",
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=5,
+        ssl_context_factory=context if where.served else None,
     )
+    return uvicorn.Server(config)

@@ -161,7 +161,7 @@ def test_no_text_but_the_key_itself_works(office: Workspace, data: st.DataObject
     changed = key[:place] + other + key[place + 1 :]
     refused(office, changed)
     if len(other) == 1:
-        alone = ApiKeys(NoDatabase(), office.audit, office.clock, office.ids)  # type: ignore[arg-type]
+        alone = ApiKeys(NoDatabase(), office.audit, office.clock, office.ids, office.repeats)  # type: ignore[arg-type]
         with pytest.raises(Unauthenticated, match="mistyped"):
             alone.verify(changed)
 

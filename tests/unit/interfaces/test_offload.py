@@ -10,7 +10,7 @@ from contextlib import aclosing
 import anyio
 import pytest
 
-from muniment.foundation.errors import Unavailable
+from muniment.foundation.errors import TooMany
 from muniment.interfaces.offload import Offload
 
 
@@ -21,7 +21,7 @@ def test_one_more_than_may_wait_is_refused_at_once() -> None:
             group.start_soon(offload.run, gate.wait)
             group.start_soon(offload.run, gate.wait)
             await anyio.sleep(0.05)
-            with pytest.raises(Unavailable):
+            with pytest.raises(TooMany):
                 await offload.run(lambda: None)
             gate.set()
 
@@ -68,7 +68,7 @@ def test_streams_beyond_the_limit_are_refused_and_never_begin() -> None:
         offload = Offload(streams=1)
         async with aclosing(offload.stream(numbers())) as first:
             await anext(first)
-            with pytest.raises(Unavailable):
+            with pytest.raises(TooMany):
                 await anext(offload.stream(numbers()))
 
     anyio.run(main)

@@ -27,6 +27,7 @@ from muniment.foundation.errors import BadInput, Conflict, Denied, Unauthenticat
 from muniment.foundation.ids import Ids
 from muniment.governance.audit.entry import Entry, Json
 from muniment.governance.audit.log import AuditLog
+from muniment.governance.audit.repeats import Repeats
 from muniment.governance.identity import api_key_format
 from muniment.governance.identity.directory import account_since
 from muniment.governance.identity.principal import Actor, Principal
@@ -90,11 +91,13 @@ class IssuedKey:
 class ApiKeys:
     """The API keys of one workspace."""
 
-    def __init__(self, database: Database, audit: AuditLog, clock: Clock, ids: Ids) -> None:
+    def __init__(self, database: Database, audit: AuditLog, clock: Clock, ids: Ids, repeats: Repeats) -> None:
+        """`repeats` records what anybody could cause without end, by a key's id alone."""
         self._database = database
         self._audit = audit
         self._clock = clock
         self._ids = ids
+        self._repeats = repeats
 
     def create(
         self, service: Principal, scopes: Collection[str], by: Actor, life: timedelta = LIFE
@@ -176,10 +179,10 @@ class ApiKeys:
         if found is None:
             raise _no_such_key()
         if not proven:
-            self._record_refusal(_STRANGER, found, {"reason": "secret"})
+            self._repeats.record(_refusal(_STRANGER, found, {"reason": "secret"}))
             raise _no_such_key()
         if found.state not in ("active", "replaced"):
-            self._record_refusal(_STRANGER, found, {"reason": found.state})
+            self._repeats.record(_refusal(_STRANGER, found, {"reason": found.state}))
             raise _no_such_key() if found.state == "inactive" else _ended(found.state)
         self._touch(found)
         return found
@@ -187,11 +190,11 @@ class ApiKeys:
     def permit(self, key: ApiKey, needed: Sequence[str], by: Actor) -> None:
         """Refuse what the key's scopes do not name, and what names no scope; raises Denied."""
         if not needed:
-            self._record_refusal(by, key, {"reason": "scope", "scope": None})
+            self._audit.record([_refusal(by, key, {"reason": "scope", "scope": None})])
             raise Denied("API keys do not open this.", fix="Use a token of an account that may.")
         missing = next((scope for scope in needed if scope not in key.scopes), None)
         if missing is not None:
-            self._record_refusal(by, key, {"reason": "scope", "scope": missing})
+            self._audit.record([_refusal(by, key, {"reason": "scope", "scope": missing})])
             raise Denied(
                 f"This API key does not have the scope '{missing}'.",
                 fix="Ask whoever made it for one that has.",
@@ -275,15 +278,15 @@ class ApiKeys:
                 sa.update(api_key).where(api_key.c.id == key.id, due).values(last_used_at=timestamp(now))
             )
 
-    def _record_refusal(self, by: Actor, key: ApiKey, why: dict[str, Json]) -> None:
-        about = {"key": key.id, "for": key.principal.ref, **why}
-        self._audit.record([Entry("api_key.refused", by, about)])
-
 
 _newer = api_key.alias("newer")
 _KEYS = sa.select(api_key, _newer.c.id.label("replaced_by")).select_from(
     api_key.outerjoin(_newer, _newer.c.replaces == api_key.c.id)
 )
+
+
+def _refusal(by: Actor, key: ApiKey, why: dict[str, Json]) -> Entry:
+    return Entry("api_key.refused", by, {"key": key.id, "for": key.principal.ref, **why})
 
 
 def _about(key: ApiKey) -> dict[str, Json]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import typer
 
 from muniment.foundation.errors import MunimentError, Unavailable
+from muniment.interfaces.cli import doctor_machine, doctor_network
+from muniment.interfaces.cli.check import Check
 from muniment.interfaces.cli.terminal import TERMINAL, visible
 
 if TYPE_CHECKING:
@@ -20,18 +21,8 @@ if TYPE_CHECKING:
 LEAST_FREE = 1 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """What one check found."""
-
-    name: str
-    state: Literal["ok", "warn", "fail"]
-    says: str
-    fix: str = ""
-
-
 def doctor() -> None:
-    """Check settings, keys, database, segments, log, providers, isolation, weights and disk; exit 1 on a fail."""
+    """Check settings, machine, network, keys, database, segments, log, providers and weights; exit 1 on a fail."""
     home = TERMINAL.home_folder()
     found: list[Check] = []
     for check in checks(home):
@@ -57,6 +48,7 @@ def checks(home: Path) -> Iterator[Check]:
     """Run the checks in order; the later ones are skipped where the workspace does not open."""
     from muniment import app as composition
     from muniment import settings as settings_file
+    from muniment.foundation.clock import Clock
 
     try:
         settings = settings_file.load(home)
@@ -68,7 +60,10 @@ def checks(home: Path) -> Iterator[Check]:
         "ok",
         f"{home / settings_file.FILE_NAME}" if (home / settings_file.FILE_NAME).exists() else "defaults",
     )
+    yield doctor_machine.versions()
     yield from _guarded("disk", lambda: _disk(home))
+    yield from doctor_network.listening(settings, home, Clock().now())
+    yield from doctor_network.outbound(settings, home)
     yield from _guarded("isolation", lambda: _isolation(settings))
     yield from _guarded("weights", lambda: _weights(settings))
     try:
@@ -82,6 +77,8 @@ def checks(home: Path) -> Iterator[Check]:
             "ok",
             f"tenant {workspace.keyring.tenant}: the key in {workspace.key_provider.place} opens every data key",
         )
+        yield from _guarded("encryption", lambda: doctor_machine.encryption(workspace))
+        yield from _guarded("clock", lambda: doctor_machine.clock(workspace))
         yield from _guarded("database", lambda: _database(workspace))
         yield from _guarded("segments", lambda: _segments(workspace))
         yield from _guarded("index", lambda: _index(workspace))
@@ -279,7 +276,7 @@ def _show(check: Check) -> None:
 
     line = Text()
     line.append(f"{check.state:<5}", style={"ok": GOOD, "warn": WARN, "fail": BAD}[check.state])
-    line.append(f"{check.name:<10} {visible(check.says)}")
+    line.append(f"{check.name:<11} {visible(check.says)}")
     if check.fix:
         line.append(f"  {visible(check.fix)}", style="bold")
     TERMINAL.show(line)

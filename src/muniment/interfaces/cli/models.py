@@ -90,7 +90,14 @@ def fetch(
 
 
 def fetch_with_bar(settings: Settings, console: Console) -> list[tuple[str, Path]]:
-    """Fetch the weights with a progress bar; raises Unavailable where that cannot be done."""
+    """Fetch the weights with a progress bar; raises Unavailable where it cannot be done, Denied where it may not."""
+    if settings.network.private:
+        from muniment.foundation.errors import Denied
+
+        raise Denied(
+            "Weights lie outside your own network, and network.private = true.",
+            fix="Bring their folder here and run `muniment models fetch --from FOLDER`.",
+        )
     from muniment.inference import weights
     from muniment.settings import process_environment, weight_cache
 

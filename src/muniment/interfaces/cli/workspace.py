@@ -12,6 +12,7 @@ from muniment.interfaces.cli.terminal import TERMINAL
 
 if TYPE_CHECKING:
     from muniment.app import Workspace
+    from muniment.interfaces.listening import Listening
 
 
 def register(app: typer.Typer) -> None:
@@ -65,13 +66,14 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the web page and the HTTP interface until Ctrl-C."""
+    from muniment.interfaces.listening import listening
+
     with TERMINAL.workspace() as workspace:
         workspace.require_identity()
         settings = workspace.settings.server
-        address = host or settings.host
-        serve_workspace(
-            workspace, address, open_port(address, settings.port if port is None else port), link or []
-        )
+        where = listening(workspace, host or settings.host)
+        free = open_port(where.host, settings.port if port is None else port)
+        serve_workspace(workspace, where, free, link or [])
 
 
 def open_port(host: str, port: int) -> int:
@@ -88,16 +90,11 @@ def open_port(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def base_url(host: str, port: int) -> str:
-    """Return the address of the server as a browser takes it."""
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def serve_workspace(workspace: Workspace, host: str, port: int, links: list[str]) -> None:
+def serve_workspace(workspace: Workspace, where: Listening, port: int, links: list[str]) -> None:
     """Serve an open workspace; prints its address and a one-time link for each name in `links`."""
     from muniment.interfaces.server import serve as run_server
 
-    base = base_url(host, port)
+    base = where.base(port, workspace.settings.server.allowed_hosts)
     made = sign_in_links(workspace, links, base)
     if TERMINAL.json:
         TERMINAL.document({"address": base, "links": made})
@@ -109,7 +106,7 @@ def serve_workspace(workspace: Workspace, host: str, port: int, links: list[str]
             TERMINAL.show("  People sign in through the identity provider.")
         elif not made:
             TERMINAL.show("  For a one-time sign-in link: muniment serve --link USER")
-    run_server(workspace, host, port)
+    run_server(workspace, where, port)
     TERMINAL.say("Stopped serving.")
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, TypeVar, cast
 
+from anyio import to_thread
 from fastapi import APIRouter, Depends, Request, Security
 from starlette.responses import JSONResponse, Response
 
 from muniment.assistant.values import Claim, Event, Finished, Started
+from muniment.foundation.errors import TooMany
 from muniment.governance.audit.entry import Json
-from muniment.interfaces.authenticate import Caller, api_caller, workspace_of
-from muniment.interfaces.offload import Offload
+from muniment.interfaces.authenticate import Caller, api_caller, limits_of, workspace_of
+from muniment.interfaces.limits import ANONYMOUS, share_of
 from muniment.interfaces.rest.bodies import (
     AnswerRequest,
     AnswerResponse,
@@ -25,19 +27,53 @@ from muniment.interfaces.rest.models import check_model
 
 if TYPE_CHECKING:
     from muniment.app import Workspace
+    from muniment.interfaces.offload import Offload
 
+T = TypeVar("T")
 router = APIRouter(tags=["answers"])
 
 Asker = Annotated[Caller, Security(api_caller, scopes=["ask"])]
 AnswerReader = Annotated[Caller, Security(api_caller, scopes=["answers"])]
 
 
-def offload_of(request: Request) -> Offload:
-    """Return the threads of this server."""
-    return cast("Offload", request.app.state.offload)
+class Turns:
+    """The threads of this server, as far as one request's caller may take them."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._offload = cast("Offload", request.app.state.offload)
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns; raises TooMany."""
+        try:
+            return await self._offload.run(work, share_of(self._request))
+        except TooMany as error:
+            await self._record(error)
+            raise
+
+    async def stream(self, generator: Generator[T]) -> AsyncGenerator[T]:
+        """Yield the items of a synchronous generator; raises TooMany."""
+        try:
+            async with aclosing(self._offload.stream(generator, share_of(self._request))) as items:
+                async for item in items:
+                    yield item
+        except TooMany as error:
+            await self._record(error)
+            raise
+
+    async def _record(self, error: TooMany) -> None:
+        limits, who = limits_of(self._request), share_of(self._request)
+        named = who.who if who.kind != "caller" else ANONYMOUS
+        limit = error.code.removeprefix("limit-")
+        await to_thread.run_sync(lambda: limits.reached(named, limit, error.public, error.retry_after))
 
 
-Threads = Annotated[Offload, Depends(offload_of)]
+def turns(request: Request) -> Turns:
+    """Return the threads as this request may take them."""
+    return Turns(request)
+
+
+Threads = Annotated[Turns, Depends(turns)]
 
 
 @router.post(
@@ -90,7 +126,7 @@ def _explained(workspace: Workspace, caller: Caller, answer_id: str) -> Callable
 
 async def streamed(
     workspace: Workspace,
-    threads: Offload,
+    threads: Turns,
     caller: Caller,
     body: AnswerRequest,
     worded: Callable[[Event], ServerEvent],

@@ -8,7 +8,7 @@ from scim2_models import Error, SCIMException
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from muniment.foundation.errors import BadInput, MunimentError, Unauthenticated, Unavailable
+from muniment.foundation.errors import BadInput, MunimentError, TooMany, Unauthenticated, Unavailable
 from muniment.governance.identity.provisioning_change import Taken
 from muniment.interfaces import problems
 
@@ -32,11 +32,16 @@ def refused(error: MunimentError) -> Response:
     detail = f"{body.title} {body.detail}".strip()
     if isinstance(error, BadInput):
         return refusal(400, detail, "invalidValue")
-    return refusal(body.status, detail, "uniqueness" if isinstance(error, Taken) else None)
+    response = refusal(body.status, detail, "uniqueness" if isinstance(error, Taken) else None)
+    if isinstance(error, TooMany):
+        response.headers["retry-after"] = str(error.retry_after)
+    return response
 
 
 def plain_refusal(status: int) -> Response:
     """Return the error for a bare HTTP status."""
+    if status == 422:
+        return refusal(400, problems.phrase(status), "invalidSyntax")
     return refusal(status, problems.phrase(status))
 
 

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from muniment.governance.identity.provisioned import Provided
 from muniment.interfaces.authenticate import Caller, api_caller, workspace_of
 from muniment.interfaces.boundary import Boundary
+from muniment.interfaces.forwarded import Proxies
 from muniment.interfaces.rest.answers import Threads
 from muniment.interfaces.scim import LONGEST_BODY, PREFIX, body, endpoint, errors, query
 from muniment.interfaces.scim.endpoint import Asked, Endpoint, Told
@@ -24,6 +25,7 @@ from muniment.interfaces.scim.models import PROVIDER
 
 if TYPE_CHECKING:
     from muniment.app import Workspace
+    from muniment.interfaces.limits import Limits
     from muniment.interfaces.offload import Offload
 
 Provisioner = Annotated[Caller, Security(api_caller, scopes=["provision"])]
@@ -35,11 +37,12 @@ _KINDS: dict[str, tuple[Provided, ...]] = {
 _EVERY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
-def service(workspace: Workspace, offload: Offload, hosts: frozenset[str]) -> FastAPI:
+def service(workspace: Workspace, offload: Offload, limits: Limits, hosts: frozenset[str]) -> FastAPI:
     """Return the interface, to be mounted at PREFIX."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.workspace = workspace
     app.state.offload = offload
+    app.state.limits = limits
     errors.install(app)
     _add_resources(app, "/Users", lambda: endpoint.users(workspace.provisioning))
     _add_resources(app, "/Groups", lambda: endpoint.groups(workspace.provisioning))
@@ -48,8 +51,13 @@ def service(workspace: Workspace, offload: Offload, hosts: frozenset[str]) -> Fa
     _add_discovery(app)
     app.add_api_route("/Me", _not_offered, methods=_EVERY_METHOD)
     app.add_api_route("/Bulk", _not_offered, methods=["POST"])
+    # What proxies say was believed, or not, before a request comes here.
     app.add_middleware(
-        Boundary, hosts=hosts, longest_body=LONGEST_BODY, plain=lambda _, status: errors.plain_refusal(status)
+        Boundary,
+        hosts=hosts,
+        proxies=Proxies(),
+        longest_body=LONGEST_BODY,
+        plain=lambda _, status: errors.plain_refusal(status),
     )
     return app
 

@@ -18,6 +18,7 @@ from muniment.interfaces.authenticate import (
     check_origin,
     close_attempt_cookie,
     close_cookie,
+    limits_of,
     open_attempt_cookie,
     open_cookie,
     page_session,
@@ -64,9 +65,12 @@ async def sign_in(request: Request, threads: Threads) -> Response:
     """Use up the link and open the session."""
     fields = await form_of(request, "token")
     check_origin(request)
+    limits = limits_of(request)
+    limits.check_stranger(request)
     try:
         session = await threads.run(lambda: workspace_of(request).sessions.redeem(fields.get("token", "")))
     except Unauthenticated:
+        limits.failed(request)
         return HTMLResponse(render("signin.html", say("signin.spent"), state="spent"), 401)
     response = RedirectResponse("/", 303)
     open_cookie(request, response, session)

@@ -61,12 +61,14 @@ def demo(
 
 def _finish(story: object, once: bool, home: Path) -> None:
     from muniment.interfaces.cli.demo.chapters import Story
-    from muniment.interfaces.cli.workspace import base_url, open_port, serve_workspace, sign_in_links
+    from muniment.interfaces.cli.workspace import open_port, serve_workspace, sign_in_links
+    from muniment.interfaces.listening import listening
 
     if not isinstance(story, Story):
         raise TypeError("not a story")
     server = story.workspace.settings.server
-    base = base_url(server.host, server.port)
+    where = listening(story.workspace, server.host)
+    base = where.base(server.port, server.allowed_hosts)
     names = story.script.people()
     if not once:
         story.stage.end_chapter()
@@ -74,7 +76,7 @@ def _finish(story: object, once: bool, home: Path) -> None:
             port = open_port(server.host, server.port)
         except OSError:
             port = open_port(server.host, 0)
-        serve_workspace(story.workspace, server.host, port, names)
+        serve_workspace(story.workspace, where, port, names)
         return
     links = sign_in_links(story.workspace, names, base)
     for name, link in links.items():

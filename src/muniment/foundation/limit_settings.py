@@ -1,0 +1,30 @@
+"""What an operator may set of the limits of the HTTP interface."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class LimitSettings(BaseModel):
+    """`[limits]`"""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    user_per_minute: int = Field(1200, ge=1)
+    """Requests of one user in a minute; as many may come at once."""
+    service_per_minute: int = Field(6000, ge=1)
+    """Requests of one service in a minute."""
+    tenant_per_minute: int = Field(30_000, ge=1)
+    """Requests of all together in a minute."""
+    failures_per_minute: int = Field(600, ge=1)
+    """Requests from one address in a minute whose credential does not hold."""
+    user_concurrent: int = Field(16, ge=1, le=10_000)
+    """Requests of one user that are worked on or wait."""
+    service_concurrent: int = Field(32, ge=1, le=10_000)
+    """Requests of one service that are worked on or wait."""
+    tenant_concurrent: int = Field(72, ge=1, le=10_000)
+    """Requests of all together that are worked on or wait."""
+    body_kb: int = Field(64, ge=1, le=65_536)
+    """Size of a request's body."""
+    json_depth: int = Field(32, ge=4, le=200)
+    """How deep its JSON may be nested."""
