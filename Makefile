@@ -10,7 +10,8 @@ setup: .venv/.ready
 .venv/.ready: requirements/dev.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "muniment needs Python 3.11 ($(PYTHON) was not found)"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/dev.txt
+	@# The lock names all there is; pip by itself would ask for `pydantic[email]`, which no lock can pin.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: -r requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -38,7 +39,7 @@ bench: setup $(if $(filter no,$(PEERS)),,.venv/.peers)
 	$(BIN)/muniment bench all $(if $(filter no,$(PEERS)),--peers none,--svg bench.svg) $(BENCH)
 
 .venv/.peers: .venv/.ready requirements/bench.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/bench.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: -r requirements/bench.txt
 	@touch $@
 
 serve: setup
