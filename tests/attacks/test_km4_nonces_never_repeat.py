@@ -53,7 +53,9 @@ def repeated(counted: Counter[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]
 
 def test_every_place_that_seals_is_watched_here() -> None:
     found = {
-        str(path.relative_to(SOURCE)) for path in SOURCE.rglob("*.py") if "AESGCM" in path.read_text("utf-8")
+        str(path.relative_to(SOURCE))
+        for path in SOURCE.rglob("*.py")
+        if "import AESGCM" in path.read_text("utf-8")
     }
     assert found == {"foundation/keys.py", "foundation/segments.py"}
 
