@@ -37,7 +37,7 @@ class Cosines:
             selection.layout.widest.take(selection.blocks, axis=1).max(axis=1, initial=0.0).tolist()
         )
         self.bound = codes.bounds(lost, length, question, question.coarse_lost)
-        """Of a row that loses most and has the greatest length."""
+        """How far `rough` may be from the truth: as far as for a row that loses most and has the greatest length."""
         loops = compiled.ready()
         self._addresses = selection.layout.codes_of(model)
         together(self._in_arrays() if loops is None else self._in_loops(loops), selection.size)
