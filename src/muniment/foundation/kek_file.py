@@ -15,7 +15,7 @@ from muniment.foundation.errors import Conflict, NotSetUp, Unavailable
 from muniment.foundation.ids import Ids
 from muniment.foundation.key_provider import KeyRefused, KeyState, ProviderName, Wrapped
 from muniment.foundation.keys import seal, unseal
-from muniment.foundation.private_file import replace_private, shred, sync_folder, write_private
+from muniment.foundation.private_file import read_private, replace_private, shred, sync_folder, write_private
 
 
 class KekFile:
@@ -124,8 +124,7 @@ class KekFile:
 
     def _read(self) -> dict[int, bytes]:
         try:
-            raw = self.path.read_bytes()
-            mode = self.path.stat().st_mode
+            raw, mode = read_private(self.path)
         except OSError as error:
             aside = " It was switched off: `muniment keys enable`." if self.aside.exists() else ""
             raise NotSetUp(

@@ -21,7 +21,7 @@ from muniment.foundation.errors import NotSetUp, Tampered
 from muniment.foundation.ids import Ids
 from muniment.foundation.key_provider import KeyProvider, KeyRefused, Wrapped
 from muniment.foundation.keys import PURPOSES, Keyring, seal, unseal
-from muniment.foundation.private_file import replace_private, write_private
+from muniment.foundation.private_file import read_private, replace_private, write_private
 
 FORMAT = 2
 _FIRST = {"provider": "local", "key": "file", "version": "1"}
@@ -54,12 +54,16 @@ def create_keyring(provider: KeyProvider, keyring_file: Path, tenant: str, ids: 
 def open_keyring(provider: KeyProvider, keyring_file: Path, ids: Ids) -> Keyring:
     """Unwrap a keyring; raises NotSetUp for a missing or wrong key, else as the provider does, Tampered never.
 
-    A keyring that is being re-wrapped at this moment is read again.
+    A keyring that was re-wrapped meanwhile is read again.
     """
-    try:
-        return _open(provider, keyring_file, ids)
-    except (NotSetUp, KeyRefused):
-        return _open(provider, keyring_file, ids)
+    document = _read(keyring_file)
+    while True:
+        try:
+            return _open(provider, keyring_file, document, ids)
+        except (NotSetUp, KeyRefused):
+            tried, document = document, _read(keyring_file)
+            if document == tried:
+                raise
 
 
 def read_head(keyring_file: Path) -> KeyringHead:
@@ -81,8 +85,7 @@ def rewrap(before: KeyProvider, after: KeyProvider, keyring_file: Path) -> Wrapp
     return wrapped
 
 
-def _open(provider: KeyProvider, keyring_file: Path, ids: Ids) -> Keyring:
-    document = _read(keyring_file)
+def _open(provider: KeyProvider, keyring_file: Path, document: Mapping[str, Any], ids: Ids) -> Keyring:
     tenant_key = _unwrapped(provider, keyring_file, document)
     keys = _data_keys(tenant_key, provider, keyring_file, document)
     missing = [purpose for purpose in PURPOSES if purpose not in keys]
@@ -93,7 +96,7 @@ def _open(provider: KeyProvider, keyring_file: Path, ids: Ids) -> Keyring:
 
 def _read(keyring_file: Path) -> dict[str, Any]:
     try:
-        document = json.loads(keyring_file.read_bytes())
+        document = json.loads(read_private(keyring_file)[0])
     except FileNotFoundError as error:
         raise NotSetUp(f"No keyring at {keyring_file}.", fix="Run `muniment init` first.") from error
     except OSError as error:

@@ -29,6 +29,20 @@ def write_private(path: Path, content: bytes) -> None:
         raise _unwritten(path, error) from error
 
 
+def read_private(path: Path) -> tuple[bytes, int]:
+    """Return the content and mode of a file, read before or after any `replace_private` and never overwritten.
+
+    Raises OSError, and FileNotFoundError where the file is removed meanwhile.
+    """
+    while True:
+        with path.open("rb") as file:
+            content = file.read()
+            read, now = os.fstat(file.fileno()), path.stat()
+        # The former file is overwritten only after another has its name, so under its name it was read whole.
+        if (read.st_dev, read.st_ino) == (now.st_dev, now.st_ino):
+            return content, read.st_mode
+
+
 def replace_private(path: Path, content: bytes) -> None:
     """Put `content` in the place of a file: whoever opens it finds the old one whole or the new one whole.
 
