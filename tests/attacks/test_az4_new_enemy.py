@@ -23,6 +23,7 @@ from muniment.knowledge.retrieval.visibility import AccessIndex, visible
 
 ROUNDS = 4
 PROVE_ROUNDS = 1_000
+PARTS = 10
 WORDS = ("canteen", "refectori")
 
 
@@ -72,10 +73,11 @@ def test_who_was_shut_out_never_sees_what_was_written_or_moved_after(
 
 
 @pytest.mark.prove
+@pytest.mark.parametrize("part", range(PARTS))
 def test_a_thousand_rounds_of_shutting_out_and_writing(
-    pair: tuple[Workspace, Workspace], folder: Path
+    pair: tuple[Workspace, Workspace], folder: Path, part: int
 ) -> None:
-    rounds(*pair, folder, PROVE_ROUNDS)
+    rounds(*pair, folder, PROVE_ROUNDS // PARTS)
 
 
 def test_an_older_snapshot_holds_the_older_content_under_the_older_rights(
