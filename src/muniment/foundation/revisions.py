@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from muniment.foundation.database import metadata
+from muniment.foundation.worded import Worded
 
 revision = sa.Table(
     "revision",
@@ -45,11 +46,11 @@ def bump(connection: sa.Connection, name: str) -> int:
     return value + 1
 
 
-_CURRENT = sa.select(revision.c.name, revision.c.value)
+_CURRENT = Worded(sa.select(revision.c.name, revision.c.value))
 
 
 def current(connection: sa.Connection) -> Revisions:
     """Return the counters as of this connection's snapshot; a counter never bumped is 0."""
-    found = {row.name: row.value for row in connection.execute(_CURRENT)}
+    found = {row.name: row.value for row in _CURRENT.rows(connection)}
     names = ("directory", "access", "content", "ranking")
     return Revisions(*(found.get(name, 0) for name in names))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from muniment.foundation.worded import Listed
 from muniment.knowledge.access import AccessList
 from muniment.knowledge.index_model import LIVE_GENERATION
 from muniment.knowledge.tables import (
@@ -151,15 +152,14 @@ _LIVE = document.c.state == "live"
 
 # Statements of every request are made once: making one costs more than running it.
 _BY_ID = sa.select(*_DOCUMENT).where(_LIVE, document.c.id == sa.bindparam("id"))
-_BY_IDS = sa.select(*_DOCUMENT).where(_LIVE, document.c.id.in_(sa.bindparam("ids", expanding=True)))
+_BY_IDS = Listed(sa.select(*_DOCUMENT).where(_LIVE), document.c.id)
 _CHUNK_COLUMNS = (chunk.c.ordinal, chunk.c.start, chunk.c.end, chunk.c.page, chunk.c.heading, chunk.c.text)
-_CHUNKS = sa.select(chunk.c.document, chunk.c.version, *_CHUNK_COLUMNS).where(
-    sa.tuple_(chunk.c.document, chunk.c.version, chunk.c.ordinal).in_(sa.bindparam("places", expanding=True))
-)
+_PLACE = (chunk.c.document, chunk.c.version, chunk.c.ordinal)
+_CHUNKS = Listed(sa.select(chunk.c.document, chunk.c.version, *_CHUNK_COLUMNS), *_PLACE)
 _LISTS = sa.select(access_class.c.id, access_class.c.allow, access_class.c.deny, access_class.c.sensitivity)
 _LISTS_AFTER = _LISTS.where(access_class.c.id > sa.bindparam("after")).order_by(access_class.c.id)
 _LIST = _LISTS.where(access_class.c.id == sa.bindparam("number"))
-_LISTS_AT = _LISTS.where(access_class.c.id.in_(sa.bindparam("numbers", expanding=True)))
+_LISTS_AT = Listed(_LISTS, access_class.c.id)
 
 
 def documents(connection: sa.Connection, source_name: str | None = None) -> list[DocumentRow]:
@@ -178,7 +178,7 @@ def get_document(connection: sa.Connection, document_id: str) -> DocumentRow | N
 
 def get_documents(connection: sa.Connection, ids: Sequence[str]) -> dict[str, DocumentRow]:
     """Return the live ones of up to 500 documents, by id."""
-    return {row.id: DocumentRow(*row) for row in connection.execute(_BY_IDS, {"ids": ids})}
+    return {row.id: DocumentRow(*row) for row in _BY_IDS.rows(connection, [(one,) for one in ids])}
 
 
 _CHANGE = (
@@ -298,8 +298,8 @@ def chunk_texts(
     connection: sa.Connection, places: Sequence[tuple[str, int, int]]
 ) -> dict[tuple[str, int, int], ChunkText]:
     """Return up to 500 chunks by document, version and ordinal; one that is not there is left out."""
-    rows = connection.execute(_CHUNKS, {"places": places})
-    return {(row.document, row.version, row.ordinal): ChunkText(*row[2:]) for row in rows}
+    rows = _CHUNKS.rows(connection, places)
+    return {(row[0], row[1], row[2]): ChunkText(*row[2:]) for row in rows}
 
 
 def chunks(connection: sa.Connection, document_id: str, version: int) -> list[ChunkText]:
@@ -328,7 +328,7 @@ def access_class_at(connection: sa.Connection, number: int) -> AccessList | None
 def access_lists(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, AccessList]:
     """Return up to 500 access classes by number; one that is not there or cannot be read is left out."""
     found: dict[int, AccessList] = {}
-    for row in connection.execute(_LISTS_AT, {"numbers": numbers}):
+    for row in _LISTS_AT.rows(connection, [(number,) for number in numbers]):
         with suppress(ValueError, TypeError):
             found[row.id] = _access_list(row.allow, row.deny, row.sensitivity)
     return found

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from muniment.foundation import revisions
 from muniment.foundation.database import Database, storable
 from muniment.foundation.errors import BadInput, Denied
+from muniment.foundation.worded import Worded
 from muniment.governance.audit.entry import Entry
 from muniment.governance.identity.directory_file import read_directory_file
 from muniment.governance.identity.directory_import import DirectoryChange, provisioned_groups, replace
@@ -36,11 +37,12 @@ from muniment.governance.identity.groups import MAX_DEPTH
 from muniment.governance.identity.principal import EVERYONE, Actor, Principal
 from muniment.governance.identity.provisioned import name_of_external_id
 
-_ANY_SINCE = {
+_SINCE = {
     kind: sa.select(table.c.since).where(table.c.name == sa.bindparam("name"))
     for kind, table in ACCOUNTS.items()
 }
-_ACTIVE_SINCE = {kind: _ANY_SINCE[kind].where(table.c.active == 1) for kind, table in ACCOUNTS.items()}
+_ANY_SINCE = {kind: Worded(query) for kind, query in _SINCE.items()}
+_ACTIVE_SINCE = {kind: Worded(_SINCE[kind].where(table.c.active == 1)) for kind, table in ACCOUNTS.items()}
 
 
 class Appends(Protocol):
@@ -159,21 +161,22 @@ def account_since(connection: sa.Connection, principal: Principal, *, active_onl
     if principal.kind not in ACCOUNTS or not storable(principal.name):
         return None
     query = (_ACTIVE_SINCE if active_only else _ANY_SINCE)[principal.kind]
-    return connection.execute(query, {"name": principal.name}).scalar()
+    rows = query.rows(connection, name=principal.name)
+    return rows[0][0] if rows else None
 
 
 _CLEARANCE = {
-    kind: sa.select(table.c.clearance).where(table.c.name == sa.bindparam("name"))
+    kind: Worded(sa.select(table.c.clearance).where(table.c.name == sa.bindparam("name")))
     for kind, table in ACCOUNTS.items()
 }
 
 
 def clearance(connection: sa.Connection, principal: Principal) -> str:
     """Return up to which sensitivity this account may read, empty for any; raises Denied for no such account."""
-    found = connection.execute(_CLEARANCE[principal.kind], {"name": principal.name}).scalar()
-    if found is None:
+    rows = _CLEARANCE[principal.kind].rows(connection, name=principal.name)
+    if not rows:
         raise Denied("No such active account.", detail=f"principal {principal.ref!r}")
-    return found
+    return rows[0][0]
 
 
 def _closure() -> sa.Select[str, int, str | None]:
@@ -195,12 +198,12 @@ def _closure() -> sa.Select[str, int, str | None]:
     )
 
 
-_CLOSURE = _closure()
+_CLOSURE = Worded(_closure())
 
 
 def groups_above(connection: sa.Connection, ref: str) -> frozenset[str]:
     """Return the names of the groups that a user, service or group is in, through all nesting."""
-    return frozenset(group for group, _, _ in connection.execute(_CLOSURE, {"ref": ref}))
+    return frozenset(group for group, _, _ in _CLOSURE.rows(connection, ref=ref))
 
 
 def grants(connection: sa.Connection, principal: Principal) -> frozenset[str]:
@@ -213,7 +216,7 @@ def grants(connection: sa.Connection, principal: Principal) -> frozenset[str]:
     if account_since(connection, principal) is None:
         raise Denied("No such active account.", detail=f"principal {principal.ref!r}")
     held = {EVERYONE, principal.ref}
-    for group, depth, known in connection.execute(_CLOSURE, {"ref": principal.ref}):
+    for group, depth, known in _CLOSURE.rows(connection, ref=principal.ref):
         if depth > MAX_DEPTH:
             raise Denied(
                 "Your groups cannot be worked out.",

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 import sqlalchemy as sa
 
 from muniment.foundation.errors import Tampered
+from muniment.foundation.worded import Worded
 from muniment.governance.identity.directory import grants
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.rules import Rules, Standing, shipped, version_of
@@ -71,7 +72,7 @@ class Policy:
         version: str | None = None
         roles: dict[str, tuple[str, ...]] = {}
         lasting: Sequence[tuple[str, str]] = ()
-        for what, name, member in connection.execute(_STATE, {"ref": principal.ref}):
+        for what, name, member in _STATE.rows(connection, ref=principal.ref):
             if what == _VERSION:
                 version = name
             elif what == _EMERGENCY:
@@ -137,4 +138,4 @@ def _state() -> sa.CompoundSelect[int, str, str]:
     )
 
 
-_STATE = _state()
+_STATE = Worded(_state())
