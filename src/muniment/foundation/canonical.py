@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import unicodedata
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import rfc8785
 
@@ -35,7 +37,36 @@ def canonical(value: object) -> bytes:
 
 def exact(value: object) -> bytes:
     """Return RFC 8785 bytes without normalising strings, for records that keep names byte for byte."""
+    if _is_simple(value):
+        return _encoded(value)
     return _dump(_plain(value))
+
+
+_SIMPLE = frozenset({bool, type(None)})
+_GREATEST = 2**53 - 1
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), check_circular=False)
+
+
+def _is_simple(value: object) -> bool:
+    """Return whether Python's own encoder writes a value as RFC 8785 does: no fractions, names in ASCII."""
+    kind = type(value)
+    if kind is str or kind in _SIMPLE:
+        return True
+    if kind is int:
+        return -_GREATEST <= cast(int, value) <= _GREATEST
+    if kind is dict:
+        items = cast("dict[object, object]", value).items()
+        return all(type(key) is str and key.isascii() and _is_simple(inner) for key, inner in items)
+    if kind is list or kind is tuple:
+        return all(map(_is_simple, cast("list[object]", value)))
+    return False
+
+
+def _encoded(value: object) -> bytes:
+    try:
+        return _ENCODER.encode(value).encode()
+    except UnicodeError as error:
+        raise _unsayable(error) from error
 
 
 def _plain(value: object) -> object:
@@ -50,9 +81,11 @@ def _dump(value: object) -> bytes:
     try:
         return rfc8785.dumps(value)  # pyright: ignore[reportArgumentType]
     except (rfc8785.CanonicalizationError, UnicodeError) as error:
-        raise BadInput(
-            f"The value cannot be written as canonical JSON ({type_names}).", detail=str(error)
-        ) from error
+        raise _unsayable(error) from error
+
+
+def _unsayable(error: Exception) -> BadInput:
+    return BadInput(f"The value cannot be written as canonical JSON ({type_names}).", detail=str(error))
 
 
 def digest(value: object) -> str:

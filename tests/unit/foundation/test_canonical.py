@@ -6,6 +6,7 @@ import json
 import unicodedata
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +25,11 @@ def test_exact_bytes_say_the_value_and_say_it_once(value: object) -> None:
     written = exact(value)
     assert json.loads(written) == value
     assert exact(json.loads(written)) == written
+
+
+@given(VALUES)
+def test_exact_bytes_are_those_of_an_independent_encoder(value: object) -> None:
+    assert exact(value) == rfc8785.dumps(value)  # pyright: ignore[reportArgumentType]
 
 
 @given(st.dictionaries(TEXT, SCALARS, max_size=6))

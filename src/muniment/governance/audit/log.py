@@ -15,6 +15,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
@@ -25,6 +26,7 @@ from muniment.foundation.clock import Clock, timestamp
 from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput, MunimentError, Unavailable
 from muniment.foundation.keys import Keyring
+from muniment.foundation.worded import Worded
 from muniment.governance.audit import checkpoint as notes
 from muniment.governance.audit.checkpoint import Checkpoint
 from muniment.governance.audit.entry import Entry, Json, StoredEntry
@@ -107,10 +109,9 @@ class AuditLog:
     def checkpoint(self) -> Checkpoint:
         """Return a signed checkpoint of the log as it stands, stored with it."""
         with self._database.write() as connection:
-            tree = _read_tree(connection)
-            last = _last_checkpoint(connection)
-            if last is not None and last[0].size == tree.size:
-                return last[0]
+            tree, last = _read_tree(connection)
+            if last is not None and last.size == tree.size:
+                return notes.parse(connection.execute(_NEWEST_TEXT).scalar_one())
             return self._add_checkpoint(connection, tree)
 
     def public_key(self) -> str:
@@ -173,7 +174,7 @@ class AuditLog:
         return ranges
 
     def _append(self, connection: sa.Connection, entries: Sequence[_Prepared]) -> range:
-        tree = _read_tree(connection)
+        tree, last = _read_tree(connection)
         if not entries:
             return range(tree.size, tree.size)
         now = self._clock.now()
@@ -183,10 +184,10 @@ class AuditLog:
             body = entry.body(seq, at)
             columns = {"seq": seq, "at": at, "kind": entry.kind, "actor": entry.actor, "via": entry.via}
             rows.append({**columns, "body": body, "leaf_hash": leaf_hash(body)})
-        connection.execute(_ADD, rows)
+        _ADD.run(connection, rows)
         grown = tree.extend(cast(bytes, row["leaf_hash"]) for row in rows)
         _write_tree(connection, grown, first=tree.size == 0)
-        if _checkpoint_due(connection, grown.size, now):
+        if last is None or last.is_old(grown.size, now):
             self._add_checkpoint(connection, grown)
         return range(tree.size, grown.size)
 
@@ -201,22 +202,49 @@ def _prepare(entry: Entry) -> _Prepared:
     kind, actor, via = entry.kind, entry.actor.ref, entry.actor.door
     if not isinstance(entry.about, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise BadInput("What an audit entry is about must be an object.")
-    return _Prepared(kind, actor, via, exact(entry.about), exact(actor), exact(kind), exact(via))
+    return _Prepared(kind, actor, via, exact(entry.about), _quoted(actor), _quoted(kind), _quoted(via))
+
+
+@lru_cache(maxsize=4096)
+def _quoted(name: str) -> bytes:
+    return exact(name)
 
 
 # Statements of every request are made once: making one costs more than running it.
-_TREE = sa.select(audit_tree.c.size, audit_tree.c.frontier)
-_BEGIN_TREE = sa.insert(audit_tree)
-_GROW_TREE = sa.update(audit_tree).values(
-    {name: sa.bindparam(f"new_{name}") for name in ("size", "frontier", "root")}
+_BY_SIZE = audit_checkpoint.c.size.desc()
+_NEWEST_TEXT = sa.select(audit_checkpoint.c.text).order_by(_BY_SIZE).limit(1)
+_NEWEST = sa.select(audit_checkpoint.c.size, audit_checkpoint.c.at).order_by(_BY_SIZE).limit(1).subquery()
+_TREE = Worded(
+    sa.select(audit_tree.c.size, audit_tree.c.frontier, _NEWEST.c.size, _NEWEST.c.at).outerjoin_from(
+        audit_tree, _NEWEST, sa.true()
+    )
 )
-_NEWEST = sa.select(audit_checkpoint).order_by(audit_checkpoint.c.size.desc()).limit(1)
-_ADD = sa.insert(audit_entry)
+_BEGIN_TREE = sa.insert(audit_tree)
+_GROWN = ("size", "frontier", "root")
+_GROW_TREE = Worded(sa.update(audit_tree).values({name: sa.bindparam(f"new_{name}") for name in _GROWN}))
+_ADD = Worded(sa.insert(audit_entry))
 
 
-def _read_tree(connection: sa.Connection) -> Frontier:
-    row = connection.execute(_TREE).one_or_none()
-    return Frontier() if row is None else Frontier.from_bytes(row.size, row.frontier)
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """The newest checkpoint: how many entries it covers, and when it was made."""
+
+    size: int
+    at: datetime
+
+    def is_old(self, size: int, now: datetime) -> bool:
+        """Return whether a log of so many entries is due for another one."""
+        waited = (now - self.at).total_seconds()
+        return size - self.size >= CHECKPOINT_ENTRIES or not 0 <= waited < CHECKPOINT_SECONDS
+
+
+def _read_tree(connection: sa.Connection) -> tuple[Frontier, _Last | None]:
+    rows = _TREE.rows(connection)
+    if not rows:
+        return Frontier(), None
+    size, frontier, covered, at = rows[0]
+    last = None if at is None else _Last(covered, datetime.fromisoformat(at))
+    return Frontier.from_bytes(size, frontier), last
 
 
 def _write_tree(connection: sa.Connection, tree: Frontier, first: bool) -> None:
@@ -224,21 +252,7 @@ def _write_tree(connection: sa.Connection, tree: Frontier, first: bool) -> None:
     if first:
         connection.execute(_BEGIN_TREE, {"id": 1, **values})
     else:
-        connection.execute(_GROW_TREE, {f"new_{name}": value for name, value in values.items()})
-
-
-def _last_checkpoint(connection: sa.Connection) -> tuple[Checkpoint, datetime] | None:
-    row = connection.execute(_NEWEST).one_or_none()
-    return None if row is None else (notes.parse(row.text), datetime.fromisoformat(row.at))
-
-
-def _checkpoint_due(connection: sa.Connection, size: int, now: datetime) -> bool:
-    last = _last_checkpoint(connection)
-    if last is None:
-        return True
-    made, at = last
-    waited = (now - at).total_seconds()
-    return size - made.size >= CHECKPOINT_ENTRIES or not 0 <= waited < CHECKPOINT_SECONDS
+        _GROW_TREE.run(connection, [{f"new_{name}": value for name, value in values.items()}])
 
 
 def _stored(row: sa.Row[tuple[object, ...]]) -> StoredEntry:
