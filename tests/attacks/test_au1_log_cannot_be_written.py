@@ -99,7 +99,7 @@ def unchanged_then_goes_on(log: AuditLog) -> None:
 def test_a_full_disk_is_told_to_every_caller(log: AuditLog, database: SqlCipherDatabase) -> None:
     with database.read() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
-    engine = database._engine
+    engine = database._writer
     engine.dispose()
 
     def limit(connection: sa.engine.interfaces.DBAPIConnection, _: object) -> None:

@@ -170,7 +170,7 @@ def test_a_full_disk_refuses_cleanly_and_recovers(workspace: Workspace, folder: 
     limit = lambda connection, _: connection.execute(f"PRAGMA max_page_count = {pages + 4}")  # noqa: E731
     from sqlalchemy import event
 
-    engine = workspace.database.inner._engine
+    engine = workspace.database.inner._writer
     engine.dispose()
     event.listen(engine, "connect", limit)
     with pytest.raises(Unavailable, match="full"):

@@ -9,7 +9,7 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,6 @@ from sqlalchemy import event, exc, pool
 
 from muniment.foundation.database import BUSY_SECONDS, Condition, is_current, migrate
 from muniment.foundation.errors import Conflict, MunimentError, NotSetUp, Tampered, Unavailable
-
-_WRITES = "writes"
-"""Execution option of a connection whose transactions write."""
 
 _POLL_SECONDS = 0.001
 """Between attempts to begin a write; the database's own waits grow to a tenth of a second, in which another process
@@ -34,18 +31,21 @@ class SqlCipherDatabase:
     def __init__(self, path: Path, key: bytes) -> None:
         self.path = path
         self._key = key.hex()
-        self._engine = self._make_engine()
+        self._engine = self._make_engine(_begin, pool_size=8, max_overflow=56)
+        self._writer = self._make_engine(_begin_write, pool_size=1, max_overflow=0)
         self._write_lock = threading.Lock()
 
-    def _make_engine(self) -> sa.Engine:
+    def _make_engine(
+        self, begin: Callable[[sa.Connection], None], pool_size: int, max_overflow: int
+    ) -> sa.Engine:
         from sqlcipher3 import dbapi2
 
         engine = sa.create_engine(
             f"sqlite:///{self.path}",
             module=dbapi2,
             poolclass=pool.QueuePool,
-            pool_size=8,
-            max_overflow=56,
+            pool_size=pool_size,
+            max_overflow=max_overflow,
             connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS},
         )
 
@@ -59,12 +59,8 @@ class SqlCipherDatabase:
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA temp_store = MEMORY")
             connection.execute("PRAGMA secure_delete = ON")
-
-        def begin(connection: sa.Connection) -> None:
-            if connection.get_execution_options().get(_WRITES):
-                _begin_write(connection)
-            else:
-                connection.exec_driver_sql("BEGIN DEFERRED")
+            if begin is _begin_write:
+                connection.execute("PRAGMA busy_timeout = 0")
 
         event.listen(engine, "connect", prepare)
         event.listen(engine, "begin", begin)
@@ -84,10 +80,13 @@ class SqlCipherDatabase:
     @contextmanager
     def write(self) -> Generator[sa.Connection]:
         """An immediate transaction, durable when the block ends, undone when it raises."""
-        with _translated(self.path), self._write_lock, self._engine.connect() as connection:
-            connection = connection.execution_options(**{_WRITES: True})
-            with connection.begin():
-                yield connection
+        with (
+            _translated(self.path),
+            self._write_lock,
+            self._writer.connect() as connection,
+            connection.begin(),
+        ):
+            yield connection
 
     @contextmanager
     def alone(self, work: str) -> Generator[None]:
@@ -157,6 +156,7 @@ class SqlCipherDatabase:
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+        self._writer.dispose()
 
     def discard(self) -> None:
         """Close and remove a database that this object made and that holds nothing yet."""
@@ -165,21 +165,21 @@ class SqlCipherDatabase:
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
 
 
+def _begin(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN DEFERRED")
+
+
 def _begin_write(connection: sa.Connection) -> None:
     """Begin an immediate transaction within BUSY_SECONDS of waiting for other processes."""
     until = time.monotonic() + BUSY_SECONDS
-    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
-    try:
-        while True:
-            try:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-                return
-            except exc.OperationalError as error:
-                if not _is_busy(error) or time.monotonic() > until:
-                    raise
-            time.sleep(_POLL_SECONDS)
-    finally:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(1000 * BUSY_SECONDS)}")
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            return
+        except exc.OperationalError as error:
+            if not _is_busy(error) or time.monotonic() > until:
+                raise
+        time.sleep(_POLL_SECONDS)
 
 
 def _is_busy(error: exc.OperationalError) -> bool:
