@@ -25,6 +25,8 @@ from muniment.foundation.errors import BadInput, Conflict, MunimentError, NotSet
 
 LEAST_SERVER, LEAST_VECTOR = 16, (0, 8)
 """Versions of Postgres and of pgvector that are good enough."""
+CONNECTIONS = 64
+"""Of one process, at most."""
 _LONGEST = 47
 """So that no name made of a schema's reaches the 63 characters that Postgres keeps."""
 _HIDDEN = (
@@ -102,7 +104,7 @@ class PostgresDatabase:
             address.set(drivername="postgresql+psycopg"),
             poolclass=pool.QueuePool,
             pool_size=8,
-            max_overflow=56,
+            max_overflow=CONNECTIONS - 8,
             pool_pre_ping=True,
             hide_parameters=True,
             use_native_hstore=False,

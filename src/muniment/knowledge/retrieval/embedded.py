@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from muniment.foundation.errors import Unavailable
 from muniment.foundation.revisions import Revisions
 from muniment.foundation.segments import DamagedRows, Segments
+from muniment.inference.embedding import cores
 from muniment.knowledge.passage import Why
 from muniment.knowledge.retrieval import compiled
 from muniment.knowledge.retrieval.engine import Asked
@@ -35,6 +36,11 @@ class EmbeddedEngine:
     def __init__(self, segments: Segments) -> None:
         self._index = Index(segments)
         self._access = AccessIndex()
+
+    @property
+    def at_once(self) -> int:
+        """Half the cores: more only take the interpreter from each other, so that all become slower."""
+        return max(1, cores() // 2)
 
     def prepare(self, connection: sa.Connection, now: Revisions) -> None:
         """Load the segments and compile the loops; raises NotSetUp for other word rules."""

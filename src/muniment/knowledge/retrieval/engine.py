@@ -39,6 +39,11 @@ class Asked:
 class Engine(Protocol):
     """Ranks the chunks that one principal may read."""
 
+    @property
+    def at_once(self) -> int:
+        """How many searches of one process gain from going on beside each other."""
+        ...
+
     def prepare(self, connection: sa.Connection, now: Revisions) -> None:
         """Load what searches of this snapshot need; raises NotSetUp where they could not be answered."""
         ...

@@ -21,6 +21,7 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from muniment.foundation.errors import NotSetUp, Tampered
+from muniment.foundation.postgres import CONNECTIONS
 from muniment.foundation.revisions import Revisions
 from muniment.knowledge.index_model import LIVE_GENERATION
 from muniment.knowledge.passage import Why
@@ -89,6 +90,11 @@ class PostgresEngine:
 
     def __init__(self) -> None:
         self._access = AccessIndex()
+
+    @property
+    def at_once(self) -> int:
+        """As many as its connections: each waits for the server."""
+        return CONNECTIONS
 
     def prepare(self, connection: sa.Connection, now: Revisions) -> None:
         """The server keeps what it needs."""

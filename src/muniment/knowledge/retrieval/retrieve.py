@@ -10,6 +10,7 @@ Invariants:
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
@@ -104,6 +105,7 @@ class Retriever:
         self._reranker = reranker
         self._settings = settings or RetrievalSettings()
         self._engine = engine
+        self._turn = threading.BoundedSemaphore(engine.at_once)
         self._versions = InUse()
 
     def prepare(self) -> None:
@@ -136,7 +138,7 @@ class Retriever:
         pool = max(k, self._settings.rerank.depth) if self._reranks() else k
         decision: Decision | None = None
         try:
-            with self._database.read() as connection:
+            with self._turn, self._database.read() as connection:
                 visibility = visible(connection, principal)
                 decision = self._decided(connection, visibility, purpose)
                 _require(decision)
