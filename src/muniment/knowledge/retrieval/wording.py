@@ -62,10 +62,7 @@ def fold(text: str) -> str:
 
 def terms(text: str) -> list[str]:
     """Return every term of `text`, repeats kept; a code's parts come before the whole."""
-    found: list[str] = []
-    for match in _TOKEN.finditer(fold(text)):
-        found += _token_terms(match.group())
-    return found
+    return [term for token in _TOKEN.findall(fold(text)) for term in _token_terms(token)]
 
 
 def parse(query: str) -> Query:
@@ -110,10 +107,8 @@ def holds_phrase(text: str, phrase: tuple[str, ...]) -> bool:
 
 def _words(text: str) -> list[str]:
     """Return the terms of `text` in reading order, codes in parts only."""
-    found: list[str] = []
-    for match in _PART.finditer(_POSSESSIVE.sub("", fold(text))):
-        found += _part_terms(match.group())
-    return found
+    parts = _PART.findall(_POSSESSIVE.sub("", fold(text)))
+    return [term for part in parts for term in _part_terms(part)]
 
 
 @lru_cache(maxsize=200_000)
