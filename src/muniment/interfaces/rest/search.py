@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request, Security
+from fastapi import APIRouter, Request, Response, Security
 
 from muniment.interfaces.authenticate import Caller, api_caller, workspace_of
 from muniment.interfaces.rest.answers import Threads
@@ -15,8 +15,8 @@ router = APIRouter(tags=["search"])
 Searcher = Annotated[Caller, Security(api_caller, scopes=["search"])]
 
 
-@router.post("/v1/search")
-async def search(body: SearchRequest, request: Request, caller: Searcher, threads: Threads) -> SearchResponse:
+@router.post("/v1/search", response_model=SearchResponse)
+async def search(body: SearchRequest, request: Request, caller: Searcher, threads: Threads) -> Response:
     """Return the best passages among those that you may read."""
     workspace = workspace_of(request)
     found = await threads.run(
@@ -45,4 +45,5 @@ async def search(body: SearchRequest, request: Request, caller: Searcher, thread
         )
         for one in found.passages
     ]
-    return SearchResponse(passages=passages, decision=found.decision(), took_ms=found.took_ms)
+    answer = SearchResponse(passages=passages, decision=found.decision(), took_ms=found.took_ms)
+    return Response(answer.model_dump_json(), media_type="application/json")
