@@ -1,0 +1,171 @@
+"""The whole control plane over HTTP: authenticate, authorise, search, and a durable entry in the log for each step.
+
+Run by `muniment bench control [--rows 100000] [--keep FOLDER]`. A server of its own process answers searches of
+readers of four shares, who ask near what they may read and far from it; client and server share the machine. What a
+question's embedding takes is left out: its vector is looked up. Beside it, in the same run: a request that does
+nothing, the same searches without HTTP, and what it takes to make the entries of one search durable.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from benchmarks import home, load
+from benchmarks.bars import Bar, Progress, bar, p50, p95
+from benchmarks.machine import described
+from benchmarks.scale import FEWEST, MOST
+from benchmarks.searches import K
+from benchmarks.workload import Workload
+from muniment import app
+from muniment.foundation.errors import BadInput
+from muniment.governance.audit.entry import Entry
+from muniment.governance.identity.principal import OPERATOR
+
+BY_DEFAULT = 100_000
+_RATE, _SECONDS = 50, 30
+_FASTER, _CONNECTIONS = 150, 32
+_START_SECONDS = 120
+_OPTIONS = ("rows", "keep", "seconds")
+
+
+def run(options: Mapping[str, object], progress: Progress) -> dict[str, object]:
+    """Return the bars; options `rows`, `keep` as of `scale`, and `seconds` that each rate is held for."""
+    unknown = [name for name in options if name not in _OPTIONS]
+    if unknown:
+        raise BadInput(f"No option --{unknown[0]}.", fix=f"Known: --{', --'.join(_OPTIONS)}.")
+    rows, seconds = _number(options, "rows", BY_DEFAULT), _number(options, "seconds", _SECONDS)
+    if not FEWEST <= rows <= MOST:
+        raise BadInput(f"--rows is {rows}.", fix=f"Give {FEWEST} to {MOST}.")
+    company = Workload(rows)
+    with tempfile.TemporaryDirectory(prefix="muniment-control-") as temporary:
+        place = Path(str(options["keep"])) if options.get("keep") else Path(temporary) / "home"
+        with closing(home.company(place, company, progress)) as workspace:
+            make = _searches(workspace, company)
+            with _served(place, rows, Path(temporary), progress) as port:
+                bars = _measured(workspace, port, make, seconds, progress)
+            bars += _beside(workspace, place)
+    return {"name": "control", "machine": described(), "bars": bars}
+
+
+def _number(options: Mapping[str, object], name: str, usual: int) -> int:
+    given = str(options.get(name, usual))
+    if not given.isdecimal() or not int(given):
+        raise BadInput(f"--{name} is {given!r}.", fix="Give a whole number.")
+    return int(given)
+
+
+def _searches(workspace: app.Workspace, company: Workload) -> Callable[[int], load.Request]:
+    tokens = [
+        workspace.tokens.issue(workspace.directory.principal(home.name(one))) for one in company.readers
+    ]
+    # Readers take turns, near and far questions too.
+    order = sorted(range(len(company.questions)), key=lambda at: (at % 12 * 7 % 12, at))
+
+    def make(at: int) -> load.Request:
+        number = order[at % len(order)]
+        asked = company.questions[number]
+        return load.search(tokens[asked.reader], f"{' '.join(asked.words)} q{number}", K)
+
+    return make
+
+
+@contextmanager
+def _served(place: Path, rows: int, scratch: Path, progress: Progress) -> Generator[int]:
+    progress("starting a server")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    command = [sys.executable, str(Path(__file__).with_name("control_server.py"))]
+    with (scratch / "server.log").open("w") as said:
+        process = subprocess.Popen([*command, str(place), str(rows), str(port)], stdout=said, stderr=said)
+        try:
+            until = time.monotonic() + _START_SECONDS
+            while not _answers(port):
+                if process.poll() is not None or time.monotonic() > until:
+                    raise RuntimeError(f"no server: {(scratch / 'server.log').read_text()[-500:]}")
+                time.sleep(0.1)
+            yield port
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as response:
+            return response.status == 200
+    except OSError:
+        return False
+
+
+def _measured(
+    workspace: app.Workspace,
+    port: int,
+    make: Callable[[int], load.Request],
+    seconds: int,
+    progress: Progress,
+) -> list[Bar]:
+    load.unpaced(port, make, 400, 4)
+    nothing = load.Request("GET", "/healthz", {}, b"", lambda status, _: status == 200)
+    floor = load.paced(port, lambda _: nothing, _RATE, _RATE * 4, 4)
+    before = _recorded(workspace)
+    progress(f"{_RATE} searches a second for {seconds} s")
+    steady = load.paced(port, make, _RATE, _RATE * seconds, _CONNECTIONS)
+    progress(f"{_FASTER} searches a second for {seconds} s")
+    faster = load.paced(port, make, _FASTER, _FASTER * seconds, _CONNECTIONS)
+    progress("as many as it answers")
+    most = load.unpaced(port, make, _FASTER * seconds, 16)
+    answered = sum(len(one.seconds) for one in (steady, faster, most))
+    wrong = sum(one.wrong for one in (steady, faster, most))
+    missing = answered - (_recorded(workspace) - before)
+    return [
+        bar(f"search over HTTP at {_RATE} a second, p50", 15, p50(steady.seconds), "ms"),
+        bar(f"search over HTTP at {_RATE} a second, p95", 30, p95(steady.seconds), "ms"),
+        bar(f"search over HTTP at {_RATE} a second, p99", 60, _p99(steady.seconds), "ms"),
+        bar("sustained, 16 callers that wait for their answers", 150, most.per_second, "1/s", least=True),
+        bar(f"answered when asked {_FASTER} a second", None, faster.per_second, "1/s"),
+        bar(f"at {_FASTER} a second, p50", None, p50(faster.seconds), "ms"),
+        bar(f"at {_FASTER} a second, p99", None, _p99(faster.seconds), "ms"),
+        bar("requests without a right answer", 0, wrong, "requests"),
+        bar("answers without their entry in the log", 0, missing, "answers"),
+        bar("a request that does nothing, p50", None, p50(floor.seconds), "ms"),
+    ]
+
+
+def _beside(workspace: app.Workspace, place: Path) -> list[Bar]:
+    entries = [Entry("retrieval.chunk", OPERATOR, {"document": "d" * 20, "rank": at}) for at in range(K + 1)]
+    log = [_timed(lambda: workspace.audit.record(entries)) for _ in range(200)]
+    with tempfile.TemporaryFile(dir=place) as file:
+
+        def sync() -> None:
+            os.pwrite(file.fileno(), b"x" * 4096, 0)
+            os.fsync(file.fileno())
+
+        synced = [_timed(sync) for _ in range(200)]
+    return [
+        bar(f"{K + 1} entries made durable in the log, p50", None, p50(log), "ms"),
+        bar("4 kB made durable in a file, p50", None, p50(synced), "ms"),
+    ]
+
+
+def _timed(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def _recorded(workspace: app.Workspace) -> int:
+    return len(workspace.audit.query("search.request", limit=1 << 30))
+
+
+def _p99(seconds: list[float]) -> float:
+    return sorted(seconds)[int(len(seconds) * 0.99)] * 1000

@@ -1,0 +1,52 @@
+"""Serves the kept library of `control` in a process of its own; a question's vector is looked up, not computed.
+
+Run by path, with the folder of the library, its number of chunks, and the port to listen on.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks import home
+from benchmarks.workload import DIMENSIONS, Workload
+from muniment import app
+from muniment.inference.embedding import EmbeddingModel, Vectors
+from muniment.interfaces.listening import listening
+from muniment.interfaces.server import serve
+
+
+class LookedUp:
+    """Fills `Embedder` with the vectors that the workload asks with, under the name of what made the library's."""
+
+    def __init__(self, digest: str, company: Workload) -> None:
+        self.model = EmbeddingModel("looked-up", digest, DIMENSIONS)
+        self._vectors = [question.vector for question in company.questions]
+
+    def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        raise NotImplementedError("nothing is ingested while this server is measured")
+
+    def embed_query(self, text: str) -> Vectors:
+        """Return the vector of the question whose number stands last in the text."""
+        return self._vectors[int(text.rpartition("q")[2]) % len(self._vectors)]
+
+    def embed_sentences(self, texts: Sequence[str]) -> Vectors:
+        return np.stack([self.embed_query(text) for text in texts])
+
+
+def main(place: Path, rows: int, port: int) -> None:
+    with_model = app.open(place)
+    digest = home.model(with_model)
+    with_model.close()
+    workspace = app.open(place, embedder=lambda: LookedUp(digest, Workload(rows)))
+    workspace.prepare()
+    serve(workspace, listening(workspace, "127.0.0.1"), port)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
