@@ -158,7 +158,9 @@ class Company:
             except Denied:
                 assert user not in self.oracle.users
                 return
-            found = {row.path for row in library.documents(connection) if sees.may_read(row)}
+            rows = library.documents(connection)
+            sees.judge(rows)
+            found = {row.path for row in rows if sees.may_read(row)}
         assert found == self.oracle.readable(user)
 
     def check_search(self, user: str) -> None:
