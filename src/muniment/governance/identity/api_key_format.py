@@ -1,5 +1,7 @@
 """How an API key is written: `mun_`, its id, `_`, a secret of 256 bits, and six characters that check the rest.
 
+Where a server serves several tenants, the tenant's name and a full stop stand before the id.
+
 The check tells a key that was mistyped or cut short from one that does not hold, with no look at any database;
 it proves nothing else. No character of a secret is mistaken for another (base 58: no 0, O, I or l).
 """
@@ -10,9 +12,10 @@ import re
 import zlib
 
 from muniment.foundation.ids import Ids
+from muniment.governance.identity import tenant_part
 
 PREFIX = "mun_"
-PATTERN = "mun_[a-z2-7]{12}_[1-9A-HJ-NP-Za-km-z]{50}"
+PATTERN = rf"mun_(?:{tenant_part.NAME}\.)?[a-z2-7]{{12}}_[1-9A-HJ-NP-Za-km-z]{{50}}"
 """Finds keys in texts: for scanners of code, logs and messages."""
 SECRET_BYTES = 32
 
@@ -28,9 +31,10 @@ def new_id(ids: Ids) -> str:
     return ids.new("key")[:_ID_LENGTH]
 
 
-def written(key_id: str, secret: bytes) -> str:
+def written(key_id: str, secret: bytes, tenant: str = "") -> str:
     """Return the key of an id such as `key_…` and a secret."""
-    body = f"{PREFIX}{key_id.removeprefix('key_')}_{_digits(int.from_bytes(secret, 'big'), _SECRET_DIGITS)}"
+    named = tenant_part.marked(tenant, key_id.removeprefix("key_"))
+    body = f"{PREFIX}{named}_{_digits(int.from_bytes(secret, 'big'), _SECRET_DIGITS)}"
     return body + _check(body)
 
 
@@ -43,7 +47,12 @@ def id_in(text: str) -> str | None:
     """Return the id in a whole key; None where it is cut short, mistyped or something else."""
     if _KEY.fullmatch(text) is None or text[-_CHECK_DIGITS:] != _check(text[:-_CHECK_DIGITS]):
         return None
-    return f"key_{text.split('_')[1]}"
+    return f"key_{text.split('_')[1].rpartition(tenant_part.MARK)[2]}"
+
+
+def tenant_in(text: str) -> str:
+    """Return the tenant that a credential names which means to be an API key, or nothing."""
+    return tenant_part.tenant_in(text.removeprefix(PREFIX).partition("_")[0])
 
 
 def is_id(text: str) -> bool:

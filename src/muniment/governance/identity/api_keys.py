@@ -91,13 +91,22 @@ class IssuedKey:
 class ApiKeys:
     """The API keys of one workspace."""
 
-    def __init__(self, database: Database, audit: AuditLog, clock: Clock, ids: Ids, repeats: Repeats) -> None:
-        """`repeats` records what anybody could cause without end, by a key's id alone."""
+    def __init__(
+        self,
+        database: Database,
+        audit: AuditLog,
+        clock: Clock,
+        ids: Ids,
+        repeats: Repeats,
+        tenant: str = "",
+    ) -> None:
+        """`repeats` records what anybody could cause without end, by a key's id alone; `tenant` new keys name."""
         self._database = database
         self._audit = audit
         self._clock = clock
         self._ids = ids
         self._repeats = repeats
+        self._tenant = tenant
 
     def create(
         self, service: Principal, scopes: Collection[str], by: Actor, life: timedelta = LIFE
@@ -211,7 +220,8 @@ class ApiKeys:
         replaces: str | None = None,
     ) -> IssuedKey:
         key_id, now = api_key_format.new_id(self._ids), self._clock.now()
-        text = api_key_format.written(key_id, self._ids.random_bytes(api_key_format.SECRET_BYTES))
+        secret = self._ids.random_bytes(api_key_format.SECRET_BYTES)
+        text = api_key_format.written(key_id, secret, self._tenant)
         connection.execute(
             sa.insert(api_key).values(
                 id=key_id,
