@@ -44,6 +44,8 @@ class WorkspaceSettings(_Section):
 
     tenant: str = Field("default", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
     """Name of the tenant whose keys and database this home holds; fixed once made."""
+    hosted: bool = False
+    """One of the tenants that a server serves: what it issues names it. `muniment tenants create` writes it."""
 
 
 class VaultSettings(_Section):
@@ -408,6 +410,8 @@ def _issuer(name: str, one: IssuerSettings, home: Path) -> Issuer:
         leeway_seconds=one.leeway_seconds,
         jwks_origin=one.jwks_origin,
         token_origin=one.token_origin,
+        tenant_claim=one.tenant_claim,
+        tenant_value=one.tenant_value,
         private_network=one.private_network,
         services=one.services,
         client=BrowserClient(one.client_id, one.redirect_url, secret) if one.client_id else None,

@@ -55,6 +55,9 @@ class Issuer:
     token_origin: str = ""
     """Where codes may be exchanged besides the issuer's own origin."""
     private_network: bool = False
+    tenant_claim: str = ""
+    """The claim that tells this tenant's tokens from those of others at the same provider; empty: all are ours."""
+    tenant_value: str = ""
     services: Mapping[str, str] = field(default_factory=dict)
     """The service that a client of the provider is, by client id."""
     client: BrowserClient | None = None

@@ -35,6 +35,10 @@ class IssuerSettings(BaseModel):
     """Where it exchanges codes, if not at the issuer's own origin."""
     private_network: bool = False
     """Its names may resolve to addresses inside your own network; `localhost` and literal addresses may always."""
+    tenant_claim: str = Field("", max_length=200)
+    """Where the provider serves several tenants: the claim that tells their tokens apart, such as `tid`."""
+    tenant_value: str = Field("", max_length=500)
+    """What that claim must hold, byte for byte; tokens without it are refused."""
     services: dict[str, str] = Field(default_factory=dict)
     """The service of the directory that each of its clients is, by client id."""
     client_id: str = Field("", max_length=500)
@@ -46,7 +50,7 @@ class IssuerSettings(BaseModel):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> IssuerSettings:
-        for problem in (self._address_problem(), self._client_problem()):
+        for problem in (self._address_problem(), self._client_problem(), self._tenant_problem()):
             if problem:
                 raise ValueError(problem)
         for name in self.services.values():
@@ -65,6 +69,10 @@ class IssuerSettings(BaseModel):
         }
         problems = {name: address_problem(value, bare=True) for name, value in bare.items() if value}
         return next((f"{name} {problem}" for name, problem in problems.items() if problem), "")
+
+    def _tenant_problem(self) -> str:
+        half = bool(self.tenant_claim) != bool(self.tenant_value)
+        return "tenant_claim and tenant_value belong together" if half else ""
 
     def _client_problem(self) -> str:
         if bool(self.client_id) != bool(self.redirect_url):

@@ -84,6 +84,8 @@ def _check(signed: Signed, issuer: Issuer, keys: KeySet, now: float) -> None:
     claims, leeway = signed.claims, issuer.leeway_seconds
     if claims.get("iss") != issuer.url:
         raise ValueError("of another issuer")
+    if issuer.tenant_claim and claims.get(issuer.tenant_claim) != issuer.tenant_value:
+        raise ValueError("of another tenant")
     expires, issued = seconds(claims.get("exp"), "exp"), seconds(claims.get("iat"), "iat")
     starts = seconds(claims["nbf"], "nbf") if "nbf" in claims else issued
     if now >= expires + leeway:
