@@ -30,6 +30,8 @@ from muniment.governance.audit.log import AuditLog
 from muniment.governance.audit.repeats import Repeats
 from muniment.governance.identity.directory import Directory
 from muniment.governance.identity.principal import OPERATOR, Principal
+from muniment.governance.identity.tenant_part import TenantIds
+from muniment.inference.loaded import Loaded
 from muniment.settings import Settings
 
 if TYPE_CHECKING:
@@ -80,6 +82,14 @@ PYTHON: Literal["python"] = "python"
 _ITSELF = Actor("muniment", PYTHON)
 
 
+class Models:
+    """The models in memory, which hold nothing of any workspace: the workspaces of one process may share them."""
+
+    def __init__(self) -> None:
+        self.embedders: Loaded[Embedder] = Loaded()
+        self.rerankers: Loaded[Reranker] = Loaded()
+
+
 class Workspace:
     """One home folder, opened: whoever can open its keys is its operator, and the log says so."""
 
@@ -93,6 +103,7 @@ class Workspace:
         clock: Clock,
         ids: Ids,
         embedder: Injected | None = None,
+        models: Models | None = None,
     ) -> None:
         """`proven` is when the proof began that `provider` opens `keyring`, by the clock's seconds."""
         self.home = home
@@ -111,6 +122,7 @@ class Workspace:
         self.repeats = Repeats(self.audit, clock)
         self.directory = Directory(self.database, self.audit)
         self._make_embedder = embedder
+        self._models = models or Models()
 
     def _prove_key(self) -> None:
         found = open_keyring(self.key_provider, settings_file.keyring_file(self.home), self.ids)
@@ -123,6 +135,11 @@ class Workspace:
     def _lease_changed(self, why: MunimentError | None) -> None:
         about = {"provider": self.key_provider.name, **({"reason": why.code} if why else {})}
         self.audit.record([Entry("keys.lost" if why else "keys.recovered", _ITSELF, about)])
+
+    @property
+    def tenant_part(self) -> str:
+        """What its credentials name it by, where a server serves several; else nothing."""
+        return self.keyring.tenant if self.settings.workspace.hosted else ""
 
     @property
     def _egress_rules(self) -> EgressRules:
@@ -157,7 +174,7 @@ class Workspace:
         """Keys of services."""
         from muniment.governance.identity.api_keys import ApiKeys
 
-        return ApiKeys(self.database, self.audit, self.clock, self.ids, self.repeats)
+        return ApiKeys(self.database, self.audit, self.clock, self.ids, self.repeats, self.tenant_part)
 
     @cached_property
     def provisioning(self) -> Provisioning:
@@ -203,7 +220,8 @@ class Workspace:
         from muniment.governance.identity.sessions import LOCAL, Sessions
 
         trusted = frozenset(one.issuer.url for one in self.issuers) or frozenset({LOCAL})
-        return Sessions(self.database, self.directory, self.audit, self.clock, self.ids, trusted)
+        ids = TenantIds(self.ids, self.tenant_part)
+        return Sessions(self.database, self.directory, self.audit, self.clock, ids, trusted)
 
     @cached_property
     def code_flow(self) -> CodeFlow:
@@ -211,7 +229,7 @@ class Workspace:
         from muniment.governance.identity.attempts import Attempts
         from muniment.governance.identity.code_flow import CodeFlow
 
-        attempts = Attempts(self.database, self.clock, self.ids)
+        attempts = Attempts(self.database, self.clock, TenantIds(self.ids, self.tenant_part))
         return CodeFlow(self.issuers, attempts, self.sessions, self.audit, self.clock)
 
     @cached_property
@@ -290,7 +308,8 @@ class Workspace:
         from muniment.inference.embedders import Embedders
 
         if self._make_embedder is None:
-            return Embedders(settings_file.embedding_offers(self.settings, self.home))
+            offers = settings_file.embedding_offers(self.settings, self.home)
+            return Embedders(offers, self._models.embedders)
         made = self._make_embedder()
         return Embedders.given(*made) if isinstance(made, Sequence) else Embedders.given(made)
 
@@ -313,7 +332,9 @@ class Workspace:
         if self._make_embedder is not None or not self.settings.retrieval.vectors:
             return None
         found = weights.find(weights.RERANKING, settings_file.weight_folders(self.settings))
-        return OnnxReranker(found) if found else None
+        if found is None:
+            return None
+        return self._models.rerankers.get(found.weights.name, lambda: OnnxReranker(found))
 
     @cached_property
     def engine(self) -> Engine:
@@ -638,6 +659,7 @@ def open(
     settings: Settings | None = None,
     embedder: Injected | None = None,
     provider: KeyProvider | None = None,
+    models: Models | None = None,
 ) -> Workspace:
     """Open the workspace in `home`; raises NotSetUp where there is none, or its key is missing or wrong.
 
@@ -653,6 +675,10 @@ def open(
     provider = provider or key_provider(chosen, place, ids)
     proven = clock.seconds()
     keyring = open_keyring(provider, settings_file.keyring_file(place), ids)
-    workspace = Workspace(place, chosen, keyring, provider, proven, clock, ids, embedder)
-    workspace.database.check()
+    workspace = Workspace(place, chosen, keyring, provider, proven, clock, ids, embedder, models)
+    try:
+        workspace.database.check()
+    except MunimentError:
+        workspace.database.close()
+        raise
     return workspace

@@ -9,7 +9,6 @@ Invariants:
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from muniment.foundation import canonical
 from muniment.foundation.errors import BadInput, NotSetUp, Tampered, Unavailable
 from muniment.inference import weights
 from muniment.inference.embedding import Embedder, EmbeddingModel, OnnxEmbedder, Reading
+from muniment.inference.loaded import Loaded
 
 BUNDLED_DIMENSIONS = 384
 BUNDLED_POOLING = "cls-normalised-1"
@@ -75,11 +75,11 @@ class OwnFiles:
 class Embedders:
     """The models in their order; safe to share between threads."""
 
-    def __init__(self, offers: Sequence[Offer] = ()) -> None:
-        """The first is what a workspace begins with."""
+    def __init__(self, offers: Sequence[Offer] = (), loaded: Loaded[Embedder] | None = None) -> None:
+        """The first offer is what a workspace begins with; `loaded` may be shared with other workspaces."""
         self._offers = tuple(offers)
-        self._loaded: dict[str, Embedder] = {}
-        self._loading = threading.Lock()
+        self._loaded = loaded or Loaded[Embedder]()
+        self._mine: dict[str, Embedder] = {}
 
     @classmethod
     def given(cls, *embedders: Embedder | None) -> Embedders:
@@ -109,9 +109,14 @@ class Embedders:
     def get(self, digest: str) -> Embedder | None:
         """Return the model of exactly this digest, or None where it is not known or not present."""
         found = self.offer(digest)
-        if found is None or not (digest in self._loaded or found.is_present()):
+        if found is None:
             return None
-        return self._load(found)
+        if digest not in self._mine:
+            # Whether another workspace has it in memory changes nothing here.
+            if not found.is_present():
+                return None
+            self._mine[digest] = self._loaded.get(digest, found.load)
+        return self._mine[digest]
 
     def require(self, offer: Offer) -> Embedder:
         """Return a model that is known; raises NotSetUp where it is not present."""
@@ -124,13 +129,6 @@ class Embedders:
     def first(self) -> Embedder | None:
         """Return the model that a workspace begins with, or None where it is not present."""
         return self.get(self._offers[0].model.digest) if self._offers else None
-
-    def _load(self, offer: Offer) -> Embedder:
-        with self._loading:
-            found = self._loaded.get(offer.model.digest)
-            if found is None:
-                found = self._loaded[offer.model.digest] = offer.load()
-            return found
 
 
 def bundled(folders: Sequence[Path]) -> Offer:
