@@ -3,7 +3,8 @@
 Invariants:
 - at most `slots` calls run and `waiting` wait; callers take turns, so that one who asks for much waits for itself;
 - no caller has every slot: another one's next call starts at once, unless slots are full of several;
-- a stream holds no thread between its items, and its generator is closed however the request ends.
+- a stream holds no thread between its items, and its generator is closed however the request ends;
+- of several parts of one, each takes turns with the others as callers do within a part.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from muniment.interfaces.limits import Share
 
 T = TypeVar("T")
 RETRY_SECONDS = 2.0
-_ANYBODY = Share("", 1 << 30)
+_NO_LIMIT = 1 << 30
+_ANYBODY = Share("", _NO_LIMIT)
 
 
 class _End:
@@ -44,7 +46,9 @@ class Offload:
 
     def __init__(self, slots: int = 8, waiting: int = 64, streams: int = 64) -> None:
         self._threads = CapacityLimiter(slots)
+        self._slots = slots
         self._free = slots
+        self._whole: tuple[Offload, Share] | None = None
         self._most_of_one = max(1, slots - 1)
         self._waiting = waiting
         self._streams = streams
@@ -53,6 +57,12 @@ class Offload:
         self._running: Counter[str] = Counter()
         self._queues: dict[str, deque[_Waiter]] = {}
         """Whoever has waiters, in the order of turns."""
+
+    def part(self, name: str, waiting: int = 64) -> Offload:
+        """Return threads of a tenant, which are threads of these: whoever waits there waits for a turn here too."""
+        made = Offload(self._slots, waiting, self._streams)
+        made._whole = (self, Share(name, _NO_LIMIT, "tenant"))
+        return made
 
     async def run(self, work: Callable[[], T], share: Share = _ANYBODY) -> T:
         """Return what `work` returns; raises TooMany when the caller, or all together, have too much in hand."""
@@ -90,6 +100,9 @@ class Offload:
 
     async def _run(self, work: Callable[[], T], share: Share) -> T:
         async with self._slot(share.who):
+            if self._whole is not None:
+                whole, tenant = self._whole
+                return await whole.run(work, tenant)
             return await to_thread.run_sync(work, limiter=self._threads)
 
     @asynccontextmanager
