@@ -10,9 +10,11 @@ Invariants:
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, TypeVar, cast
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 from fastapi.security import SecurityScopes
 from starlette.responses import Response
@@ -30,7 +32,10 @@ if TYPE_CHECKING:
     from muniment.governance.identity.sessions import Session
     from muniment.interfaces.limits import Limits
 
+T = TypeVar("T")
 CSRF_HEADER = "x-csrf-token"
+AT_THE_DOOR = 40
+"""Callers of one workspace whose credentials are looked at at one time."""
 _SAFE = frozenset({"GET", "HEAD"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -55,11 +60,21 @@ def limits_of(request: Request) -> Limits:
     return cast("Limits", request.app.state.limits)
 
 
-def api_caller(request: Request, route: SecurityScopes) -> Caller:
+async def at_the_door(request: Request, work: Callable[[], T]) -> T:
+    """Return what `work` returns, done by a thread of this workspace: others look at credentials meanwhile."""
+    limiter = cast("CapacityLimiter", request.app.state.door)
+    return await to_thread.run_sync(work, limiter=limiter)
+
+
+async def api_caller(request: Request, route: SecurityScopes) -> Caller:
     """Authenticate a call of the HTTP interface and count it; raises Unauthenticated, Denied or TooMany.
 
     A route depends on it by `Security(api_caller, scopes=[...])`: without a scope, no API key opens the route.
     """
+    return await at_the_door(request, lambda: _counted(request, route))
+
+
+def _counted(request: Request, route: SecurityScopes) -> Caller:
     limits = limits_of(request)
     limits.check_stranger(request)
     try:
@@ -119,7 +134,11 @@ def page_session(request: Request) -> Session:
     return session
 
 
-PageSession = Annotated["Session", Depends(page_session)]
+async def _page_caller(request: Request) -> Session:
+    return await at_the_door(request, lambda: page_session(request))
+
+
+PageSession = Annotated["Session", Depends(_page_caller)]
 
 
 def check_change(request: Request, session: Session, csrf: str | None) -> None:

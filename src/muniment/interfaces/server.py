@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import ssl
 import threading
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+    suppress,
+)
 from typing import TYPE_CHECKING, Any
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
-from starlette.types import Scope
+from starlette.types import ASGIApp, Scope
 
 from muniment import __version__
 from muniment.foundation.errors import MunimentError
 from muniment.interfaces import problems, scim
+from muniment.interfaces.authenticate import AT_THE_DOOR
 from muniment.interfaces.boundary import Boundary
 from muniment.interfaces.forwarded import Proxies
 from muniment.interfaces.lazily import Lazily
@@ -48,9 +56,12 @@ _ERRORS = {
 
 
 def create_server(
-    workspace: Workspace, offload: Offload | None = None, proxies: Proxies | None = None
+    workspace: Workspace,
+    offload: Offload | None = None,
+    proxies: Proxies | None = None,
+    hosts: frozenset[str] | None = None,
 ) -> FastAPI:
-    """Return the application; it serves only requests for the hosts that the settings name."""
+    """Return the application; it serves only requests for these hosts, or for those that the settings name."""
     workspace.require_identity()
     responses: dict[int | str, dict[str, Any]] = {
         status: {"description": text, "content": {problems.MEDIA_TYPE: {"schema": _PROBLEM}}}
@@ -72,26 +83,37 @@ def create_server(
     app.state.workspace = workspace
     limits = workspace.settings.limits
     app.state.limits = Limits(workspace)
-    app.state.offload = offload or Offload(SLOTS, max(1, limits.tenant_concurrent - SLOTS))
+    app.state.offload = offload or Offload(SLOTS, waiting(workspace))
+    app.state.door = CapacityLimiter(AT_THE_DOOR)
     problems.install(app, problem_page)
     for room in (search, answers, documents, models, health):
         app.include_router(room.router)
     app.include_router(signin.router)
     app.include_router(pages.router)
-    server = workspace.settings.server
-    hosts = frozenset(server.allowed_hosts) | ({server.host} - _EVERY_ADDRESS)
-    app.mount(scim.PREFIX, Lazily(lambda: _provisioning(app, hosts)), name="scim")
-    app.add_middleware(Locked, check=workspace.lease.check, answer=_answer)
+    names = host_names(workspace) if hosts is None else hosts
+    app.mount(scim.PREFIX, Lazily(lambda: _provisioning(app, names)), name="scim")
+    app.add_middleware(Locked, check=workspace.lease.check, answer=refusal)
     app.add_middleware(
         Boundary,
-        hosts=hosts,
+        hosts=names,
         proxies=proxies or Proxies(workspace.settings.network.proxies()),
         longest_body=limits.body_kb << 10,
         larger={scim.PREFIX: max(scim.LONGEST_BODY, limits.body_kb << 10)},
         deepest_json=limits.json_depth,
-        plain=_plain,
+        plain=plain,
     )
     return app
+
+
+def waiting(workspace: Workspace) -> int:
+    """Return how many requests of a workspace may wait."""
+    return max(1, workspace.settings.limits.tenant_concurrent - SLOTS)
+
+
+def host_names(workspace: Workspace) -> frozenset[str]:
+    """Return the names that a server is called by, as the settings say."""
+    server = workspace.settings.server
+    return frozenset(server.allowed_hosts) | ({server.host} - _EVERY_ADDRESS)
 
 
 _EVERY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104
@@ -100,14 +122,16 @@ _EVERY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104
 def _provisioning(app: FastAPI, hosts: frozenset[str]) -> FastAPI:
     from muniment.interfaces.scim.service import service
 
-    return service(app.state.workspace, app.state.offload, app.state.limits, hosts)
+    state = app.state
+    return service(state.workspace, state.offload, state.limits, state.door, hosts)
 
 
 def _of_scim(path: str) -> bool:
     return path.startswith(scim.PREFIX + "/")
 
 
-def _answer(request: Request, error: MunimentError) -> Response:
+def refusal(request: Request, error: MunimentError) -> Response:
+    """Return what a caller is told of an error that comes before any route."""
     if not _of_scim(request.url.path):
         return problems.answered(request, error, problem_page)
     from muniment.interfaces.scim.errors import refused
@@ -115,7 +139,8 @@ def _answer(request: Request, error: MunimentError) -> Response:
     return refused(error)
 
 
-def _plain(scope: Scope, status: int) -> Response:
+def plain(scope: Scope, status: int) -> Response:
+    """Answer a request that reaches no route with a bare HTTP status."""
     if not _of_scim(scope["path"]):
         return problems.plain_problem(status)
     from muniment.interfaces.scim.errors import plain_refusal
@@ -126,10 +151,17 @@ def _plain(scope: Scope, status: int) -> Response:
 _PROBLEM = problems.Problem.model_json_schema()
 
 
+@contextmanager
+def kept(workspace: Workspace) -> Generator[None]:
+    """Do what a workspace needs done while it is served: prove its key, end what is over, write what repeats."""
+    with workspace.lease.kept(), workspace.emergencies.watched(), workspace.repeats.kept():
+        yield
+
+
 def _keeping(workspace: Workspace) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
-        with workspace.lease.kept(), workspace.emergencies.watched(), workspace.repeats.kept():
+        with kept(workspace):
             yield
 
     return lifespan
@@ -145,19 +177,24 @@ def _prepare(workspace: Workspace) -> None:
         workspace.prepare()
 
 
-def serve(workspace: Workspace, where: Listening, port: int) -> None:
-    """Serve until interrupted; writes no access log, since addresses hold what people read."""
+def serve(workspace: Workspace, where: Listening, port: int, app: ASGIApp | None = None) -> None:
+    """Serve a workspace, or `app` around it, until interrupted.
+
+    Writes no access log, since addresses hold what people read.
+    """
     # Requests are served meanwhile, only slower.
     threading.Thread(target=_prepare, args=[workspace], name="prepare").start()
-    made = server_of(workspace, where, port)
+    made = server_of(workspace, where, port, app)
     with suppress(KeyboardInterrupt), where.served.followed() if where.served else nullcontext():
         made.run()
     if not made.started:
         raise SystemExit(1)
 
 
-def server_of(workspace: Workspace, where: Listening, port: int) -> uvicorn.Server:
-    """Return what serves the application at an address."""
+def server_of(
+    workspace: Workspace, where: Listening, port: int, app: ASGIApp | None = None
+) -> uvicorn.Server:
+    """Return what serves the workspace's application, or another one, at an address."""
     import uvicorn
 
     def context(_config: uvicorn.Config, _usual: object) -> ssl.SSLContext:
@@ -166,7 +203,7 @@ def server_of(workspace: Workspace, where: Listening, port: int) -> uvicorn.Serv
         return where.served.context
 
     config = uvicorn.Config(
-        create_server(workspace, proxies=where.proxies),
+        app or create_server(workspace, proxies=where.proxies),
         host=where.host,
         port=port,
         access_log=False,

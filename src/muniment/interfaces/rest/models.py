@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Security
 
 from muniment.foundation.errors import BadInput
 from muniment.inference.gateway import endpoint_resource
-from muniment.interfaces.authenticate import Caller, api_caller, workspace_of
+from muniment.interfaces.authenticate import Caller, api_caller, at_the_door, workspace_of
 from muniment.interfaces.rest.bodies import ModelBody, ModelsResponse
 
 if TYPE_CHECKING:
@@ -22,9 +22,10 @@ Lister = Annotated[Caller, Security(api_caller, scopes=["models"])]
 
 
 @router.get("/v1/models")
-def models(request: Request, caller: Lister) -> ModelsResponse:
+async def models(request: Request, caller: Lister) -> ModelsResponse:
     """List the models that you may ask."""
-    usable = usable_models(workspace_of(request), caller.principal)
+    workspace = workspace_of(request)
+    usable = await at_the_door(request, lambda: usable_models(workspace, caller.principal))
     return ModelsResponse(data=[ModelBody(id=one.name, owned_by=one.kind) for one in usable])
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
+from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI, Request, Security
 from scim2_models import NotFoundException, NotImplementedException
 from starlette.responses import JSONResponse, Response
@@ -37,12 +38,15 @@ _KINDS: dict[str, tuple[Provided, ...]] = {
 _EVERY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
-def service(workspace: Workspace, offload: Offload, limits: Limits, hosts: frozenset[str]) -> FastAPI:
+def service(
+    workspace: Workspace, offload: Offload, limits: Limits, door: CapacityLimiter, hosts: frozenset[str]
+) -> FastAPI:
     """Return the interface, to be mounted at PREFIX."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.workspace = workspace
     app.state.offload = offload
     app.state.limits = limits
+    app.state.door = door
     errors.install(app)
     _add_resources(app, "/Users", lambda: endpoint.users(workspace.provisioning))
     _add_resources(app, "/Groups", lambda: endpoint.groups(workspace.provisioning))
