@@ -10,6 +10,7 @@ Invariants:
 from __future__ import annotations
 
 import base64
+import hashlib
 import hmac
 import json
 from collections.abc import Mapping
@@ -34,6 +35,8 @@ class KeyringHead:
 
     tenant: str
     wrapped: Wrapped
+    identity: str
+    """The same for one keyring for ever, however often it is re-wrapped; tells nothing of its keys."""
 
 
 def create_keyring(provider: KeyProvider, keyring_file: Path, tenant: str, ids: Ids) -> Keyring:
@@ -121,7 +124,10 @@ def _head(document: Mapping[str, Any], keyring_file: Path) -> KeyringHead:
         by = document["wrapped_by"] if document["format"] == FORMAT else _FIRST
         sealed = base64.b64decode(document["tenant_key"], validate=True)
         provider, key, version = (str(by[name]) for name in ("provider", "key", "version"))
-        return KeyringHead(str(document["tenant"]), Wrapped(provider, key, version, sealed))
+        identity = hashlib.sha256(
+            base64.b64decode(document["data_keys"]["database"], validate=True)
+        ).hexdigest()
+        return KeyringHead(str(document["tenant"]), Wrapped(provider, key, version, sealed), identity)
     except (ValueError, KeyError, TypeError) as error:
         raise _no_keyring(keyring_file) from error
 
