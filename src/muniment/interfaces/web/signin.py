@@ -18,6 +18,7 @@ from muniment.interfaces.authenticate import (
     check_origin,
     close_attempt_cookie,
     close_cookie,
+    cookie_name,
     limits_of,
     open_attempt_cookie,
     open_cookie,
@@ -41,7 +42,8 @@ async def sign_in_page(
 ) -> Response:
     """Ask whether to use the link, or through whom to sign in; with `issuer`, go there.
 
-    Looking at a link, as mail scanners do, uses nothing up.
+    Looking at a link, as mail scanners do, uses nothing up. A cookie that holds no more is taken back: where a server
+    has several tenants, it would lead to its own again and again.
     """
     workspace = workspace_of(request)
     if issuer:
@@ -50,13 +52,17 @@ async def sign_in_page(
         open_attempt_cookie(request, response, attempt, int(ATTEMPT_LIFE.total_seconds()))
         return response
     if token and not workspace.issuers:
-        return HTMLResponse(render("signin.html", say("signin.title"), state="confirm", token=token))
+        return HTMLResponse(_by_link(request, say("signin.title"), "confirm", token))
     try:
         await threads.run(lambda: page_session(request))
     except Unauthenticated:
         if workspace.issuers:
-            return _through(request, say("signin.title"), "how")
-        return HTMLResponse(render("signin.html", say("signin.title"), state="how"))
+            response = _through(request, say("signin.title"), "how")
+        else:
+            response = HTMLResponse(_by_link(request, say("signin.title"), "how"))
+        if cookie_name(request) in request.cookies:
+            close_cookie(request, response)
+        return response
     return RedirectResponse("/", 303)
 
 
@@ -71,7 +77,7 @@ async def sign_in(request: Request, threads: Threads) -> Response:
         session = await threads.run(lambda: workspace_of(request).sessions.redeem(fields.get("token", "")))
     except Unauthenticated:
         limits.failed(request)
-        return HTMLResponse(render("signin.html", say("signin.spent"), state="spent"), 401)
+        return HTMLResponse(_by_link(request, say("signin.spent"), "spent"), 401)
     response = RedirectResponse("/", 303)
     open_cookie(request, response, session)
     return response
@@ -107,14 +113,20 @@ async def sign_out(request: Request, session: PageSession, threads: Threads) -> 
     if workspace.issuers:
         response = _through(request, say("signin.out"), "out")
     else:
-        response = HTMLResponse(render("signin.html", say("signin.out"), state="out"))
+        response = HTMLResponse(_by_link(request, say("signin.out"), "out"))
     close_cookie(request, response)
     return response
 
 
 def _through(request: Request, title: str, state: str, status: int = 200) -> Response:
-    names = workspace_of(request).code_flow.names
-    return HTMLResponse(render("provider.html", title, state=state, providers=names), status)
+    workspace = workspace_of(request)
+    places = {"providers": workspace.code_flow.names, "organisation": workspace.tenant_part}
+    return HTMLResponse(render("provider.html", title, state=state, **places), status)
+
+
+def _by_link(request: Request, title: str, state: str, token: str = "") -> str:
+    organisation = workspace_of(request).tenant_part
+    return render("signin.html", title, state=state, token=token, organisation=organisation)
 
 
 def _answer(request: Request) -> Answer:
