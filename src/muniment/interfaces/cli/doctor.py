@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from muniment.foundation.errors import MunimentError, Unavailable
-from muniment.interfaces.cli import doctor_machine, doctor_network
+from muniment.interfaces.cli import doctor_machine, doctor_network, doctor_tenants
 from muniment.interfaces.cli.check import Check
 from muniment.interfaces.cli.terminal import TERMINAL, visible
 
@@ -89,6 +89,7 @@ def checks(home: Path) -> Iterator[Check]:
         yield from _guarded("identity", lambda: _identity(workspace))
         if not workspace.settings.database.url:
             yield from _guarded("loops", _loops)
+        yield from doctor_tenants.checks(home)
     finally:
         workspace.close()
 

@@ -88,7 +88,7 @@ def _system(error: OSError) -> tuple[str, str]:
 def _unexpected(terminal: Terminal, error: Exception) -> tuple[str, str]:
     kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
     message = f"This should not have happened ({kind})"
-    log = terminal.home_folder() / LOG
+    log = terminal.host_folder() / LOG
     if not log.parent.parent.is_dir():
         return message, "Run again with --debug to see the detail."
     try:

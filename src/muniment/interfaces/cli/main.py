@@ -30,6 +30,7 @@ from muniment.interfaces.cli import (
     policy_trial,
     role,
     sources,
+    tenants,
     tune,
     workspace,
 )
@@ -40,8 +41,8 @@ from muniment.interfaces.cli.terminal import TERMINAL
 INTERRUPTED = 130
 HELP = """Ask the company, get only what you may know, with proof.
 
-The workspace is the folder given by --home, else $MUNIMENT_HOME, else ./.muniment. --home, --json and --debug
-may stand anywhere on the line.
+The workspace is the folder given by --home, else $MUNIMENT_HOME, else ./.muniment, or with --tenant one of the
+tenants there. --home, --tenant, --json and --debug may stand anywhere on the line.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 denied, 4 not set up.
 """
@@ -71,6 +72,10 @@ def global_options(
         Path | None,
         typer.Option("--home", metavar="DIR", help="The workspace's folder.", show_default=False),
     ] = None,
+    tenant: Annotated[
+        str | None,
+        typer.Option("--tenant", metavar="NAME", help="Work on this tenant of the home.", show_default=False),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the private detail of an error.")] = False,
     version: Annotated[
@@ -78,6 +83,7 @@ def global_options(
     ] = False,
 ) -> None:
     TERMINAL.home = home
+    TERMINAL.tenant = tenant
     TERMINAL.json = json
     TERMINAL.debug = debug
 
@@ -96,6 +102,7 @@ for group in (
     ask,
     audit,
     keys,
+    tenants,
     models,
     sources,
     index,
@@ -145,9 +152,9 @@ def arranged(arguments: Sequence[str]) -> list[str]:
         if word == "--":
             rest += [word, *left]
             break
-        if word in ("--json", "--debug") or word.startswith("--home="):
+        if word in ("--json", "--debug") or word.startswith(("--home=", "--tenant=")):
             front.append(word)
-        elif word == "--home" and left:
+        elif word in ("--home", "--tenant") and left:
             front += [word, left.pop(0)]
         else:
             rest.append(word)

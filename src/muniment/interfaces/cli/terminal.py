@@ -33,6 +33,8 @@ class Terminal:
     """The streams and the global options of this run."""
 
     home: Path | None = None
+    tenant: str | None = None
+    """The tenant of the host's home that this run works on; None: the home itself."""
     json: bool = False
     debug: bool = False
     interrupted: str = ""
@@ -43,10 +45,18 @@ class Terminal:
 
     def begin(self, json: bool, debug: bool) -> None:
         """Forget an earlier run of this process."""
-        self.home, self.json, self.debug, self.interrupted = None, json, debug, ""
+        self.home, self.tenant, self.json, self.debug, self.interrupted = None, None, json, debug, ""
         self._consoles.clear()
 
     def home_folder(self) -> Path:
+        """Return the home that this run works on: that of --tenant where it is given; raises for one that is not."""
+        if self.tenant is None:
+            return self.host_folder()
+        from muniment.tenancy.places import existing
+
+        return existing(self.host_folder(), self.tenant)
+
+    def host_folder(self) -> Path:
         """Return --home, else what the settings say."""
         from muniment.settings import default_home
 
@@ -56,12 +66,24 @@ class Terminal:
     def workspace(self) -> Generator[Workspace]:
         """Open the workspace of this run, and close it."""
         from muniment.app import open as open_workspace
+        from muniment.tenancy.places import opened
 
-        workspace = open_workspace(self.home_folder())
+        home = self.host_folder()
+        workspace = open_workspace(home) if self.tenant is None else opened(home, self.tenant)
         try:
             yield workspace
         finally:
             workspace.close()
+
+    @contextmanager
+    def host(self) -> Generator[Workspace]:
+        """Open the host's own workspace, whose log tells of its tenants, and close it."""
+        from muniment.foundation.errors import BadInput
+
+        if self.tenant is not None:
+            raise BadInput("Tenants have no tenants.", fix="Leave --tenant away.")
+        with self.workspace() as workspace:
+            yield workspace
 
     def document(self, value: object) -> None:
         """Write the one JSON document of a run with `--json`."""

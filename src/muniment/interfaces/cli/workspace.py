@@ -13,6 +13,7 @@ from muniment.interfaces.cli.terminal import TERMINAL
 if TYPE_CHECKING:
     from muniment.app import Workspace
     from muniment.interfaces.listening import Listening
+    from muniment.interfaces.tenants import TenantServer
 
 
 def register(app: typer.Typer) -> None:
@@ -26,8 +27,11 @@ def register(app: typer.Typer) -> None:
 def init() -> None:
     """Make keys and a database, encrypted in the home folder or on Postgres; harmless where they exist."""
     from muniment import app as composition
+    from muniment.foundation.errors import BadInput
 
     home = TERMINAL.home_folder()
+    if TERMINAL.tenant is not None:
+        raise BadInput("A tenant is not made by init.", fix="Use `muniment tenants create`.")
     made = not composition.exists(home)
     workspace = composition.create(home) if made else composition.open(home)
     try:
@@ -62,18 +66,23 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default=False)] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port.", show_default=False)] = None,
     link: Annotated[
-        list[str] | None, typer.Option(metavar="USER", help="Print a one-time sign-in link; repeatable.")
+        list[str] | None,
+        typer.Option(
+            metavar="USER", help="Print a one-time sign-in link, for TENANT/USER of a tenant; repeatable."
+        ),
     ] = None,
 ) -> None:
-    """Serve the web page and the HTTP interface until Ctrl-C."""
+    """Serve the web page and the HTTP interface until Ctrl-C; where the home has tenants, those too."""
     from muniment.interfaces.listening import listening
+    from muniment.tenancy.places import names
 
     with TERMINAL.workspace() as workspace:
         workspace.require_identity()
         settings = workspace.settings.server
         where = listening(workspace, host or settings.host)
         free = open_port(where.host, settings.port if port is None else port)
-        serve_workspace(workspace, where, free, link or [])
+        several = bool(names(workspace.home)) and TERMINAL.tenant is None
+        serve_workspace(workspace, where, free, link or [], several)
 
 
 def open_port(host: str, port: int) -> int:
@@ -90,14 +99,20 @@ def open_port(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def serve_workspace(workspace: Workspace, where: Listening, port: int, links: list[str]) -> None:
-    """Serve an open workspace; prints its address and a one-time link for each name in `links`."""
+def serve_workspace(
+    workspace: Workspace, where: Listening, port: int, links: list[str], several: bool = False
+) -> None:
+    """Serve an open workspace; prints its address and a one-time link for each name in `links`.
+
+    With `several`, its tenants are served too.
+    """
     from muniment.interfaces.server import serve as run_server
 
+    application = _tenant_server(workspace, where) if several else None
     base = where.base(port, workspace.settings.server.allowed_hosts)
     made = sign_in_links(workspace, links, base)
     if TERMINAL.json:
-        TERMINAL.document({"address": base, "links": made})
+        TERMINAL.document({"address": base, "links": made, "tenants": several})
     else:
         TERMINAL.show(f"Serving on {base} (Ctrl-C stops).")
         for name, url in made.items():
@@ -106,18 +121,33 @@ def serve_workspace(workspace: Workspace, where: Listening, port: int, links: li
             TERMINAL.show("  People sign in through the identity provider.")
         elif not made:
             TERMINAL.show("  For a one-time sign-in link: muniment serve --link USER")
-    run_server(workspace, where, port)
+    run_server(workspace, where, port, application)
     TERMINAL.say("Stopped serving.")
 
 
-def sign_in_links(workspace: Workspace, names: list[str], base: str) -> dict[str, str]:
-    """Return a one-time sign-in link for each name."""
-    from muniment.governance.identity.principal import OPERATOR
+def _tenant_server(workspace: Workspace, where: Listening) -> TenantServer:
+    from muniment.interfaces.tenants import TenantServer
 
-    return {
-        name: f"{base}/signin?token={workspace.sessions.create_link(workspace.directory.principal(name), OPERATOR)}"
-        for name in names
-    }
+    return TenantServer(workspace, where.proxies)
+
+
+def sign_in_links(workspace: Workspace, names: list[str], base: str) -> dict[str, str]:
+    """Return a one-time sign-in link for each name, such as `alice`, or `acme/alice` of a tenant."""
+    return {name: f"{base}/signin?token={_link(workspace, name)}" for name in names}
+
+
+def _link(workspace: Workspace, name: str) -> str:
+    from muniment.governance.identity.principal import OPERATOR
+    from muniment.tenancy import places
+
+    tenant, slash, user = name.partition("/")
+    if not (slash and tenant in places.names(workspace.home)):
+        return workspace.sessions.create_link(workspace.directory.principal(name), OPERATOR)
+    other = places.opened(workspace.home, tenant)
+    try:
+        return other.sessions.create_link(other.directory.principal(user), OPERATOR)
+    finally:
+        other.close()
 
 
 def token(
