@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muniment.foundation.ids import Ids, SeededIds
-from muniment.governance.identity.api_key_format import PATTERN, id_in, is_api_key, is_id, new_id, written
+from muniment.governance.identity.api_key_format import (
+    PATTERN,
+    id_in,
+    is_api_key,
+    is_id,
+    new_id,
+    tenant_in,
+    written,
+)
 
 secrets = st.binary(min_size=32, max_size=32)
 
@@ -49,3 +57,15 @@ def test_a_key_cut_short_or_with_something_behind_it_is_none(cut: int) -> None:
     key = written(new_id(Ids()), b"\x07" * 32)
     for text in (key[:cut], key + "\n", f" {key}", key + "1", key.upper(), f"Bearer {key}"):
         assert id_in(text) is None
+
+
+def test_a_key_may_name_its_tenant_and_is_another_key_then() -> None:
+    key_id, secret = new_id(Ids()), bytes(range(32))
+    plain, named = (written(key_id, secret, tenant) for tenant in ("", "acme-2"))
+    assert named == f"mun_acme-2.{key_id.removeprefix('key_')}_{named.rpartition('_')[2]}"
+    assert id_in(plain) == id_in(named) == key_id
+    assert (tenant_in(plain), tenant_in(named)) == ("", "acme-2")
+    assert id_in(named.replace("acme-2", "acme-3")) is None
+    for wrong in ("mun_ACME.", "mun_-a.", f"mun_{'a' * 33}.", "mun_..", "mun_a/b."):
+        assert tenant_in(plain.replace("mun_", wrong)) == ""
+        assert id_in(plain.replace("mun_", wrong)) is None

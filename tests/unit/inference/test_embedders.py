@@ -14,7 +14,8 @@ from muniment import settings as settings_module
 from muniment.foundation.errors import BadInput, NotSetUp, Tampered
 from muniment.inference import weights
 from muniment.inference.embedders import BUNDLED, Embedders, OwnFiles, own
-from muniment.inference.embedding import Reading
+from muniment.inference.embedding import Embedder, Reading
+from muniment.inference.loaded import Loaded
 
 MEAN = Reading("mean")
 
@@ -146,3 +147,14 @@ def test_several_models_can_be_given_to_a_workspace(make_workspace: Callable[...
     workspace = make_workspace(embedder=lambda: [first, second])
     assert workspace.embedder is first  # type: ignore[attr-defined]
     assert workspace.embedders.get(second.model.digest) is second  # type: ignore[attr-defined]
+
+
+def test_workspaces_share_a_model_in_memory_and_nothing_else(tiny: OwnFiles, tmp_path: Path) -> None:
+    shared = Loaded[Embedder]()
+    offer = own(tiny, MEAN, tiny_model.DIMENSIONS)
+    elsewhere = own(OwnFiles("tiny", tmp_path / "absent", tiny.digests), MEAN, tiny_model.DIMENSIONS)
+    first, second = Embedders([offer], shared), Embedders([offer], shared)
+    assert first.first is second.first is not None
+    # What another has in memory is not there for one whose own files are not.
+    assert elsewhere.model.digest == offer.model.digest
+    assert Embedders([elsewhere], shared).first is None
