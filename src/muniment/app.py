@@ -120,7 +120,7 @@ class Workspace:
         # The log is written also when the lease is lost: it holds no content, and has to tell of it.
         self.audit = AuditLog(LeasedDatabase(database, self.lease.check, writes=False), keyring, clock)
         self.repeats = Repeats(self.audit, clock)
-        self.directory = Directory(self.database, self.audit)
+        self.directory = Directory(self.database, self.audit, settings.identity.claimed_groups)
         self._make_embedder = embedder
         self._models = models or Models()
 
@@ -183,7 +183,8 @@ class Workspace:
 
         identity = self.settings.identity
         guarded = frozenset(identity.admin_groups) - frozenset(identity.scim_admin_groups)
-        return Provisioning(self.database, self.audit, self.clock, self.ids, guarded)
+        claimed = identity.claimed_groups
+        return Provisioning(self.database, self.audit, self.clock, self.ids, guarded, claimed)
 
     @cached_property
     def issuers(self) -> list[Published]:
@@ -217,9 +218,9 @@ class Workspace:
     @cached_property
     def sessions(self) -> Sessions:
         """Browser sessions, and in local use one-time sign-in links."""
-        from muniment.governance.identity.sessions import LOCAL, Sessions
+        from muniment.governance.identity.sessions import Sessions
 
-        trusted = frozenset(one.issuer.url for one in self.issuers) or frozenset({LOCAL})
+        trusted = {one.issuer.url: one.issuer.group_rule for one in self.issuers} or None
         ids = TenantIds(self.ids, self.tenant_part)
         return Sessions(self.database, self.directory, self.audit, self.clock, ids, trusted)
 
@@ -509,6 +510,7 @@ class Workspace:
     def require_identity(self) -> None:
         """Refuse to go on where nobody could be told apart; raises BadInput naming the setting."""
         _ = self.bearer
+        self.directory.require_one_source()
 
     def prepare(self) -> None:
         """Do now what the first searches would wait for: load weights and index, and compile loops."""

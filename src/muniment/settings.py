@@ -20,6 +20,7 @@ from muniment.foundation.key_provider import ProviderName, Wrapped
 from muniment.foundation.limit_settings import LimitSettings
 from muniment.foundation.network_settings import NetworkSettings
 from muniment.foundation.secret import Secret
+from muniment.governance.identity.claimed import GroupRule
 from muniment.governance.identity.issuer import BrowserClient, Issuer
 from muniment.governance.identity.issuer_settings import IssuerSettings
 from muniment.inference.catalog import Endpoint
@@ -164,6 +165,13 @@ class IdentitySettings(_Section):
     mode: Literal["local", "oidc"] = "local"
     """`local`: one-time links and own tokens; `oidc`: only what the issuers below sign."""
     issuers: dict[Name, IssuerSettings] = Field(default_factory=dict)
+
+    @property
+    def claimed_groups(self) -> frozenset[str]:
+        """Return the groups that tokens give; none in local use."""
+        if self.mode != "oidc":
+            return frozenset()
+        return frozenset(group for one in self.issuers.values() for group in one.groups.values())
 
     @field_validator("issuers")
     @classmethod
@@ -414,6 +422,7 @@ def _issuer(name: str, one: IssuerSettings, home: Path) -> Issuer:
         tenant_value=one.tenant_value,
         private_network=one.private_network,
         services=one.services,
+        group_rule=GroupRule(one.group_claim, one.groups),
         client=BrowserClient(one.client_id, one.redirect_url, secret) if one.client_id else None,
     )
 

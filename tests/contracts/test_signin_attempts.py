@@ -14,6 +14,7 @@ from muniment.app import Workspace
 from muniment.foundation.clock import FixedClock
 from muniment.foundation.errors import Unauthenticated
 from muniment.governance.identity.attempts import Attempt, Attempts, Ended
+from muniment.governance.identity.claimed import GroupRule
 from muniment.governance.identity.principal import Principal
 from muniment.governance.identity.sessions import Sessions
 
@@ -27,7 +28,7 @@ def office(make_workspace: Callable[..., Workspace], clock: FixedClock) -> Works
 
 def sessions_of(office: Workspace, trusted: str) -> Sessions:
     return Sessions(
-        office.database, office.directory, office.audit, office.clock, office.ids, frozenset({trusted})
+        office.database, office.directory, office.audit, office.clock, office.ids, {trusted: GroupRule()}
     )
 
 

@@ -20,6 +20,8 @@ pytestmark = BOTH
 LATER = (
     "DROP TABLE signin_attempt",
     "ALTER TABLE session DROP COLUMN issuer",
+    "ALTER TABLE session DROP COLUMN group_rule",
+    "ALTER TABLE session DROP COLUMN claimed",
     "DROP TABLE provisioned",
     "DROP INDEX directory_membership_group",
     "DROP TABLE emergency_access",

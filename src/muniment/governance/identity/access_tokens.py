@@ -9,6 +9,7 @@ Invariants:
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from muniment.foundation.clock import Clock
 from muniment.foundation.errors import Unauthenticated
@@ -45,8 +46,10 @@ class AccessTokens:
             raise ValueError("of an issuer that the settings do not name")
         now = self._clock.now().timestamp()
         named = published.judged(lambda keys: access_token_principal(signed, published.issuer, keys, now))
-        if named.kind == "service" or published.issuer.user_match == "name":
+        if named.kind == "service":
             return named
+        if published.issuer.user_match == "name":
+            return replace(named, claimed=published.issuer.group_rule.given(signed.claims))
         found = self._directory.provisioned_user(named.name)
         if found is None:
             raise ValueError("no user with this external id")

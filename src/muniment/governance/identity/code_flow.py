@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote, urlencode
 
 from muniment.foundation.clock import Clock
@@ -29,6 +29,8 @@ from muniment.governance.identity.signed import json_object, read
 
 EXCHANGE_SECONDS = 10.0
 LONGEST_CODE = 8192
+LONGEST_ID_TOKEN = 1 << 19
+"""Characters, enough for some thousand groups; it comes from the provider itself, not in a header."""
 _NOBODY = Actor("anonymous", "web")
 _SCOPES = {"sub": "openid", "email": "openid email"}
 """By the claim that names the user; other claims belong to the profile."""
@@ -125,8 +127,10 @@ class CodeFlow:
             identity, access = reply.get("id_token"), reply.get("access_token", "")
             if not isinstance(identity, str) or not isinstance(access, str):
                 raise ValueError("no ID token")
-            signed, expected = read(identity), Expected(client.client_id, attempt.nonce, access)
-            return published.judged(lambda keys: id_token_principal(signed, issuer, keys, now, expected))
+            signed = read(identity, LONGEST_ID_TOKEN)
+            expected = Expected(client.client_id, attempt.nonce, access)
+            named = published.judged(lambda keys: id_token_principal(signed, issuer, keys, now, expected))
+            return replace(named, claimed=issuer.group_rule.given(signed.claims))
         except ValueError as error:
             raise _refused(f"ID token: {error}") from error
 

@@ -35,7 +35,7 @@ from muniment.governance.identity.directory_tables import (
 )
 from muniment.governance.identity.groups import MAX_DEPTH
 from muniment.governance.identity.principal import EVERYONE, Actor, Principal
-from muniment.governance.identity.provisioned import name_of_external_id
+from muniment.governance.identity.provisioned import name_of, name_of_external_id, provisioned
 
 _SINCE = {
     kind: sa.select(table.c.since).where(table.c.name == sa.bindparam("name"))
@@ -56,9 +56,11 @@ class Appends(Protocol):
 class Directory:
     """Changes and lists the people, services and groups of one workspace."""
 
-    def __init__(self, database: Database, audit: Appends) -> None:
+    def __init__(self, database: Database, audit: Appends, claimed: frozenset[str] = frozenset()) -> None:
+        """`claimed` are the groups that providers' tokens give."""
         self._database = database
         self._audit = audit
+        self._claimed = claimed
 
     def import_file(self, path: Path, by: Actor, *, take_over: bool = False) -> DirectoryChange:
         """Make the directory what the file states; raises BadInput, and changes nothing, for a bad file.
@@ -68,6 +70,10 @@ class Directory:
         with self._database.read() as connection:
             beside = frozenset[str]() if take_over else provisioned_groups(connection)
         stated = read_directory_file(path, beside)
+        for kind, accounts in (("user", stated.users), ("service", stated.services)):
+            for name, account in accounts.items():
+                if found := sorted(account.groups & self._claimed):
+                    raise _second_source(found[0], f"{kind}:{name}")
         with self._database.write() as connection:
             revision = revisions.bump(connection, "directory")
             change = replace(connection, stated, revision, take_over=take_over)
@@ -99,12 +105,27 @@ class Directory:
         with self._database.read() as connection:
             return everything(connection)
 
+    def require_one_source(self) -> None:
+        """Refuse a group that tokens give and that has members by another source; raises BadInput naming both."""
+        row = directory_membership.c
+        people = sa.and_(row.member.not_like("group:%"), row.group_name.in_(sorted(self._claimed)))
+        theirs = provisioned.c.ref.in_([f"group:{name}" for name in sorted(self._claimed)])
+        with self._database.read() as connection:
+            found = connection.execute(sa.select(row.group_name, row.member).where(people).limit(1)).first()
+            if found is not None:
+                raise _second_source(found.group_name, found.member)
+            ref = connection.execute(sa.select(provisioned.c.ref).where(theirs).limit(1)).scalar()
+        if ref is not None:
+            raise _second_source(name_of(ref), "SCIM")
+
     def knows(self, entry: str) -> bool:
         """Return whether an entry of an access list, such as `group:people`, names somebody or everyone."""
         kind, _, name = entry.partition(":")
         table = {"user": directory_user, "service": directory_service, "group": directory_group}.get(kind)
         if entry == EVERYONE or table is None or not storable(name):
             return entry == EVERYONE
+        if kind == "group" and name in self._claimed:
+            return True
         with self._database.read() as connection:
             query = sa.select(sa.exists().where(table.c.name == name))
             return bool(connection.execute(query).scalar())
@@ -179,13 +200,11 @@ def clearance(connection: sa.Connection, principal: Principal) -> str:
     return rows[0][0]
 
 
-def _closure() -> sa.Select[str, int, str | None]:
-    """Groups reached from a member, the longest way to each, and whether each exists."""
+def _closure(begins: sa.ColumnElement[bool], depth: int = 1) -> sa.Select[str, int, str | None]:
+    """Groups reached from members, the longest way to each, and whether each exists."""
     row = directory_membership.c
     held = (
-        sa.select(row.group_name, sa.literal(1).label("depth"))
-        .where(row.member == sa.bindparam("ref"))
-        .cte("held", recursive=True)
+        sa.select(row.group_name, sa.literal(depth).label("depth")).where(begins).cte("held", recursive=True)
     )
     above = sa.select(row.group_name, held.c.depth + 1).where(
         row.member == "group:" + held.c.group_name, held.c.depth <= MAX_DEPTH
@@ -198,7 +217,13 @@ def _closure() -> sa.Select[str, int, str | None]:
     )
 
 
-_CLOSURE = Worded(_closure())
+_CLOSURE = Worded(_closure(directory_membership.c.member == sa.bindparam("ref")))
+_ABOVE_CLAIMED = _closure(directory_membership.c.member.in_(sa.bindparam("refs", expanding=True)), 2)
+_MANY = 100
+_NESTING = sa.select(directory_membership.c.member.distinct()).where(
+    directory_membership.c.member >= "group:", directory_membership.c.member < "group;"
+)
+_IS_PROVISIONED = sa.select(sa.exists().where(provisioned.c.ref == sa.bindparam("ref")))
 
 
 def groups_above(connection: sa.Connection, ref: str) -> frozenset[str]:
@@ -209,14 +234,23 @@ def groups_above(connection: sa.Connection, ref: str) -> frozenset[str]:
 def grants(connection: sa.Connection, principal: Principal) -> frozenset[str]:
     """Return every spelling under which an access list can name this principal.
 
-    That is itself, its groups through all nesting, and everyone. Raises Denied for an unknown or inactive
-    account, and when a group is missing, nested in a circle or deeper than MAX_DEPTH: a deny entry might
-    then be missed, so nothing at all is granted.
+    That is itself, its groups through all nesting, those that its token gives among them, and everyone. Raises
+    Denied for an unknown or inactive account, and when a group is missing, nested in a circle or deeper than
+    MAX_DEPTH, or the token's groups cannot be known: a deny entry might then be missed, so nothing at all is granted.
     """
     if account_since(connection, principal) is None:
         raise Denied("No such active account.", detail=f"principal {principal.ref!r}")
-    held = {EVERYONE, principal.ref}
-    for group, depth, known in _CLOSURE.rows(connection, ref=principal.ref):
+    claimed = sorted(f"group:{name}" for name in _given_by_token(connection, principal))
+    held = {EVERYONE, principal.ref, *claimed}
+    reached = list(_CLOSURE.rows(connection, ref=principal.ref))
+    begin = claimed
+    if len(claimed) > _MANY:
+        # Binding thousands of names costs far more than reading which groups nest at all.
+        nesting = frozenset(connection.execute(_NESTING).scalars())
+        begin = [ref for ref in claimed if ref in nesting]
+    if begin:
+        reached += connection.execute(_ABOVE_CLAIMED, {"refs": begin})
+    for group, depth, known in reached:
         if depth > MAX_DEPTH:
             raise Denied(
                 "Your groups cannot be worked out.",
@@ -231,6 +265,28 @@ def grants(connection: sa.Connection, principal: Principal) -> frozenset[str]:
             )
         held.add(f"group:{group}")
     return frozenset(held)
+
+
+def _given_by_token(connection: sa.Connection, principal: Principal) -> frozenset[str]:
+    """Return the groups that the principal's token gives; none to whom SCIM provisioned."""
+    if principal.claimed == frozenset():
+        return frozenset()
+    if connection.execute(_IS_PROVISIONED, {"ref": principal.ref}).scalar():
+        return frozenset()
+    if principal.claimed is None:
+        raise Denied(
+            "Your groups cannot be worked out.",
+            fix="Ask whoever runs the identity provider to state fewer groups in tokens, or to provision over SCIM.",
+            detail=f"the token of {principal.ref!r} states groups that cannot be known",
+        )
+    return principal.claimed
+
+
+def _second_source(group: str, source: str) -> BadInput:
+    return BadInput(
+        f"The group '{group}' is given by tokens, and by another source: {source}.",
+        fix="Take its members out there, or take it out of identity.issuers.NAME.groups.",
+    )
 
 
 def _column(connection: sa.Connection, query: sa.Select[str]) -> list[str]:

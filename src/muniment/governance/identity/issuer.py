@@ -10,6 +10,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from muniment.foundation.secret import Secret
+from muniment.governance.identity.claimed import GroupRule
 
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
 """Signatures made with a key that is not ours to know."""
@@ -60,6 +61,8 @@ class Issuer:
     tenant_value: str = ""
     services: Mapping[str, str] = field(default_factory=dict)
     """The service that a client of the provider is, by client id."""
+    group_rule: GroupRule = field(default_factory=GroupRule)
+    """Which groups its tokens give to people."""
     client: BrowserClient | None = None
     """None: people do not sign in through it, it only signs tokens."""
 

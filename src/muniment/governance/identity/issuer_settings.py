@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from muniment.governance.identity.directory_file import name_problem
+from muniment.governance.identity.directory_file import RESERVED_GROUP, name_problem
 from muniment.governance.identity.issuer import Algorithm, UserMatch, address_problem
 
 
@@ -41,6 +41,10 @@ class IssuerSettings(BaseModel):
     """What that claim must hold, byte for byte; tokens without it are refused."""
     services: dict[str, str] = Field(default_factory=dict)
     """The service of the directory that each of its clients is, by client id."""
+    group_claim: str = Field("", max_length=200)
+    """The claim of a person's tokens that states groups; empty: groups come from the directory alone."""
+    groups: dict[str, str] = Field(default_factory=dict, max_length=10_000)
+    """The group that each value of that claim gives, byte for byte; other values give none."""
     client_id: str = Field("", max_length=500)
     """Our client id there; empty: people do not sign in through it, it only signs tokens."""
     client_secret: str = ""
@@ -50,13 +54,29 @@ class IssuerSettings(BaseModel):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> IssuerSettings:
-        for problem in (self._address_problem(), self._client_problem(), self._tenant_problem()):
+        problems = (
+            self._address_problem(),
+            self._client_problem(),
+            self._tenant_problem(),
+            self._groups_problem(),
+        )
+        for problem in problems:
             if problem:
                 raise ValueError(problem)
         for name in self.services.values():
             if problem := name_problem(name):
                 raise ValueError(f"services: a name {problem}")
         return self
+
+    def _groups_problem(self) -> str:
+        if bool(self.group_claim) != bool(self.groups):
+            return "group_claim and groups belong together"
+        if self.groups and self.user_match == "external_id":
+            return "groups: users with an external_id come over SCIM, and so do their groups"
+        for name in self.groups.values():
+            if problem := name_problem(name):
+                return f"groups: a name {problem}"
+        return "groups: the group 'everyone' is built in" if RESERVED_GROUP in self.groups.values() else ""
 
     def _address_problem(self) -> str:
         problem = address_problem(self.issuer) or ("holds a query" if "?" in self.issuer else "")

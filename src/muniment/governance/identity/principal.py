@@ -19,6 +19,8 @@ class Principal:
 
     kind: Literal["user", "service"]
     name: str
+    claimed: frozenset[str] | None = frozenset()
+    """Groups that its token or session gives, see `claimed`; None: it states some that cannot be known."""
 
     @property
     def ref(self) -> str:

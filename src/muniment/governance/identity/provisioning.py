@@ -36,14 +36,21 @@ class Provisioning:
     """What identity providers provision in one workspace."""
 
     def __init__(
-        self, database: Database, audit: AuditLog, clock: Clock, ids: Ids, guarded: Collection[str]
+        self,
+        database: Database,
+        audit: AuditLog,
+        clock: Clock,
+        ids: Ids,
+        guarded: Collection[str],
+        claimed: Collection[str] = (),
     ) -> None:
-        """`guarded` are the groups that a provider gives to nobody."""
+        """`guarded` are the groups that a provider gives to nobody, `claimed` those that tokens give."""
         self._database = database
         self._audit = audit
         self._clock = clock
         self._ids = ids
         self._guarded = frozenset(guarded)
+        self._claimed = frozenset(claimed)
 
     def user(self, identity: str) -> ProvisionedUser:
         """Return the user of an id; raises NotFound."""
@@ -121,7 +128,8 @@ class Provisioning:
     def _change(self, by: Actor) -> Generator[Change]:
         try:
             with self._database.write() as connection:
-                change = Change(connection, timestamp(self._clock.now()), self._ids, self._guarded, by)
+                now = timestamp(self._clock.now())
+                change = Change(connection, now, self._ids, self._guarded, self._claimed, by)
                 yield change
                 self._audit.append(connection, change.entries)
         except Administers as refused:

@@ -50,13 +50,20 @@ class Change:
     """One transaction's changes of what is provisioned; whoever opened it writes `entries` in it."""
 
     def __init__(
-        self, connection: sa.Connection, now: str, ids: Ids, guarded: frozenset[str], by: Actor
+        self,
+        connection: sa.Connection,
+        now: str,
+        ids: Ids,
+        guarded: frozenset[str],
+        claimed: frozenset[str],
+        by: Actor,
     ) -> None:
         self.connection = connection
         self.entries: list[Entry] = []
         self._now = now
         self._ids = ids
         self._guarded = guarded
+        self._claimed = claimed
         self._by = by
 
     @cached_property
@@ -266,6 +273,8 @@ class Change:
     def _check_name_free(self, kind: Provided, name: str, own: stored.Stored | None) -> None:
         if own is not None and own.name == name:
             return
+        if kind == "group" and name in self._claimed:
+            raise Taken(f"The group '{name}' is given by tokens.", fix="Choose another name.")
         table = _TABLES[kind]
         if self.connection.execute(sa.select(sa.exists().where(table.c.name == name))).scalar():
             row = provisioned.c

@@ -2,14 +2,16 @@
 
 Invariants:
 - only digests of secrets are stored; a link works once, even when two try it at the same moment;
-- a session ends with its time, with idleness, on sign-out, and at the next request after its account changed or
-  whoever vouched for it is no longer trusted.
+- a session ends with its time, with idleness, on sign-out, and at the next request after its account changed,
+  whoever vouched for it is no longer trusted, or the rule that gave it groups is another.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -20,6 +22,7 @@ from muniment.foundation.errors import BadInput, Denied, Unauthenticated
 from muniment.foundation.ids import Ids
 from muniment.governance.audit.entry import Entry
 from muniment.governance.audit.log import AuditLog
+from muniment.governance.identity.claimed import GroupRule
 from muniment.governance.identity.directory import Directory, account_since
 from muniment.governance.identity.issuer import UserMatch
 from muniment.governance.identity.principal import Actor, Principal
@@ -52,6 +55,8 @@ session = sa.Table(
     sa.Column("expires_at", sa.Text, nullable=False),
     sa.Column("seen_at", sa.Text, nullable=False),
     sa.Column("issuer", sa.Text, nullable=False, server_default=""),
+    sa.Column("group_rule", sa.Text, nullable=False, server_default=""),
+    sa.Column("claimed", sa.Text, nullable=False, server_default="[]"),
 )
 
 
@@ -77,15 +82,15 @@ class Sessions:
         audit: AuditLog,
         clock: Clock,
         ids: Ids,
-        trusted: frozenset[str] = frozenset({LOCAL}),
+        trusted: Mapping[str, GroupRule] | None = None,
     ) -> None:
-        """`trusted` are the issuers, or LOCAL, whose sessions hold."""
+        """`trusted` are the issuers, or LOCAL, whose sessions hold, and which groups they give."""
         self._database = database
         self._directory = directory
         self._audit = audit
         self._clock = clock
         self._ids = ids
-        self._trusted = trusted
+        self._trusted = {LOCAL: GroupRule()} if trusted is None else trusted
 
     def create_link(self, principal: Principal, by: Actor) -> str:
         """Return the secret of a one-time link that works for 15 minutes.
@@ -140,7 +145,7 @@ class Sessions:
         with self._database.write() as connection:
             if match == "external_id":
                 known = name_of_external_id(connection, principal.name)
-                principal = Principal("user", known or "")
+                principal = replace(principal, name=known or "")
             since = account_since(connection, principal)
             if since is None or issuer not in self._trusted:
                 raise Unauthenticated("You have no account here.", detail="no active account")
@@ -169,6 +174,8 @@ class Sessions:
                 expires_at=timestamp(opened.expires),
                 seen_at=timestamp(now),
                 issuer=issuer,
+                group_rule=self._trusted[issuer].digest,
+                claimed=json.dumps(None if principal.claimed is None else sorted(principal.claimed)),
             )
         )
         expires = {"expires": timestamp(opened.expires)}
@@ -181,9 +188,11 @@ class Sessions:
         now = self._clock.now()
         with self._database.read() as connection:
             row = connection.execute(sa.select(session).where(session.c.digest == _digest(secret))).first()
-            if row is None or row.issuer not in self._trusted:
+            rule = None if row is None else self._trusted.get(row.issuer)
+            if row is None or rule is None or rule.digest != row.group_rule:
                 return None
-            principal = Principal(row.kind, row.name)
+            claimed: list[str] | None = json.loads(row.claimed)
+            principal = Principal(row.kind, row.name, None if claimed is None else frozenset(claimed))
             if row.expires_at <= timestamp(now) or row.seen_at <= timestamp(now - IDLE_LIFE):
                 return None
             if account_since(connection, principal) != row.since:

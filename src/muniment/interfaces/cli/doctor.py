@@ -240,6 +240,7 @@ def _models(workspace: Workspace) -> Check:
 
 def _identity(workspace: Workspace) -> Check:
     """Asks each provider for its keys, as the first request would."""
+    workspace.directory.require_one_source()
     if not workspace.issuers:
         return Check("identity", "ok", "local: one-time links, and tokens of its own")
     says, silent = list[str](), list[str]()
@@ -251,7 +252,9 @@ def _identity(workspace: Workspace) -> Check:
             says.append(f"{one.issuer.name} ({one.issuer.url})")
         else:
             says.append(f"{one.issuer.name} ({one.issuer.url}, {keys} {'key' if keys == 1 else 'keys'})")
-    text = f"oidc: {', '.join(says)}"
+    claimed = workspace.settings.identity.claimed_groups
+    given = f"; tokens give {len(claimed)} of the groups" if claimed else ""
+    text = f"oidc: {', '.join(says)}{given}"
     if silent:
         fix = "Mend the settings of identity.issuers, or wait until the provider answers."
         return Check("identity", "fail", f"{text}; {'; '.join(silent)}", fix)
