@@ -28,6 +28,7 @@ from muniment.foundation.sqlcipher import SqlCipherDatabase
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.audit.repeats import Repeats
+from muniment.governance.identity.claimed import LOCAL, GroupRule
 from muniment.governance.identity.directory import Directory
 from muniment.governance.identity.principal import OPERATOR, Principal
 from muniment.governance.identity.tenant_part import TenantIds
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from muniment.foundation.egress_rules import EgressRules
     from muniment.governance.identity.api_keys import ApiKeys
     from muniment.governance.identity.code_flow import CodeFlow
+    from muniment.governance.identity.delegation import Delegation
     from muniment.governance.identity.principal import VerifiesTokens
     from muniment.governance.identity.provisioning import Provisioning
     from muniment.governance.identity.published import Published
@@ -215,14 +217,35 @@ class Workspace:
             return AccessTokens(self.issuers, self.directory, self.clock)
         return self.tokens
 
+    @property
+    def _trusted(self) -> dict[str, GroupRule]:
+        """Whose word is taken for who somebody is, and which groups each gives."""
+        return {one.issuer.url: one.issuer.group_rule for one in self.issuers} or {LOCAL: GroupRule()}
+
+    @cached_property
+    def delegation(self) -> Delegation:
+        """Tokens by which services act for people."""
+        from muniment.governance.identity.delegation import Delegation
+
+        return Delegation(
+            self.keyring,
+            self.directory,
+            self.bearer,
+            self.api_keys,
+            self._trusted,
+            self.audit,
+            self.repeats,
+            self.clock,
+            self.ids,
+        )
+
     @cached_property
     def sessions(self) -> Sessions:
         """Browser sessions, and in local use one-time sign-in links."""
         from muniment.governance.identity.sessions import Sessions
 
-        trusted = {one.issuer.url: one.issuer.group_rule for one in self.issuers} or None
         ids = TenantIds(self.ids, self.tenant_part)
-        return Sessions(self.database, self.directory, self.audit, self.clock, ids, trusted)
+        return Sessions(self.database, self.directory, self.audit, self.clock, ids, self._trusted)
 
     @cached_property
     def code_flow(self) -> CodeFlow:

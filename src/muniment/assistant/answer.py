@@ -336,6 +336,7 @@ class Assistant:
             "parts": self._gateway.parts(asking.endpoint),
             "prompt": asking.prompt or prompts.load(PROMPT).version,
             "policy": asking.standing.policy,
+            **({"acted_by": asking.by.service} if asking.by.service else {}),
             "code": VERSION,
             "chunking": CHUNKING,
             "index": dict(found.index) if found else {},

@@ -22,12 +22,14 @@ from starlette.responses import Response
 from muniment.foundation.errors import Denied, Unauthenticated
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.governance.identity.api_key_format import is_api_key
+from muniment.governance.identity.delegation import is_delegated
 from muniment.governance.identity.principal import Principal
 from muniment.governance.identity.scopes import BY_KEY_ALONE
 from muniment.interfaces.boundary import host_name
 
 if TYPE_CHECKING:
     from muniment.app import Workspace
+    from muniment.governance.identity.api_keys import ApiKey
     from muniment.governance.identity.attempts import Attempt
     from muniment.governance.identity.sessions import Session
     from muniment.interfaces.limits import Limits
@@ -48,6 +50,8 @@ class Caller:
     actor: Actor
     scopes: frozenset[str] | None = None
     """What an API key is good for; None: whatever the principal may do."""
+    key: ApiKey | None = None
+    """The API key that it came with, if any."""
 
 
 def workspace_of(request: Request) -> Workspace:
@@ -94,6 +98,8 @@ def _api_caller(request: Request, route: SecurityScopes, limits: Limits) -> Call
             )
         if is_api_key(token):
             return _key_caller(request, token, route, limits)
+        if is_delegated(token):
+            return _acting_caller(request, token, route, limits)
         principal = workspace_of(request).bearer.verify(token)
         limits.admit(request, principal)
         return _person(request, route, Caller(principal, Actor(principal.ref, "http")))
@@ -121,7 +127,15 @@ def _key_caller(request: Request, given: str, route: SecurityScopes, limits: Lim
     limits.admit(request, key.principal)
     actor = Actor(key.principal.ref, "http", key.id)
     workspace.api_keys.permit(key, route.scopes, actor)
-    return Caller(key.principal, actor, key.scopes)
+    return Caller(key.principal, actor, key.scopes, key)
+
+
+def _acting_caller(request: Request, given: str, route: SecurityScopes, limits: Limits) -> Caller:
+    delegation = workspace_of(request).delegation
+    acting = delegation.verify(given)
+    limits.admit(request, acting.principal, acting.key.principal)
+    delegation.permit(acting, route.scopes)
+    return Caller(acting.principal, acting.actor, acting.scopes)
 
 
 def page_session(request: Request) -> Session:

@@ -41,8 +41,11 @@ class Limits:
         self._repeats = workspace.repeats
         self._buckets = Buckets(workspace.clock)
 
-    def admit(self, request: Request, principal: Principal) -> None:
-        """Count a request of a principal, and let its work be queued as that one's; raises TooMany."""
+    def admit(self, request: Request, principal: Principal, by: Principal | None = None) -> None:
+        """Count a request of a principal, and let its work be queued as that one's; raises TooMany.
+
+        Where a service does it for the principal, the request counts for both.
+        """
         kind = principal.kind
         per_minute, concurrent = (
             (self._settings.service_per_minute, self._settings.service_concurrent)
@@ -53,12 +56,13 @@ class Limits:
         if getattr(request.state, "counted", False):
             return
         request.state.counted = True
-        for limit, key, most in (
-            (f"{kind}-requests", principal.ref, per_minute),
-            ("tenant-requests", "", self._settings.tenant_per_minute),
-        ):
+        counted = [(f"{kind}-requests", principal.ref, principal.ref, per_minute)]
+        if by is not None:
+            counted.append(("service-requests", by.ref, by.ref, self._settings.service_per_minute))
+        counted.append(("tenant-requests", principal.ref, "", self._settings.tenant_per_minute))
+        for limit, who, key, most in counted:
             if wait := self._buckets.take(key, most):
-                raise self.reached(principal.ref, limit, f"More than {most} requests in a minute.", wait)
+                raise self.reached(who, limit, f"More than {most} requests in a minute.", wait)
 
     def check_stranger(self, request: Request) -> None:
         """Refuse an address from which too many credentials came that do not hold; raises TooMany."""

@@ -31,7 +31,7 @@ from muniment.interfaces.limits import Limits
 from muniment.interfaces.listening import Listening
 from muniment.interfaces.locked import Locked
 from muniment.interfaces.offload import Offload
-from muniment.interfaces.rest import answers, documents, health, models, search
+from muniment.interfaces.rest import answers, documents, health, models, search, token
 from muniment.interfaces.web import pages, signin
 from muniment.interfaces.web.problem_page import problem_page
 
@@ -86,7 +86,7 @@ def create_server(
     app.state.offload = offload or Offload(SLOTS, waiting(workspace))
     app.state.door = CapacityLimiter(AT_THE_DOOR)
     problems.install(app, problem_page)
-    for room in (search, answers, documents, models, health):
+    for room in (search, answers, documents, models, token, health):
         app.include_router(room.router)
     app.include_router(signin.router)
     app.include_router(pages.router)

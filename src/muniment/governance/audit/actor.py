@@ -14,11 +14,15 @@ class Actor:
     via: Literal["cli", "http", "web", "python"]
     key: str = ""
     """Id of the API key that let it in."""
+    service: str = ""
+    """Ref of the service that acts for it by that key."""
 
     @property
     def door(self) -> str:
-        """Return the door as the log names it: `http`, or `http:key_…` where an API key opened it."""
-        return f"{self.via}:{self.key}" if self.key else self.via
+        """Return the door as the log names it: `http`, `http:key_…` where an API key opened it, or
+        `http:key_…:service:NAME` where that service acts for somebody.
+        """
+        return ":".join(part for part in (self.via, self.key, self.service) if part)
 
 
 OPERATOR = Actor("operator", "cli")

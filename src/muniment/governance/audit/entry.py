@@ -31,7 +31,7 @@ class StoredEntry:
     kind: str
     actor: str
     via: str
-    """The door: `cli`, `http`, `web`, `python`, or `http:` and the id of an API key."""
+    """The door: `cli`, `http`, `web`, `python`, or `http:` and an API key, see `Actor.door`."""
     about: Mapping[str, Json]
     leaf_hash: str
     """Hex SHA-256 of the RFC 6962 leaf."""

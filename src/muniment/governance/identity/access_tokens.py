@@ -14,10 +14,10 @@ from dataclasses import replace
 from muniment.foundation.clock import Clock
 from muniment.foundation.errors import Unauthenticated
 from muniment.governance.identity.directory import Directory
-from muniment.governance.identity.principal import Principal
+from muniment.governance.identity.principal import Principal, Subject
 from muniment.governance.identity.provider_tokens import access_token_principal
 from muniment.governance.identity.published import Published
-from muniment.governance.identity.signed import Signed, read
+from muniment.governance.identity.signed import Signed, read, seconds
 
 
 class AccessTokens:
@@ -30,6 +30,10 @@ class AccessTokens:
 
     def verify(self, token: str) -> Principal:
         """Return whose token this is; raises Unauthenticated, and Unavailable where no key can be had."""
+        return self.subject(token).principal
+
+    def subject(self, token: str) -> Subject:
+        """Return what a token says; raises as `verify`."""
         try:
             signed = read(token)
             principal = self._principal(signed)
@@ -37,7 +41,8 @@ class AccessTokens:
             raise _refused(str(error)) from error
         if self._directory.active_since(principal) is None:
             raise _refused("no active account")
-        return principal
+        claims = signed.claims
+        return Subject(principal, seconds(claims.get("exp"), "exp"), str(claims.get("iss")))
 
     def _principal(self, signed: Signed) -> Principal:
         issuer = signed.claims.get("iss")

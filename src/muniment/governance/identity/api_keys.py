@@ -196,6 +196,16 @@ class ApiKeys:
         self._touch(found)
         return found
 
+    def working(self, key_id: str) -> ApiKey | None:
+        """Return the key of an id where it works now, for what was made by it; None otherwise."""
+        with self._database.read() as connection:
+            row = connection.execute(_KEYS.where(api_key.c.id == key_id)).first()
+            found = None if row is None else self._read(connection, row)[0]
+        if found is None or found.state not in ("active", "replaced"):
+            return None
+        self._touch(found)
+        return found
+
     def permit(self, key: ApiKey, needed: Sequence[str], by: Actor) -> None:
         """Refuse what the key's scopes do not name, and what names no scope; raises Denied."""
         if not needed:

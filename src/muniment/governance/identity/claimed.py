@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
+LOCAL = ""
+"""Vouches for somebody in place of an issuer: whoever runs this workspace."""
 MOST_VALUES = 20_000
 """Values that one claim may hold; more of them cannot be known."""
 

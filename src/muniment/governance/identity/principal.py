@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from muniment.governance.audit.actor import OPERATOR, Actor
 
-__all__ = ["EVERYONE", "OPERATOR", "Actor", "Principal", "VerifiesTokens"]
+__all__ = ["EVERYONE", "OPERATOR", "Actor", "Principal", "Subject", "VerifiesTokens"]
 
 EVERYONE = "group:everyone"
 """The group that every authenticated principal is in."""
@@ -28,8 +28,23 @@ class Principal:
         return f"{self.kind}:{self.name}"
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whose a bearer token is, until when, and by whose word."""
+
+    principal: Principal
+    expires: float
+    """Seconds since 1970."""
+    issuer: str
+    """`LOCAL`, or an issuer of the settings."""
+
+
 class VerifiesTokens(Protocol):
     """What tells whose a bearer token is."""
+
+    def subject(self, token: str) -> Subject:
+        """Return what a token says; raises Unauthenticated for any that does not hold now."""
+        ...
 
     def verify(self, token: str) -> Principal:
         """Return whose token this is; raises Unauthenticated for any that does not hold now."""

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from muniment.foundation.errors import BadInput
 
 SCOPES: Mapping[str, str] = {
+    "act": "act for people who are there, by exchanging their tokens",
     "answers": "read earlier answers of the service, and how they came about",
     "ask": "have questions answered",
     "documents": "read documents",
@@ -16,7 +17,7 @@ SCOPES: Mapping[str, str] = {
     "search": "find passages",
 }
 """Each scope, and what it is good for: of documents, within what the service may read."""
-BY_KEY_ALONE = frozenset({"provision"})
+BY_KEY_ALONE = frozenset({"act", "provision"})
 """Scopes of routes that open to nothing but an API key: no person has such a right by being one."""
 
 

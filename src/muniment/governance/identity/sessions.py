@@ -22,7 +22,7 @@ from muniment.foundation.errors import BadInput, Denied, Unauthenticated
 from muniment.foundation.ids import Ids
 from muniment.governance.audit.entry import Entry
 from muniment.governance.audit.log import AuditLog
-from muniment.governance.identity.claimed import GroupRule
+from muniment.governance.identity.claimed import LOCAL, GroupRule
 from muniment.governance.identity.directory import Directory, account_since
 from muniment.governance.identity.issuer import UserMatch
 from muniment.governance.identity.principal import Actor, Principal
@@ -31,8 +31,6 @@ from muniment.governance.identity.provisioned import name_of_external_id
 LINK_LIFE = timedelta(minutes=15)
 SESSION_LIFE = timedelta(hours=12)
 IDLE_LIFE = timedelta(hours=2)
-LOCAL = ""
-"""Vouches for a session in place of an issuer: whoever runs this workspace."""
 _TOUCH_EVERY = timedelta(minutes=5)
 
 signin_link = sa.Table(
@@ -82,7 +80,7 @@ class Sessions:
         audit: AuditLog,
         clock: Clock,
         ids: Ids,
-        trusted: Mapping[str, GroupRule] | None = None,
+        trusted: Mapping[str, GroupRule],
     ) -> None:
         """`trusted` are the issuers, or LOCAL, whose sessions hold, and which groups they give."""
         self._database = database
@@ -90,7 +88,7 @@ class Sessions:
         self._audit = audit
         self._clock = clock
         self._ids = ids
-        self._trusted = {LOCAL: GroupRule()} if trusted is None else trusted
+        self._trusted = trusted
 
     def create_link(self, principal: Principal, by: Actor) -> str:
         """Return the secret of a one-time link that works for 15 minutes.

@@ -46,10 +46,7 @@ def read(token: str, longest: int = MAX_CHARACTERS) -> Signed:
     """Return the parts of a token; raises ValueError for whatever is not one, said in words without its content."""
     if not token or len(token) > longest:
         raise ValueError("empty or too long")
-    parts = token.split(".")
-    if len(parts) != 3:
-        raise ValueError("not three parts")
-    raw = [_decoded(part) for part in parts]
+    raw = parts_of(token)
     header = json_object(raw[0])
     if not header.keys() <= _HEADER:
         raise ValueError("the header has a member that is not taken")
@@ -59,6 +56,14 @@ def read(token: str, longest: int = MAX_CHARACTERS) -> Signed:
     if not KID.fullmatch(kid) or ".." in kid:
         raise ValueError("the name of the key is not one")
     return Signed(algorithm, kid, kind, json_object(raw[1]), token)
+
+
+def parts_of(token: str) -> list[bytes]:
+    """Return header, claims and signature, decoded; raises ValueError where there are not three."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        raise ValueError("not three parts")
+    return [_decoded(part) for part in parts]
 
 
 def check_signature(signed: Signed, key: RSAKey | ECKey, algorithms: Collection[str]) -> None:

@@ -16,7 +16,7 @@ from muniment.foundation.errors import BadInput, Unauthenticated
 from muniment.foundation.ids import Ids
 from muniment.foundation.keys import Keyring
 from muniment.governance.identity.directory import Directory
-from muniment.governance.identity.principal import Principal
+from muniment.governance.identity.principal import Principal, Subject
 
 ALGORITHM = "HS256"
 TYPE = "at+jwt"
@@ -64,6 +64,10 @@ class Tokens:
 
     def verify(self, token: str) -> Principal:
         """Return whose token this is; raises Unauthenticated for anything but a token that holds now."""
+        return self.subject(token).principal
+
+    def subject(self, token: str) -> Subject:
+        """Return what a token says; raises as `verify`."""
         claims = self._claims(token)
         principal = _subject(claims)
         since = self._directory.active_since(principal)
@@ -71,7 +75,7 @@ class Tokens:
             raise Unauthenticated(
                 "The token does not hold.", detail="account removed, inactive or made again"
             )
-        return principal
+        return Subject(principal, claims["exp"], "")
 
     def _claims(self, token: str) -> dict[str, Any]:
         from joserfc import jwt
