@@ -109,12 +109,10 @@ def test_an_answer_names_both(office: Workspace) -> None:
     assert http.get(f"/v1/answers/{made['id']}", headers=key).status_code == 404
 
 
-@pytest.mark.parametrize(
-    "wanted", ["documents", "search documents", "act", "provision", "admin", "search act", "*"]
-)
-def test_no_scope_is_given_that_the_key_does_not_have_to_hand_on(office: Workspace, wanted: str) -> None:
+def test_no_scope_is_given_that_the_key_does_not_have_to_hand_on(office: Workspace) -> None:
     key = api_key(office, "act", "search", "provision")
-    refused(ask(office, key, own(office), scope=wanted), "invalid_scope")
+    for wanted in WANTED:
+        refused(ask(office, key, own(office), scope=wanted), "invalid_scope")
     assert office.audit.tail(1)[0].about["reason"] == "scope"
 
 
@@ -151,6 +149,7 @@ def test_only_a_key_with_the_scope_exchanges(office: Workspace) -> None:
     )
 
 
+WANTED = ("documents", "search documents", "act", "provision", "admin", "search act", "*")
 SUBJECTS: dict[str, Callable[[Workspace], str]] = {
     "nonsense": lambda _: "a.b.c",
     "an API key": lambda w: api_key(w, *READS),
@@ -161,10 +160,11 @@ SUBJECTS: dict[str, Callable[[Workspace], str]] = {
 }
 
 
-@pytest.mark.parametrize("what", SUBJECTS)
-def test_nothing_but_a_persons_own_access_token_is_exchanged(office: Workspace, what: str) -> None:
-    refused(ask(office, api_key(office, "act", *READS), SUBJECTS[what](office)), "invalid_grant")
-    assert office.audit.tail(1)[0].kind == "token.refused"
+def test_nothing_but_a_persons_own_access_token_is_exchanged(office: Workspace) -> None:
+    key = api_key(office, "act", *READS)
+    for made in SUBJECTS.values():
+        refused(ask(office, key, made(office)), "invalid_grant")
+    assert office.audit.query(kind="token.refused")
 
 
 def test_a_token_of_another_tenant_is_neither_exchanged_nor_taken(
@@ -236,23 +236,24 @@ def test_it_follows_the_persons_rights_as_they_are_now(office: Workspace) -> Non
     assert search(office, token).json()["passages"] == []
 
 
-@pytest.mark.parametrize(
-    ("form", "error"),
-    [
-        ({"grant_type": ""}, "invalid_request"),
-        ({"grant_type": "client_credentials"}, "unsupported_grant_type"),
-        ({"grant_type": "refresh_token"}, "unsupported_grant_type"),
-        ({"subject_token_type": ID}, "invalid_request"),
-        ({"subject_token_type": ""}, "invalid_request"),
-        ({"subject_token": ""}, "invalid_request"),
-        ({"requested_token_type": ID}, "invalid_request"),
-        ({"actor_token": "x"}, "invalid_request"),
-        ({"audience": "https://other.example"}, "invalid_target"),
-        ({"resource": "https://other.example"}, "invalid_target"),
-    ],
-)
-def test_a_request_that_does_not_fit_is_told_why(office: Workspace, form: dict[str, str], error: str) -> None:
-    refused(ask(office, api_key(office, "act", *READS), own(office), **form), error)
+FORMS: list[tuple[dict[str, str], str]] = [
+    ({"grant_type": ""}, "invalid_request"),
+    ({"grant_type": "client_credentials"}, "unsupported_grant_type"),
+    ({"grant_type": "refresh_token"}, "unsupported_grant_type"),
+    ({"subject_token_type": ID}, "invalid_request"),
+    ({"subject_token_type": ""}, "invalid_request"),
+    ({"subject_token": ""}, "invalid_request"),
+    ({"requested_token_type": ID}, "invalid_request"),
+    ({"actor_token": "x"}, "invalid_request"),
+    ({"audience": "https://other.example"}, "invalid_target"),
+    ({"resource": "https://other.example"}, "invalid_target"),
+]
+
+
+def test_a_request_that_does_not_fit_is_told_why(office: Workspace) -> None:
+    key = api_key(office, "act", *READS)
+    for form, error in FORMS:
+        refused(ask(office, key, own(office), **form), error)
 
 
 def test_a_parameter_that_stands_twice_and_a_json_body_are_refused(office: Workspace) -> None:
@@ -289,30 +290,29 @@ def forged(token: str, secret: bytes, header: dict[str, Any] | None = None, /, *
     return f"{signed}.{segment(hmac.digest(secret, signed.encode(), 'sha256'))}"
 
 
-@pytest.mark.parametrize("why", CLAIMS)
-def test_a_forged_token_is_refused_whoever_signed_it(office: Workspace, why: str) -> None:
-    token = exchanged(office, scope="search")
-    for secret in (office.keyring.data_key("tokens"), b"", b"guessed"):
-        assert search(office, forged(token, secret, **CLAIMS[why])).status_code == 401
-    real = office.delegation._key
+def test_a_forged_token_is_refused_whoever_signed_it(office: Workspace) -> None:
+    token, real = exchanged(office, scope="search"), office.delegation._key
     assert search(office, forged(token, real)).status_code == 200
-    if why not in ("more scopes", "another person", "groups"):
-        assert search(office, forged(token, real, **CLAIMS[why])).status_code == 401
+    for why, claims in CLAIMS.items():
+        for secret in (office.keyring.data_key("tokens"), b"", b"guessed"):
+            assert search(office, forged(token, secret, **claims)).status_code == 401, why
+        if why not in ("more scopes", "another person", "groups"):
+            assert search(office, forged(token, real, **claims)).status_code == 401, why
 
 
-@pytest.mark.parametrize(
-    "header",
-    [
-        {"alg": "none", "typ": "muniment-act+jwt"},
-        {"alg": "HS256", "typ": "at+jwt"},
-        {"alg": "HS512", "typ": "muniment-act+jwt"},
-        {"alg": "HS256", "typ": "muniment-act+jwt", "kid": "x"},
-        {"alg": "HS256", "typ": "muniment-act+jwt", "crit": ["exp"]},
-    ],
-)
-def test_another_header_is_refused(office: Workspace, header: dict[str, Any]) -> None:
+HEADERS: list[dict[str, Any]] = [
+    {"alg": "none", "typ": "muniment-act+jwt"},
+    {"alg": "HS256", "typ": "at+jwt"},
+    {"alg": "HS512", "typ": "muniment-act+jwt"},
+    {"alg": "HS256", "typ": "muniment-act+jwt", "kid": "x"},
+    {"alg": "HS256", "typ": "muniment-act+jwt", "crit": ["exp"]},
+]
+
+
+def test_another_header_is_refused(office: Workspace) -> None:
     token = exchanged(office)
-    assert search(office, forged(token, office.delegation._key, header)).status_code == 401
+    for header in HEADERS:
+        assert search(office, forged(token, office.delegation._key, header)).status_code == 401, header
 
 
 def test_limits_count_the_person_and_the_service(
