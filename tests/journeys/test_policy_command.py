@@ -149,3 +149,11 @@ def test_emergency_access_is_asked_for_approved_seen_and_ended(command: Command)
     assert command("policy", "check", "alice", "administer", "workspace").code == 3
     (listed,) = command("emergency", "list", "--json").document["emergencies"]
     assert (listed["state"], listed["approved_by"], listed["ended_by"]) == ("ended", "user:bob", "operator")
+
+
+def test_the_first_administrator_is_made_once(command: Command) -> None:
+    made = command("role", "first", "alice", "--reason", "Runs the pilot", "--json")
+    assert made.code == 0 and made.document["member"] == "user:alice"
+    again = command("role", "first", "bob", "--reason", "Mine now")
+    assert again.code == 1 and "made before: user:alice" in again.line
+    assert command("role", "grant", "auditor", "bob", "--reason", "Audit", "--as", "alice").code == 0

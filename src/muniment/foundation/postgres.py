@@ -37,6 +37,7 @@ _HIDDEN = (
     "signin_link",
     "api_key",
     "signin_attempt",
+    "first_administrator",
     "alembic_version",
 )
 """Tables that no search or reading looks into."""

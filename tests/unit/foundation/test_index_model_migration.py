@@ -28,6 +28,7 @@ LATER = (
     "DROP TABLE role_grant",
     "DROP TABLE policy_activation",
     "DROP TABLE policy_version",
+    "DROP TABLE first_administrator",
 )
 EARLIER = {
     "file": ("ALTER TABLE segment DROP COLUMN generation",),

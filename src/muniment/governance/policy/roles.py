@@ -3,6 +3,7 @@
 Invariants:
 - nobody is given a role that conflicts with one they hold, directly or through any group; should a change of the
   directory bring two together, the rules that forbid still rule;
+- the first administrator is made once, however many try at the same moment;
 - each change commits with its entry in the log and is felt by the next decision.
 """
 
@@ -19,11 +20,11 @@ from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput, Conflict, Denied
 from muniment.governance.audit.entry import Entry
 from muniment.governance.audit.log import AuditLog
-from muniment.governance.identity.directory import Directory, active_principals, grants
+from muniment.governance.identity.directory import Directory, account_since, active_principals, grants
 from muniment.governance.identity.principal import EVERYONE, Actor, Principal
 from muniment.governance.policy.decision import Resource
 from muniment.governance.policy.gate import Gate
-from muniment.governance.policy.tables import role_grant
+from muniment.governance.policy.tables import first_administrator, role_grant
 
 ROLES: Mapping[str, str] = {
     "reader": "search, ask, and open what access lists open to them; everyone, as shipped",
@@ -55,6 +56,8 @@ CONFLICTS = frozenset(
     for pair in ((one, other) for other in others)
 )
 LONGEST_REASON = 500
+FIRST = "security-officer"
+"""What the first administrator is: who gives every other role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,34 @@ class Roles:
             connection.execute(sa.insert(role_grant).values(**values))
             about = {**stated, "role": role, "member": member, "reason": self._audit.commitment(why)}
             self._audit.append(connection, [Entry("role.granted", by, about)])
+        return made
+
+    def make_first(self, name: str, reason: str, by: Actor) -> RoleGrant:
+        """Make a person the first administrator, by whoever can open the keys.
+
+        Raises Conflict where there was one or anybody holds that role, and BadInput for no active person.
+        """
+        principal, why = self._directory.principal(name), checked_reason(reason)
+        _check_kind(FIRST, principal.ref)
+        with self._database.write() as connection:
+            was = connection.execute(sa.select(first_administrator)).first()
+            held = sa.select(role_grant.c.member).where(role_grant.c.role == FIRST).limit(1)
+            other = was.member if was is not None else connection.execute(held).scalar()
+            if other is not None:
+                raise Conflict(
+                    f"The first administrator was made before: {other}.",
+                    fix="That one grants further roles: `muniment role grant ... --as USER`.",
+                )
+            if account_since(connection, principal) is None:
+                raise BadInput(f"{principal.ref} is no active account.", fix="See `muniment directory list`.")
+            _check_conflicts(connection, FIRST, principal.ref)
+            made = RoleGrant(principal.ref, FIRST, why, timestamp(self._clock.now()), by.ref)
+            first = {"number": 1, "member": made.member, "at": made.at, "by": made.by}
+            connection.execute(sa.insert(first_administrator).values(**first))
+            values = {"member": made.member, "role": FIRST, "reason": why, "at": made.at, "by": made.by}
+            connection.execute(sa.insert(role_grant).values(**values))
+            about = {"role": FIRST, "member": made.member, "reason": self._audit.commitment(why)}
+            self._audit.append(connection, [Entry("role.first_administrator", by, about)])
         return made
 
     def revoke(self, role: str, member: str, reason: str, by: Actor, who: Principal | None = None) -> None:

@@ -39,6 +39,17 @@ role_grant = sa.Table(
     sa.Column("by", sa.Text, nullable=False),
 )
 
+first_administrator = sa.Table(
+    "first_administrator",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("member", sa.Text, nullable=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.CheckConstraint("number = 1", name="first_administrator_is_one"),
+)
+"""One row at most, whoever writes."""
+
 emergency_access = sa.Table(
     "emergency_access",
     metadata,

@@ -84,6 +84,19 @@ def grant(role: Name, member: Member, reason: Reason, as_: AsOfficer = None) -> 
         TERMINAL.show(f"{made.member} is now {made.role}, from the next decision on.")
 
 
+@app.command(epilog=example("muniment role first alice --reason 'Runs the pilot'"))
+def first(user: Annotated[str, typer.Argument(metavar="USER", show_default=False)], reason: Reason) -> None:
+    """Make the first administrator, a security officer who gives all other roles; it works once."""
+    from muniment.governance.identity.principal import OPERATOR
+
+    with TERMINAL.workspace() as workspace:
+        made = workspace.roles.make_first(user, reason, OPERATOR)
+    if TERMINAL.json:
+        TERMINAL.document({"role": made.role, "member": made.member, "by": made.by, "at": made.at})
+    else:
+        TERMINAL.show(f"{made.member} is now {made.role}, the first administrator of this workspace.")
+
+
 @app.command(epilog=example("muniment role revoke auditor alice --reason 'The audit is over'"))
 def revoke(role: Name, member: Member, reason: Reason, as_: AsOfficer = None) -> None:
     """Take a role back; felt by the next decision."""

@@ -1,4 +1,4 @@
-"""The groups that the provider's token gave to a session, and by which rule."""
+"""The groups that the provider's token gave to a session, by which rule, and the one first administrator."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,9 +10,18 @@ down_revision = "0010"
 
 
 def upgrade() -> None:
-    """Add the columns: sessions of before were given none."""
+    """Add the columns, sessions of before were given none, and the table, which holds one row at most."""
     op.add_column("session", sa.Column("group_rule", sa.Text(), nullable=False, server_default=""))
     op.add_column("session", sa.Column("claimed", sa.Text(), nullable=False, server_default="[]"))
+    op.create_table(
+        "first_administrator",
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("member", sa.Text(), nullable=False),
+        sa.Column("at", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.CheckConstraint("number = 1", name="first_administrator_is_one"),
+        sa.PrimaryKeyConstraint("number"),
+    )
     connection = op.get_bind()
     if connection.dialect.name == "postgresql":
         compare_bytes(connection)
