@@ -1,4 +1,4 @@
-.PHONY: setup demo test lint prove bench serve clean lock
+.PHONY: setup demo test lint node prove bench serve clean lock
 SHELL := /bin/bash
 PYTHON ?= python3.11
 BIN := .venv/bin
@@ -20,7 +20,7 @@ demo: setup
 	@$(BIN)/muniment demo $(if $(filter once,$(DEMO)),--once)
 
 # Lint and the whole suite.
-test: lint
+test: lint node
 	$(BIN)/python -m pytest -n 2
 
 lint: setup
@@ -28,6 +28,19 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
+
+# The OpenID Connect provider that some tests sign in through, as its lock pins it, where Node is there. Without Node,
+# or where npm cannot fetch it, those tests are skipped and say so.
+PROVIDER := tests/simulators/oidc_provider
+node:
+	@if ! command -v node >/dev/null || ! command -v npm >/dev/null; then \
+	  echo "Node is not installed: tests with oidc-provider are skipped"; \
+	elif ! cmp -s $(PROVIDER)/package-lock.json .node/installed; then \
+	  rm -rf .node && mkdir -p .node && cp $(PROVIDER)/package.json $(PROVIDER)/package-lock.json .node/ && \
+	  if (cd .node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error --fetch-retries=1 --fetch-timeout=20000); \
+	  then cp .node/package-lock.json .node/installed; \
+	  else rm -rf .node; echo "npm cannot fetch oidc-provider: tests with it are skipped"; fi; \
+	fi
 
 # The promises at full size: thousands of worlds, races, mutations and kills. Hours, not minutes.
 prove: setup
@@ -50,6 +63,7 @@ lock:
 	uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --only-binary :all: --exclude-newer "$$(date -d '7 days ago' +%F)" requirements/base.in -o requirements/base.txt
 	uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --only-binary :all: --exclude-newer "$$(date -d '7 days ago' +%F)" requirements/dev.in -o requirements/dev.txt
 	uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --only-binary :all: --exclude-newer "$$(date -d '7 days ago' +%F)" --constraints requirements/base.txt requirements/bench.in -o requirements/bench.txt
+	cd $(PROVIDER) && npm install --package-lock-only --ignore-scripts --no-audit --no-fund --omit-lockfile-registry-resolved
 
 clean:
-	rm -rf .venv .demo .muniment .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .node .demo .muniment .pytest_cache .ruff_cache .import_linter_cache

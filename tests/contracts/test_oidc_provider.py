@@ -1,7 +1,7 @@
 """The npm package `oidc-provider`, a certified OpenID Connect provider that is not ours, and muniment.
 
-Runs where Node and the package are: `npm install oidc-provider@9.13.3` in `.node`, or in the folder that
-MUNIMENT_OIDC_PROVIDER names.
+Runs where Node and the package are: `make node` puts what its lock pins in `.node`; MUNIMENT_OIDC_PROVIDER names
+another folder.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from tests.simulators.provider_browser import ProviderBrowser
 from tests.simulators.web_client import ORIGIN, client
 
 from muniment.app import Workspace
+from muniment.governance.identity.principal import OPERATOR
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVER = ROOT / "tests" / "simulators" / "oidc_provider" / "server.mjs"
@@ -34,7 +35,7 @@ def provider() -> Iterator[str]:
     if node is None:
         pytest.skip("Node is not installed")
     if not (folder / "node_modules" / "oidc-provider").is_dir():
-        pytest.skip(f"the npm package oidc-provider is not installed in {folder}")
+        pytest.skip(f"the npm package oidc-provider is not in {folder}: `make node` fetches it")
     running = subprocess.Popen(
         [node, str(SERVER), str(folder), AUDIENCE, SECRET, ORIGIN],
         stdin=subprocess.PIPE,
@@ -45,7 +46,7 @@ def provider() -> Iterator[str]:
     try:
         assert running.stdout is not None
         address = running.stdout.readline().strip()
-        assert address.startswith("http://127.0.0.1:"), "the provider did not start"
+        assert address.startswith("http://127.0.0.1:"), f"the provider did not start with {node}"
         yield address
     finally:
         running.kill()
@@ -121,6 +122,14 @@ def test_a_clients_access_token_is_its_service(workspace: Workspace, provider: s
     headers = {"authorization": f"Bearer {client_token(provider)}"}
     assert client(workspace).post("/v1/search", json={"query": "x"}, headers=headers).status_code == 200
     assert workspace.audit.tail(1)[0].actor == "service:helpdesk"
+
+
+def test_a_clients_token_ends_with_its_service(workspace: Workspace, provider: str) -> None:
+    headers = {"authorization": f"Bearer {client_token(provider)}"}
+    assert client(workspace).get("/v1/models", headers=headers).status_code == 200
+    (workspace.home / "without.toml").write_text("[users.alice]\n")
+    workspace.directory.import_file(workspace.home / "without.toml", OPERATOR)
+    assert client(workspace).get("/v1/models", headers=headers).status_code == 401
 
 
 def test_a_changed_access_token_is_refused(workspace: Workspace, provider: str) -> None:
