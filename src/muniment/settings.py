@@ -423,6 +423,7 @@ def _issuer(name: str, one: IssuerSettings, home: Path) -> Issuer:
         private_network=one.private_network,
         services=one.services,
         group_rule=GroupRule(one.group_claim, one.groups),
+        group_scope=one.group_scope,
         client=BrowserClient(one.client_id, one.redirect_url, secret) if one.client_id else None,
     )
 

@@ -46,7 +46,7 @@ def make(home_of: Callable[[str], Path], issuer: Issuer, clock: FixedClock, tmp_
         home = home_of("home")
         home.mkdir(exist_ok=True)
         (home / "client-secret").write_text(SECRET)
-        corp = issuer.settings(group_claim="groups", groups=groups)
+        corp = issuer.settings(group_claim="groups", groups=groups, group_scope="groups")
         stated: dict[str, Any] = {"identity": {"mode": "oidc", "issuers": {"corp": corp}}}
         if (home / "database-url").exists():
             stated["database"] = {"url": "file:database-url"}
@@ -194,6 +194,7 @@ def test_a_session_keeps_the_groups_that_it_was_opened_with_until_it_ends(
     issuer.user, issuer.id_claims = "carol", {"groups": ["9c1f-sales"]}
     with_groups = ProviderBrowser(office)
     with_groups.through()
+    assert with_groups.asked["scope"] == "openid groups"
     issuer.id_claims = {}
     without = ProviderBrowser(office)
     without.through()
@@ -239,6 +240,9 @@ def test_it_does_not_start_with_a_group_of_two_sources(office: Workspace, issuer
     ("changed", "says"),
     [
         ({"group_claim": "groups"}, "group_claim and groups belong together"),
+        ({"group_scope": "groups"}, "group_scope is without"),
+        ({"group_claim": "g", "groups": {"a": "b"}, "group_scope": "offline_access"}, "asks for more"),
+        ({"group_claim": "g", "groups": {"a": "b"}, "group_scope": "a b"}, "group_scope"),
         ({"groups": {"a": "b"}}, "group_claim and groups belong together"),
         ({"group_claim": "g", "groups": {"a": "everyone"}}, "'everyone' is built in"),
         ({"group_claim": "g", "groups": {"a": "b:c"}}, "groups: a name"),

@@ -80,11 +80,12 @@ class CodeFlow:
             raise NotFound("There is no such identity provider.")
         door = published.documents().discovery.authorization_endpoint
         attempt = self._attempts.begin(name)
+        scope = _SCOPES.get(published.issuer.user_claim, "openid profile")
         asked = {
             "response_type": "code",
             "client_id": client.client_id,
             "redirect_uri": client.redirect_uri,
-            "scope": _SCOPES.get(published.issuer.user_claim, "openid profile"),
+            "scope": f"{scope} {published.issuer.group_scope}".rstrip(),
             "state": attempt.state,
             "nonce": attempt.nonce,
             "code_challenge": attempt.challenge,

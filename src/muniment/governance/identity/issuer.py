@@ -63,6 +63,8 @@ class Issuer:
     """The service that a client of the provider is, by client id."""
     group_rule: GroupRule = field(default_factory=GroupRule)
     """Which groups its tokens give to people."""
+    group_scope: str = ""
+    """What is asked for beside at sign-in, so that it states groups."""
     client: BrowserClient | None = None
     """None: people do not sign in through it, it only signs tokens."""
 

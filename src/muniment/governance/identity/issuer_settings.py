@@ -45,6 +45,8 @@ class IssuerSettings(BaseModel):
     """The claim of a person's tokens that states groups; empty: groups come from the directory alone."""
     groups: dict[str, str] = Field(default_factory=dict, max_length=10_000)
     """The group that each value of that claim gives, byte for byte; other values give none."""
+    group_scope: str = Field("", max_length=100, pattern=r"^[!#-\[\]-~]*$")
+    """The scope that the provider wants asked for before it states groups at sign-in, such as `groups`."""
     client_id: str = Field("", max_length=500)
     """Our client id there; empty: people do not sign in through it, it only signs tokens."""
     client_secret: str = ""
@@ -71,6 +73,8 @@ class IssuerSettings(BaseModel):
     def _groups_problem(self) -> str:
         if bool(self.group_claim) != bool(self.groups):
             return "group_claim and groups belong together"
+        if self.group_scope and (not self.group_claim or self.group_scope == "offline_access"):
+            return "group_scope is without a group_claim, or asks for more than groups"
         if self.groups and self.user_match == "external_id":
             return "groups: users with an external_id come over SCIM, and so do their groups"
         for name in self.groups.values():
