@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from muniment.foundation.egress import Refusal
     from muniment.foundation.egress_rules import EgressRules
     from muniment.governance.identity.api_keys import ApiKeys
+    from muniment.governance.identity.client_certificates import ClientCertificates
     from muniment.governance.identity.code_flow import CodeFlow
     from muniment.governance.identity.delegation import Delegation
     from muniment.governance.identity.principal import VerifiesTokens
@@ -177,6 +178,14 @@ class Workspace:
         from muniment.governance.identity.api_keys import ApiKeys
 
         return ApiKeys(self.database, self.audit, self.clock, self.ids, self.repeats, self.tenant_part)
+
+    @cached_property
+    def client_certificates(self) -> ClientCertificates:
+        """Certificates of services."""
+        from muniment.governance.identity.client_certificates import ClientCertificates
+
+        known = self.settings.identity.client_certificates
+        return ClientCertificates(known, self.directory, self.audit, self.clock)
 
     @cached_property
     def provisioning(self) -> Provisioning:

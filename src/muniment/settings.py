@@ -21,6 +21,7 @@ from muniment.foundation.limit_settings import LimitSettings
 from muniment.foundation.network_settings import NetworkSettings
 from muniment.foundation.secret import Secret
 from muniment.governance.identity.claimed import GroupRule
+from muniment.governance.identity.client_certificates import ClientCertificateSettings
 from muniment.governance.identity.issuer import BrowserClient, Issuer
 from muniment.governance.identity.issuer_settings import IssuerSettings
 from muniment.inference.catalog import Endpoint
@@ -165,6 +166,7 @@ class IdentitySettings(_Section):
     mode: Literal["local", "oidc"] = "local"
     """`local`: one-time links and own tokens; `oidc`: only what the issuers below sign."""
     issuers: dict[Name, IssuerSettings] = Field(default_factory=dict)
+    client_certificates: dict[Name, ClientCertificateSettings] = Field(default_factory=dict)
 
     @property
     def claimed_groups(self) -> frozenset[str]:

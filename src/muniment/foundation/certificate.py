@@ -42,10 +42,13 @@ class CertificateFiles:
     certificate: Path
     """The server's own first, then those of the authorities between."""
     key: Path
+    client_ca: Path | None = None
+    """Authorities that vouch for clients; None: no client is asked for a certificate."""
+    client_required: bool = False
 
     def state(self) -> object:
         """Return a value that differs once either file was replaced; follows links."""
-        return _state(self.certificate), _state(self.key)
+        return _state(self.certificate), _state(self.key), self.client_ca and _state(self.client_ca)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +83,25 @@ def read(files: CertificateFiles, now: datetime) -> tuple[Certificate, ssl.SSLCo
             f"The certificate in {files.certificate} cannot be served ({why}).",
             fix="Have it made anew, for an EC key or an RSA key of at least 2048 bits.",
         ) from error
+    if files.client_ca is not None:
+        _ask_clients(context, files.client_ca, files.client_required)
     if (chain, key) != (_content(files.certificate, "certificate"), _content(files.key, "key")):
         raise Unfit(f"{files.certificate} changed while it was read.", fix="Try again.")
     return found, context
+
+
+def _ask_clients(context: ssl.SSLContext, authorities: Path, required: bool) -> None:
+    """Ask each client for a certificate; no session is resumed, so that each connection proves it anew."""
+    try:
+        context.load_verify_locations(cadata=_content(authorities, "client_ca").decode("ascii"))
+    except (ssl.SSLError, ValueError) as error:
+        raise Unfit(
+            f"{authorities} holds no certificate of an authority that can be read.",
+            fix="Let network.client_ca hold those that vouch for clients, in PEM.",
+        ) from error
+    context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
+    context.options |= ssl.OP_NO_TICKET
+    context.num_tickets = 0
 
 
 class Served:

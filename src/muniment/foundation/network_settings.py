@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
@@ -60,6 +61,10 @@ class NetworkSettings(BaseModel):
     """PEM file with the server's certificate and those of the authorities between; empty: no TLS."""
     key: str = ""
     """PEM file with its private key, readable by this account alone."""
+    client_ca: str = ""
+    """PEM file of the authorities that vouch for certificates of clients; empty: none is asked for."""
+    client_certificates: Literal["optional", "required"] = "optional"
+    """`required`: with `client_ca`, no connection comes about without one, a browser's neither."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses, or networks such as `10.0.0.0/24`, of proxies whose X-Forwarded headers are believed."""
     private: bool = False
@@ -95,6 +100,10 @@ class NetworkSettings(BaseModel):
     def _makes_sense(self) -> NetworkSettings:
         if bool(self.certificate) != bool(self.key):
             raise ValueError("certificate and key belong together")
+        if self.client_ca and not self.certificate:
+            raise ValueError("client_ca needs a certificate of the server's own")
+        if self.client_certificates == "required" and not self.client_ca:
+            raise ValueError("client_certificates needs a client_ca")
         if self.proxy_resolves and (self.private or not self.proxy):
             raise ValueError("proxy_resolves needs a proxy, and no private network")
         return self
@@ -108,7 +117,10 @@ class NetworkSettings(BaseModel):
         if not self.certificate:
             return None
         return CertificateFiles(
-            home / Path(self.certificate).expanduser(), home / Path(self.key).expanduser()
+            home / Path(self.certificate).expanduser(),
+            home / Path(self.key).expanduser(),
+            home / Path(self.client_ca).expanduser() if self.client_ca else None,
+            self.client_certificates == "required",
         )
 
     def rules(self, home: Path) -> EgressRules:

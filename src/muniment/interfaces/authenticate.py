@@ -1,4 +1,4 @@
-"""Who is calling: a bearer token or API key, or the session behind a browser's cookie.
+"""Who is calling: a bearer token or API key, a service's certificate, or the session behind a browser's cookie.
 
 Invariants:
 - a credential that does not hold is refused, never passed over for another one in the same request;
@@ -26,6 +26,7 @@ from muniment.governance.identity.delegation import is_delegated
 from muniment.governance.identity.principal import Principal
 from muniment.governance.identity.scopes import BY_KEY_ALONE
 from muniment.interfaces.boundary import host_name
+from muniment.interfaces.peer import certificate_of
 
 if TYPE_CHECKING:
     from muniment.app import Workspace
@@ -103,6 +104,9 @@ def _api_caller(request: Request, route: SecurityScopes, limits: Limits) -> Call
         principal = workspace_of(request).bearer.verify(token)
         limits.admit(request, principal)
         return _person(request, route, Caller(principal, Actor(principal.ref, "http")))
+    certificate = certificate_of(request)
+    if certificate is not None and cookie_name(request) not in request.cookies:
+        return _certified_caller(request, certificate, route, limits)
     session = page_session(request)
     if request.method not in _SAFE:
         check_change(request, session, request.headers.get(CSRF_HEADER))
@@ -128,6 +132,16 @@ def _key_caller(request: Request, given: str, route: SecurityScopes, limits: Lim
     actor = Actor(key.principal.ref, "http", key.id)
     workspace.api_keys.permit(key, route.scopes, actor)
     return Caller(key.principal, actor, key.scopes, key)
+
+
+def _certified_caller(request: Request, certificate: bytes, route: SecurityScopes, limits: Limits) -> Caller:
+    if request.method not in _SAFE and ("origin" in request.headers or "sec-fetch-site" in request.headers):
+        check_origin(request)  # a browser shows its certificate to every page's requests
+    known = workspace_of(request).client_certificates
+    found = known.verify(certificate)
+    limits.admit(request, found.principal)
+    known.permit(found, route.scopes)
+    return Caller(found.principal, found.actor, found.scopes)
 
 
 def _acting_caller(request: Request, given: str, route: SecurityScopes, limits: Limits) -> Caller:

@@ -24,7 +24,11 @@ _SAID = (
     "x-forwarded-port",
     "forwarded",
     "x-real-ip",
+    "client-cert",
+    "client-cert-chain",
 )
+CERTIFICATE = "client_certificate"
+"""Where a request's state holds the certificate of its connection."""
 _ALWAYS = frozenset({"/healthz", "/readyz"})
 
 
@@ -47,6 +51,8 @@ class Proxies:
                 **scope,
                 "scheme": _scheme(headers, scope["scheme"]),
                 "client": (self._first(headers, peer[0]), 0),
+                # The certificate is the proxy's own, not that of whoever it speaks for.
+                "state": {name: one for name, one in scope.get("state", {}).items() if name != CERTIFICATE},
             }
         if any(name in headers for name in _SAID):
             kept = [(name, value) for name, value in scope["headers"] if name.decode("latin-1") not in _SAID]

@@ -197,6 +197,8 @@ def server_of(
     """Return what serves the workspace's application, or another one, at an address."""
     import uvicorn
 
+    from muniment.interfaces.peer import WithCertificate
+
     def context(_config: uvicorn.Config, _usual: object) -> ssl.SSLContext:
         if where.served is None:
             raise TypeError("nothing to serve over TLS")
@@ -212,5 +214,6 @@ def server_of(
         proxy_headers=False,
         timeout_graceful_shutdown=5,
         ssl_context_factory=context if where.served else None,
+        http=WithCertificate,
     )
     return uvicorn.Server(config)

@@ -89,6 +89,9 @@ def _certificate(settings: Settings, home: Path, now: datetime) -> Check:
         )
     if mode & 0o070:
         return Check("certificate", "warn", f"{says}; a group can read its key", f"chmod 600 {files.key}")
+    if files.client_ca is not None:
+        known, how = len(settings.identity.client_certificates), settings.network.client_certificates
+        says += f"; clients' certificates are {how}, by {files.client_ca}, and {known} of them are services"
     return Check("certificate", "ok", says)
 
 
