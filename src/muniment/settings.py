@@ -256,7 +256,11 @@ def default_home() -> Path:
 
 def load(home: Path) -> Settings:
     """Read the home's settings file (absent: defaults); raises BadInput naming file, key and fix."""
-    path = home / FILE_NAME
+    return load_file(home / FILE_NAME)
+
+
+def load_file(path: Path) -> Settings:
+    """Read a settings file wherever it lies; absent: defaults."""
     if not path.exists():
         return Settings()
     try:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc, pool
@@ -28,8 +29,10 @@ that writes again and again has had the turn several times."""
 class SqlCipherDatabase:
     """Fills `Database` on one SQLCipher file."""
 
-    def __init__(self, path: Path, key: bytes) -> None:
+    def __init__(self, path: Path, key: bytes, frozen: bool = False) -> None:
+        """`frozen` opens a file that nobody writes, to read alone and without a trace beside it."""
         self.path = path
+        self._frozen = frozen
         self._key = key.hex()
         self._engine = self._make_engine(_begin, pool_size=8, max_overflow=56)
         self._writer = self._make_engine(_begin_write, pool_size=1, max_overflow=0)
@@ -40,8 +43,11 @@ class SqlCipherDatabase:
     ) -> sa.Engine:
         from sqlcipher3 import dbapi2
 
+        where = f"sqlite:///{self.path}"
+        if self._frozen:
+            where = f"sqlite:///file:{quote(str(self.path.absolute()))}?mode=ro&immutable=1&uri=true"
         engine = sa.create_engine(
-            f"sqlite:///{self.path}",
+            where,
             module=dbapi2,
             poolclass=pool.QueuePool,
             pool_size=pool_size,
@@ -54,7 +60,8 @@ class SqlCipherDatabase:
             connection.execute("PRAGMA cipher_log_level = NONE")
             connection.execute(f"PRAGMA key = \"x'{self._key}'\"")
             connection.execute("PRAGMA cipher_memory_security = OFF")
-            connection.execute("PRAGMA journal_mode = WAL")
+            if not self._frozen:
+                connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA temp_store = MEMORY")
@@ -152,6 +159,23 @@ class SqlCipherDatabase:
         if state or quick != "ok":
             raise Tampered("The database is damaged.", fix="Restore the home folder from a backup.")
         return Condition(f"{self.path} is whole and encrypted")
+
+    def copy_to(self, target: Path) -> None:
+        """Write one snapshot to a new file, compact and encrypted: no deleted row is in it."""
+        from sqlcipher3 import dbapi2
+
+        connection = self._engine.raw_connection()
+        try:
+            connection.cursor().execute("VACUUM INTO ?", (str(target),))
+            target.chmod(0o600)
+        except dbapi2.DatabaseError as error:  # pyright: ignore[reportAttributeAccessIssue]
+            raise Unavailable(
+                f"The database could not be copied ({error}).",
+                fix="Free some disk space, or run `muniment doctor`.",
+                detail=str(error),
+            ) from error
+        finally:
+            connection.close()
 
     def close(self) -> None:
         """Close every connection."""

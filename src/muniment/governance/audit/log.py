@@ -114,6 +114,12 @@ class AuditLog:
                 return notes.parse(connection.execute(_NEWEST_TEXT).scalar_one())
             return self._add_checkpoint(connection, tree)
 
+    def statement(self) -> Checkpoint:
+        """Return a signed checkpoint of the log as it stands, which nothing keeps."""
+        with self._database.read() as connection:
+            tree = _read_tree(connection)
+        return notes.sign(self._origin, tree.size, tree.root(), self._keyring.signing_key())
+
     def public_key(self) -> str:
         """Return the key that checks checkpoints, as one line."""
         return notes.verifier_key(self._origin, self._keyring.signing_key().public_key())
