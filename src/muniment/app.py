@@ -20,7 +20,7 @@ from muniment.foundation.ids import Ids
 from muniment.foundation.kek_file import KekFile
 from muniment.foundation.key_lease import KeyLease
 from muniment.foundation.key_provider import KeyProvider, KeyRefused, Wrapped
-from muniment.foundation.keyring_file import create_keyring, open_keyring
+from muniment.foundation.keyring_file import create_keyring, open_keyring, read_head
 from muniment.foundation.keys import Keyring
 from muniment.foundation.leased_database import LeasedDatabase
 from muniment.foundation.segments import Segments
@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from muniment.assistant.answer import Assistant
     from muniment.assistant.lineage import Lineage
     from muniment.assistant.values import Answer
+    from muniment.assurance.backup.make import Backups
+    from muniment.assurance.backup.restore import Restored
+    from muniment.assurance.backup.verify import Checked
+    from muniment.assurance.backup.verify import OnProgress as OnChecked
     from muniment.foundation.egress import Refusal
     from muniment.foundation.egress_rules import EgressRules
     from muniment.governance.identity.api_keys import ApiKeys
@@ -118,6 +122,7 @@ class Workspace:
         seconds = settings.keys.lease_seconds
         self.lease = KeyLease(self._prove_key, clock, seconds, proven, self._lease_changed)
         database = _database(home, settings, keyring.tenant, keyring.data_key("database"))
+        self._stored = database
         self.database: Database = LeasedDatabase(database, self.lease.check)
         self.segments = Segments(home / "segments", keyring)
         # The log is written also when the lease is lost: it holds no content, and has to tell of it.
@@ -503,6 +508,28 @@ class Workspace:
         return Reading(self.database, self.audit, self.policy)
 
     @property
+    def backups(self) -> Backups:
+        """Encrypted copies; raises BadInput where the documents lie in Postgres, whose own tools copy them."""
+        from muniment.assurance.backup.make import Backups
+
+        if not isinstance(self._stored, SqlCipherDatabase):
+            raise BadInput(
+                f"The documents of this workspace lie in {self._stored.place}, which muniment does not copy.",
+                fix="Use pg_dump for that schema, and keep keys/keyring.json and settings.toml of the home with the "
+                "dump, which muniment does not encrypt.",
+            )
+        return Backups(
+            home=self.home,
+            database=self.database,
+            copy=self._stored.copy_to,
+            audit=self.audit,
+            keyring=self.keyring,
+            clock=self.clock,
+            ids=self.ids,
+            frozen=_frozen_database,
+        )
+
+    @property
     def reembed(self) -> Reembed:
         """Another embedding model's vectors beside the index in use, and the switch to them."""
         from muniment.knowledge.ingestion.reembed import Reembed
@@ -620,6 +647,105 @@ def _database(home: Path, settings: Settings, tenant: str, key: bytes) -> Databa
 
     address = reached(url.reveal(), settings.network.rules(home))
     return PostgresDatabase(address, schema_of(tenant), key)
+
+
+def _frozen_database(file: Path, keyring: Keyring) -> Database:
+    return SqlCipherDatabase(file, keyring.data_key("database"), frozen=True)
+
+
+def backup_keys(
+    folder: Path,
+    home: Path,
+    kek: Path | None = None,
+    keyring: Path | None = None,
+    settings: Path | None = None,
+) -> Keyring:
+    """Open the keys of a backup: by the key file `kek`, else by the keeper that settings name.
+
+    These are `settings`, else those of `home`, else, for a key file alone, the backup's own: nothing is sent to a
+    key service that only an unproven backup names. `keyring` stands for the backup's. Raises as `open` does.
+    """
+    file = keyring or folder / "keyring.json"
+    wrapped = read_head(file).wrapped
+    ours = settings or home / settings_file.FILE_NAME
+    if kek is not None:
+        provider: KeyProvider = KekFile(kek, Ids())
+    elif ours.exists() or wrapped.provider == "local":
+        chosen = settings_file.load_file(ours if ours.exists() else folder / settings_file.FILE_NAME)
+        provider = key_provider(chosen, home, wrapped=wrapped)
+    else:
+        raise NotSetUp(
+            f"The keys of this backup are kept by {wrapped.provider}, and no settings of yours say where that is.",
+            fix="Give yours with --settings FILE, or those of the backup once you have read them.",
+        )
+    try:
+        return open_keyring(provider, file, Ids())
+    except KeyRefused as error:
+        raise KeyRefused(
+            f"{file} was wrapped by version {wrapped.version or '(not stated)'} of the key {wrapped.key}, "
+            f"which {provider.place} does not open.",
+            fix="After a rotation give the newest keyring.json with --keyring FILE; a destroyed key opens nothing.",
+            detail=str(error),
+        ) from error
+
+
+def check_backup(folder: Path, keyring: Keyring | None, on_progress: OnChecked) -> Checked:
+    """Check a backup; without its keys, its digests alone."""
+    from muniment.assurance.backup.verify import check
+
+    return check(folder, keyring, _frozen_database, Clock(), on_progress)
+
+
+def restore(
+    folder: Path,
+    home: Path,
+    on_progress: OnChecked,
+    kek: Path | None = None,
+    keyring: Path | None = None,
+    settings: Path | None = None,
+    revoke_keys: bool = False,
+    by: Actor = OPERATOR,
+) -> Restored:
+    """Make `home` of a backup, opened once; the files given stand for the backup's (see `backup_keys`)."""
+    from muniment.assurance.backup.manifest import read
+    from muniment.assurance.backup.restore import Instead
+    from muniment.assurance.backup.restore import restore as restored
+
+    read(folder)
+    chosen = settings_file.load_file(settings or folder / settings_file.FILE_NAME)
+    if chosen.database.url:
+        raise BadInput(
+            "database.url is set, and a backup is restored to a folder.", fix="Take it out of the settings."
+        )
+    place = settings_file.kek_file(chosen, home)
+    lies_within = place.resolve().is_relative_to(home.resolve())
+    ready = kek is not None if lies_within else place.exists()
+    if chosen.keys.provider == "local" and not ready:
+        raise NotSetUp(
+            f"The key file belongs at {place}, and nothing puts it there.",
+            fix="Give it with --kek FILE."
+            if lies_within
+            else "Put it there, or change keys.kek_file by --settings.",
+        )
+    keys = backup_keys(folder, home, kek, keyring, settings)
+    within = kek is not None and chosen.keys.provider == "local" and lies_within
+    instead = Instead(
+        keyring.read_bytes() if keyring else None,
+        settings.read_bytes() if settings else None,
+        (chosen.keys.kek_file, kek.read_bytes()) if kek is not None and within else None,
+    )
+    return restored(
+        folder,
+        home,
+        keys,
+        instead,
+        _frozen_database,
+        lambda made: closing(open(made)),
+        Clock(),
+        by,
+        revoke_keys,
+        on_progress,
+    )
 
 
 def key_provider(

@@ -18,6 +18,7 @@ from muniment.interfaces.cli import (
     api_key,
     ask,
     audit,
+    backup,
     bench,
     directory,
     emergency,
@@ -103,6 +104,7 @@ for group in (
     audit,
     keys,
     tenants,
+    backup,
     models,
     sources,
     index,
@@ -143,7 +145,7 @@ def run_once(arguments: Sequence[str]) -> int:
 
 
 def arranged(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments with the global options in front, and one value behind each --allow and --deny."""
+    """Return the arguments with the global options in front, and what is left out for short put in."""
     front: list[str] = []
     rest: list[str] = []
     left = list(arguments)
@@ -158,7 +160,14 @@ def arranged(arguments: Sequence[str]) -> list[str]:
             front += [word, left.pop(0)]
         else:
             rest.append(word)
-    return front + _one_value_each(rest)
+    return front + _made_backup(_one_value_each(rest))
+
+
+def _made_backup(arguments: list[str]) -> list[str]:
+    """Let `backup TO` stand for `backup make TO`."""
+    if arguments[:1] == ["backup"] and arguments[1:2] not in ([], ["make"], ["verify"], ["--help"], ["-h"]):
+        return ["backup", "make", *arguments[1:]]
+    return arguments
 
 
 def _one_value_each(arguments: Sequence[str]) -> list[str]:

@@ -1,0 +1,52 @@
+"""Who may do what, as digests: equal before a backup and after a restore, or the restore is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+
+NO_RIGHTS = frozenset(
+    {
+        "alembic_version",
+        "answer",
+        "audit_checkpoint",
+        "audit_entry",
+        "audit_tree",
+        "chunk",
+        "document_version",
+        "index_model",
+        "ranking_settings",
+        "ranking_use",
+        "segment",
+        "session",
+        "signin_attempt",
+        "signin_link",
+    }
+)
+"""Tables that give nobody anything beyond what the rest says, or that no restore keeps; a new table counts."""
+
+
+def rights(connection: sa.Connection) -> Mapping[str, str]:
+    """Return the digest of every row and column of each table that says who may do what."""
+    inspector = sa.inspect(connection)
+    return {
+        name: _digest(connection, name, [column["name"] for column in inspector.get_columns(name)])
+        for name in sorted(set(inspector.get_table_names()) - NO_RIGHTS)
+    }
+
+
+def _digest(connection: sa.Connection, table: str, names: list[str]) -> str:
+    columns = [sa.column(name) for name in names]
+    digest = hashlib.sha256(json.dumps(names).encode())
+    for row in connection.execute(sa.select(*columns).select_from(sa.table(table)).order_by(*columns)):
+        digest.update(json.dumps(list(row), default=_hex).encode() + b"\n")
+    return "sha256:" + digest.hexdigest()
+
+
+def _hex(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.hex()
+    raise TypeError(f"a database gave a {type(value).__name__}")
