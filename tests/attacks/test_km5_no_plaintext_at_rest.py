@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.simulators.embedder import HashedEmbedder
 
-from muniment.app import Workspace
+from muniment.app import Workspace, restore
 from muniment.foundation.keys import PURPOSES
 from muniment.governance.identity.principal import OPERATOR
 
@@ -83,6 +83,7 @@ def test_no_planted_word_lies_in_clear_at_any_moment(
     make_workspace: Callable[..., Workspace],
     planted: Path,
     temporary: Path,
+    tmp_path: Path,
     dimensions: int,
     capfd: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
@@ -95,8 +96,10 @@ def test_no_planted_word_lies_in_clear_at_any_moment(
     needles = text_spellings(CANARY)
     found: list[str] = []
 
-    def scan(_: object = None) -> None:
-        for place in (workspace.home, temporary):
+    backed_up = tmp_path / "backups"
+
+    def scan(*_: object) -> None:
+        for place in (workspace.home, temporary, backed_up):
             found.extend(found_in(place.rglob("*"), needles))
 
     workspace.ingest(planted, "docs", scan)
@@ -108,6 +111,12 @@ def test_no_planted_word_lies_in_clear_at_any_moment(
     workspace.access.set(f"docs/{CANARY}", [f"group:{CANARY}"], [], OPERATOR)
     scan()
     assert (workspace.home / "muniment.db-wal").stat().st_size > 0
+    backup, restored = backed_up / "backup", backed_up / "restored"
+    workspace.backups.make(backup, OPERATOR, scan)
+    kek = workspace.home / "keys" / "kek"
+    restore(backup, restored, scan, kek=kek)
+    scan()
+    assert (backup / "muniment.db").stat().st_size > 0 and restored.is_dir()
     workspace.close()
     scan()
     assert found == []
@@ -115,10 +124,14 @@ def test_no_planted_word_lies_in_clear_at_any_moment(
     assert CANARY not in printed.out + printed.err + caplog.text
 
 
-def test_no_key_lies_in_clear(workspace: Workspace, planted: Path, temporary: Path) -> None:
+def test_no_key_lies_in_clear(workspace: Workspace, temporary: Path, tmp_path: Path) -> None:
     secrets = [workspace.keyring.data_key(purpose) for purpose in PURPOSES]
-    for place in (workspace.home, temporary):
+    workspace.backups.make(tmp_path / "backup", OPERATOR, lambda *_: None)
+    for place in (workspace.home, temporary, tmp_path / "backup"):
         assert found_in(place.rglob("*"), [s for secret in secrets for s in spellings(secret)]) == []
+    kek = (workspace.home / "keys" / "kek").read_bytes().strip()
+    needles = [*spellings(kek), *spellings(base64.b64decode(kek))]
+    assert found_in((tmp_path / "backup").rglob("*"), needles) == []
 
 
 def test_keys_and_database_are_closed_to_other_accounts(workspace: Workspace) -> None:

@@ -14,6 +14,7 @@ from tests.simulators.keyed import vault_workspace
 from muniment import app
 from muniment.app import Workspace
 from muniment.foundation.errors import MunimentError
+from muniment.foundation.private_file import shred
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.principal import OPERATOR
 
@@ -72,6 +73,39 @@ def test_no_backup_of_any_age_opens_after_the_key_is_destroyed(company: Workspac
         shutil.copytree(backup, home)
         refused(home)
         assert found_in(home.rglob("*"), text_spellings(WORD)) == []
+
+
+def test_a_backup_that_was_made_and_checked_cannot_be_restored_after_the_key_is_destroyed(
+    company: Workspace, tmp_path: Path
+) -> None:
+    settings, theirs, kek = company.home / "settings.toml", None, None
+    if company.key_provider.name == "local":
+        kek = Path(shutil.copy(company.home / "keys" / "kek", tmp_path / "kek"))
+    else:
+        theirs = tmp_path / "theirs.toml"
+        theirs.write_text(settings.read_text().replace("file:token", f"file:{company.home / 'token'}"))
+    company.backups.make(tmp_path / "backup", OPERATOR, quiet)
+    shutil.copy(company.home / "keys" / "keyring.json", tmp_path / "keyring.json")
+
+    def restored(name: str, keyring: Path | None) -> None:
+        home = tmp_path / name
+        app.restore(tmp_path / "backup", home, quiet, kek, keyring, theirs)
+
+    restored("before", None)
+    company.key_custody.destroy(OPERATOR)
+    if kek is not None:
+        shred(kek)
+    for number, keyring in enumerate((None, tmp_path / "keyring.json")):
+        with pytest.raises(MunimentError) as error:
+            restored(f"after{number}", keyring)
+        assert error.value.status == 503
+        assert not (tmp_path / f"after{number}").exists()
+    assert found_in((tmp_path / "backup").rglob("*"), text_spellings(WORD)) == []
+    assert not app.check_backup(tmp_path / "backup", None, quiet).authentic
+
+
+def quiet(*_: object) -> None:
+    """Say nothing of how far it is."""
 
 
 def test_a_new_key_of_the_same_name_does_not_open_it_either(
