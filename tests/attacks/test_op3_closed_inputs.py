@@ -37,6 +37,15 @@ def test_a_field_that_does_not_belong_is_refused_and_not_echoed(
     assert CANARY not in got.text
 
 
+@pytest.mark.parametrize(("k", "status"), [(10.0, 200), (10, 200), (10.5, 422), (True, 422), ("10", 422)])
+def test_a_whole_number_may_be_written_as_json_schema_lets_it_be(
+    workspace: Workspace, k: object, status: int
+) -> None:
+    sent = {"query": "x", "k": k}
+    got = client(workspace).post("/v1/search", json=sent, headers=bearer(workspace, "alice"))
+    assert got.status_code == status
+
+
 def test_forms_take_only_their_own_fields_once(workspace: Workspace) -> None:
     alice = Browser(workspace).sign_in("alice")
     csrf = alice.csrf

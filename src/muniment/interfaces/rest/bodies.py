@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from muniment.governance.audit.entry import Json
 from muniment.knowledge.retrieval import filters
@@ -44,11 +44,16 @@ class FilterBody(Taken):
         return filters.of(self.model_dump())
 
 
+def _whole(value: object) -> object:
+    """Take 10.0 for 10, as JSON Schema does."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class SearchRequest(Taken):
     """What to search for."""
 
     query: Annotated[str, Field(min_length=1, max_length=8_000)]
-    k: Annotated[int, Field(ge=1, le=100)] = 10
+    k: Annotated[int, BeforeValidator(_whole), Field(ge=1, le=100)] = 10
     """Most passages to return."""
     filters: FilterBody = FilterBody()
     explain: bool = False

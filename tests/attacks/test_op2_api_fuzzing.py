@@ -1,0 +1,178 @@
+"""OP2: whatever fits the OpenAPI document, and whatever does not, gets an answer that the document describes.
+
+Each operation gets requests that fit and requests that do not, made by schemathesis from the document that the server
+hands out, from a fixed seed, as several callers. None is answered with 5xx, with a status, media type or body that is
+not in the document, or is let in where its caller may not be.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi import checks as described
+from tests.simulators.asgi_caller import AsgiCaller, calling
+from tests.simulators.web_client import api_key, bearer, document_id
+
+from muniment import app, settings
+from muniment.app import Workspace
+from muniment.governance.identity.principal import OPERATOR
+from muniment.interfaces.server import create_server
+
+PEOPLE = "[users.alice]\n[users.bob]\n[users.olga]\n[services.robot]\n"
+NO_LIMIT = 10**9
+CHECKS = [
+    not_a_server_error,
+    described.status_code_conformance,
+    described.content_type_conformance,
+    described.response_headers_conformance,
+    described.response_schema_conformance,
+]
+FIT, MISFIT = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
+SHARE = {
+    "POST /v1/search": {FIT: 0.18, MISFIT: 0.16},
+    "POST /v1/answers": {FIT: 0.14, MISFIT: 0.12},
+    "GET /v1/answers/{answer_id}": {FIT: 0.22},
+    "GET /v1/answers/{answer_id}/lineage": {FIT: 0.11},
+    "GET /v1/documents/{document_id}": {FIT: 0.05, MISFIT: 0.02},
+    "GET /v1/models": {FIT: 0},
+    "GET /healthz": {FIT: 0},
+    "GET /readyz": {FIT: 0},
+}
+"""How much of all cases an operation gets; of 0, where nothing may be chosen, it gets one."""
+CASES, PROVE_CASES = 5_000, 50_000
+"""Requests in all: each that was made is sent twice, as one who may and as another."""
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT", "MUNIMENT")
+
+
+@dataclass
+class Site:
+    """A served workspace with documents, its document, and the callers."""
+
+    workspace: Workspace
+    caller: AsgiCaller
+    schema: Any
+    headers: dict[str, dict[str, str]]
+    places: dict[str, str]
+    got: Counter[str] = field(default_factory=Counter)
+
+    def operation(self, name: str) -> Any:
+        method, path = name.split(" ")
+        return self.schema[path][method]
+
+    def case(self, case: Any, who: str, known: bool, mode: GenerationMode) -> None:
+        """Send one case and hold the answer against the document."""
+        if known and case.path_parameters:
+            case.path_parameters = {name: self.places[name] for name in case.path_parameters}
+        headers = {**(case.headers or {}), **self.headers[who]}
+        sent = case.as_transport_kwargs(base_url="http://localhost", headers=headers)
+        answer = self.caller.send(**{k: v for k, v in sent.items() if k in _SENT})
+        self.got[f"{case.operation.label} {answer.status_code}"] += 1
+        refusable = mode is MISFIT and answer.status_code != 413
+        checks = [*CHECKS, described.negative_data_rejection] if refusable else CHECKS
+        case.validate_response(answer, checks=checks, headers=headers)
+        if who in ("nobody", "forged") and not case.path.endswith("z"):
+            assert answer.status_code in (400, 401, 413, 422)
+
+
+_SENT = {"method", "url", "headers", "json", "data", "params", "files", "cookies"}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    place = tmp_path_factory.mktemp("op2")
+    names = ("user_per_minute", "service_per_minute", "tenant_per_minute", "failures_per_minute")
+    chosen = settings.parse({"limits": dict.fromkeys(names, NO_LIMIT), "keys": {"lease_seconds": 5}})
+    workspace = app.create(place / "home", settings=chosen, embedder=lambda: None)
+    (place / "people.toml").write_text(PEOPLE)
+    workspace.directory.import_file(place / "people.toml", OPERATOR)
+    (place / "papers").mkdir()
+    (place / "papers" / "access.toml").write_text('allow = ["user:alice", "service:robot"]\n')
+    (place / "papers" / "heron.md").write_text("# Heron\n\nThe heron costs twelve crowns.\n")
+    (place / "papers" / "tarn.csv").write_text("product,price\nTarn,800\n")
+    workspace.ingest(place / "papers", "papers")
+    workspace.roles.grant("operator", "olga", "runs it", OPERATOR)
+    scopes = ("search", "ask", "answers", "documents", "models")
+    headers = {
+        "alice": bearer(workspace, "alice"),
+        "olga": bearer(workspace, "olga"),
+        "robot": {"authorization": f"Bearer {api_key(workspace, *scopes, service='robot')}"},
+        "narrow": {"authorization": f"Bearer {api_key(workspace, 'models', service='robot')}"},
+        "nobody": {},
+        "forged": {"authorization": "Bearer forged"},
+    }
+    places = {
+        "answer_id": workspace.ask("What does the heron cost?", "alice").id,
+        "document_id": document_id(workspace, "heron.md"),
+    }
+    server = create_server(workspace)
+    schema = schemathesis.openapi.from_dict(server.openapi())
+    with calling(server) as caller:
+        yield Site(workspace, caller, schema, headers, places)
+    workspace.close()
+
+
+def fuzz(site: Site, name: str, mode: GenerationMode, cases: int) -> None:
+    may, other = st.sampled_from(["alice", "robot"]), st.sampled_from(["olga", "narrow", "nobody", "forged"])
+
+    @hypothesis_settings(
+        max_examples=cases,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(site.operation(name).as_strategy(generation_mode=mode), may, other, st.booleans())
+    def each(case: Any, one: str, another: str, known: bool) -> None:
+        site.case(case, one, known, mode)
+        site.case(case, another, known, mode)
+
+    before = site.got.total()
+    each()
+    assert site.got.total() - before >= (2 * cases if cases > 1 else 2)
+
+
+def test_a_method_that_the_document_lacks_is_refused_with_what_is_there(site: Site) -> None:
+    for path in site.schema:
+        described_ones = {method.upper() for method in site.schema[path]}
+        for method in set(METHODS) - described_ones:
+            for who in site.headers:
+                place = path.format(**site.places)
+                answer = site.caller.send(
+                    method=method, url=f"http://localhost{place}", headers=site.headers[who]
+                )
+                assert answer.status_code == 405, f"{method} {path} as {who}"
+                assert set(answer.headers["allow"][0].split(", ")) == described_ones
+
+
+ROWS = [(name, mode) for name, modes in SHARE.items() for mode in modes]
+IDS = [f"{name.replace('/', '|')} {mode.value}" for name, mode in ROWS]
+
+
+def test_every_operation_of_the_document_is_fuzzed(site: Site) -> None:
+    found = {operation.ok().label for operation in site.schema.get_all_operations()}
+    assert found == SHARE.keys()
+    assert sum(part for modes in SHARE.values() for part in modes.values()) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("name", "mode"), ROWS, ids=IDS)
+def test_an_operation_answers_as_the_document_says(site: Site, name: str, mode: GenerationMode) -> None:
+    fuzz(site, name, mode, max(1, round(SHARE[name][mode] * CASES / 2)))
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize(("name", "mode"), ROWS, ids=IDS)
+def test_an_operation_answers_fifty_thousand_as_the_document_says(
+    site: Site, name: str, mode: GenerationMode
+) -> None:
+    fuzz(site, name, mode, max(1, round(SHARE[name][mode] * PROVE_CASES / 2)))
