@@ -93,7 +93,7 @@ async def answer(body: AnswerRequest, request: Request, caller: Asker, threads: 
         return await opened(streamed(workspace, threads, caller, body, _event))
 
     def ask() -> dict[str, object]:
-        check_model(workspace, caller.principal, body.model)
+        check_model(workspace, caller, body.model)
         limits = body.filters.filters()
         made = workspace.assistant.ask(caller.principal, body.question, caller.actor, body.model, limits)
         return dict(made.as_json())
@@ -134,7 +134,7 @@ async def streamed(
     """Yield the events of an answer, each worded in the thread that made it, while the key's lease holds."""
 
     def events() -> Generator[ServerEvent]:
-        check_model(workspace, caller.principal, body.model)
+        check_model(workspace, caller, body.model)
         limits = body.filters.filters()
         made = workspace.assistant.stream(caller.principal, body.question, caller.actor, body.model, limits)
         try:

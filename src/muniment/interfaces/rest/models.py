@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Request, Security
 
 from muniment.foundation.errors import BadInput
+from muniment.governance.audit.entry import Entry
 from muniment.inference.gateway import endpoint_resource
 from muniment.interfaces.authenticate import Caller, api_caller, at_the_door, workspace_of
 from muniment.interfaces.rest.bodies import ModelBody, ModelsResponse
@@ -40,8 +41,16 @@ def usable_models(workspace: Workspace, principal: Principal) -> list[Endpoint]:
     ]
 
 
-def check_model(workspace: Workspace, principal: Principal, name: str | None) -> None:
-    """Refuse a model that is absent, or not this caller's to use, in the same words; raises BadInput."""
+def check_model(workspace: Workspace, caller: Caller, name: str | None) -> None:
+    """Refuse a model that is absent, or not this caller's to use, in the same words, on record; raises BadInput."""
     wanted = workspace.catalog.default if name is None else name
-    if wanted not in {endpoint.name for endpoint in usable_models(workspace, principal)}:
-        raise BadInput("There is no model of that name that you may use.", fix="See /v1/models.")
+    if wanted in {endpoint.name for endpoint in usable_models(workspace, caller.principal)}:
+        return
+    known = wanted in {endpoint.name for endpoint in workspace.catalog.endpoints()}
+    about = {
+        "principal": caller.principal.ref,
+        "reason": "model",
+        "model": wanted if known else workspace.audit.commitment(wanted),
+    }
+    workspace.audit.record([Entry("answer.refused", caller.actor, about)])
+    raise BadInput("There is no model of that name that you may use.", fix="See /v1/models.")

@@ -65,7 +65,7 @@ async def ask(request: Request, session: PageSession, threads: Threads) -> Respo
     def answer() -> Response:
         try:
             body = _body(question, model)
-            check_model(workspace, caller.principal, body.model)
+            check_model(workspace, caller, body.model)
             made = workspace.assistant.ask(caller.principal, body.question, caller.actor, body.model)
         except (Unauthenticated, NotFound):
             raise
