@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from muniment.app import Workspace
+from muniment.assurance.evaluation.run import run_suite
 from muniment.foundation.errors import BadInput, Conflict, Denied, NotFound
 from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import OPERATOR
 from muniment.governance.policy.decision import AUDIT, WORKSPACE
 from muniment.governance.policy.roles import ROLES
 from muniment.knowledge import library
+from muniment.knowledge.retrieval.rank import RankingSettings
 
 PEOPLE = """
 [users.root]
@@ -205,3 +208,80 @@ def test_a_role_taken_back_is_felt_at_the_next_search_and_in_the_log(
     with pytest.raises(BadInput, match="No group named"):
         workspace.roles.grant("reader", "group:nowhere", WHY, OPERATOR)
     assert set(ROLES) >= {one.role for one in workspace.roles.listing()}
+
+
+def seen_by(office: Workspace, after: int) -> set[str]:
+    """The folders whose documents the log says were given to anybody since."""
+    with office.database.read() as connection:
+        folder_of = {row.id: row.path.split("/")[0] for row in library.documents(connection)}
+    kinds = ("retrieval.chunk", "answer.claim", "document.read")
+    entries = [e for e in office.audit.query(after=after, limit=10_000) if e.kind in kinds]
+    named = [document for e in entries if (document := e.about.get("document"))]
+    return {folder_of[str(document)] for document in named}
+
+
+@pytest.mark.parametrize(("asker", "folders"), [("eve", {"all"}), ("service:bot", {"all", "bots"})])
+def test_an_evaluation_gets_what_its_asker_may_read_and_the_log_names_both(
+    office: Workspace, tmp_path: Path, asker: str, folders: set[str]
+) -> None:
+    case = {"id": "c1", "asker": asker, "question": "When does the canteen of staff open?", "relevant": []}
+    case |= {"facts": [], "abstain": True, "forbidden": ["staff/canteen.md"]}
+    (tmp_path / "cases.jsonl").write_text(json.dumps(case) + "\n")
+    before = office.audit.tail(1)[0].seq
+    found = run_suite(office, tmp_path / "cases.jsonl")
+    assert found.forbidden == 0
+    assert {path.split("/")[0] for result in found.results for path in result.paths} == folders
+    assert seen_by(office, before) <= folders
+    asked = office.audit.query(kind="search.request", after=before, limit=10)
+    assert [(e.actor, e.about["principal"]) for e in asked][:1] == [("operator", office.principal(asker).ref)]
+
+
+def test_an_evaluation_as_one_who_may_read_nothing_reads_nothing(office: Workspace, tmp_path: Path) -> None:
+    case = {"id": "c1", "asker": "olga", "question": "canteen", "relevant": [], "facts": [], "abstain": True}
+    (tmp_path / "cases.jsonl").write_text(json.dumps({**case, "forbidden": []}) + "\n")
+    before = office.audit.tail(1)[0].seq
+    with pytest.raises(Denied):
+        run_suite(office, tmp_path / "cases.jsonl")
+    assert seen_by(office, before) == set()
+
+
+def test_tuning_ranks_only_what_the_asker_may_read(office: Workspace) -> None:
+    asked = ("canteen", [RankingSettings()], 30, OPERATOR)
+    before = office.audit.tail(1)[0].seq
+    paths = office.comparison.orders(office.principal("eve"), *asked)[0]
+    assert {path.split("/")[0] for path in paths} == {"all"}
+    with pytest.raises(Denied):
+        office.comparison.orders(office.principal("olga"), *asked)
+    assert seen_by(office, before) == {"all"}
+
+
+def test_an_export_of_the_log_holds_no_text_title_or_reason(office: Workspace, tmp_path: Path) -> None:
+    office.ask("When does the canteen of all open?", "ann")
+    office.audit.export(tmp_path / "export")
+    written = b"".join(
+        path.read_bytes() for path in (tmp_path / "export").glob("*.*") if path.suffix != ".py"
+    )
+    assert [word for word in ("canteen", "eight", "Canteen", WHY) if word.encode() in written] == []
+
+
+def test_a_backup_and_its_restore_read_no_document_and_hold_none_in_clear(
+    office: Workspace, tmp_path: Path
+) -> None:
+    from muniment import app
+
+    before = office.audit.tail(1)[0].seq
+    office.backups.make(tmp_path / "backup", OPERATOR, lambda *_: None)
+    kek = office.home / "keys" / "kek"
+    assert app.check_backup(tmp_path / "backup", office.keyring, lambda *_: None).findings == ()
+    assert seen_by(office, before) == set()
+    told = office.audit.query(after=before, limit=10)
+    assert [(e.kind, e.actor) for e in told] == [("backup.started", "operator"), ("backup.made", "operator")]
+    written = b"".join(path.read_bytes() for path in (tmp_path / "backup").rglob("*") if path.is_file())
+    assert [
+        word for word in ("canteen", "Canteen", "eight", "staff", "olga") if word.encode() in written
+    ] == []
+    app.restore(tmp_path / "backup", tmp_path / "home", lambda *_: None, kek=kek)
+    restored = app.open(tmp_path / "home", embedder=lambda: None)
+    for who, folders in (("olga", set[str]()), ("eve", {"all"}), ("ann", {"staff", "all"})):
+        assert read_by(restored, who) == folders
+    restored.close()

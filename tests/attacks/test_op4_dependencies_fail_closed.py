@@ -1,7 +1,7 @@
 """OP4: each thing that a request depends on fails in turn; the caller gets a problem and nothing else.
 
 `tests/matrix/dependencies.toml` names, for each dependency and each way to fail, the tests that show it. What is
-shown here goes through HTTP: the status and body that the caller sees, that nothing was released, and what the log holds.
+shown here goes through HTTP: what the caller sees, that nothing was released, and what the log holds.
 """
 
 from __future__ import annotations
