@@ -718,7 +718,8 @@ def restore(
             "database.url is set, and a backup is restored to a folder.", fix="Take it out of the settings."
         )
     place = settings_file.kek_file(chosen, home)
-    lies_within = place.resolve().is_relative_to(home.resolve())
+    relative = not Path(chosen.keys.kek_file).is_absolute()
+    lies_within = relative and place.resolve().is_relative_to(home.resolve())
     ready = kek is not None if lies_within else place.exists()
     if chosen.keys.provider == "local" and not ready:
         raise NotSetUp(

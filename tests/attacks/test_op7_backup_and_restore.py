@@ -443,6 +443,17 @@ def test_a_key_service_that_only_the_backup_names_is_sent_nothing(company: Compa
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.parametrize("where", ["{home}/keys/kek", "../elsewhere/kek", "/nowhere/kek"])
+def test_a_key_file_that_belongs_outside_the_home_is_never_put_there(
+    company: Company, tmp_path: Path, where: str
+) -> None:
+    home = tmp_path / "home"
+    (tmp_path / "other.toml").write_text(f'[keys]\nkek_file = "{where.format(home=home)}"\n')
+    with pytest.raises(NotSetUp, match="nothing puts it there"):
+        app.restore(company.place / "backup", home, quiet, kek=company.kek, settings=tmp_path / "other.toml")
+    assert [path.name for path in tmp_path.iterdir()] == ["other.toml"]
+
+
 def test_neither_a_backup_nor_a_restore_overwrites_anything(company: Company, tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "mine.txt").write_text("mine")
