@@ -131,6 +131,30 @@ def test_each_credential_reaches_its_own_tenant_and_no_other(twins: Hosted) -> N
                 assert hour in body.decode() and status == 200, (name, kind)
 
 
+def test_a_service_acts_for_a_person_at_their_own_tenant_and_no_other(twins: Hosted) -> None:
+    acme, globex = twins.tenants["acme"], twins.tenants["globex"]
+    with twins.served() as (_, http):
+
+        def exchanged(service_of: Workspace, person_of: Workspace) -> Any:
+            subject = person_of.tokens.issue(person_of.principal("alice"))
+            form = {
+                "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+                "subject_token_type": "urn:ietf:params:oauth:token-type:access_token",
+                "subject_token": subject,
+            }
+            http.cookies.clear()
+            return http.post("/v1/token", data=form, headers=key_header(api_key(service_of, "act", "search")))
+
+        token = exchanged(acme, acme).json()["access_token"]
+        found = http.post("/v1/search", json={"query": "canteen"}, headers=key_header(token))
+        assert found.status_code == 200 and "eight" in found.text and "nine" not in found.text
+        assert exchanged(acme, globex).json()["error"] == "invalid_grant"
+        moved = relabelled(key_header(token), "token", "acme", "globex")
+        assert http.post("/v1/search", json={"query": "canteen"}, headers=moved).status_code == 401
+        with pytest.raises(Unauthenticated):
+            globex.delegation.verify(token)
+
+
 @pytest.mark.parametrize("kind", ["token", "key", "cookie"])
 def test_what_is_another_tenants_is_answered_as_what_is_nobodys(twins: Hosted, kind: str) -> None:
     """Every route: with the other's credential as it is, and under this tenant's name; at the host and inside it."""

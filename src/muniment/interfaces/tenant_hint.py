@@ -58,7 +58,7 @@ def tenant_of_bearer(token: str, tenant_of: TenantOf) -> str:
     claims = _claims(token)
     issuer = claims.get("iss")
     if isinstance(issuer, str) and issuer.startswith(_LOCAL):
-        return issuer.removeprefix(_LOCAL)
+        return issuer.removeprefix(_LOCAL).partition(":")[0]
     return tenant_of(claims) or ""
 
 

@@ -117,7 +117,7 @@ class AuditLog:
     def statement(self) -> Checkpoint:
         """Return a signed checkpoint of the log as it stands, which nothing keeps."""
         with self._database.read() as connection:
-            tree = _read_tree(connection)
+            tree, _ = _read_tree(connection)
         return notes.sign(self._origin, tree.size, tree.root(), self._keyring.signing_key())
 
     def public_key(self) -> str:
