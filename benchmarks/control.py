@@ -9,19 +9,18 @@ nothing, the same searches without HTTP, and what it takes to make the entries o
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from benchmarks import home, load
+from benchmarks import home, load, openbao
 from benchmarks.bars import Bar, Progress, bar, p50, p95
 from benchmarks.machine import described
+from benchmarks.options import checked, whole_number
 from benchmarks.scale import FEWEST, MOST
 from benchmarks.searches import K
 from benchmarks.workload import Workload
@@ -33,16 +32,12 @@ from muniment.governance.identity.principal import OPERATOR
 BY_DEFAULT = 100_000
 _RATE, _SECONDS = 50, 30
 _FASTER, _CONNECTIONS = 150, 32
-_START_SECONDS = 120
-_OPTIONS = ("rows", "keep", "seconds")
 
 
 def run(options: Mapping[str, object], progress: Progress) -> dict[str, object]:
     """Return the bars; options `rows`, `keep` as of `scale`, and `seconds` that each rate is held for."""
-    unknown = [name for name in options if name not in _OPTIONS]
-    if unknown:
-        raise BadInput(f"No option --{unknown[0]}.", fix=f"Known: --{', --'.join(_OPTIONS)}.")
-    rows, seconds = _number(options, "rows", BY_DEFAULT), _number(options, "seconds", _SECONDS)
+    checked(options, "rows", "keep", "seconds")
+    rows, seconds = whole_number(options, "rows", BY_DEFAULT), whole_number(options, "seconds", _SECONDS)
     if not FEWEST <= rows <= MOST:
         raise BadInput(f"--rows is {rows}.", fix=f"Give {FEWEST} to {MOST}.")
     company = Workload(rows)
@@ -54,13 +49,6 @@ def run(options: Mapping[str, object], progress: Progress) -> dict[str, object]:
                 bars = _measured(workspace, port, make, seconds, progress)
             bars += _beside(workspace, place)
     return {"name": "control", "machine": described(), "bars": bars}
-
-
-def _number(options: Mapping[str, object], name: str, usual: int) -> int:
-    given = str(options.get(name, usual))
-    if not given.isdecimal() or not int(given):
-        raise BadInput(f"--{name} is {given!r}.", fix="Give a whole number.")
-    return int(given)
 
 
 def _searches(workspace: app.Workspace, company: Workload) -> Callable[[int], load.Request]:
@@ -81,30 +69,16 @@ def _searches(workspace: app.Workspace, company: Workload) -> Callable[[int], lo
 @contextmanager
 def _served(place: Path, rows: int, scratch: Path, progress: Progress) -> Generator[int]:
     progress("starting a server")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+    port = openbao.free_port()
     command = [sys.executable, str(Path(__file__).with_name("control_server.py"))]
     with (scratch / "server.log").open("w") as said:
         process = subprocess.Popen([*command, str(place), str(rows), str(port)], stdout=said, stderr=said)
         try:
-            until = time.monotonic() + _START_SECONDS
-            while not _answers(port):
-                if process.poll() is not None or time.monotonic() > until:
-                    raise RuntimeError(f"no server: {(scratch / 'server.log').read_text()[-500:]}")
-                time.sleep(0.1)
+            load.await_server(port, process, said.name)
             yield port
         finally:
             process.terminate()
             process.wait()
-
-
-def _answers(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as response:
-            return response.status == 200
-    except OSError:
-        return False
 
 
 def _measured(

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import http.client
 import json
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+
+_START_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,26 @@ def _sent(
     for thread in threads:
         thread.join()
     return outcome
+
+
+def await_server(port: int, process: subprocess.Popen[bytes], log: str) -> None:
+    """Return once a server answers; raises RuntimeError with the end of its log where it ends or takes too long."""
+    until = time.monotonic() + _START_SECONDS
+    while not _answers(port):
+        if process.poll() is not None or time.monotonic() > until:
+            raise RuntimeError(f"no server: {Path(log).read_text()[-500:]}")
+        time.sleep(0.1)
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def search(token: str, query: str, k: int) -> Request:

@@ -19,7 +19,6 @@ from tests.conftest import DIRECTORY
 from tests.simulators.hosted import Hosted, host
 from tests.simulators.issuer import Issuer
 from tests.simulators.key_service import openbao
-from tests.simulators.keyed import versions_from
 from tests.simulators.web_client import ORIGIN, api_key, bearer, document_id, link
 
 from muniment import app
@@ -380,14 +379,14 @@ def test_a_switched_off_key_closes_one_tenant(hosted: Hosted, tmp_path: Path) ->
 
             wait_until(lambda: status("acme") == status("globex") == 200, 20.0)
             bao.ask("transit/keys/acme/rotate", {})
-            versions_from(bao, "acme", 2)
+            bao.versions_from("acme", 2)
             last = off = time.monotonic()
             while status("acme") == 200:
                 last = time.monotonic()
                 assert status("globex") == 200 and last - off < 5.0
                 time.sleep(0.02)
             assert status("globex") == 200
-            versions_from(bao, "acme", 1)
+            bao.versions_from("acme", 1)
             wait_until(lambda: status("acme") == 200, 5.0)
 
 

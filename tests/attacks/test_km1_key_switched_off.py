@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.simulators.key_service import Bao, openbao
-from tests.simulators.keyed import vault_settings, vault_workspace, versions_from
+from tests.simulators.key_service import openbao
+from tests.simulators.keyed import vault_settings, vault_workspace
 from tests.simulators.web_client import Browser, bearer, client, document_id, kinds
 
+from benchmarks.openbao import Bao
 from muniment import app
 from muniment.app import Workspace
 from muniment.foundation.clock import FixedClock
@@ -244,7 +245,7 @@ def test_switched_off_at_the_service_while_requests_run(
 
         assert status() == 200
         bao.ask("transit/keys/acme/rotate", {})
-        versions_from(bao, "acme", 2)
+        bao.versions_from("acme", 2)
         off = time.monotonic()
         last = off
         while time.monotonic() - off < BOUND + 2:
@@ -256,7 +257,7 @@ def test_switched_off_at_the_service_while_requests_run(
         assert status() == 503
         with pytest.raises(KeyRefused, match="switched off"):
             app.open(company.home, embedder=lambda: None)
-        versions_from(bao, "acme", 1)
+        bao.versions_from("acme", 1)
         until = time.monotonic() + BOUND
         while status() != 200:
             assert time.monotonic() < until

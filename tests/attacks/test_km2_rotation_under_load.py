@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.simulators.key_service import Bao, openbao
+from tests.simulators.key_service import openbao
 from tests.simulators.keyed import vault_workspace
 from tests.simulators.web_client import bearer, client
 
+from benchmarks.openbao import Bao
 from muniment import app
 from muniment.app import Workspace
 from muniment.foundation.errors import MunimentError

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from tests.simulators.key_service import Bao, openbao
+from tests.simulators.key_service import openbao, transit
 
+from benchmarks.openbao import Bao
 from muniment import app
 from muniment.app import Workspace
 from muniment.foundation.errors import MunimentError, NotSetUp, Tampered
@@ -113,21 +114,21 @@ def test_a_tenant_key_moved_to_another_tenant_neither_opens_nor_is_rewrapped(
 ) -> None:
     """Both tenants' keys lie under one key-encryption key, and one wrote into the other's home."""
     if kept_by == "local":
-        provider: KeyProvider = KekFile(tmp_path / "kek", Ids())
+        keeper: KeyProvider = KekFile(tmp_path / "kek", Ids())
     else:
         bao = request.getfixturevalue("bao")
         bao.make_key("shared")
-        provider = bao.provider("shared")
+        keeper = transit(bao, "shared")
     files = {name: tmp_path / f"{name}.json" for name in ("acme", "globex")}
     for name, file in files.items():
-        create_keyring(provider, file, name, Ids())
+        create_keyring(keeper, file, name, Ids())
     acme, globex = (json.loads(file.read_bytes()) for file in files.values())
     moved = {name: globex[name] for name in ("tenant_key", "data_keys", "wrapped_by")}
     for forged in (acme | moved, acme | {"tenant_key": globex["tenant_key"]}, globex | {"tenant": "acme"}):
         files["acme"].write_text(json.dumps(forged))
         for attempt in (
-            lambda: open_keyring(provider, files["acme"], Ids()),
-            lambda: rewrap(provider, provider, files["acme"]),
+            lambda: open_keyring(keeper, files["acme"], Ids()),
+            lambda: rewrap(keeper, keeper, files["acme"]),
         ):
             with pytest.raises(NotSetUp, match="does not open"):
                 attempt()

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from tests.simulators import key_service
-from tests.simulators.key_service import free_port, serving
+from tests.simulators.key_service import serving
 
+from benchmarks.openbao import free_port
 from muniment.foundation.errors import MunimentError
 from muniment.foundation.ids import Ids
 from muniment.foundation.key_endpoint import TRIES

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 from tests.attacks.test_km5_no_plaintext_at_rest import found_in, text_spellings
-from tests.simulators.key_service import Bao, openbao
+from tests.simulators.key_service import openbao
 from tests.simulators.keyed import vault_workspace
 
+from benchmarks.openbao import Bao
 from muniment import app
 from muniment.app import Workspace
 from muniment.foundation.errors import MunimentError

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from tests.simulators import key_service
-from tests.simulators.key_service import Bao, aws, serving
+from tests.simulators.key_service import aws, serving, transit
 
+from benchmarks.openbao import Bao
 from muniment.foundation.errors import MunimentError, Tampered
 from muniment.foundation.ids import Ids
 from muniment.foundation.kek_file import KekFile
@@ -31,7 +32,7 @@ def local(place: Path) -> Iterator[KeyProvider]:
 @contextmanager
 def openbao(place: Path, bao: Bao, **options: object) -> Iterator[KeyProvider]:
     bao.make_key(place.name, **options)
-    yield bao.provider(place.name)
+    yield transit(bao, place.name)
 
 
 @contextmanager

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from tests.journeys.command import Command, write_documents
-from tests.simulators.key_service import Bao, openbao
+from tests.simulators.key_service import openbao
 from tests.simulators.keyed import vault_settings
+
+from benchmarks.openbao import Bao
 
 
 @pytest.fixture

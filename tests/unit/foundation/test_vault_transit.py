@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.simulators.key_service import openbao, serving
+from tests.simulators.key_service import openbao, serving, transit
 
 from muniment.foundation.egress import Egress
 from muniment.foundation.errors import BadInput, MunimentError, Tampered
@@ -75,7 +75,7 @@ def test_the_policy_of_the_guide_suffices_for_a_server_and_for_nothing_more(tmp_
         bao.make_key("muniment")
         bao.ask("sys/policies/acl/muniment", {"policy": policy[1]})
         token = bao.ask("auth/token/create", {"policies": ["muniment"]})["auth"]["client_token"]
-        server = bao.provider("muniment", token)
+        server = transit(bao, "muniment", token)
         wrapped = server.wrap(PLACE, b"key")
         assert server.unwrap(PLACE, wrapped) == b"key"
         assert server.describe().newest == "1"

@@ -29,10 +29,10 @@ from muniment.assurance.backup.rights import rights
 from muniment.assurance.backup.verify import Frozen, OnProgress, read_segments, segment_rows
 from muniment.foundation.clock import Clock, timestamp
 from muniment.foundation.database import HEAD, Database
-from muniment.foundation.errors import BadInput, Conflict, NotSetUp
+from muniment.foundation.errors import BadInput, Conflict
 from muniment.foundation.ids import Ids
-from muniment.foundation.keyring_file import read_head
 from muniment.foundation.keys import Keyring
+from muniment.foundation.private_file import read_private
 from muniment.foundation.version import VERSION
 from muniment.foundation.whole_folder import FileRecord, copied, recorded, refuse_taken, whole_folder
 from muniment.governance.audit.entry import Actor, Entry
@@ -176,19 +176,9 @@ class Backups:
         return True
 
     def _copy_keyring(self, folder: Path) -> FileRecord:
-        """Copy the wrapped keys as one rotation left them: a file that is being replaced may be half overwritten."""
-        source = self._home / "keys" / KEYRING
-        for _ in range(_ROUNDS):
-            content = source.read_bytes()
-            made = copied(BytesIO(content), folder / KEYRING, KEYRING)
-            try:
-                read_head(folder / KEYRING)
-            except NotSetUp:
-                content = b""
-            if content == source.read_bytes():
-                return made
-            (folder / KEYRING).unlink()
-        raise Conflict("The keyring changes again and again.", fix="Try again when its rotation has ended.")
+        """Copy the wrapped keys as one rotation left them."""
+        content, _ = read_private(self._home / "keys" / KEYRING)
+        return copied(BytesIO(content), folder / KEYRING, KEYRING)
 
     def _copy_settings(self, folder: Path) -> list[FileRecord]:
         source = self._home / SETTINGS

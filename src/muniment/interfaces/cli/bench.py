@@ -27,7 +27,9 @@ def bench(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", help="everyday, policy, retrieval, scale, or all.", show_default=False
+            metavar="NAME",
+            help="control, everyday, keys, policy, retrieval, scale, or all.",
+            show_default=False,
         ),
     ],
 ) -> None:
