@@ -41,7 +41,8 @@ FIT, MISFIT = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 SHARE = {
     "POST /v1/search": {FIT: 0.18, MISFIT: 0.16},
     "POST /v1/answers": {FIT: 0.14, MISFIT: 0.12},
-    "GET /v1/answers/{answer_id}": {FIT: 0.22},
+    "GET /v1/answers/{answer_id}": {FIT: 0.14},
+    "POST /v1/token": {FIT: 0.04, MISFIT: 0.04},
     "GET /v1/answers/{answer_id}/lineage": {FIT: 0.11},
     "GET /v1/documents/{document_id}": {FIT: 0.05, MISFIT: 0.02},
     "GET /v1/models": {FIT: 0},
@@ -101,7 +102,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     (place / "papers" / "tarn.csv").write_text("product,price\nTarn,800\n")
     workspace.ingest(place / "papers", "papers")
     workspace.roles.grant("operator", "olga", "runs it", OPERATOR)
-    scopes = ("search", "ask", "answers", "documents", "models")
+    scopes = ("search", "ask", "answers", "documents", "models", "act")
     headers = {
         "alice": bearer(workspace, "alice"),
         "olga": bearer(workspace, "olga"),

@@ -124,9 +124,7 @@ def _head(document: Mapping[str, Any], keyring_file: Path) -> KeyringHead:
         by = document["wrapped_by"] if document["format"] == FORMAT else _FIRST
         sealed = base64.b64decode(document["tenant_key"], validate=True)
         provider, key, version = (str(by[name]) for name in ("provider", "key", "version"))
-        identity = hashlib.sha256(
-            base64.b64decode(document["data_keys"]["database"], validate=True)
-        ).hexdigest()
+        identity = hashlib.sha256(json.dumps(document["data_keys"], sort_keys=True).encode()).hexdigest()
         return KeyringHead(str(document["tenant"]), Wrapped(provider, key, version, sealed), identity)
     except (ValueError, KeyError, TypeError) as error:
         raise _no_keyring(keyring_file) from error
