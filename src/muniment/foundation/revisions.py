@@ -51,6 +51,6 @@ _CURRENT = Worded(sa.select(revision.c.name, revision.c.value))
 
 def current(connection: sa.Connection) -> Revisions:
     """Return the counters as of this connection's snapshot; a counter never bumped is 0."""
-    found = {row.name: row.value for row in _CURRENT.rows(connection)}
+    found: dict[str, int] = dict(_CURRENT.rows(connection))
     names = ("directory", "access", "content", "ranking")
     return Revisions(*(found.get(name, 0) for name in names))

@@ -20,6 +20,7 @@ from sqlalchemy import event, exc, pool
 
 from muniment.foundation.database import BUSY_SECONDS, Condition, is_current, migrate
 from muniment.foundation.errors import Conflict, MunimentError, NotSetUp, Tampered, Unavailable
+from muniment.foundation.worded import say
 
 _POLL_SECONDS = 0.001
 """Between attempts to begin a write; the database's own waits grow to a tenth of a second, in which another process
@@ -190,7 +191,7 @@ class SqlCipherDatabase:
 
 
 def _begin(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN DEFERRED")
+    say(connection, "BEGIN DEFERRED")
 
 
 def _begin_write(connection: sa.Connection) -> None:
@@ -198,7 +199,7 @@ def _begin_write(connection: sa.Connection) -> None:
     until = time.monotonic() + BUSY_SECONDS
     while True:
         try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            say(connection, "BEGIN IMMEDIATE")
             return
         except exc.OperationalError as error:
             if not _is_busy(error) or time.monotonic() > until:

@@ -178,7 +178,7 @@ def get_document(connection: sa.Connection, document_id: str) -> DocumentRow | N
 
 def get_documents(connection: sa.Connection, ids: Sequence[str]) -> dict[str, DocumentRow]:
     """Return the live ones of up to 500 documents, by id."""
-    return {row.id: DocumentRow(*row) for row in _BY_IDS.rows(connection, [(one,) for one in ids])}
+    return {row[0]: DocumentRow(*row) for row in _BY_IDS.rows(connection, [(one,) for one in ids])}
 
 
 _CHANGE = (
@@ -328,9 +328,9 @@ def access_class_at(connection: sa.Connection, number: int) -> AccessList | None
 def access_lists(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, AccessList]:
     """Return up to 500 access classes by number; one that is not there or cannot be read is left out."""
     found: dict[int, AccessList] = {}
-    for row in _LISTS_AT.rows(connection, [(number,) for number in numbers]):
+    for number, allow, deny, sensitivity in _LISTS_AT.rows(connection, [(one,) for one in numbers]):
         with suppress(ValueError, TypeError):
-            found[row.id] = _access_list(row.allow, row.deny, row.sensitivity)
+            found[number] = _access_list(allow, deny, sensitivity)
     return found
 
 

@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import exc
 
 from muniment.foundation.worded import Listed, Worded
 
@@ -50,3 +51,20 @@ def test_rows_of_a_list_are_those_that_it_names(
 
 def test_a_list_of_five_hundred_is_taken(connection: sa.Connection) -> None:
     assert len(LISTED.rows(connection, ROWS[:500])) == 500
+
+
+def test_what_the_database_refuses_is_told_as_for_any_other_statement_and_without_the_values(
+    connection: sa.Connection,
+) -> None:
+    connection.exec_driver_sql("CREATE TABLE once (name TEXT UNIQUE)")
+    once = Worded(sa.insert(sa.table("once", sa.column("name", sa.Text))).values(name=sa.bindparam("one")))
+    once.rows(connection, one="a secret")
+    for attempt in (
+        lambda: once.rows(connection, one="a secret"),
+        lambda: once.run(connection, [{"one": "a secret"}]),
+    ):
+        with pytest.raises(exc.IntegrityError) as refused:
+            attempt()
+        assert "UNIQUE" in str(refused.value) and "a secret" not in str(refused.value)
+    with pytest.raises(exc.OperationalError, match="no such table"):
+        Worded(sa.select(sa.table("absent", sa.column("name")).c.name)).rows(connection)
