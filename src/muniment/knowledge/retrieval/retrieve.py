@@ -38,7 +38,7 @@ from muniment.knowledge.retrieval.question import Questions, QuestionVector
 from muniment.knowledge.retrieval.rank import Hit, Ranking, RankingSettings
 from muniment.knowledge.retrieval.segment import embedding_text
 from muniment.knowledge.retrieval.versions import InUse, Version
-from muniment.knowledge.retrieval.visibility import Visibility, visible
+from muniment.knowledge.retrieval.visibility import AccessLists, Visibility, visible
 from muniment.knowledge.retrieval.wording import Query
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ class Retriever:
         self._engine = engine
         self._turn = threading.BoundedSemaphore(engine.at_once)
         self._versions = InUse()
+        self._lists = AccessLists()
 
     def prepare(self) -> None:
         """Load what searches need, so that the first of them does not wait for it."""
@@ -139,7 +140,7 @@ class Retriever:
         decision: Decision | None = None
         try:
             with self._turn, self._database.read() as connection:
-                visibility = visible(connection, principal)
+                visibility = visible(connection, principal, self._lists)
                 decision = self._decided(connection, visibility, purpose)
                 _require(decision)
                 version = self._versions.at(connection, visibility.revisions)
@@ -189,7 +190,7 @@ class Retriever:
         with self._database.read() as connection:
             subject = absence.locate(connection, target)
             row = subject.row
-            visibility = visible(connection, principal)
+            visibility = visible(connection, principal, self._lists)
             _require(self._decided(connection, visibility, "search"))
             reasons = list(absence.barriers(subject, visibility, asked, filters))
             shown: int | None = None

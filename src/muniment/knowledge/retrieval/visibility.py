@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -25,11 +25,36 @@ from muniment.foundation.revisions import Revisions, current
 from muniment.governance.identity.clearance import clears, labels_within
 from muniment.governance.identity.directory import clearance, grants
 from muniment.governance.identity.principal import Principal
+from muniment.knowledge.access import AccessList
 from muniment.knowledge.library import DocumentRow, access_classes, access_lists
 
 Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
 _Key = TypeVar("_Key")
+_REMEMBERED = 4096
+
+
+class AccessLists:
+    """What lists say, so that one is read and parsed once and judged anew each time; safe to share between threads.
+
+    A class never changes and its number is never given twice, so what was read in any snapshot stays true. What is
+    not there, or cannot be read, is not remembered.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[int, AccessList] = {}
+
+    def of(self, connection: sa.Connection, numbers: Sequence[int]) -> Mapping[int, AccessList]:
+        """Return up to 500 lists by number; one that is not there or cannot be read is left out."""
+        known = self._known
+        found = {number: access for number in numbers if (access := known.get(number)) is not None}
+        missing = [number for number in numbers if number not in found]
+        if missing:
+            read = access_lists(connection, missing)
+            found |= read
+            # Made anew and not changed, since others are reading it.
+            self._known = {**known, **read} if len(known) + len(read) <= _REMEMBERED else read
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +66,7 @@ class Visibility:
     grants: frozenset[str]
     clearance: str
     _connection: sa.Connection
+    _lists: AccessLists = field(default_factory=AccessLists, repr=False)
     _judged: dict[int, bool] = field(default_factory=dict[int, bool], repr=False)
 
     def may_read(self, document: DocumentRow) -> bool:
@@ -52,7 +78,7 @@ class Visibility:
     def judge(self, documents: Iterable[DocumentRow]) -> None:
         """Read what `may_read` asks of up to 500 documents at once."""
         wanted = sorted({one.access_class for one in documents} - self._judged.keys())
-        found = access_lists(self._connection, wanted) if wanted else {}
+        found = self._lists.of(self._connection, wanted)
         for number in wanted:
             access = found.get(number)
             try:
@@ -65,14 +91,15 @@ class Visibility:
                 self._judged[number] = False
 
 
-def visible(connection: sa.Connection, principal: Principal) -> Visibility:
+def visible(connection: sa.Connection, principal: Principal, lists: AccessLists | None = None) -> Visibility:
     """Work out what a principal may read now; raises Denied when the principal cannot be judged.
 
-    What a read transaction reads after this is confined to it, where the database can do that.
+    `lists` are those of this database that were read before. What a read transaction reads after this is confined to
+    it, where the database can do that.
     """
     held = grants(connection, principal)
     cleared = clearance(connection, principal)
-    found = Visibility(principal, current(connection), held, cleared, connection)
+    found = Visibility(principal, current(connection), held, cleared, connection, lists or AccessLists())
     confine(connection, held, labels_within(cleared))
     return found
 
