@@ -191,6 +191,12 @@ def test_a_phrase_stands_side_by_side() -> None:
     assert not wording.holds_phrase("leave of a parental kind", ("parent", "leav"))
 
 
+@given(st.lists(st.sampled_from([*"aé'’-_./ \t\n\x1c\u3000東1", "run's", "x" * 70, "INV-2024"])).map("".join))
+def test_words_between_blanks_are_read_as_they_are_in_the_whole_text(text: str) -> None:
+    tokens = wording._TOKEN.findall(wording.fold(text))  # pyright: ignore[reportPrivateUsage]
+    assert wording.terms(text) == [term for token in tokens for term in wording.terms(token)]
+
+
 def test_any_text_can_be_read_without_error() -> None:
     for text in ("", "\0", "\ud800", "-", '"', '""', '-""', "\u202e" * 5, "a" * 100_000, "字" * 3000):
         wording.parse(text)

@@ -34,8 +34,8 @@ class Likeness:
     @cached_property
     def sequences(self) -> frozenset[tuple[str, ...]]:
         """Return every few words that follow each other."""
-        terms = tuple(wording.terms(self.words))
-        return frozenset(terms[end - _SEQUENCE : end] for end in range(_SEQUENCE, len(terms) + 1))
+        terms = wording.terms(self.words)
+        return frozenset(zip(*(terms[at:] for at in range(_SEQUENCE)), strict=False))
 
     def is_twin(self, other: Likeness) -> bool:
         """Return whether the two passages say the same."""

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 from muniment.foundation.stems import stem
 
@@ -62,7 +63,10 @@ def fold(text: str) -> str:
 
 def terms(text: str) -> list[str]:
     """Return every term of `text`, repeats kept; a code's parts come before the whole."""
-    return [term for token in _TOKEN.findall(fold(text)) for term in _token_terms(token)]
+    # No token reaches across a blank, and the words between blanks come again and again.
+    words = fold(text).split()
+    short = max(map(len, words), default=0) <= _LONGEST
+    return list(chain.from_iterable(map(_short_word_terms if short else _word_terms, words)))
 
 
 def parse(query: str) -> Query:
@@ -109,6 +113,13 @@ def _words(text: str) -> list[str]:
     """Return the terms of `text` in reading order, codes in parts only."""
     parts = _PART.findall(_POSSESSIVE.sub("", fold(text)))
     return [term for part in parts for term in _part_terms(part)]
+
+
+def _word_terms(word: str) -> tuple[str, ...]:
+    return tuple(chain.from_iterable(map(_token_terms, _TOKEN.findall(word))))
+
+
+_short_word_terms = lru_cache(maxsize=200_000)(_word_terms)
 
 
 @lru_cache(maxsize=200_000)
