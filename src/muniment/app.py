@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from muniment import settings as settings_file
 from muniment.foundation.clock import Clock
+from muniment.foundation.collector import settle
 from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput, Conflict, Denied, MunimentError, NotFound, NotSetUp
 from muniment.foundation.ids import Ids
@@ -572,8 +573,12 @@ class Workspace:
         self.directory.require_one_source()
 
     def prepare(self) -> None:
-        """Do now what the first searches would wait for: load weights and index, and compile loops."""
+        """Do now what the first searches would wait for: load weights and index, and compile loops.
+
+        For a process that lives on: what it holds by now is not looked through for garbage any more.
+        """
         self.retriever.prepare()
+        settle()
 
     def principal(self, as_: str | Principal) -> Principal:
         """Return the principal named; raises BadInput for an unknown name."""
