@@ -68,8 +68,9 @@ class Turns:
         await to_thread.run_sync(lambda: limits.reached(named, limit, error.public, error.retry_after))
 
 
-def turns(request: Request) -> Turns:
+async def turns(request: Request) -> Turns:
     """Return the threads as this request may take them."""
+    # A plain function would be given a thread of its own to run in.
     return Turns(request)
 
 
