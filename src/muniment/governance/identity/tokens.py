@@ -8,6 +8,7 @@ Invariants:
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -23,6 +24,7 @@ TYPE = "at+jwt"
 MAX_SECONDS = 12 * 3600
 MAX_CHARACTERS = 4096
 LEEWAY_SECONDS = 5
+_REMEMBERED = 4096
 
 _HEADER = {"alg": ALGORITHM, "typ": TYPE}
 _CLAIMS = frozenset({"iss", "aud", "sub", "iat", "nbf", "exp", "jti", "since"})
@@ -38,6 +40,8 @@ class Tokens:
         self._directory = directory
         self._clock = clock
         self._ids = ids
+        self._read: dict[bytes, dict[str, Any]] = {}
+        """The claims of tokens whose signature was found right, by the digest of the token."""
 
     def issue(self, principal: Principal, ttl_seconds: int = 3600) -> str:
         """Return a token for an active principal; raises BadInput for another, or a life over twelve hours."""
@@ -78,22 +82,34 @@ class Tokens:
         return Subject(principal, claims["exp"], "")
 
     def _claims(self, token: str) -> dict[str, Any]:
-        from joserfc import jwt
         from joserfc.errors import JoseError
-        from joserfc.jwk import OctKey
 
         if not token or len(token) > MAX_CHARACTERS or not token.isascii():
             raise Unauthenticated("The token does not hold.", detail="empty, too long or not ASCII")
         try:
-            _refuse_repeated_names(token)
-            decoded = jwt.decode(token, OctKey.import_key(self._key), algorithms=[ALGORITHM])
-            if decoded.header != _HEADER:
-                raise ValueError("unexpected header")
-            return self._checked(dict(decoded.claims))
+            return self._checked(dict(self._signed(token)))
         except (JoseError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise Unauthenticated(
                 "The token does not hold.", detail=f"{type(error).__name__}: {error}"
             ) from error
+
+    def _signed(self, token: str) -> dict[str, Any]:
+        """Return the claims of a token that this workspace signed; whether they hold now is asked each time."""
+        from joserfc import jwt
+        from joserfc.jwk import OctKey
+
+        name = hashlib.sha256(token.encode()).digest()
+        known = self._read.get(name)
+        if known is not None:
+            return known
+        _refuse_repeated_names(token)
+        decoded = jwt.decode(token, OctKey.import_key(self._key), algorithms=[ALGORITHM])
+        if decoded.header != _HEADER:
+            raise ValueError("unexpected header")
+        if len(self._read) >= _REMEMBERED:
+            self._read.clear()
+        self._read[name] = decoded.claims
+        return decoded.claims
 
     def _checked(self, claims: dict[str, Any]) -> dict[str, Any]:
         if claims.keys() != _CLAIMS:
