@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from muniment.foundation.worded import Listed
+from muniment.foundation.worded import Listed, Worded
 from muniment.knowledge.access import AccessList
 from muniment.knowledge.index_model import LIVE_GENERATION
 from muniment.knowledge.tables import (
@@ -278,11 +278,17 @@ def version_text(connection: sa.Connection, document_id: str, version: int) -> s
     ).scalar()
 
 
-_SLICE = sa.select(
-    sa.func.substr(document_version.c.text, sa.bindparam("first"), sa.bindparam("length"))
-).where(
-    document_version.c.document == sa.bindparam("document"),
-    document_version.c.version == sa.bindparam("version"),
+_SLICE = Worded(
+    sa.select(
+        sa.func.substr(
+            document_version.c.text,
+            sa.bindparam("first", type_=sa.Integer),
+            sa.bindparam("length", type_=sa.Integer),
+        )
+    ).where(
+        document_version.c.document == sa.bindparam("document"),
+        document_version.c.version == sa.bindparam("version"),
+    )
 )
 
 
@@ -291,7 +297,8 @@ def version_slice(
 ) -> str | None:
     """Return the characters `start` to `end` of a stored version, or None."""
     place = {"document": document_id, "version": version, "first": start + 1, "length": end - start}
-    return connection.execute(_SLICE, place).scalar()
+    rows = _SLICE.rows(connection, **place)
+    return rows[0][0] if rows else None
 
 
 def chunk_texts(
