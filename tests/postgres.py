@@ -35,7 +35,7 @@ class Server:
         self._numbers = count(1)
         self._prefix = f"test_{os.getpid()}"
         self._engine = sa.create_engine(self._url, isolation_level="AUTOCOMMIT")
-        self._template = ""
+        self._templates: dict[tuple[str, ...], str] = {}
         if not self._run("SELECT 1 FROM pg_roles WHERE rolname = :name", name=OWNER):
             self._run(f"CREATE ROLE {OWNER} LOGIN CREATEROLE PASSWORD 'owner'")
 
@@ -55,16 +55,20 @@ class Server:
             admin.dispose()
         return self.address(name, OWNER)
 
-    def prepared(self) -> str:
-        """Return the address of a new database in which the schema of a workspace has only to be taken."""
-        if not self._template:
-            self._template = self.database()
-            made = PostgresDatabase(self._template, schema_of(WorkspaceSettings().tenant), b"")
-            made.create()
-            with made.write() as connection:
-                prepared.set_aside(connection)
-            made.close()
-        return self.copy(self._template)
+    def prepared(self, *tenants: str) -> str:
+        """Return the address of a new database in which the schemas of workspaces have only to be taken.
+
+        They are those of a home by itself and of these tenants.
+        """
+        if tenants not in self._templates:
+            self._templates[tenants] = template = self.database() if not tenants else self.prepared()
+            for tenant in tenants or (WorkspaceSettings().tenant,):
+                made = PostgresDatabase(template, schema_of(tenant), b"")
+                made.create()
+                with made.write() as connection:
+                    prepared.set_aside(connection)
+                made.close()
+        return self.copy(self._templates[tenants])
 
     def copy(self, url: str) -> str:
         """Return the address of a copy of a database that nobody uses."""

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from muniment.assurance.backup.verify import OnProgress as OnChecked
     from muniment.foundation.egress import Refusal
     from muniment.foundation.egress_rules import EgressRules
+    from muniment.foundation.postgres import PostgresDatabase
     from muniment.governance.identity.api_keys import ApiKeys
     from muniment.governance.identity.client_certificates import ClientCertificates
     from muniment.governance.identity.code_flow import CodeFlow
@@ -644,14 +645,31 @@ def exists(home: Path) -> bool:
 
 
 def _database(home: Path, settings: Settings, tenant: str, key: bytes) -> Database:
-    url = settings_file.database_url(settings, home)
-    if url is None:
+    if settings_file.database_url(settings, home) is None:
         return SqlCipherDatabase(home / DATABASE_FILE, key)
+    return _postgres_database(home, settings, tenant, key)
+
+
+def _postgres_database(home: Path, settings: Settings, tenant: str, key: bytes) -> PostgresDatabase:
     from muniment.foundation.postgres import PostgresDatabase, schema_of
     from muniment.foundation.postgres_address import reached
 
+    url = settings_file.database_url(settings, home)
+    if url is None:
+        raise NotSetUp("The settings name no database.url.", fix="See docs/guide/postgres.md.")
     address = reached(url.reveal(), settings.network.rules(home))
     return PostgresDatabase(address, schema_of(tenant), key)
+
+
+def rows_elsewhere(place: Path, settings: Settings, provider: KeyProvider | None = None) -> PostgresDatabase:
+    """Return the database of a home that lies in Postgres, with the mark of its keys where `provider` opens them.
+
+    Raises as `open_keyring` does; the database is neither asked nor migrated.
+    """
+    key = b""
+    if provider is not None:
+        key = open_keyring(provider, settings_file.keyring_file(place), Ids()).data_key("database")
+    return _postgres_database(place, settings, settings.workspace.tenant, key)
 
 
 def _frozen_database(file: Path, keyring: Keyring) -> Database:

@@ -14,7 +14,7 @@ import hashlib
 import importlib.util
 import threading
 from collections.abc import Collection, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import sqlalchemy as sa
@@ -258,6 +258,50 @@ class PostgresDatabase:
             self._made = False
         self.close()
 
+    @property
+    def mark(self) -> str:
+        """Return what tells this workspace's schema from one that was made with other keys."""
+        return self._mark
+
+    def why_kept(self) -> str:
+        """Return why `drop` would refuse, or nothing."""
+        with self.read() as connection:
+            return self._why_kept(connection, self._mark)
+
+    def drop(self, mark: str) -> None:
+        """Drop the schema that bears this mark, and its reader's role where nothing else has it.
+
+        One that is gone already is no error. Raises Conflict where the schema is another's or in use, NotSetUp where
+        the role may not.
+        """
+        with self.write() as connection:
+            if self._owner(connection) is None:
+                return
+            if why := self._why_kept(connection, mark):
+                raise Conflict(why, fix="Let an administrator look at it.")
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'")
+            connection.exec_driver_sql(f'DROP SCHEMA "{self.schema}" CASCADE')
+            # A database of the same server may hold a workspace of the same name.
+            with suppress(exc.DBAPIError), connection.begin_nested():
+                connection.exec_driver_sql(f'DROP ROLE IF EXISTS "{self.reader}"')
+
+    def _owner(self, connection: sa.Connection) -> tuple[str | None, bool] | None:
+        """Return the schema's mark, and whether the connecting role may drop it; None where there is none."""
+        known = sa.text(
+            "SELECT obj_description(oid, 'pg_namespace'), pg_has_role(nspowner, 'USAGE') "
+            "FROM pg_namespace WHERE nspname = :name"
+        )
+        row = connection.execute(known, {"name": self.schema}).one_or_none()
+        return None if row is None else (row[0], bool(row[1]))
+
+    def _why_kept(self, connection: sa.Connection, mark: str) -> str:
+        owner = self._owner(connection)
+        if owner is None:
+            return ""
+        if owner[0] != mark:
+            return f"{self.place} belongs to a workspace with other keys"
+        return "" if owner[1] else "the database role does not own it"
+
     def _found(self, connection: sa.Connection) -> bool:
         query = sa.text("SELECT to_regclass(:table) IS NOT NULL")
         return bool(connection.execute(query, {"table": f'"{self.schema}".alembic_version'}).scalar())
@@ -377,6 +421,12 @@ def _translate(error: exc.DBAPIError) -> MunimentError | None:
         return NotSetUp(
             "The database role may not do this.",
             fix="Let it own its schema, create roles and, once, the extension `vector`; see docs/guide/postgres.md.",
+            detail=detail,
+        )
+    if state in ("42P01", "3F000"):
+        return NotSetUp(
+            "A table of this workspace is not in its schema any more.",
+            fix="If the schema was not dropped on purpose, restore the database from a backup.",
             detail=detail,
         )
     if state.startswith("22") or (isinstance(error, exc.DataError) and not state):

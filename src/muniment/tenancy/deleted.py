@@ -29,6 +29,10 @@ class Deletion:
     stage: Stage
     how: str = ""
     """How the key was destroyed."""
+    rows: str = ""
+    """The mark by which its rows in Postgres are known to be its own; empty where there are none, or nobody knew."""
+    left: str = ""
+    """What is left to do once it is gone, as far as is known."""
 
 
 def under_way(tenants: Path, name: str) -> Deletion | None:
@@ -55,17 +59,17 @@ def names(tenants: Path) -> list[str]:
     return sorted(one.stem for one in (tenants / FOLDER).glob("*.json") if is_under_way(tenants, one.stem))
 
 
-def begin(tenants: Path, name: str, at: str, keyring: str) -> Deletion:
+def begin(tenants: Path, name: str, at: str, keyring: str, rows: str) -> Deletion:
     """Write down, durably, that a deletion begins."""
-    begun = Deletion(at, keyring, "began")
+    begun = Deletion(at, keyring, "began", rows=rows)
     _write(tenants, name, [*_read(tenants, name), begun])
     return begun
 
 
-def advance(tenants: Path, name: str, stage: Stage, how: str = "") -> None:
+def advance(tenants: Path, name: str, stage: Stage, how: str = "", left: str = "") -> None:
     """Write down, durably, how far the deletion under way is."""
     *before, last = _read(tenants, name)
-    _write(tenants, name, [*before, replace(last, stage=stage, how=how or last.how)])
+    _write(tenants, name, [*before, replace(last, stage=stage, how=how or last.how, left=left)])
 
 
 def _file(tenants: Path, name: str) -> Path:

@@ -13,7 +13,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from muniment import app
@@ -26,7 +26,7 @@ from muniment.foundation.keyring_file import KeyringHead, read_head
 from muniment.foundation.private_file import shred, sync_folder
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.settings import Settings
-from muniment.tenancy import deleted, places
+from muniment.tenancy import deleted, places, rows
 from muniment.tenancy.making import LOCK
 from muniment.tenancy.own_key import require_own
 
@@ -44,6 +44,8 @@ class Plan:
     files: int
     size: int
     """Bytes."""
+    rows: str
+    """The schema of Postgres that is dropped; empty where there is none, or muniment cannot drop it."""
     left: str
     """What muniment cannot take away; empty where there is nothing."""
 
@@ -64,12 +66,15 @@ def plan(own: Workspace, name: str) -> Plan:
     """Return what `delete` would do, and raise as it would; changes nothing."""
     place = _found(own.home, name)
     settings, head = _settings(own.home, name), _head(place)
-    key = ""
+    provider = None
     if head is not None:
         require_own(own.home, name, settings)
-        key = _reached(settings, place, head).place
+        provider = _reached(settings, place, head)
+    kept = rows.found(place, settings, provider)
+    left = rows.left(settings, kept.kept) if kept and kept.kept else ""
     sizes = [one.lstat().st_size for one in place.rglob("*") if not one.is_dir()]
-    return Plan(name, place, key, len(sizes), sum(sizes), _left(settings))
+    key, schema = provider.place if provider else "", kept.schema if kept and not left else ""
+    return Plan(name, place, key, len(sizes), sum(sizes), schema, left)
 
 
 def delete(own: Workspace, name: str, by: Actor) -> Done:
@@ -82,29 +87,46 @@ def delete(own: Workspace, name: str, by: Actor) -> Done:
     with own.database.alone(LOCK):
         place = _found(own.home, name)
         begun = deleted.under_way(tenants, name)
-        told, left = False, ""
-        with suppress(MunimentError):
-            left = _left(_settings(own.home, name))
+        told = False
         if begun is None or begun.stage == "began":
             settings, head = _settings(own.home, name), _head(place)
             provider = None
             if head is not None:
                 require_own(own.home, name, settings)
                 provider = _reached(settings, place, head)
+            kept = rows.found(place, settings, provider)
             about: dict[str, Json] = {"tenant": name, "provider": provider.name if provider else None}
             own.audit.record([Entry("tenant.delete", by, about)])
             if begun is None:
-                deleted.begin(tenants, name, timestamp(own.clock.now()), head.identity if head else "")
+                identity, mark = head.identity if head else "", kept.mark if kept else ""
+                deleted.begin(tenants, name, timestamp(own.clock.now()), identity, mark)
             how = "It had no key."
             if provider is not None:
                 how, told = _destroyed(settings, place, provider, by)
-            deleted.advance(tenants, name, "key destroyed", how)
+            left = rows.left(settings, "nobody knows whether they are gone") if kept else ""
+            deleted.advance(tenants, name, "key destroyed", how, left)
+        done = _rows_gone(own.home, name)
         _remove(place)
-        done = deleted.under_way(tenants, name)
-        how = done.how if done else ""
-        own.audit.record([Entry("tenant.deleted", by, {"tenant": name, "how": how})])
-        deleted.advance(tenants, name, "done")
-    return Done(name, how, told, left)
+        own.audit.record([Entry("tenant.deleted", by, {"tenant": name, "how": done.how, "left": done.left})])
+        deleted.advance(tenants, name, "done", left=done.left)
+    return Done(name, done.how, told, done.left)
+
+
+def _rows_gone(home: Path, name: str) -> deleted.Deletion:
+    """Take its rows away while its folder still says where they are; what is left is known after that too."""
+    tenants = home / places.FOLDER
+    begun = deleted.under_way(tenants, name)
+    if begun is None:
+        raise NotSetUp(f"Nothing says that {name} is being deleted.", fix="See `muniment tenants list`.")
+    place = places.place(home, name)
+    if not (place / settings_file.FILE_NAME).exists():
+        return begun
+    try:
+        left = rows.taken_away(place, _settings(home, name), begun.rows)
+    except MunimentError:
+        return begun
+    deleted.advance(tenants, name, "key destroyed", left=left)
+    return replace(begun, left=left)
 
 
 def _found(home: Path, name: str) -> Path:
@@ -162,19 +184,10 @@ def _remove(place: Path) -> None:
         sync_folder(gone.parent)
 
 
-def _left(settings: Settings) -> str:
-    if not settings.database.url:
-        return ""
-    from muniment.foundation.postgres import schema_of
-
-    schema = schema_of(settings.workspace.tenant)
-    return f'its rows in Postgres, which muniment does not encrypt: DROP SCHEMA "{schema}" CASCADE'
-
-
 def as_json(found: Plan | Done) -> Mapping[str, object]:
     """Return a plan or an outcome as plain values."""
     if isinstance(found, Plan):
-        names = ("tenant", "home", "key", "files", "size", "left")
+        names = ("tenant", "home", "key", "files", "size", "rows", "left")
     else:
         names = ("tenant", "how", "told", "left")
     return {name: getattr(found, name) for name in names}

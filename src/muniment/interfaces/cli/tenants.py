@@ -129,4 +129,6 @@ def _planned(plan: Plan) -> list[str]:
     if plan.key:
         lines.append(f"  the key in {plan.key}, without which no copy of its data opens")
     lines.append(f"  {plan.files} files, {plan.size / 1e6:.1f} MB, in {plan.home}")
+    if plan.rows:
+        lines.append(f"  the schema {plan.rows} in Postgres, with all rows in it")
     return [*lines, f"  left to do then: {plan.left}"] if plan.left else lines
