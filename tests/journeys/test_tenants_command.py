@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -122,6 +123,50 @@ def test_a_tenant_is_deleted_only_by_its_name_typed(
     assert done["told"] and "overwritten" in done["how"]
     assert states(host) == {"globex": "ready"}
     assert host("tenants", "delete", "acme", "--yes", "acme").code == 4
+
+
+def test_a_tenant_is_restored_from_its_own_backup_and_no_other(
+    host: Command, tmp_path: Path, add: Callable[[str], None]
+) -> None:
+    add("acme")
+    assert host("ingest", tmp_path / "documents", "--source", "papers", "--tenant", "acme").code == 0
+    backup, own, kek = tmp_path / "backup", tmp_path / "own", tmp_path / "kek"
+    assert host("--tenant", "acme", "backup", backup).code == host("backup", own).code == 0
+    acme = host.home / "tenants" / "acme"
+    shutil.copy(acme / "keys" / "kek", kek)
+    there = host("--tenant", "acme", "restore", backup, "--kek", kek)
+    assert there.code == 1 and "already exists" in there.line
+    shutil.rmtree(acme)
+    assert host("--tenant", "acme", "backup", "verify", backup, "--kek", kek).code == 0
+
+    for name, source, says in (
+        ("globex", backup, "of the tenant 'acme'"),
+        ("acme", own, "of the tenant 'default'"),
+        ("default", own, "this home's own"),
+    ):
+        refused = host("--tenant", name, "restore", source, "--kek", kek)
+        assert refused.code in (1, 2) and says in refused.line
+    settings = tmp_path / "settings.toml"
+    settings.write_text(f"[keys]\nkek_file = '{host.home / 'keys' / 'kek'}'\n")
+    unnamed = host("--tenant", "acme", "restore", backup, "--settings", settings, "--kek", kek)
+    assert unnamed.code == 2 and 'tenant = "acme" and hosted = true' in unnamed.line
+    settings.write_text(settings.read_text() + "[workspace]\ntenant = 'acme'\nhosted = true\n")
+    shared = host("--tenant", "acme", "restore", backup, "--settings", settings)
+    assert shared.code == 1 and "same key as this home itself" in shared.line
+    assert list((host.home / "tenants").iterdir()) == []
+
+    done = host("--tenant", "acme", "restore", backup, "--kek", kek, "--json").document
+    assert done["tenant"] == "acme" and done["home"] == str(acme)
+    assert states(host) == {"acme": "ready"}
+    found = host("--tenant", "acme", "search", "canteen", "--as", "alice", "--json").document
+    assert len(found["passages"]) == 1
+    assert host("--tenant", "acme", "audit", "verify").code == 0
+    kinds = [entry["kind"] for entry in host("audit", "tail", "--json").document["entries"]]
+    assert kinds[-2:] == ["tenant.restore", "tenant.restored"]
+
+    assert host("tenants", "delete", "acme", "--yes", "acme").code == 0
+    gone = host("--tenant", "acme", "restore", backup, "--kek", kek)
+    assert gone.code == 4 and "was deleted" in gone.line and not acme.exists()
 
 
 def test_one_process_serves_them_all(host: Command, tmp_path: Path, add: Callable[[str], None]) -> None:

@@ -14,6 +14,7 @@ from muniment.interfaces.cli.terminal import TERMINAL, visible
 
 if TYPE_CHECKING:
     from muniment.assurance.backup.manifest import Manifest
+    from muniment.assurance.backup.restore import Restored
     from muniment.assurance.backup.verify import Checked
     from muniment.foundation.keys import Keyring
 
@@ -35,13 +36,18 @@ OtherSettings = Annotated[
     typer.Option("--settings", metavar="FILE", help="Settings instead of the backup's.", show_default=False),
 ]
 
+_RESTORES = example(
+    "muniment --home ./new restore ./backup --kek ./kek",
+    "muniment --tenant acme restore ./backup-of-acme --kek ./kek",
+)
+
 
 def register(parent: typer.Typer) -> None:
     """Add the commands."""
     parent.add_typer(
         app, name="backup", help="Encrypted copies of the workspace: `backup TO`, `backup verify`."
     )
-    parent.command(epilog=example("muniment --home ./new restore ./backup --kek ./kek"))(restore)
+    parent.command(epilog=_RESTORES)(restore)
 
 
 @app.command(epilog=example("muniment backup /mnt/backups/2026-11-27"))
@@ -102,12 +108,9 @@ def restore(
     ] = False,
 ) -> None:
     """Make a workspace of a backup, in a home that does not exist; all is checked before anything is written."""
-    from muniment.app import restore as restored
-
-    home = TERMINAL.home_folder()
+    home = TERMINAL.new_home()
     TERMINAL.interrupted = f"muniment: Stopped. Nothing was left at {home}."
-    with progress() as stage:
-        made = restored(source, home, stage("Checking files"), kek, keyring, settings, revoke_keys)
+    made = _restored(source, home, kek, keyring, settings, revoke_keys)
     ended = made.ended
     if TERMINAL.json:
         about = {"sessions": ended.sessions, "signins": ended.signins, "emergencies": ended.emergencies}
@@ -135,6 +138,24 @@ def restore(
     )
 
 
+def _restored(
+    source: Path, home: Path, kek: Path | None, keyring: Path | None, settings: Path | None, revoke_keys: bool
+) -> Restored:
+    from muniment import app as workspaces
+    from muniment.governance.identity.principal import OPERATOR
+    from muniment.tenancy import restoring
+
+    if TERMINAL.tenant is None:
+        with progress() as stage:
+            on_progress = stage("Checking files")
+            return workspaces.restore(source, home, on_progress, kek, keyring, settings, revoke_keys)
+    with TERMINAL.host_of_tenant() as own, progress() as stage:
+        on_progress = stage("Checking files")
+        return restoring.restore(
+            own, TERMINAL.tenant, source, OPERATOR, on_progress, kek, keyring, settings, revoke_keys
+        )
+
+
 def _show_plan(to: Path) -> None:
     with TERMINAL.workspace() as workspace:
         planned = workspace.backups.plan(to)
@@ -159,7 +180,7 @@ def _keys(
 
     read(folder)
     try:
-        return backup_keys(folder, TERMINAL.home_folder(), kek, keyring, settings), ""
+        return backup_keys(folder, TERMINAL.new_home(), kek, keyring, settings), ""
     except MunimentError as error:
         if kek is not None or keyring is not None or settings is not None:
             raise

@@ -56,6 +56,14 @@ class Terminal:
 
         return existing(self.host_folder(), self.tenant)
 
+    def new_home(self) -> Path:
+        """Return the home that this run makes or looks for: it need not be there."""
+        if self.tenant is None:
+            return self.host_folder()
+        from muniment.tenancy.places import place
+
+        return place(self.host_folder(), self.tenant)
+
     def host_folder(self) -> Path:
         """Return --home, else what the settings say."""
         from muniment.settings import default_home
@@ -82,8 +90,19 @@ class Terminal:
 
         if self.tenant is not None:
             raise BadInput("Tenants have no tenants.", fix="Leave --tenant away.")
-        with self.workspace() as workspace:
+        with self.host_of_tenant() as workspace:
             yield workspace
+
+    @contextmanager
+    def host_of_tenant(self) -> Generator[Workspace]:
+        """Open the host's own workspace, whichever tenant this run is for, and close it."""
+        from muniment.app import open as open_workspace
+
+        workspace = open_workspace(self.host_folder())
+        try:
+            yield workspace
+        finally:
+            workspace.close()
 
     def document(self, value: object) -> None:
         """Write the one JSON document of a run with `--json`."""
