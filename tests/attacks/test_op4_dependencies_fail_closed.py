@@ -23,6 +23,7 @@ from muniment import settings
 from muniment.app import Workspace
 from muniment.foundation import sqlcipher
 from muniment.foundation.clock import FixedClock
+from muniment.foundation.errors import Tampered
 
 TESTS = Path(__file__).parents[1]
 MATRIX: dict[str, dict[str, list[str]]] = tomllib.loads((TESTS / "matrix" / "dependencies.toml").read_text())
@@ -122,17 +123,17 @@ def company(make_workspace: Callable[..., Workspace], folder: Path) -> Workspace
 
 
 @pytest.mark.parametrize(
-    ("broken", "reads"),
+    ("broken", "reads", "gives"),
     [
-        (locked, True),
-        (damaged, True),
-        (unwritable_log, True),
-        (failing_embedder, False),
-        (failing_reranker, False),
+        (locked, True, {503}),
+        (damaged, True, {500, 503}),
+        (unwritable_log, True, {503}),
+        (failing_embedder, False, {503}),
+        (failing_reranker, False, {503}),
     ],
 )
 def test_a_request_that_cannot_be_done_gives_nothing(
-    company: Workspace, monkeypatch: pytest.MonkeyPatch, broken: Break, reads: bool
+    company: Workspace, monkeypatch: pytest.MonkeyPatch, broken: Break, reads: bool, gives: set[int]
 ) -> None:
     web = client(company, raise_server_exceptions=False)
     headers = bearer(company, "carol")
@@ -152,7 +153,7 @@ def test_a_request_that_cannot_be_done_gives_nothing(
     with broken(company, monkeypatch):
         answers = ask("now")
     for answer in answers:
-        assert answer.status_code in (500, 503), answer.text
+        assert answer.status_code in gives, answer.text
         assert answer.headers["content-type"] == "application/problem+json"
         assert set(answer.json()) == {"type", "status", "title", "code", "detail"}
         assert not [word for word in SECRETS if word in answer.text]
@@ -161,6 +162,45 @@ def test_a_request_that_cannot_be_done_gives_nothing(
     assert not released & {entry.kind for entry in written}
     assert [answer.status_code for answer in ask("then")] == [200] * (3 if reads else 2)
     assert company.audit.verify().ok
+
+
+@pytest.mark.parametrize(
+    ("broken", "part"), [(failing_embedder, "embedding model"), (failing_reranker, "reranker")]
+)
+def test_the_log_tells_which_model_failed_a_search_and_nothing_that_it_read(
+    company: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    broken: Break,
+    part: str,
+) -> None:
+    company.search("canteen first", "carol")
+    with broken(company, monkeypatch):
+        answer = client(company, raise_server_exceptions=False).post(
+            "/v1/search", json={"query": "canteen walrus"}, headers=bearer(company, "carol")
+        )
+    assert answer.status_code == 503 and part in answer.json()["title"]
+    assert "retry-after" in answer.headers
+    entry = company.audit.tail(1)[0]
+    assert (entry.kind, entry.about["part"], entry.about["error"]) == ("search.failed", part, "RuntimeError")
+    assert entry.about["principal"] == "user:carol" and entry.about["purpose"] == "search"
+    said = f"{entry.about} {caplog.text}"
+    assert not [word for word in ("walrus", "opens at eight", "canteen") if word in said]
+
+
+def test_weights_that_do_not_load_in_a_request_fail_it_and_no_other_thing(
+    company: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged_weights(*_: object) -> None:
+        raise Tampered("The weights were altered.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(company.embedders, "get", damaged_weights)
+        answer = client(company, raise_server_exceptions=False).post(
+            "/v1/search", json={"query": "canteen"}, headers=bearer(company, "carol")
+        )
+        assert (answer.status_code, company.audit.tail(1)[0].kind) == (503, "search.failed")
+    assert company.search("canteen", "carol").passages
 
 
 @pytest.mark.parametrize("fault", ["down", "500", "slow", "429", "cut", "malformed", "html", "empty"])

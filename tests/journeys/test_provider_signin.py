@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from tests.simulators.web_client import ORIGIN, client, kinds
 
 from muniment.app import Workspace
 from muniment.foundation.clock import FixedClock
+from muniment.governance.identity import code_flow
 from muniment.governance.identity.attempts import MOST_ATTEMPTS, signin_attempt
 from muniment.governance.identity.principal import OPERATOR
 from muniment.interfaces.server import create_server
@@ -350,6 +352,22 @@ def test_a_provider_that_goes_down_before_the_code_is_exchanged(provided: Worksp
     back = browser.at_provider(browser.begin())
     issuer.fault = "down"
     refused(provided, browser.come_back(back), "the code was not taken, status 503")
+
+
+def test_a_provider_that_drips_while_the_code_is_exchanged(
+    provided: Workspace, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code_flow, "EXCHANGE_SECONDS", 0.3)
+    browser = ProviderBrowser(provided)
+    back = browser.at_provider(browser.begin())
+    issuer.fault = "slow"
+    began = time.monotonic()
+    response = browser.come_back(back)
+    assert time.monotonic() - began < 5.0
+    assert response.status_code in (401, 503)
+    assert (
+        newest(provided, "signin.refused").about["issuer"] == "corp" and cookie(response, "muniment") is None
+    )
 
 
 def test_nothing_secret_of_a_sign_in_is_stored_or_logged(provided: Workspace, issuer: Issuer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from tests.simulators.web_client import client
 
 from muniment.app import Workspace
 from muniment.foundation.clock import FixedClock
+from muniment.governance.identity import published
 
 
 def get(workspace: Workspace, token: str) -> Any:
@@ -75,6 +77,27 @@ def test_while_the_provider_is_gone_known_keys_hold_for_an_hour_and_then_nobody_
     issuer.fault = ""
     clock.advance(seconds=5)
     assert get(provided, issuer.token()).status_code == 200
+
+
+def test_a_provider_that_drips_is_left_in_time_and_nobody_gets_in_by_it(
+    provided: Workspace, issuer: Issuer, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(published, "FETCH_SECONDS", 0.4)
+    issuer.fault = "slow"
+    began = time.monotonic()
+    refused = get(provided, issuer.token())
+    took = time.monotonic() - began
+    assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+    assert 0.4 <= took < 5.0, took
+    issuer.fault = ""
+    clock.advance(seconds=5)
+    assert get(provided, issuer.token()).status_code == 200
+    # Keys that are known hold on while it drips, and for their hour only.
+    issuer.fault = "slow"
+    clock.advance(minutes=59)
+    assert get(provided, issuer.token()).status_code == 200
+    clock.advance(minutes=1)
+    assert get(provided, issuer.token()).status_code == 503
 
 
 @pytest.mark.parametrize(("off", "status"), [(29, 200), (31, 401), (-29, 200), (-31, 401)])

@@ -11,6 +11,7 @@ import hashlib
 import json
 import secrets
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -232,4 +233,15 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            if self.issuer.fault == "slow":
+                self._drip(body)
+            else:
+                self.wfile.write(body)
+
+    def _drip(self, body: bytes) -> None:
+        """Send so slowly that no pause is long and the whole takes for ever."""
+        for at in range(len(body)):
+            time.sleep(0.05)
+            self.wfile.write(body[at : at + 1])
+            if self.issuer.fault != "slow":
+                return

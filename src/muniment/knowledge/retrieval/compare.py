@@ -9,7 +9,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -24,6 +24,7 @@ from muniment.inference.embedders import Embedders
 from muniment.knowledge import library
 from muniment.knowledge.retrieval import wording
 from muniment.knowledge.retrieval.engine import Asked, Engine
+from muniment.knowledge.retrieval.failing import told
 from muniment.knowledge.retrieval.question import Questions
 from muniment.knowledge.retrieval.rank import Hit, RankingSettings
 from muniment.knowledge.retrieval.visibility import Visibility, visible
@@ -72,6 +73,23 @@ class Comparison:
             raise BadInput("The question is empty.", fix="Say what to look for.")
         if not 1 <= k <= MOST:
             raise BadInput(f"k is {k}.", fix=f"Ask for 1 to {MOST} chunks.")
+        about: dict[str, Json] = {
+            "principal": principal.ref,
+            "purpose": PURPOSE,
+            "query": self._audit.commitment(question),
+        }
+        with told(self._audit, by, about):
+            return self._orders(principal, question, ways, k, by, about)
+
+    def _orders(
+        self,
+        principal: Principal,
+        question: str,
+        ways: Sequence[RankingSettings],
+        k: int,
+        by: Actor,
+        about: Mapping[str, Json],
+    ) -> list[tuple[str, ...]]:
         asked = wording.question(question)
         ahead = self._questions.ahead(asked.text)
         decision: Decision | None = None
@@ -94,9 +112,7 @@ class Comparison:
                 ]
         except Denied:
             stated = decision.stated() if decision is not None else {}
-            about: dict[str, Json] = {"principal": principal.ref, "effect": "deny", "purpose": PURPOSE}
-            refused = {**stated, **about, "query": self._audit.commitment(question)}
-            self._audit.record([Entry("search.refused", by, refused)])
+            self._audit.record([Entry("search.refused", by, {**stated, **about, "effect": "deny"})])
             raise
         self._audit.record(self._entries(visibility, decision, question, shown, len(ways), k, by))
         return [tuple(dict.fromkeys(shown.path(hit) for hit in order)) for order in orders]

@@ -16,6 +16,7 @@ from muniment.inference.embedders import Embedders
 from muniment.inference.embedding import EmbeddingModel
 from muniment.knowledge.index_model import IndexModel, InUse
 from muniment.knowledge.retrieval.codes import Floats
+from muniment.knowledge.retrieval.failing import working
 
 WORDS_ONLY = "Ranked by words alone: no embedding weights are set up."
 NO_VECTOR = "Ranked by words alone: the embedding model gave no usable vector for this question."
@@ -38,7 +39,7 @@ class QuestionVector:
 
 
 class Questions:
-    """Turns questions into vectors; safe to share between threads."""
+    """Turns questions into vectors; safe to share between threads. Raises PartFailed where the model does not."""
 
     def __init__(self, embedders: Embedders) -> None:
         self._embedders = embedders
@@ -65,12 +66,13 @@ class Questions:
         return embedder.model if embedder else None
 
     def _embedded(self, text: str, live: IndexModel | None) -> QuestionVector:
-        embedder = self._embedders.first if live is None else self._embedders.get(live.model.digest)
-        if embedder is None:
+        with working("embedding model"):
+            embedder = self._embedders.first if live is None else self._embedders.get(live.model.digest)
+            vector = None if embedder is None else embedder.embed_query(text)
+        if embedder is None or vector is None:
             if live is None or not self._embedders.offers:
                 return QuestionVector(None, live.model if live else None, WORDS_ONLY)
             return QuestionVector(None, live.model, absent(self._embedders, live.model))
-        vector = embedder.embed_query(text)
         if not np.isfinite(vector).all():
             return QuestionVector(None, embedder.model, NO_VECTOR)
         return QuestionVector(vector, embedder.model)

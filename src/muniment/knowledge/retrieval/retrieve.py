@@ -31,6 +31,7 @@ from muniment.knowledge.passage import Passage, Retrieval
 from muniment.knowledge.retrieval import absence, fuse, wording
 from muniment.knowledge.retrieval.absence import Absence
 from muniment.knowledge.retrieval.engine import Asked, Engine
+from muniment.knowledge.retrieval.failing import told, working
 from muniment.knowledge.retrieval.filters import EVERYTHING, Filters
 from muniment.knowledge.retrieval.passages import Shape
 from muniment.knowledge.retrieval.passages import passages as put_together
@@ -130,10 +131,24 @@ class Retriever:
         """Return the best `k` passages that `principal` may read and the filters admit; with `explain`, why.
 
         Raises BadInput for an empty or overlong query or a `k` outside 1..100, Denied for an unknown or
-        inactive principal, Unavailable when the log cannot be written.
+        inactive principal, Unavailable when the log cannot be written, PartFailed when a model fails.
         """
-        started = self._clock.seconds()
         asked = _checked(query, k, purpose)
+        with told(self._audit, by, self._about(principal, query, purpose)):
+            return self._retrieved(principal, query, asked, k, by, purpose, filters, explain)
+
+    def _retrieved(
+        self,
+        principal: Principal,
+        query: str,
+        asked: Query,
+        k: int,
+        by: Actor,
+        purpose: Purpose,
+        filters: Filters,
+        explain: bool,
+    ) -> Retrieval:
+        started = self._clock.seconds()
         text = asked.text or query
         ahead = self._ahead(text)
         pool = max(k, self._settings.rerank.depth) if self._reranks() else k
@@ -185,6 +200,19 @@ class Retriever:
         for a principal who may not search.
         """
         asked = _checked(query, k, "search")
+        with told(self._audit, by, self._about(principal, query, "absence")):
+            return self._why_not(principal, query, asked, target, by, k, filters)
+
+    def _why_not(
+        self,
+        principal: Principal,
+        query: str,
+        asked: Query,
+        target: str,
+        by: Actor,
+        k: int,
+        filters: Filters,
+    ) -> Absence:
         text = asked.text or query
         ahead = self._ahead(text)
         with self._database.read() as connection:
@@ -258,7 +286,8 @@ class Retriever:
         while len(opinions) < len(head) and self._clock.seconds() < deadline:
             part = head[len(opinions) : len(opinions) + step]
             texts = [embedding_text(p.title, p.heading, p.text) for p in part]
-            opinions += [float(score) for score in self._reranker.score(asked.text, texts)]
+            with working("reranker"):
+                opinions += [float(score) for score in self._reranker.score(asked.text, texts)]
         if not np.isfinite(opinions).all():
             return passages, (NO_OPINION,)
         head = head[: len(opinions)]
@@ -331,9 +360,13 @@ class Retriever:
     def _refusal(
         self, principal: Principal, query: str, by: Actor, purpose: Purpose, decided: Decision | None
     ) -> Entry:
-        about: dict[str, Json] = {"principal": principal.ref, "effect": "deny", "purpose": purpose}
         stated = decided.stated() if decided is not None else {}
-        return Entry("search.refused", by, {**stated, **about, "query": self._audit.commitment(query)})
+        return Entry(
+            "search.refused", by, {**stated, **self._about(principal, query, purpose), "effect": "deny"}
+        )
+
+    def _about(self, principal: Principal, query: str, purpose: str) -> dict[str, Json]:
+        return {"principal": principal.ref, "purpose": purpose, "query": self._audit.commitment(query)}
 
 
 def _require(decision: Decision) -> None:
