@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from muniment.app import Workspace
+from muniment.assurance.commission import Commission
 from muniment.assurance.evaluation.run import run_suite
+from muniment.assurance.tuning.tune import tune
 from muniment.foundation.errors import BadInput, Conflict, Denied, NotFound
 from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import OPERATOR
@@ -228,7 +230,7 @@ def test_an_evaluation_gets_what_its_asker_may_read_and_the_log_names_both(
     case |= {"facts": [], "abstain": True, "forbidden": ["staff/canteen.md"]}
     (tmp_path / "cases.jsonl").write_text(json.dumps(case) + "\n")
     before = office.audit.tail(1)[0].seq
-    found = run_suite(office, tmp_path / "cases.jsonl")
+    found = run_suite(office, tmp_path / "cases.jsonl", Commission(WHY, OPERATOR), office.gate)
     assert found.forbidden == 0
     assert {path.split("/")[0] for result in found.results for path in result.paths} == folders
     assert seen_by(office, before) <= folders
@@ -241,8 +243,77 @@ def test_an_evaluation_as_one_who_may_read_nothing_reads_nothing(office: Workspa
     (tmp_path / "cases.jsonl").write_text(json.dumps({**case, "forbidden": []}) + "\n")
     before = office.audit.tail(1)[0].seq
     with pytest.raises(Denied):
-        run_suite(office, tmp_path / "cases.jsonl")
+        run_suite(office, tmp_path / "cases.jsonl", Commission(WHY, OPERATOR), office.gate)
     assert seen_by(office, before) == set()
+
+
+def case_file(place: Path, asker: str, count: int = 1) -> Path:
+    lines = [
+        {"id": f"c{at}", "asker": asker, "question": f"canteen {at}", "relevant": ["all/canteen.md"]}
+        for at in range(count)
+    ]
+    file = place / "asked.jsonl"
+    file.write_text("\n".join(json.dumps({**line, "facts": [], "abstain": False}) for line in lines) + "\n")
+    return file
+
+
+@pytest.mark.parametrize("work", ["evaluation", "tuning"])
+def test_whoever_asks_as_others_needs_the_right_to_and_a_reason(
+    office: Workspace, tmp_path: Path, work: str
+) -> None:
+    """By the role of evaluators, or by the keys; a refusal is recorded, and nothing is read by it."""
+    file = case_file(tmp_path, "ann", 20)
+
+    def run(commission: Commission) -> object:
+        if work == "evaluation":
+            return run_suite(office, file, commission, office.gate)
+        return tune(
+            file,
+            commission,
+            database=office.database,
+            gate=office.gate,
+            audit=office.audit,
+            directory=office.directory,
+            comparison=office.comparison,
+            rankings=office.rankings,
+        )
+
+    def by(name: str, reason: str = WHY) -> Commission:
+        who = office.principal(name)
+        return Commission(reason, Actor(who.ref, "cli"), who)
+
+    before = office.audit.tail(1)[0].seq
+    for reason in ("", " \n", "x" * 501):
+        for commission in (Commission(reason, OPERATOR), by("eve", reason)):
+            with pytest.raises(BadInput, match="reason"):
+                run(commission)
+    for name in ("ann", "olga", "aud", "sec", "service:bot", "root"):
+        with pytest.raises(Denied, match="run_suite"):
+            run(by(name))
+    assert seen_by(office, before) == set()
+    refused = office.audit.query(kind="policy.refused", after=before, limit=10)
+    assert [entry.about["action"] for entry in refused] == ["run_suite"] * 6
+
+    for commission, actor in ((by("eve"), "user:eve"), (Commission(WHY, OPERATOR), "operator")):
+        before = office.audit.tail(1)[0].seq
+        run(commission)
+        assert seen_by(office, before) <= {"staff", "all"}
+        told = office.audit.query(after=before, limit=10_000)
+        assert (told[0].kind, told[0].actor) == (f"{work}.started", actor)
+        assert (told[0].about["suite"], told[0].about["cases"], told[0].about["askers"]) == ("asked", 20, 1)
+        assert WHY not in json.dumps(dict(told[0].about)) and told[0].about["reason"]
+        assert {(e.actor, e.about["principal"]) for e in told if e.kind == "search.request"} == {
+            (actor, "user:ann")
+        }
+
+
+def test_the_log_says_that_whoever_holds_the_keys_asked_as_somebody(office: Workspace) -> None:
+    """`search --as` and `ask --as` are for the operator's own machine: the door is the command or Python."""
+    before = office.audit.tail(1)[0].seq
+    office.search("canteen", "ann")
+    office.ask("When does the canteen of all open?", "ann", by=Actor("user:ann", "cli"))
+    asked = office.audit.query(after=before, limit=100)
+    assert {entry.via for entry in asked} == {"python", "cli"}
 
 
 def test_tuning_ranks_only_what_the_asker_may_read(office: Workspace) -> None:

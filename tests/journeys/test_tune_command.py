@@ -40,11 +40,11 @@ def ready(made: Command, tmp_path: Path) -> Command:
 
 def test_what_was_learned_is_shown_then_applied_and_taken_back(ready: Command, tmp_path: Path) -> None:
     suite = tmp_path / "cases.jsonl"
-    shown = ready("tune", "--suite", suite)
+    shown = ready("tune", "--reason", "for the test", "--suite", suite)
     assert shown.code == 0 and "title" in shown.out and "--apply" in shown.out
     assert ready("tune", "list", "--json").document["in_use"] == 0
     before = ready("search", "valvea", "--as", "alice", "--json").document["passages"]
-    applied = ready("tune", "--suite", suite, "--apply", "--json")
+    applied = ready("tune", "--reason", "for the test", "--suite", suite, "--apply", "--json")
     found = applied.document
     assert applied.code == 0 and found["proven"] and found["applied"] == 1
     assert found["figures"]["ndcg@10_after"] > found["figures"]["ndcg@10_before"] + 0.1
@@ -65,8 +65,8 @@ def test_what_was_learned_is_shown_then_applied_and_taken_back(ready: Command, t
 
 def test_what_is_not_proven_is_not_applied(ready: Command, tmp_path: Path) -> None:
     suite = tmp_path / "cases.jsonl"
-    assert ready("tune", "--suite", suite, "--apply").code == 0
-    again = ready("tune", "--suite", suite, "--apply")
+    assert ready("tune", "--reason", "for the test", "--suite", suite, "--apply").code == 0
+    again = ready("tune", "--reason", "for the test", "--suite", suite, "--apply")
     assert again.code == 1 and "Nothing was changed" in again.out
     assert [v["number"] for v in ready("tune", "list", "--json").document["versions"]] == [0, 1]
 
@@ -75,16 +75,18 @@ def test_bad_input_names_the_thing_and_the_fix(ready: Command, tmp_path: Path) -
     suite = tmp_path / "cases.jsonl"
     none = ready("tune")
     assert none.code == 2 and "--suite" in none.line
-    nowhere = ready("tune", "--suite", "nowhere")
+    nowhere = ready("tune", "--reason", "for the test", "--suite", "nowhere")
     assert nowhere.code != 0 and "nowhere" in nowhere.line
-    unknown = ready("tune", "--suite", suite, "--as", "alcie")
+    unknown = ready("tune", "--reason", "for the test", "--suite", suite, "--as", "alcie")
     assert unknown.code == 2 and "alcie" in unknown.line and "alice" in unknown.line
     (tmp_path / "broken.jsonl").write_text('{"id": "a", "asker"')
-    broken = ready("tune", "--suite", tmp_path / "broken.jsonl")
+    broken = ready("tune", "--reason", "for the test", "--suite", tmp_path / "broken.jsonl")
     assert broken.code == 2 and "broken.jsonl:1" in broken.line
     few = "\n".join(suite.read_text().splitlines()[:5])
     (tmp_path / "few.jsonl").write_text(few)
-    assert "tuning needs 20" in ready("tune", "--suite", tmp_path / "few.jsonl").line
+    assert (
+        "tuning needs 20" in ready("tune", "--reason", "for the test", "--suite", tmp_path / "few.jsonl").line
+    )
     gone = ready("tune", "use", "9")
     assert gone.code == 2 and "muniment tune list" in gone.line
     assert ready("tune", "use", "x").code == 2

@@ -10,9 +10,13 @@ import pytest
 from tests.simulators.embedder import HashedEmbedder
 
 from muniment.app import Workspace
+from muniment.assurance.commission import Commission
 from muniment.assurance.evaluation.run import run_suite
 from muniment.assurance.evaluation.suite import read_suite
 from muniment.foundation.errors import BadInput
+from muniment.governance.identity.principal import OPERATOR
+
+WHY = Commission("for the test", OPERATOR)
 
 CASES = [
     {
@@ -54,7 +58,7 @@ def test_a_run_reports_what_was_found_said_and_kept_silent(
 ) -> None:
     workspace = make_workspace(embedder=lambda: HashedEmbedder())
     workspace.ingest(folder, "docs")
-    report = run_suite(workspace, suite(tmp_path / "suite", CASES))
+    report = run_suite(workspace, suite(tmp_path / "suite", CASES), WHY, workspace.gate)
     first, second, third = report.results
     assert first.found and first.paths[0] == "engineering/oncall.md"
     assert third.found is False and third.facts in (0.0, None)
@@ -70,7 +74,7 @@ def test_a_shown_forbidden_document_fails_the_suite(
     workspace = make_workspace(embedder=lambda: HashedEmbedder())
     workspace.ingest(folder, "docs")
     breach = {**CASES[0], "forbidden": ["engineering/oncall.md"]}
-    report = run_suite(workspace, suite(tmp_path / "suite", [breach]))
+    report = run_suite(workspace, suite(tmp_path / "suite", [breach]), WHY, workspace.gate)
     assert report.forbidden == 1 and not report.ok
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from muniment.app import Workspace
+from muniment.assurance.commission import Commission
 from muniment.assurance.tuning.proposal import Proposal
 from muniment.assurance.tuning.tune import tune
 from muniment.foundation.errors import BadInput, Conflict
@@ -69,7 +70,10 @@ def cases(file: Path, asker: str | None = "alice", folder: str = "all", count: i
 def tuned(workspace: Workspace, suite: Path, asker: str = "") -> Proposal:
     return tune(
         suite,
+        Commission("for the test", OPERATOR),
         database=workspace.database,
+        gate=workspace.gate,
+        audit=workspace.audit,
         directory=workspace.directory,
         comparison=workspace.comparison,
         rankings=workspace.rankings,

@@ -1,7 +1,7 @@
 """Asks a suite's questions as the people who would ask them, and grades what they are given.
 
 The runner has no rights of its own: it searches and asks as each case's asker, so it can never hold what that
-person may not read, and the log says that an evaluation did it.
+person may not read, and the log says that an evaluation did it, by whose leave and why.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Protocol
 
 from muniment.assistant.values import Answer
+from muniment.assurance.commission import Commission, begin
 from muniment.assurance.evaluation import graders
 from muniment.assurance.evaluation.suite import Case, Suite, read_suite
 from muniment.foundation.database import Database
 from muniment.governance.audit.entry import Actor
-from muniment.governance.identity.principal import OPERATOR
+from muniment.governance.audit.log import AuditLog
+from muniment.governance.policy.gate import Gate
 from muniment.knowledge import library
 from muniment.knowledge.passage import Retrieval
 
@@ -32,6 +34,8 @@ OnProgress = Callable[[int, int], None]
 
 class Subject(Protocol):
     """What is evaluated: a workspace."""
+
+    audit: AuditLog
 
     @property
     def database(self) -> Database:
@@ -129,17 +133,23 @@ class SuiteReport:
 def run_suite(
     workspace: Subject,
     suite_folder: Path,
+    commission: Commission,
+    gate: Gate,
     on_progress: OnProgress = lambda done, total: None,
     model: str | None = None,
-    by: Actor = OPERATOR,
 ) -> SuiteReport:
-    """Run every case of the suite in `suite_folder`; raises BadInput for a broken suite or an unknown asker."""
+    """Run every case of the suite in `suite_folder`.
+
+    Raises BadInput for a broken suite, an unknown asker or no reason, NotPermitted where policy does not let the
+    suite be run.
+    """
     suite = read_suite(suite_folder)
+    begin(commission, "evaluation", suite, workspace.database, gate, workspace.audit)
     with workspace.database.read() as connection:
         path_of = {document.id: document.path for document in library.documents(connection)}
     results: list[CaseResult] = []
     for case in suite.cases:
-        results.append(_run(workspace, case, path_of, model, by))
+        results.append(_run(workspace, case, path_of, model, commission.by))
         on_progress(len(results), len(suite.cases))
     return report(suite, results)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from muniment.assurance.commission import Commission, begin
 from muniment.assurance.evaluation import graders
 from muniment.assurance.evaluation.suite import Case, Suite, read_suite
 from muniment.assurance.tuning import learn
@@ -18,9 +19,10 @@ from muniment.assurance.tuning.proposal import Measured, Proposal
 from muniment.assurance.tuning.ways import ways
 from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput
-from muniment.governance.audit.entry import Actor
+from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.directory import Directory
-from muniment.governance.identity.principal import OPERATOR, Principal
+from muniment.governance.identity.principal import Principal
+from muniment.governance.policy.gate import Gate
 from muniment.knowledge import library
 from muniment.knowledge.retrieval.compare import Comparison
 from muniment.knowledge.retrieval.rank import RankingSettings
@@ -37,32 +39,35 @@ OnProgress = Callable[[int, int], None]
 
 def tune(
     place: Path,
+    commission: Commission,
     *,
     database: Database,
+    gate: Gate,
+    audit: AuditLog,
     directory: Directory,
     comparison: Comparison,
     rankings: RankingVersions,
     asker: str = "",
     on_progress: OnProgress = lambda done, total: None,
-    by: Actor = OPERATOR,
 ) -> Proposal:
     """Return what a suite says about the ranking settings; changes nothing.
 
     `asker` asks the cases that name nobody. Raises BadInput for a suite that is broken, too small, or names a user or
-    a document that is not there.
+    a document that is not there, and without a reason; NotPermitted where policy does not let the suite be run.
     """
     if asker:
         directory.principal(asker)
     suite = read_suite(place, asker)
     cases = _judged(database, suite)
     askers = [_asker(directory, case) for case in cases]
+    begin(commission, "tuning", suite, database, gate, audit)
     present = rankings.in_use()
     tried = ways(present.constants, comparison.dense)
     settings = [one.over(RankingSettings()) for one in tried]
     ndcg, recall = np.zeros((len(cases), len(tried))), np.zeros((len(cases), len(tried)))
     for at, (case, principal) in enumerate(zip(cases, askers, strict=True)):
         gains = dict.fromkeys(case.relevant, 1)
-        orders = comparison.orders(principal, case.question, settings, CHUNKS, by)
+        orders = comparison.orders(principal, case.question, settings, CHUNKS, commission.by)
         ndcg[at] = [graders.ndcg(order, gains, NEAR) for order in orders]
         recall[at] = [graders.recall(order, gains, NEAR) for order in orders]
         on_progress(at + 1, len(cases))

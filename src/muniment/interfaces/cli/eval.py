@@ -10,9 +10,15 @@ from typing import Annotated
 import typer
 
 from muniment.interfaces.cli.options import example
+from muniment.interfaces.cli.policy import acting
 from muniment.interfaces.cli.terminal import TERMINAL, visible
 
 app = typer.Typer(no_args_is_help=True)
+
+Evaluator = Annotated[
+    str | None,
+    typer.Option("--by", metavar="USER", help="Who runs it, if policy lets them; else the operator."),
+]
 
 
 def register(parent: typer.Typer) -> None:
@@ -25,22 +31,28 @@ def group() -> None:
     """Suites of questions with known answers."""
 
 
-@app.command(epilog=example("muniment eval run sample"))
+@app.command(epilog=example("muniment eval run sample --reason 'Before release 2'"))
 def run(
     suite: Annotated[
         str,
         typer.Argument(metavar="SUITE", help="A folder, or the name of a shipped suite.", show_default=False),
     ],
+    reason: Annotated[
+        str, typer.Option(help="Why it is run; for whoever reads the log.", show_default=False)
+    ],
     model: Annotated[
         str | None, typer.Option(metavar="NAME", help="The endpoint that answers.", show_default=False)
     ] = None,
+    by: Evaluator = None,
 ) -> None:
-    """Run a suite on this workspace; exit 1 where a bar is missed."""
+    """Run a suite on this workspace, asking as its askers; exit 1 where a bar is missed."""
+    from muniment.assurance.commission import Commission
     from muniment.assurance.evaluation.run import run_suite
 
     folder = suite_folder(suite)
     with TERMINAL.workspace() as workspace, counting("Asking") as on_progress:
-        report = run_suite(workspace, folder, on_progress, model)
+        commission = Commission(reason, *acting(workspace, by))
+        report = run_suite(workspace, folder, commission, workspace.gate, on_progress, model)
     if TERMINAL.json:
         TERMINAL.document(report.as_json())
     else:

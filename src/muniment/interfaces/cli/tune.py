@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from muniment.interfaces.cli.eval import counting, suite_folder
+from muniment.interfaces.cli.eval import Evaluator, counting, suite_folder
 from muniment.interfaces.cli.options import example
+from muniment.interfaces.cli.policy import acting
 from muniment.interfaces.cli.terminal import TERMINAL, visible
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def register(parent: typer.Typer) -> None:
 
 @app.callback(
     invoke_without_command=True,
-    epilog=example("muniment tune --suite sample", "muniment tune --suite ./cases.jsonl --as alice --apply"),
+    epilog=example("muniment tune --suite ./cases.jsonl --as alice --reason 'First cases of sales' --apply"),
 )
 def tune(
     context: typer.Context,
@@ -37,6 +38,10 @@ def tune(
     as_: Annotated[
         str, typer.Option("--as", metavar="USER", help="Who asks the cases that name nobody.")
     ] = "",
+    reason: Annotated[
+        str, typer.Option(help="Why; must be given, for whoever reads the log.", show_default=False)
+    ] = "",
+    by: Evaluator = None,
     apply: Annotated[
         bool, typer.Option("--apply", help="Make what was learned the settings of the next search.")
     ] = False,
@@ -44,17 +49,25 @@ def tune(
     """Say whether other ranking settings serve a suite's askers better; without --apply nothing changes."""
     if context.invoked_subcommand is not None:
         return
+    from muniment.assurance.commission import Commission
     from muniment.assurance.tuning.tune import tune as learn
     from muniment.foundation.errors import BadInput
-    from muniment.governance.identity.principal import OPERATOR
 
     if suite is None:
         raise BadInput("No suite to learn from.", fix="Name one: muniment tune --suite NAME|FILE.")
+    if not reason.strip():
+        raise BadInput(
+            "No reason to ask as other people.", fix="Say why with --reason, for whoever reads the log."
+        )
     made: Version | None = None
     with TERMINAL.workspace() as workspace, counting("Ranking") as on_progress:
+        actor, who = acting(workspace, by)
         found = learn(
             suite_folder(suite),
+            Commission(reason, actor, who),
             database=workspace.database,
+            gate=workspace.gate,
+            audit=workspace.audit,
             directory=workspace.directory,
             comparison=workspace.comparison,
             rankings=workspace.rankings,
@@ -62,7 +75,7 @@ def tune(
             on_progress=on_progress,
         )
         if apply and found.proven:
-            made = workspace.rankings.apply(found.learned, found.present, OPERATOR)
+            made = workspace.rankings.apply(found.learned, found.present, actor)
     if TERMINAL.json:
         TERMINAL.document({**found.as_json(), "applied": made.number if made is not None else None})
     else:

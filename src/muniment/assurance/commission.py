@@ -1,0 +1,47 @@
+"""The leave to ask a suite's questions as the people it names: by whom, for what, recorded before the first one.
+
+Invariant: it opens no document. Each question is still asked with its asker's rights and no others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from muniment.assurance.evaluation.suite import Suite
+from muniment.foundation.database import Database
+from muniment.governance.audit.entry import Actor, Entry, Json
+from muniment.governance.audit.log import AuditLog
+from muniment.governance.identity.principal import Principal
+from muniment.governance.policy.decision import Resource
+from muniment.governance.policy.gate import Gate
+from muniment.governance.policy.roles import checked_reason
+
+Work = Literal["evaluation", "tuning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Commission:
+    """Who wants a suite run, and why."""
+
+    reason: str
+    by: Actor
+    who: Principal | None = None
+    """Whom policy must allow `run_suite`; None is whoever can open the keys, as the log says."""
+
+
+def begin(
+    commission: Commission, work: Work, suite: Suite, database: Database, gate: Gate, audit: AuditLog
+) -> None:
+    """Put the run on record; raises BadInput without a reason, NotPermitted where policy does not let them."""
+    why = checked_reason(commission.reason)
+    about: dict[str, Json] = {
+        "suite": suite.name,
+        "suite_digest": suite.digest,
+        "cases": len(suite.cases),
+        "askers": len({case.asker for case in suite.cases}),
+        "reason": audit.commitment(why),
+    }
+    with gate.recorded(commission.by), database.write() as connection:
+        stated = gate.check(connection, commission.who, "run_suite", Resource("Suite", suite.name))
+        audit.append(connection, [Entry(f"{work}.started", commission.by, {**stated, **about})])
