@@ -24,6 +24,7 @@ from tests.simulators.web_client import api_key
 
 from muniment import app, settings
 from muniment.app import Workspace
+from muniment.foundation.clock import FixedClock
 from muniment.governance.identity.principal import OPERATOR
 from muniment.interfaces.server import create_server
 
@@ -112,7 +113,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     place = tmp_path_factory.mktemp("op2-scim")
     names = ("user_per_minute", "service_per_minute", "tenant_per_minute", "failures_per_minute")
     chosen = settings.parse({"limits": dict.fromkeys(names, 10**9)})
-    workspace = app.create(place / "home", settings=chosen, embedder=lambda: None)
+    workspace = app.create(place / "home", FixedClock(), settings=chosen, embedder=lambda: None)
     (place / "people.toml").write_text("[users.alice]\n[services.helpdesk]\n")
     workspace.directory.import_file(place / "people.toml", OPERATOR)
     with calling(create_server(workspace)) as caller:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import ssl
@@ -22,6 +23,7 @@ from tests.simulators.web_client import api_key, bearer
 
 from muniment import settings
 from muniment.app import Workspace
+from muniment.foundation import thumbprint
 from muniment.foundation.errors import BadInput
 from muniment.governance.identity.principal import OPERATOR
 from muniment.interfaces.listening import listening
@@ -134,6 +136,68 @@ def test_a_service_is_known_by_its_certificate_and_opens_its_scopes(
         assert site.call("bot", "/v1/search")[0] == 401
 
 
+def test_a_bound_key_holds_only_over_a_connection_with_its_certificate(
+    office: Callable[..., Workspace], site: Site
+) -> None:
+    digest = site.issue("bot")
+    site.issue("other")
+    workspace = office({})
+    service = workspace.principal("service:helpdesk")
+    scopes = ("search", "act")
+    made = workspace.api_keys.create(service, scopes, OPERATOR, certificate=thumbprint.stated(digest))
+    key = {"authorization": f"Bearer {made.text}"}
+    alice = workspace.tokens.issue(workspace.principal("alice"))
+    acting = workspace.delegation.exchange(alice, ["search"], made.key).token
+    token = {"authorization": f"Bearer {acting}"}
+    with serving(workspace, site):
+        for sent in (key, token):
+            assert site.call("bot", "/v1/search", sent)[0] == 200
+            for name in ("", "other"):
+                status, body = site.call(name, "/v1/search", sent)
+                assert status == 401 and b"client certificate" in body and b"passages" not in body
+        assert site.call("bot", "/v1/search")[0] == 401
+        refused = [e.about["reason"] for e in workspace.audit.query(kind="api_key.refused", limit=10)]
+        assert refused and set(refused) == {"certificate"}
+        newer = workspace.api_keys.rotate(made.key.id, OPERATOR)
+        sent = {"authorization": f"Bearer {newer.text}"}
+        assert [site.call(name, "/v1/search", sent)[0] for name in ("bot", "other")] == [200, 401]
+    created = workspace.audit.query(kind="api_key.created")[-1]
+    assert created.about["certificate"] == digest
+
+
+def test_through_a_proxy_a_bound_key_does_not_hold(office: Callable[..., Workspace], site: Site) -> None:
+    """Not with the proxy's own certificate either, and not with the header in which a proxy passes one on."""
+    digest = site.issue("proxy")
+    workspace = office({}, trusted_proxies=["127.0.0.1"])
+    service = workspace.principal("service:helpdesk")
+    made = workspace.api_keys.create(service, ["models"], OPERATOR, certificate=digest)
+    der = ssl.PEM_cert_to_DER_cert((site.place / "proxy.pem").read_text())
+    said = f":{base64.b64encode(der).decode()}:"
+    forwarded = {"x-forwarded-proto": "https", "x-forwarded-for": "10.9.8.7", "client-cert": said}
+    with serving(workspace, site):
+        sent = {"authorization": f"Bearer {made.text}", **forwarded}
+        assert site.call("proxy", headers=sent)[0] == 401
+        free = {"authorization": f"Bearer {api_key(workspace, 'models')}", **forwarded}
+        assert site.call("proxy", headers=free)[0] == 200
+
+
+def test_a_certificate_is_named_by_its_file_or_its_digest(site: Site, tmp_path: Path) -> None:
+    digest = site.issue("bot")
+    file = site.place / "bot.pem"
+    colons = ":".join(digest[at : at + 2].upper() for at in range(0, 64, 2))
+    assert {thumbprint.stated(text) for text in (str(file), digest, digest.upper(), colons)} == {digest}
+    site.issue("other")
+    (tmp_path / "both.pem").write_bytes(file.read_bytes() + (site.place / "other.pem").read_bytes())
+    for text, says in (
+        (digest[:-1], "no SHA-256 and no file"),
+        (str(tmp_path / "both.pem"), "2 certificates"),
+        (str(site.place / "bot.key"), "no certificate in PEM"),
+        (str(tmp_path), "no SHA-256 and no file"),
+    ):
+        with pytest.raises(BadInput, match=says):
+            thumbprint.stated(text)
+
+
 def test_another_authority_and_an_expired_certificate_do_not_come_in(
     office: Callable[..., Workspace], site: Site
 ) -> None:
@@ -152,8 +216,6 @@ def test_another_authority_and_an_expired_certificate_do_not_come_in(
 
 
 def test_a_header_is_no_certificate(office: Callable[..., Workspace], site: Site) -> None:
-    import base64
-
     site.issue("named.example")
     known = {"named": {"service": "helpdesk", "dns": "named.example", "scopes": ["models"]}}
     workspace = office(known)

@@ -72,6 +72,22 @@ def test_the_certificate_is_judged(told: Told, tmp_path: Path) -> None:
     assert told(text)[1].state == "fail" and "expired" in told(text)[1].says
 
 
+def test_what_clients_must_come_with_is_said_with_the_certificate(told: Told, tmp_path: Path) -> None:
+    Authority().issue(tmp_path / "s.pem", tmp_path / "s.key", "a.example")
+    text = '[server]\nallowed_hosts = ["a.example"]\n[network]\ncertificate = "s.pem"\nkey = "s.key"\n'
+    assert "client" not in told(text)[1].says
+    Authority("clients").write(tmp_path / "c.pem")
+    bot = '[identity.client_certificates.bot]\nservice = "bot"\ndns = "bot.example"\nscopes = ["search"]\n'
+    for how in ("optional", "required"):
+        found = told(f'{text}client_ca = "c.pem"\nclient_certificates = "{how}"\n{bot}')[1]
+        assert (found.name, found.state) == ("certificate", "ok")
+        assert f"clients' certificates are {how}, by {tmp_path / 'c.pem'}" in found.says
+        assert "1 of them are services" in found.says
+    (tmp_path / "c.pem").write_text("no certificate")
+    broken = told(f'{text}client_ca = "c.pem"\n')[1]
+    assert broken.state == "fail" and "c.pem" in broken.says
+
+
 def test_each_destination_says_why_it_may_be_reached(told: Told) -> None:
     local = MODEL.format("http://127.0.0.1:9/v1")
     found = told(local)[1]

@@ -2,7 +2,7 @@
 
 Invariants:
 - a credential that does not hold is refused, never passed over for another one in the same request;
-- an API key opens only routes that name a scope which it has;
+- an API key opens only routes that name a scope which it has, over the connection that it is bound to, if it is;
 - a change made with a cookie comes from a page of this very origin and carries the session's CSRF value;
 - the cookie is HttpOnly and SameSite, and Secure everywhere but on plain HTTP to this machine.
 """
@@ -127,7 +127,7 @@ def _person(request: Request, route: SecurityScopes, caller: Caller) -> Caller:
 
 def _key_caller(request: Request, given: str, route: SecurityScopes, limits: Limits) -> Caller:
     workspace = workspace_of(request)
-    key = workspace.api_keys.verify(given)
+    key = workspace.api_keys.verify(given, certificate_of(request))
     limits.admit(request, key.principal)
     actor = Actor(key.principal.ref, "http", key.id)
     workspace.api_keys.permit(key, route.scopes, actor)
@@ -146,7 +146,7 @@ def _certified_caller(request: Request, certificate: bytes, route: SecurityScope
 
 def _acting_caller(request: Request, given: str, route: SecurityScopes, limits: Limits) -> Caller:
     delegation = workspace_of(request).delegation
-    acting = delegation.verify(given)
+    acting = delegation.verify(given, certificate_of(request))
     limits.admit(request, acting.principal, acting.key.principal)
     delegation.permit(acting, route.scopes)
     return Caller(acting.principal, acting.actor, acting.scopes)

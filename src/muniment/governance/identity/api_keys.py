@@ -5,6 +5,7 @@ Invariants:
 - a key that expired or was revoked is refused at the next request, as is one whose service was removed, switched
   off or made again since;
 - a key opens only what its scopes name;
+- a key that is bound to a certificate holds, and what was made by it, only over a connection that came with that one;
 - at most one key replaces another, however many rotate it at the same moment;
 - each change commits with its entry in the log, and no entry holds more of a key than its id.
 """
@@ -20,6 +21,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from muniment.foundation import thumbprint
 from muniment.foundation.clock import Clock, timestamp
 from muniment.foundation.database import Database, metadata
 from muniment.foundation.duration import spelled
@@ -54,6 +56,7 @@ api_key = sa.Table(
     sa.Column("last_used_at", sa.Text),
     sa.Column("revoked_at", sa.Text),
     sa.Column("replaces", sa.Text, unique=True),
+    sa.Column("certificate", sa.Text),
 )
 
 State = Literal["active", "replaced", "expired", "revoked", "inactive"]
@@ -76,6 +79,8 @@ class ApiKey:
     replaced_by: str | None
     state: State
     """`replaced`: works until it expires. `inactive`: its service was removed, switched off or made again."""
+    certificate: str | None = None
+    """Thumbprint of the client certificate that it is bound to; None: it holds over any connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +114,17 @@ class ApiKeys:
         self._tenant = tenant
 
     def create(
-        self, service: Principal, scopes: Collection[str], by: Actor, life: timedelta = LIFE
+        self,
+        service: Principal,
+        scopes: Collection[str],
+        by: Actor,
+        life: timedelta = LIFE,
+        certificate: str | None = None,
     ) -> IssuedKey:
-        """Make a key for an active service; raises BadInput for another account, scope or life."""
+        """Make a key for an active service; raises BadInput for another account, scope or life.
+
+        `certificate` is the thumbprint of the one it is bound to (see `thumbprint.stated`).
+        """
         if service.kind != "service":
             raise BadInput(
                 f"{service.ref} is a person; API keys are for services.",
@@ -127,12 +140,12 @@ class ApiKeys:
             since = account_since(connection, service)
             if since is None:
                 raise BadInput(f"{service.ref} is no active account.", fix="See `muniment directory list`.")
-            made = self._insert(connection, service, held, since, by, life)
+            made = self._insert(connection, service, held, since, by, life, certificate)
             self._audit.append(connection, [Entry("api_key.created", by, _about(made.key))])
         return made
 
     def rotate(self, given: str, by: Actor, overlap: timedelta = OVERLAP) -> IssuedKey:
-        """Make a key of the same scopes and life in place of one that works, which then ends after `overlap`.
+        """Make a key like one that works in place of it, bound as it is, which then ends after `overlap`.
 
         Raises Conflict for a key that was rotated before or no longer works.
         """
@@ -149,7 +162,9 @@ class ApiKeys:
             if old.state != "active" or since is None:
                 raise Conflict(f"{old.id} is {old.state}.", fix="Create a new key.")
             life = datetime.fromisoformat(old.expires_at) - datetime.fromisoformat(old.created_at)
-            made = self._insert(connection, old.principal, old.scopes, since, by, life, old.id)
+            made = self._insert(
+                connection, old.principal, old.scopes, since, by, life, old.certificate, old.id
+            )
             ends = min(old.expires_at, timestamp(self._clock.now() + overlap))
             connection.execute(sa.update(api_key).where(api_key.c.id == old.id).values(expires_at=ends))
             about = {**_about(made.key), "replaces": old.id, "replaced_expires": ends}
@@ -176,8 +191,11 @@ class ApiKeys:
         with self._database.read() as connection:
             return [self._read(connection, row)[0] for row in connection.execute(query).all()]
 
-    def verify(self, text: str) -> ApiKey:
-        """Return the key that this text is; raises Unauthenticated for anything but one that works now."""
+    def verify(self, text: str, certificate: bytes | None = None) -> ApiKey:
+        """Return the key that this text is; raises Unauthenticated for anything but one that works now.
+
+        `certificate` is that of the connection, in DER, whose key the connection has proven.
+        """
         key_id = api_key_format.id_in(text)
         if key_id is None:
             raise Unauthenticated("This API key was mistyped or cut short.", fix="Copy it again, whole.")
@@ -193,8 +211,21 @@ class ApiKeys:
         if found.state not in ("active", "replaced"):
             self._repeats.record(_refusal(_STRANGER, found, {"reason": found.state}))
             raise _no_such_key() if found.state == "inactive" else _ended(found.state)
+        self.require_certificate(found, certificate)
         self._touch(found)
         return found
+
+    def require_certificate(self, key: ApiKey, certificate: bytes | None) -> None:
+        """Refuse a connection without the certificate that the key is bound to; raises Unauthenticated."""
+        if key.certificate is None:
+            return
+        came_with = "" if certificate is None else thumbprint.of(certificate)
+        if not hmac.compare_digest(key.certificate, came_with):
+            self._repeats.record(_refusal(_STRANGER, key, {"reason": "certificate"}))
+            raise Unauthenticated(
+                "This API key holds only over a connection with its client certificate.",
+                fix="Connect straight to this server with that certificate.",
+            )
 
     def working(self, key_id: str) -> ApiKey | None:
         """Return the key of an id where it works now, for what was made by it; None otherwise."""
@@ -227,6 +258,7 @@ class ApiKeys:
         since: int,
         by: Actor,
         life: timedelta,
+        certificate: str | None,
         replaces: str | None = None,
     ) -> IssuedKey:
         key_id, now = api_key_format.new_id(self._ids), self._clock.now()
@@ -243,6 +275,7 @@ class ApiKeys:
                 created_by=by.ref,
                 expires_at=timestamp(now + life),
                 replaces=replaces,
+                certificate=certificate,
             )
         )
         return IssuedKey(self._existing(connection, key_id)[0], text)
@@ -275,6 +308,7 @@ class ApiKeys:
             row.replaces,
             row.replaced_by,
             self._state(row, since),
+            row.certificate,
         )
         return key, since
 
@@ -315,6 +349,7 @@ def _about(key: ApiKey) -> dict[str, Json]:
         "for": key.principal.ref,
         "scopes": sorted(key.scopes),
         "expires": key.expires_at,
+        **({"certificate": key.certificate} if key.certificate else {}),
     }
 
 

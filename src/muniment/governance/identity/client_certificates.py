@@ -8,12 +8,12 @@ Invariants:
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from muniment.foundation import thumbprint
 from muniment.foundation.clock import Clock
 from muniment.foundation.errors import BadInput, Denied, Unauthenticated
 from muniment.governance.audit.entry import Entry
@@ -83,7 +83,7 @@ class ClientCertificates:
         """Return whose certificate, in DER, a connection came with; raises Unauthenticated."""
         from cryptography import x509
 
-        digest = hashlib.sha256(certificate).hexdigest()
+        digest = thumbprint.of(certificate)
         try:
             found = x509.load_der_x509_certificate(certificate)
             starts, ends = found.not_valid_before_utc, found.not_valid_after_utc

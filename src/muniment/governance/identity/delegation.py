@@ -175,12 +175,17 @@ class Delegation:
         self._audit.record([Entry("token.exchanged", actor, about)])
         return Exchanged(token, ends - now, wanted)
 
-    def verify(self, token: str) -> Acting:
-        """Return who acts for whom; raises Unauthenticated for anything but a token that holds now."""
+    def verify(self, token: str, certificate: bytes | None = None) -> Acting:
+        """Return who acts for whom; raises Unauthenticated for anything but a token that holds now.
+
+        `certificate` is that of the connection: what a bound key made holds only where the key does.
+        """
         try:
-            return self._acting(self._claims(token))
+            acting = self._acting(self._claims(token))
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise Unauthenticated("The token does not hold.", detail=str(error)) from error
+        self._api_keys.require_certificate(acting.key, certificate)
+        return acting
 
     def permit(self, acting: Acting, needed: Sequence[str]) -> None:
         """Refuse what the token's scopes do not name, and what names no scope; raises Denied."""

@@ -38,14 +38,27 @@ def create(
         ),
     ] = None,
     expires: Annotated[str, typer.Option(metavar="TIME", help="After how long it ends, up to 400d.")] = "90d",
+    certificate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|SHA256",
+            help="Let it hold only over connections with this client certificate.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Make a key and print it: it is not stored, and cannot be shown again."""
-    from muniment.foundation import duration
+    from muniment.foundation import duration, thumbprint
     from muniment.governance.identity.principal import OPERATOR
 
     life = duration.parsed(expires)
+    bound = None if certificate is None else thumbprint.stated(certificate)
     with TERMINAL.workspace() as workspace:
-        made = workspace.api_keys.create(_service(workspace, service), scope or [], OPERATOR, life)
+        made = workspace.api_keys.create(_service(workspace, service), scope or [], OPERATOR, life, bound)
+        # A tenant's connections are those of the host that serves it.
+        asks = workspace.settings.network.client_ca or workspace.settings.workspace.hosted
+    if bound is not None and not asks:
+        TERMINAL.say("Note: network.client_ca is not set, so no connection comes with a certificate yet.")
     _show(made, f"{made.key.id} of {made.key.principal.name}, until {made.key.expires_at[:16]}Z.")
 
 
@@ -72,7 +85,7 @@ def list_(
             key.created_at[:10],
             f"{key.expires_at[:16]}Z",
             f"{key.last_used_at[:16]}Z" if key.last_used_at else "never",
-            key.state,
+            f"{key.state}, bound" if key.certificate else key.state,
         )
         for key in keys
     ]
@@ -88,7 +101,7 @@ def rotate(
         str, typer.Option(metavar="TIME", help="How long the old key works on; 0 ends it now.")
     ] = "24h",
 ) -> None:
-    """Make a key of the same service, scopes and life in place of another, and print it."""
+    """Make a key of the same service, scopes, life and certificate in place of another, and print it."""
     from muniment.foundation import duration
     from muniment.governance.identity.principal import OPERATOR
 
@@ -139,4 +152,5 @@ def _plain(key: ApiKey) -> dict[str, object]:
         "revoked_at": key.revoked_at,
         "replaces": key.replaces,
         "replaced_by": key.replaced_by,
+        "certificate": key.certificate,
     }
