@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from muniment.app import Workspace
-from muniment.assurance.commission import Commission
+from muniment.assurance.evaluation.commission import Commission
 from muniment.assurance.evaluation.run import run_suite
 from muniment.assurance.tuning.tune import tune
 from muniment.foundation.errors import BadInput, Conflict, Denied, NotFound
@@ -305,6 +305,19 @@ def test_whoever_asks_as_others_needs_the_right_to_and_a_reason(
         assert {(e.actor, e.about["principal"]) for e in told if e.kind == "search.request"} == {
             (actor, "user:ann")
         }
+
+
+def test_a_suite_may_state_the_reason_for_all_its_runs(office: Workspace, tmp_path: Path) -> None:
+    folder = tmp_path / "suite"
+    folder.mkdir()
+    case_file(tmp_path, "ann").rename(folder / "cases.jsonl")
+    (folder / "suite.toml").write_text(f'name = "asked"\nreason = "{WHY}"\n')
+    before = office.audit.tail(1)[0].seq
+    run_suite(office, folder, Commission("", OPERATOR), office.gate)
+    run_suite(office, folder, Commission("Another reason.", OPERATOR), office.gate)
+    of_suite, of_run = office.audit.query(kind="evaluation.started", after=before, limit=10)
+    assert (of_suite.about["reason_of"], of_run.about["reason_of"]) == ("suite", "run")
+    assert of_suite.about["reason"] == office.audit.commitment(WHY) != of_run.about["reason"]
 
 
 def test_the_log_says_that_whoever_holds_the_keys_asked_as_somebody(office: Workspace) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.simulators.embedder import HashedEmbedder
 
 from muniment.app import Workspace
-from muniment.assurance.commission import Commission
+from muniment.assurance.evaluation.commission import Commission
 from muniment.assurance.evaluation.run import run_suite
 from muniment.assurance.evaluation.suite import read_suite
 from muniment.foundation.errors import BadInput

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from muniment.app import Workspace
-from muniment.assurance.commission import Commission
+from muniment.assurance.evaluation.commission import Commission
 from muniment.assurance.tuning.proposal import Proposal
 from muniment.assurance.tuning.tune import tune
 from muniment.foundation.errors import BadInput, Conflict

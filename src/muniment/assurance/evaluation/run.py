@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Protocol
 
 from muniment.assistant.values import Answer
-from muniment.assurance.commission import Commission, begin
 from muniment.assurance.evaluation import graders
+from muniment.assurance.evaluation.commission import Commission, begin
 from muniment.assurance.evaluation.suite import Case, Suite, read_suite
 from muniment.foundation.database import Database
 from muniment.governance.audit.entry import Actor

@@ -53,6 +53,8 @@ class Suite:
     name: str
     cases: tuple[Case, ...]
     targets: Targets
+    reason: str = ""
+    """Why whoever wrote it has these people's questions asked, where it says so."""
 
     @property
     def digest(self) -> str:
@@ -82,7 +84,11 @@ def read_suite(place: Path, asker: str = "") -> Suite:
     twice = next((name for name in ids if ids.count(name) > 1), None)
     if twice is not None:
         raise BadInput(f"{path} holds the case {twice} twice.", fix="Give each case its own id.")
-    return Suite(str(about.get("name") or place.stem), tuple(cases), _targets(about, place / "suite.toml"))
+    reason = about.get("reason", "")
+    if not isinstance(reason, str):
+        raise BadInput(f"{place / 'suite.toml'}: reason is not a text.", fix="Say in words why it is run.")
+    targets = _targets(about, place / "suite.toml")
+    return Suite(str(about.get("name") or place.stem), tuple(cases), targets, reason)
 
 
 def _about(path: Path) -> Mapping[str, object]:

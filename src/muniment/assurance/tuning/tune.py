@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from muniment.assurance.commission import Commission, begin
 from muniment.assurance.evaluation import graders
+from muniment.assurance.evaluation.commission import Commission, begin
 from muniment.assurance.evaluation.suite import Case, Suite, read_suite
 from muniment.assurance.tuning import learn
 from muniment.assurance.tuning.proposal import Measured, Proposal

@@ -38,15 +38,15 @@ def run(
         typer.Argument(metavar="SUITE", help="A folder, or the name of a shipped suite.", show_default=False),
     ],
     reason: Annotated[
-        str, typer.Option(help="Why it is run; for whoever reads the log.", show_default=False)
-    ],
+        str, typer.Option(help="Why it is run, for whoever reads the log; else as the suite says.")
+    ] = "",
     model: Annotated[
         str | None, typer.Option(metavar="NAME", help="The endpoint that answers.", show_default=False)
     ] = None,
     by: Evaluator = None,
 ) -> None:
     """Run a suite on this workspace, asking as its askers; exit 1 where a bar is missed."""
-    from muniment.assurance.commission import Commission
+    from muniment.assurance.evaluation.commission import Commission
     from muniment.assurance.evaluation.run import run_suite
 
     folder = suite_folder(suite)

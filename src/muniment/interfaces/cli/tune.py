@@ -38,9 +38,7 @@ def tune(
     as_: Annotated[
         str, typer.Option("--as", metavar="USER", help="Who asks the cases that name nobody.")
     ] = "",
-    reason: Annotated[
-        str, typer.Option(help="Why; must be given, for whoever reads the log.", show_default=False)
-    ] = "",
+    reason: Annotated[str, typer.Option(help="Why, for whoever reads the log; else as the suite says.")] = "",
     by: Evaluator = None,
     apply: Annotated[
         bool, typer.Option("--apply", help="Make what was learned the settings of the next search.")
@@ -49,16 +47,12 @@ def tune(
     """Say whether other ranking settings serve a suite's askers better; without --apply nothing changes."""
     if context.invoked_subcommand is not None:
         return
-    from muniment.assurance.commission import Commission
+    from muniment.assurance.evaluation.commission import Commission
     from muniment.assurance.tuning.tune import tune as learn
     from muniment.foundation.errors import BadInput
 
     if suite is None:
         raise BadInput("No suite to learn from.", fix="Name one: muniment tune --suite NAME|FILE.")
-    if not reason.strip():
-        raise BadInput(
-            "No reason to ask as other people.", fix="Say why with --reason, for whoever reads the log."
-        )
     made: Version | None = None
     with TERMINAL.workspace() as workspace, counting("Ranking") as on_progress:
         actor, who = acting(workspace, by)

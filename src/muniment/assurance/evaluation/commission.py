@@ -10,6 +10,7 @@ from typing import Literal
 
 from muniment.assurance.evaluation.suite import Suite
 from muniment.foundation.database import Database
+from muniment.foundation.errors import BadInput
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.principal import Principal
@@ -25,6 +26,7 @@ class Commission:
     """Who wants a suite run, and why."""
 
     reason: str
+    """Why; where it says nothing, the reason that the suite states."""
     by: Actor
     who: Principal | None = None
     """Whom policy must allow `run_suite`; None is whoever can open the keys, as the log says."""
@@ -34,14 +36,21 @@ def begin(
     commission: Commission, work: Work, suite: Suite, database: Database, gate: Gate, audit: AuditLog
 ) -> None:
     """Put the run on record; raises BadInput without a reason, NotPermitted where policy does not let them."""
-    why = checked_reason(commission.reason)
+    stated = commission.reason or suite.reason
+    if not stated.strip():
+        raise BadInput(
+            "There is no reason to ask as other people.",
+            fix="Say why with --reason, or once for all runs with `reason` in suite.toml.",
+        )
+    why = checked_reason(stated)
     about: dict[str, Json] = {
         "suite": suite.name,
         "suite_digest": suite.digest,
         "cases": len(suite.cases),
         "askers": len({case.asker for case in suite.cases}),
         "reason": audit.commitment(why),
+        "reason_of": "run" if commission.reason else "suite",
     }
     with gate.recorded(commission.by), database.write() as connection:
-        stated = gate.check(connection, commission.who, "run_suite", Resource("Suite", suite.name))
-        audit.append(connection, [Entry(f"{work}.started", commission.by, {**stated, **about})])
+        decided = gate.check(connection, commission.who, "run_suite", Resource("Suite", suite.name))
+        audit.append(connection, [Entry(f"{work}.started", commission.by, {**decided, **about})])
