@@ -15,7 +15,7 @@ from sqlalchemy.pool import Pool
 from muniment.app import Workspace
 from muniment.knowledge import library as stored
 from muniment.knowledge.passage import Passage
-from muniment.knowledge.retrieval.fold import Likeness, family
+from muniment.knowledge.retrieval.fold import ALIKE, Likeness, family
 from muniment.knowledge.retrieval.passages import MOST_PIECES
 
 POLICY = (
@@ -167,6 +167,23 @@ def test_being_twins_is_mutual_and_asks_for_equal_words_or_one_family(
     assert one.is_twin(other) == other.is_twin(one)
     if one.is_twin(other) and text.split() != other_text.split():
         assert family(title) == family(other_title) != ""
+
+
+@given(st.lists(st.integers(0, 50), max_size=60), st.lists(st.tuples(st.integers(0, 59), st.integers(0, 90))))
+def test_versions_are_twins_exactly_where_most_word_sequences_are_the_same(
+    numbers: list[int], changes: list[tuple[int, int]]
+) -> None:
+    other = list(numbers)
+    for at, number in changes:
+        other[at : at + 1] = [number]
+
+    def sequences(words: list[int]) -> set[tuple[int, ...]]:
+        return {tuple(words[at : at + 4]) for at in range(len(words) - 3)}
+
+    shared, every = sequences(numbers) & sequences(other), sequences(numbers) | sequences(other)
+    texts = [" ".join(f"w{number}" for number in words) for words in (numbers, other)]
+    found = Likeness("a", "Rules 1", texts[0]).is_twin(Likeness("b", "Rules 2", texts[1]))
+    assert found == (numbers == other or len(shared) >= ALIKE * len(every) > 0)
 
 
 def test_a_search_asks_the_database_as_often_for_many_passages_as_for_few(

@@ -34,14 +34,30 @@ class Likeness:
     @cached_property
     def sequences(self) -> frozenset[tuple[str, ...]]:
         """Return every few words that follow each other."""
-        terms = wording.terms(self.words)
+        terms = self._terms
         return frozenset(zip(*(terms[at:] for at in range(_SEQUENCE)), strict=False))
+
+    @cached_property
+    def _terms(self) -> list[str]:
+        return wording.terms(self.words)
+
+    @cached_property
+    def _held(self) -> frozenset[str]:
+        return frozenset(self._terms)
+
+    @cached_property
+    def _first(self) -> frozenset[str]:
+        """The terms that begin a sequence."""
+        return frozenset(self._terms[: 1 - _SEQUENCE])
 
     def is_twin(self, other: Likeness) -> bool:
         """Return whether the two passages say the same."""
         if self.words == other.words:
             return True
         if self.document == other.document or not self.family or self.family != other.family:
+            return False
+        # Each of these begins a sequence that the other lacks: with many of them, too few can be left to share.
+        if len(self._first - other._held) > (1 - ALIKE) * len(self._terms):
             return False
         shared = len(self.sequences & other.sequences)
         return shared >= ALIKE * (len(self.sequences) + len(other.sequences) - shared) > 0
