@@ -39,7 +39,7 @@ class GroupCommit(Generic[Item, Result]):
 
     def submit(self, item: Item) -> Result:
         """Commit `item` with whatever else waits; raises what the commit raised."""
-        mine = _Waiting[Item, Result](item)
+        mine: _Waiting[Item, Result] = _Waiting(item)
         with self._lock:
             self._queue.append(mine)
             mine.leads = not self._led

@@ -120,6 +120,8 @@ def reached(values: npt.NDArray[_Float], k: int) -> _Float:
     """
     if k >= len(values):
         return values.min()
+    if k == 1:
+        return values.max()
     groups = max(4 * k, min(_GROUPS, len(values) // 8))
     many = len(values) // groups
     if many > 1:
