@@ -119,7 +119,7 @@ def _word_terms(word: str) -> tuple[str, ...]:
     return tuple(chain.from_iterable(map(_token_terms, _TOKEN.findall(word))))
 
 
-_short_word_terms = lru_cache(maxsize=200_000)(_word_terms)
+_short_word_terms = lru_cache(maxsize=50_000)(_word_terms)
 
 
 @lru_cache(maxsize=200_000)
