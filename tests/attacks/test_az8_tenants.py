@@ -164,8 +164,8 @@ def test_what_is_another_tenants_is_answered_as_what_is_nobodys(twins: Hosted, k
     moved = relabelled(mine, kind, "acme", "globex")
     nobodys = relabelled(mine, kind, "acme", "hooli")
     made_up = relabelled(moved, kind, "globex", "acme") if kind == "key" else moved
-    inner = TestClient(create_server(globex), base_url=ORIGIN, follow_redirects=False)
-    with twins.served() as (_, http):
+    alone = TestClient(create_server(globex), base_url=ORIGIN, follow_redirects=False)
+    with twins.served() as (_, http), alone as inner:
         # Every SCIM route has one door, through which a key alone goes.
         for route in ROUTES if kind == "key" else [one for one in ROUTES if one not in SCIM_ROUTES[1:]]:
             page = {"accept": "text/html"} if kind == "cookie" else {}
