@@ -233,7 +233,7 @@ def test_whoever_goes_away_leaves_nothing_behind() -> None:
                     await offload.run(lambda: None, Share("b", 1))
             gate.set()
         assert await offload.run(lambda: 7, Share("b", 1)) == 7
-        assert not (offload._held or offload._running or offload._queues) and offload._free == 1
+        assert not (offload._in_all._held or offload._running or offload._queues) and offload._free == 1
 
     anyio.run(main)
 

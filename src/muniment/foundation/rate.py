@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from typing import Protocol
 
 from muniment.foundation.clock import Clock
 
 MOST = 20_000
 """Buckets; the one that was not used for longest makes room."""
+
+
+class Rates(Protocol):
+    """Token buckets of one process (`Buckets`), or of several together (`SharedCounts.rates`)."""
+
+    def take(self, key: str, per_minute: int) -> float:
+        """Take one token of a bucket that holds a minute's; return 0, or in how many seconds there will be one."""
+        ...
+
+    def wait(self, key: str, per_minute: int) -> float:
+        """Return in how many seconds a token can be taken, taking none."""
+        ...
 
 
 class Buckets:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from fastapi import Request
 
 from muniment.foundation.errors import TooMany
-from muniment.foundation.rate import Buckets
+from muniment.foundation.rate import Buckets, Rates
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.identity.principal import Principal
 
@@ -35,11 +35,12 @@ class Share:
 class Limits:
     """The limits of one server."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, rates: Rates | None = None) -> None:
+        """`rates` are counted in, where they are not of this process alone."""
         self._settings = workspace.settings.limits
         self._audit = workspace.audit
         self._repeats = workspace.repeats
-        self._buckets = Buckets(workspace.clock)
+        self._rates = rates or Buckets(workspace.clock)
 
     def admit(self, request: Request, principal: Principal, by: Principal | None = None) -> None:
         """Count a request of a principal, and let its work be queued as that one's; raises TooMany.
@@ -61,13 +62,13 @@ class Limits:
             counted.append(("service-requests", by.ref, by.ref, self._settings.service_per_minute))
         counted.append(("tenant-requests", principal.ref, "", self._settings.tenant_per_minute))
         for limit, who, key, most in counted:
-            if wait := self._buckets.take(key, most):
+            if wait := self._rates.take(key, most):
                 raise self.reached(who, limit, f"More than {most} requests in a minute.", wait)
 
     def check_stranger(self, request: Request) -> None:
         """Refuse an address from which too many credentials came that do not hold; raises TooMany."""
         address = _address(request)
-        if wait := self._buckets.wait(f"address {address}", self._settings.failures_per_minute):
+        if wait := self._rates.wait(f"address {address}", self._settings.failures_per_minute):
             raise self.reached(
                 ANONYMOUS,
                 "address-failures",
@@ -78,7 +79,7 @@ class Limits:
 
     def failed(self, request: Request) -> None:
         """Count a credential that does not hold."""
-        self._buckets.take(f"address {_address(request)}", self._settings.failures_per_minute)
+        self._rates.take(f"address {_address(request)}", self._settings.failures_per_minute)
 
     def reached(self, who: str, limit: str, said: str, wait: float, address: str = "") -> TooMany:
         """Record that a limit is reached; return what its caller is told."""

@@ -20,6 +20,7 @@ import anyio
 from anyio import CapacityLimiter, to_thread
 
 from muniment.foundation.errors import TooMany
+from muniment.foundation.in_hand import Held, InHand
 from muniment.interfaces.limits import Share
 
 T = TypeVar("T")
@@ -44,7 +45,10 @@ class _Waiter:
 class Offload:
     """The threads of one server."""
 
-    def __init__(self, slots: int = 8, waiting: int = 64, streams: int = 64) -> None:
+    def __init__(
+        self, slots: int = 8, waiting: int = 64, streams: int = 64, in_hand: InHand | None = None
+    ) -> None:
+        """`in_hand` counts what each caller has in hand, where that is not in this process alone."""
         self._threads = CapacityLimiter(slots)
         self._slots = slots
         self._free = slots
@@ -53,14 +57,14 @@ class Offload:
         self._waiting = waiting
         self._streams = streams
         self._open = 0
-        self._held: Counter[str] = Counter()
+        self._in_all = in_hand or Held()
         self._running: Counter[str] = Counter()
         self._queues: dict[str, deque[_Waiter]] = {}
         """Whoever has waiters, in the order of turns."""
 
-    def part(self, name: str, waiting: int = 64) -> Offload:
+    def part(self, name: str, waiting: int = 64, in_hand: InHand | None = None) -> Offload:
         """Return threads of a tenant, which are threads of these: whoever waits there waits for a turn here too."""
-        made = Offload(self._slots, waiting, self._streams)
+        made = Offload(self._slots, waiting, self._streams, in_hand)
         made._whole = (self, Share(name, _NO_LIMIT, "tenant"))
         return made
 
@@ -86,17 +90,14 @@ class Offload:
 
     @contextmanager
     def _in_hand(self, share: Share) -> Generator[None]:
-        if self._held[share.who] >= share.most:
+        if not self._in_all.take(share.who, share.most):
             raise TooMany(
                 f"{share.kind}-concurrent", f"More than {share.most} requests at one time.", RETRY_SECONDS
             )
-        self._held[share.who] += 1
         try:
             yield
         finally:
-            self._held[share.who] -= 1
-            if not self._held[share.who]:
-                del self._held[share.who]
+            self._in_all.give_back(share.who)
 
     async def _run(self, work: Callable[[], T], share: Share) -> T:
         async with self._slot(share.who):
