@@ -1,9 +1,9 @@
 """The whole control plane over HTTP: authenticate, authorise, search, and a durable entry in the log for each step.
 
-Run by `muniment bench control [--rows 100000] [--keep FOLDER]`. A server of its own process answers searches of
-readers of four shares, who ask near what they may read and far from it; client and server share the machine. What a
-question's embedding takes is left out: its vector is looked up. Beside it, in the same run: a request that does
-nothing, the same searches without HTTP, and what it takes to make the entries of one search durable.
+Run by `muniment bench control [--rows 100000] [--keep FOLDER] [--workers N]`. A server of N processes of its own
+answers searches of readers of four shares, who ask near what they may read and far from it; client and server share
+the machine. What a question's embedding takes is left out: its vector is looked up. Beside it, in the same run: a
+request that does nothing, the same searches without HTTP, and what it takes to make one search's entries durable.
 """
 
 from __future__ import annotations
@@ -35,9 +35,10 @@ _FASTER, _CONNECTIONS = 150, 32
 
 
 def run(options: Mapping[str, object], progress: Progress) -> dict[str, object]:
-    """Return the bars; options `rows`, `keep` as of `scale`, and `seconds` that each rate is held for."""
-    checked(options, "rows", "keep", "seconds")
+    """Return the bars; options `rows`, `keep` as of `scale`, `seconds` that each rate is held for, and `workers`."""
+    checked(options, "rows", "keep", "seconds", "workers")
     rows, seconds = whole_number(options, "rows", BY_DEFAULT), whole_number(options, "seconds", _SECONDS)
+    workers = whole_number(options, "workers", 1)
     if not FEWEST <= rows <= MOST:
         raise BadInput(f"--rows is {rows}.", fix=f"Give {FEWEST} to {MOST}.")
     company = Workload(rows)
@@ -45,10 +46,10 @@ def run(options: Mapping[str, object], progress: Progress) -> dict[str, object]:
         place = Path(str(options["keep"])) if options.get("keep") else Path(temporary) / "home"
         with closing(home.company(place, company, progress)) as workspace:
             make = _searches(workspace, company)
-            with _served(place, rows, Path(temporary), progress) as port:
+            with _served(place, rows, workers, Path(temporary), progress) as port:
                 bars = _measured(workspace, port, make, seconds, progress)
             bars += _beside(workspace, place)
-    return {"name": "control", "machine": described(), "bars": bars}
+    return {"name": "control", "machine": described(), "workers": workers, "bars": bars}
 
 
 def _searches(workspace: app.Workspace, company: Workload) -> Callable[[int], load.Request]:
@@ -67,14 +68,18 @@ def _searches(workspace: app.Workspace, company: Workload) -> Callable[[int], lo
 
 
 @contextmanager
-def _served(place: Path, rows: int, scratch: Path, progress: Progress) -> Generator[int]:
+def _served(place: Path, rows: int, workers: int, scratch: Path, progress: Progress) -> Generator[int]:
     progress("starting a server")
     port = openbao.free_port()
     command = [sys.executable, str(Path(__file__).with_name("control_server.py"))]
     with (scratch / "server.log").open("w") as said:
-        process = subprocess.Popen([*command, str(place), str(rows), str(port)], stdout=said, stderr=said)
+        process = subprocess.Popen(
+            [*command, str(place), str(rows), str(port), str(workers)], stdout=said, stderr=said
+        )
         try:
             load.await_server(port, process, said.name)
+            while workers > 1 and Path(said.name).read_text().count(" serves\n") < workers:
+                time.sleep(0.1)
             yield port
         finally:
             process.terminate()

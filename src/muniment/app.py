@@ -113,9 +113,14 @@ class Workspace:
         ids: Ids,
         embedder: Injected | None = None,
         models: Models | None = None,
+        worker: int = 0,
     ) -> None:
-        """`proven` is when the proof began that `provider` opens `keyring`, by the clock's seconds."""
+        """`proven` is when the proof began that `provider` opens `keyring`, by the clock's seconds.
+
+        `worker` is the number of this process, where several serve the home: its own findings name it in the log.
+        """
         self.home = home
+        self.worker = worker
         self.settings = settings
         self.keyring = keyring
         self.key_provider = provider
@@ -144,7 +149,14 @@ class Workspace:
 
     def _lease_changed(self, why: MunimentError | None) -> None:
         about = {"provider": self.key_provider.name, **({"reason": why.code} if why else {})}
-        self.audit.record([Entry("keys.lost" if why else "keys.recovered", _ITSELF, about)])
+        self.audit.record(
+            [Entry("keys.lost" if why else "keys.recovered", _ITSELF, {**about, **self.process})]
+        )
+
+    @property
+    def process(self) -> Mapping[str, int]:
+        """Which of several processes this is, for entries of what each finds for itself; nothing for the only one."""
+        return {"worker": self.worker} if self.worker else {}
 
     @property
     def tenant_part(self) -> str:
@@ -844,11 +856,13 @@ def open(
     embedder: Injected | None = None,
     provider: KeyProvider | None = None,
     models: Models | None = None,
+    worker: int = 0,
 ) -> Workspace:
     """Open the workspace in `home`; raises NotSetUp where there is none, or its key is missing or wrong.
 
     Where a key service keeps the key, raises KeyUnreachable while it does not answer and KeyRefused where it
-    refuses. `provider` stands for the one that the settings name.
+    refuses. `provider` stands for the one that the settings name; `worker` is the number of this process among
+    several that serve the home.
     """
     place = Path(home) if home is not None else settings_file.default_home()
     if not place.is_dir():
@@ -859,7 +873,7 @@ def open(
     provider = provider or key_provider(chosen, place, ids)
     proven = clock.seconds()
     keyring = open_keyring(provider, settings_file.keyring_file(place), ids)
-    workspace = Workspace(place, chosen, keyring, provider, proven, clock, ids, embedder, models)
+    workspace = Workspace(place, chosen, keyring, provider, proven, clock, ids, embedder, models, worker)
     try:
         workspace.database.check()
     except MunimentError:

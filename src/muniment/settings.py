@@ -149,6 +149,8 @@ class ServerSettings(_Section):
     """Address to listen on."""
     port: int = Field(8321, ge=0, le=65535)
     """Port to listen on."""
+    workers: int = Field(1, ge=1, le=64)
+    """Processes that serve the home together; each holds the index in memory."""
     allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
     """Host names that requests may carry."""
 

@@ -45,7 +45,7 @@ def listening(workspace: Workspace, host: str) -> Listening:
     files = network.files(workspace.home)
 
     def told(now: Certificate, why: Unfit | None) -> None:
-        about: dict[str, Json] = {"serving": now.about()}
+        about: dict[str, Json] = {"serving": now.about(), **workspace.process}
         if why is not None:
             _LOG.error("not renewed: %s Still serving the one that expires %s.", why, now.expires)
             about["reason"] = why.public

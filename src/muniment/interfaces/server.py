@@ -25,6 +25,7 @@ from muniment.foundation.errors import MunimentError
 from muniment.interfaces import problems, scim
 from muniment.interfaces.authenticate import AT_THE_DOOR
 from muniment.interfaces.boundary import Boundary
+from muniment.interfaces.crew import ALONE, Crew
 from muniment.interfaces.forwarded import Proxies
 from muniment.interfaces.lazily import Lazily
 from muniment.interfaces.limits import Limits
@@ -36,12 +37,18 @@ from muniment.interfaces.web import pages, signin
 from muniment.interfaces.web.problem_page import problem_page
 
 if TYPE_CHECKING:
+    from socket import socket
+
     import uvicorn
 
     from muniment.app import Workspace
 
 SLOTS = 8
-"""Requests that are worked on at one time."""
+"""Requests that one process works on at one time."""
+STREAMS = 64
+"""Answers that are streamed at one time."""
+GRACE_SECONDS = 5
+"""How long requests may go on once the server is told to end."""
 _ERRORS = {
     400: "The request cannot be read.",
     401: "No credential, or one that does not hold.",
@@ -60,8 +67,13 @@ def create_server(
     offload: Offload | None = None,
     proxies: Proxies | None = None,
     hosts: frozenset[str] | None = None,
+    crew: Crew = ALONE,
+    tenant: str = "",
 ) -> FastAPI:
-    """Return the application; it serves only requests for these hosts, or for those that the settings name."""
+    """Return the application; it serves only requests for these hosts, or for those that the settings name.
+
+    What counts towards limits is counted with `crew`, apart for each `tenant` of one host.
+    """
     workspace.require_identity()
     responses: dict[int | str, dict[str, Any]] = {
         status: {"description": text, "content": {problems.MEDIA_TYPE: {"schema": _PROBLEM}}}
@@ -82,8 +94,10 @@ def create_server(
     )
     app.state.workspace = workspace
     limits = workspace.settings.limits
-    app.state.limits = Limits(workspace)
-    app.state.offload = offload or Offload(SLOTS, waiting(workspace))
+    app.state.limits = Limits(workspace, crew.rates(workspace.clock, tenant))
+    app.state.offload = offload or Offload(
+        SLOTS, waiting(workspace, crew), crew.portion(STREAMS), crew.in_hand(tenant)
+    )
     app.state.door = CapacityLimiter(AT_THE_DOOR)
     problems.install(app, problem_page)
     for room in (search, answers, documents, models, token, health):
@@ -105,9 +119,9 @@ def create_server(
     return app
 
 
-def waiting(workspace: Workspace) -> int:
-    """Return how many requests of a workspace may wait."""
-    return max(1, workspace.settings.limits.tenant_concurrent - SLOTS)
+def waiting(workspace: Workspace, crew: Crew = ALONE) -> int:
+    """Return how many requests of a workspace may wait in this process."""
+    return max(1, crew.portion(workspace.settings.limits.tenant_concurrent) - SLOTS)
 
 
 def host_names(workspace: Workspace) -> frozenset[str]:
@@ -182,19 +196,30 @@ def serve(workspace: Workspace, where: Listening, port: int, app: ASGIApp | None
 
     Writes no access log, since addresses hold what people read.
     """
+    run(workspace, where, server_of(workspace, where, port, app))
+
+
+def run(workspace: Workspace, where: Listening, made: uvicorn.Server, listener: socket | None = None) -> None:
+    """Let a server serve until it is told to end, on its address or on a socket that listens already."""
     # Requests are served meanwhile, only slower.
     threading.Thread(target=_prepare, args=[workspace], name="prepare").start()
-    made = server_of(workspace, where, port, app)
     with suppress(KeyboardInterrupt), where.served.followed() if where.served else nullcontext():
-        made.run()
+        made.run([listener] if listener else None)
     if not made.started:
         raise SystemExit(1)
 
 
 def server_of(
-    workspace: Workspace, where: Listening, port: int, app: ASGIApp | None = None
+    workspace: Workspace,
+    where: Listening,
+    port: int,
+    app: ASGIApp | None = None,
+    backlog: int = 2048,
 ) -> uvicorn.Server:
-    """Return what serves the workspace's application, or another one, at an address."""
+    """Return what serves the workspace's application, or another one, at an address.
+
+    It takes up to `backlog` connections before it looks at those that it has.
+    """
     import uvicorn
 
     from muniment.interfaces.peer import WithCertificate
@@ -212,7 +237,8 @@ def server_of(
         log_level="warning",
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=5,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        backlog=backlog,
         ssl_context_factory=context if where.served else None,
         http=WithCertificate,
     )

@@ -21,9 +21,19 @@ from starlette.types import Receive, Scope, Send
 from muniment.app import Models
 from muniment.foundation.errors import MunimentError, NotSetUp
 from muniment.interfaces.boundary import Boundary
+from muniment.interfaces.crew import ALONE, Crew
 from muniment.interfaces.forwarded import Proxies
 from muniment.interfaces.offload import Offload
-from muniment.interfaces.server import SLOTS, create_server, host_names, kept, plain, refusal, waiting
+from muniment.interfaces.server import (
+    SLOTS,
+    STREAMS,
+    create_server,
+    host_names,
+    kept,
+    plain,
+    refusal,
+    waiting,
+)
 from muniment.interfaces.tenant_hint import Hint, hint_of
 from muniment.interfaces.web.rendering import render, say
 from muniment.tenancy.roster import Roster, Tenant
@@ -42,11 +52,18 @@ _PUBLIC = ("/healthz", "/static/")
 class TenantServer:
     """One application before those of the tenants and that of the host's own workspace."""
 
-    def __init__(self, own: Workspace, proxies: Proxies | None = None, models: Models | None = None) -> None:
+    def __init__(
+        self,
+        own: Workspace,
+        proxies: Proxies | None = None,
+        models: Models | None = None,
+        crew: Crew = ALONE,
+    ) -> None:
         """Raises BadInput where two tenants could not be told apart by their tokens."""
         own.require_identity()
         self._workspace = own
-        self._threads = Offload(SLOTS, _NO_LIMIT)
+        self._crew = crew
+        self._threads = Offload(SLOTS, _NO_LIMIT, crew.portion(STREAMS))
         self._hosts = host_names(own)
         self._own = self._application("", own)
         self._opening: dict[str, CapacityLimiter] = {}
@@ -68,7 +85,9 @@ class TenantServer:
 
     def _application(self, name: str, workspace: Workspace) -> FastAPI:
         # What proxies say was believed, or not, before a request comes there.
-        return create_server(workspace, self._threads.part(name, waiting(workspace)), Proxies(), self._hosts)
+        crew = self._crew
+        threads = self._threads.part(name, waiting(workspace, crew), crew.in_hand(name))
+        return create_server(workspace, threads, Proxies(), self._hosts, crew, name)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()

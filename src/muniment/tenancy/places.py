@@ -72,9 +72,19 @@ def settings_of(home: Path, name: str) -> Settings:
     return settings
 
 
-def opened(home: Path, name: str, models: Models | None = None, clock: Clock | None = None) -> Workspace:
-    """Open a tenant; raises as `app.open`, and NotSetUp for keys that are another's or were to be destroyed."""
-    settings = settings_of(home, name)
+def opened(
+    home: Path,
+    name: str,
+    models: Models | None = None,
+    clock: Clock | None = None,
+    settings: Settings | None = None,
+    worker: int = 0,
+) -> Workspace:
+    """Open a tenant; raises as `app.open`, and NotSetUp for keys that are another's or were to be destroyed.
+
+    `settings` stand for those of its file, which must be its own all the same.
+    """
+    stated = settings_of(home, name)
     found = place(home, name)
     keyring = settings_file.keyring_file(found)
     head = read_head(keyring)
@@ -85,7 +95,7 @@ def opened(home: Path, name: str, models: Models | None = None, clock: Clock | N
             f"{keyring} is of a tenant {name} that was deleted.",
             fix="Remove that folder; a new tenant of the name gets new keys.",
         )
-    return app.open(found, clock, settings=settings, models=models)
+    return app.open(found, clock, settings=settings or stated, models=models, worker=worker)
 
 
 def problem(home: Path, name: str) -> str:

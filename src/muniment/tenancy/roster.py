@@ -188,7 +188,9 @@ class Roster(Generic[T]):
 
     def _open(self, tenant: Tenant[T]) -> None:
         self._register(tenant)
-        workspace = places.opened(self._own.home, tenant.name, self._models, self._clock)
+        workspace = places.opened(
+            self._own.home, tenant.name, self._models, self._clock, worker=self._own.worker
+        )
         stack = ExitStack()
         stack.callback(workspace.close)
         try:

@@ -13,6 +13,7 @@ from muniment.interfaces.cli.terminal import TERMINAL
 if TYPE_CHECKING:
     from muniment.app import Workspace
     from muniment.interfaces.listening import Listening
+    from muniment.interfaces.supervisor import Supervisor
     from muniment.interfaces.tenants import TenantServer
 
 
@@ -71,6 +72,12 @@ def serve(
             metavar="USER", help="Print a one-time sign-in link, for TENANT/USER of a tenant; repeatable."
         ),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=64, help="Processes that serve together; each holds the index.", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Serve the web page and the HTTP interface until Ctrl-C; where the home has tenants, those too."""
     from muniment.interfaces.listening import listening
@@ -80,9 +87,16 @@ def serve(
         workspace.require_identity()
         settings = workspace.settings.server
         where = listening(workspace, host or settings.host)
-        free = open_port(where.host, settings.port if port is None else port)
+        wanted = settings.port if port is None else port
         several = bool(names(workspace.home)) and TERMINAL.tenant is None
-        serve_workspace(workspace, where, free, link or [], several)
+        together = workers or settings.workers
+        if together == 1:
+            free = open_port(where.host, wanted)
+            serve_workspace(workspace, where, free, link or [], several)
+            return
+        supervisor = _supervisor(workspace, where, wanted, link or [], several, together)
+    supervisor.run()
+    TERMINAL.say("Stopped serving.")
 
 
 def open_port(host: str, port: int) -> int:
@@ -109,6 +123,36 @@ def serve_workspace(
     from muniment.interfaces.server import serve as run_server
 
     application = _tenant_server(workspace, where) if several else None
+    _announce(workspace, where, port, links, several)
+    run_server(workspace, where, port, application)
+    TERMINAL.say("Stopped serving.")
+
+
+def _supervisor(
+    workspace: Workspace, where: Listening, port: int, links: list[str], several: bool, workers: int
+) -> Supervisor:
+    """Listen, say so, and return what serves with several workers, each of which opens the workspace itself."""
+    from muniment.interfaces.cli.worker import command
+    from muniment.interfaces.supervisor import Supervisor, listener
+    from muniment.interfaces.worker import Orders
+    from muniment.settings import described
+
+    listens = listener(where.host, port)
+    port = int(listens.getsockname()[1])
+    _announce(workspace, where, port, links, several)
+    orders = Orders(
+        home=str(TERMINAL.host_folder().absolute()),
+        tenant=TERMINAL.tenant,
+        host=where.host,
+        port=port,
+        several=several,
+        settings=described(workspace.settings),
+        of=workers,
+    )
+    return Supervisor(listens, orders, command)
+
+
+def _announce(workspace: Workspace, where: Listening, port: int, links: list[str], several: bool) -> None:
     base = where.base(port, workspace.settings.server.allowed_hosts)
     made = sign_in_links(workspace, links, base)
     if TERMINAL.json:
@@ -121,8 +165,6 @@ def serve_workspace(
             TERMINAL.show("  People sign in through the identity provider.")
         elif not made:
             TERMINAL.show("  For a one-time sign-in link: muniment serve --link USER")
-    run_server(workspace, where, port, application)
-    TERMINAL.say("Stopped serving.")
 
 
 def _tenant_server(workspace: Workspace, where: Listening) -> TenantServer:
