@@ -37,6 +37,46 @@ def test_a_setting_in_the_file_holds(tmp_path: Path) -> None:
     assert (found.workspace.tenant, found.answers.passages) == ("acme", 3)
 
 
+def test_what_a_worker_is_told_are_the_settings_that_were_read(tmp_path: Path) -> None:
+    found = loaded(
+        tmp_path,
+        """
+[server]
+workers = 4
+allowed_hosts = ["muniment.example"]
+[keys]
+provider = "vault"
+[keys.vault]
+address = "https://vault.example:8200"
+token = "env:VAULT"
+[limits]
+user_per_minute = 7
+[network]
+certificate = "server.pem"
+key = "server.key"
+[network.allow]
+models = ["models.example"]
+[identity]
+mode = "oidc"
+[identity.issuers.house]
+issuer = "https://id.example"
+audience = "muniment"
+group_claim = "groups"
+[identity.issuers.house.groups]
+staff = "everybody"
+[identity.client_certificates.batch]
+service = "helpdesk"
+dns = "batch.example"
+scopes = ["search"]
+[models.local]
+base_url = "http://127.0.0.1:11434/v1"
+model = "small"
+""",
+    )
+    told = json.loads(json.dumps(settings.described(found)))
+    assert settings.parse(told) == found
+
+
 @pytest.mark.parametrize(
     ("text", "key"),
     [

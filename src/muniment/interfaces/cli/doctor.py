@@ -62,6 +62,7 @@ def checks(home: Path) -> Iterator[Check]:
     )
     yield doctor_machine.versions()
     yield from _guarded("disk", lambda: _disk(home))
+    yield doctor_machine.workers(settings)
     yield from doctor_network.listening(settings, home, Clock().now())
     yield from doctor_network.outbound(settings, home)
     yield from _guarded("isolation", lambda: _isolation(settings))

@@ -11,6 +11,7 @@ from muniment.interfaces.cli.check import Check
 
 if TYPE_CHECKING:
     from muniment.app import Workspace
+    from muniment.settings import Settings
 
 _BEHIND = timedelta(seconds=5)
 _UNSURE = ("", "disable", "allow", "prefer", "require", "verify-ca")
@@ -29,6 +30,18 @@ def versions() -> Check:
         "ok",
         f"muniment {__version__}, Python {platform.python_version()}, {ssl.OPENSSL_VERSION}, {', '.join(parts)}",
     )
+
+
+def workers(settings: Settings) -> Check:
+    """Say how many processes serve, beside the processors that they share."""
+    from muniment.inference.embedding import cores
+
+    count, has = settings.server.workers, cores()
+    says = f"{count} of `muniment serve`, {has} processors"
+    if count > has:
+        fix = f"Set server.workers to {has} or fewer: more share the processors, and each holds the index."
+        return Check("workers", "warn", says, fix)
+    return Check("workers", "ok", f"{says}; each holds the index in memory" if count > 1 else says)
 
 
 def clock(workspace: Workspace) -> Check:
