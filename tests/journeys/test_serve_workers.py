@@ -116,15 +116,19 @@ def serving(command: Command, trusts: ssl.SSLContext | None = None) -> Generator
     assert process.stdout is not None
     port = int(process.stdout.readline().split()[2].rpartition(":")[2])
     server = Server(command, process, port, trusts)
-    workers: list[int] = []
+    workers = list[int]()
     try:
         server.ready()
+        workers = server.workers
         yield server
-        workers = server.workers if process.poll() is None else []
     finally:
+        with suppress(OSError):
+            workers += server.workers
         process.kill()
+        process.wait()
+        for worker in filter(lives, workers):
+            os.kill(worker, signal.SIGKILL)
         process.communicate()
-        until(lambda: not any(map(lives, workers)))
 
 
 @pytest.fixture(scope="module")
