@@ -26,6 +26,7 @@ from muniment import app, settings
 from muniment.app import Workspace
 from muniment.foundation.clock import FixedClock
 from muniment.governance.identity.principal import OPERATOR
+from muniment.interfaces.scim.errors import LONGEST_DETAIL
 from muniment.interfaces.server import create_server
 
 SCIM = "http://localhost/scim/v2"
@@ -105,7 +106,7 @@ def check(path: str, answer: Any) -> None:
     assert body["schemas"] == [ERROR] and body["status"] == str(status) and body["detail"]
     assert set(body) <= {"schemas", "status", "detail", "scimType"}
     assert body.get("scimType") is None or body["scimType"] in SCIM_TYPES
-    assert "Traceback" not in body["detail"] and len(body["detail"]) < 2000
+    assert "Traceback" not in body["detail"] and len(body["detail"]) <= LONGEST_DETAIL
 
 
 @pytest.fixture(scope="module")
@@ -295,6 +296,10 @@ def test_requests_made_from_the_schemas_are_answered_in_scim(site: Site) -> None
         # What was sent reached both what may be and what may not.
         assert site.got[f"{way} 2"] and site.got[f"{way} 4"], (way, site.got)
     assert site.workspace.audit.verify().ok
+
+
+def test_an_error_repeats_no_more_than_a_little_of_what_was_sent(site: Site) -> None:
+    assert site.send("GET", f"/Users?sortBy={'x' * 3000}").status_code == 400
 
 
 @pytest.mark.parametrize("key", ["", "forged"])

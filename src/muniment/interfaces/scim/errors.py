@@ -13,6 +13,8 @@ from muniment.governance.identity.provisioning_change import Taken
 from muniment.interfaces import problems
 
 MEDIA_TYPE = "application/scim+json"
+LONGEST_DETAIL = 500
+"""Characters: what was sent may be repeated in an error, and not at any length."""
 
 
 def refusal(status: int, detail: str, scim_type: str | None = None) -> Response:
@@ -22,7 +24,7 @@ def refusal(status: int, detail: str, scim_type: str | None = None) -> Response:
         headers["www-authenticate"] = "Bearer"
     if status == Unavailable.status:
         headers["retry-after"] = "5"
-    body = Error(status=status, detail=detail, scim_type=scim_type)
+    body = Error(status=status, detail=detail[:LONGEST_DETAIL], scim_type=scim_type)
     return JSONResponse(body.model_dump(), status, headers, MEDIA_TYPE)
 
 
