@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from muniment.foundation.errors import Unavailable
+from muniment.foundation.errors import MunimentError, Unavailable
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.audit.log import AuditLog
 
@@ -23,6 +23,8 @@ class PartFailed(Unavailable):
 
     def __init__(self, part: Part, cause: Exception) -> None:
         self.part: Part = part
+        self.known = cause if isinstance(cause, MunimentError) else None
+        """What is wrong, where muniment itself found it: such as a weight file with another digest."""
         self.kind = type(cause).__name__
         frame = traceback.extract_tb(cause.__traceback__)[-1]
         super().__init__(
@@ -43,9 +45,11 @@ def working(part: Part) -> Generator[None]:
 
 @contextmanager
 def told(audit: AuditLog, by: Actor, about: Mapping[str, Json]) -> Generator[None]:
-    """Record that a search failed, and by which model, before the caller hears of it."""
+    """Record that a search failed, and by which model, before the caller hears of it and of what is known of it."""
     try:
         yield
     except PartFailed as error:
         audit.record([Entry("search.failed", by, {**about, "part": error.part, "error": error.kind})])
+        if error.known is not None:
+            raise error.known from None
         raise
