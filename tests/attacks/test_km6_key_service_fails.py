@@ -19,7 +19,7 @@ from muniment.foundation.key_provider import KeyProvider, KeyRefused, KeyUnreach
 from muniment.foundation.keyring_file import create_keyring, open_keyring
 
 PLACE = {"tenant": "acme", "key": "tenant"}
-SECONDS = 0.3
+SECONDS = 0.8
 SLACK = 3.0
 """How much longer than its limits a call may take on a busy machine; the service would hold it far longer."""
 MAKE: dict[str, Callable[[str], KeyProvider]] = {
