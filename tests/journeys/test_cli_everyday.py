@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import shutil
 import time
 from pathlib import Path
@@ -12,6 +11,10 @@ from pathlib import Path
 import pytest
 from tests.journeys.command import Command, write_documents
 
+HEAVY = {
+    "alembic", "cedarpy", "cryptography", "fastapi", "httpx", "joserfc", "numba", "numpy", "onnxruntime", "pydantic",
+    "pyroaring", "rich", "sqlalchemy", "starlette", "uvicorn",
+}  # fmt: skip
 QUESTION = "How much is the on-call engineer paid for each weekend?"
 
 
@@ -39,14 +42,13 @@ def papers(ready: Command) -> Path:
 
 def test_help_of_every_command_answers_at_once_and_shows_an_example(tmp_path: Path) -> None:
     command = Command(tmp_path / "none", settings="")
-    fastest = 9.0
-    for _ in range(3):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        assert command.apart("--help").code == 0
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        # Processor time: other tests share the machine.
-        fastest = min(fastest, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    assert fastest <= 0.4
+    assert command.apart("--help").code == 0
+    # Counted rather than timed: a busy machine must not fail this. `bench everyday` has the time.
+    imported = command.apart("--help", PYTHONPROFILEIMPORTTIME="1").err
+    loaded = {
+        line.rpartition("|")[2].strip().partition(".")[0] for line in imported.splitlines() if "|" in line
+    }
+    assert {"muniment", "typer"} <= loaded and loaded.isdisjoint(HEAVY)
     for words in (["init"], ["ask"], ["access", "set"], ["audit", "verify"], ["eval", "run"], ["demo"]):
         shown = command.apart(*words, "--help")
         assert shown.code == 0 and "Example: muniment" in " ".join(shown.out.split()), words
