@@ -3,6 +3,9 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 BIN := .venv/bin
 DEMO ?= serve
+# Where the caller's environment keeps Python from keeping what it compiled, each of a thousand processes compiles
+# everything again: two seconds of a core.
+export PYTHONDONTWRITEBYTECODE :=
 
 # Everything lives in .venv; its bin/muniment is the command.
 setup: .venv/.ready
