@@ -150,10 +150,20 @@ def test_a_flood_by_one_does_not_starve_another() -> None:
     order = list[str]()
 
     async def main() -> None:
-        offload, gate = Offload(slots=2, waiting=40), threading.Event()
+        offload, gate, served = Offload(slots=2, waiting=40), threading.Event(), threading.Event()
+
+        def work(who: str, number: int) -> None:
+            gate.wait()
+            if who == "flood" and number > 4:
+                # The flood waits for the others, who come in time only if they have their turns.
+                served.wait(5)
+                served.set()
+            order.append(f"{who}{number}")
+            if {"bob0", "bob1", "bob2"} <= set(order):
+                served.set()
 
         async def ask(who: str, number: int) -> None:
-            await offload.run(lambda: (gate.wait(), order.append(f"{who}{number}")), Share(who, 100))
+            await offload.run(lambda: work(who, number), Share(who, 100))
 
         async with anyio.create_task_group() as group:
             for number in range(20):
