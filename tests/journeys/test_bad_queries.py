@@ -86,8 +86,10 @@ def test_a_hundred_kilobytes_over_http_are_refused_with_and_without_fitting_a_bo
         assert f"body.{field}" in long.json()["detail"] and "canteen" not in long.text
 
 
-@pytest.mark.parametrize("command", ["search", "ask"])
-@pytest.mark.parametrize("given", [b"canteen \xff\xfe", b"\xed\xa0\x80", b"\x80\x81\x82"])
+@pytest.mark.parametrize(
+    ("command", "given"),
+    [("search", b"canteen \xff\xfe"), ("ask", b"\xed\xa0\x80"), ("search", b"\x80\x81\x82")],
+)
 def test_bytes_that_are_no_utf8_are_refused_on_the_command_line(
     made: Command, command: str, given: bytes
 ) -> None:
