@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.bars import Bar, bar, p50, p95
@@ -65,18 +65,22 @@ def run(options: Mapping[str, object], progress: Callable[[str], None]) -> dict[
             "from the store": from_store,
             "the least": least.decide,
         }
+        worked_out = [standing.rules, least.rules, heap.rules]
         beside: dict[str, Callable[[str, Resource], object]] = {
             "heaped": lambda _action, _resource: heap.decide(*ASKED[1]),
             "groups": groups,
         }
         progress(f"{rounds} decisions in each way")
-        times = _timed(ways, rounds) | _timed(beside, rounds)
+        times = _timed(ways, rounds, worked_out) | _timed(beside, rounds, worked_out)
+        again = _timed({"again": standing.decide, "again from the store": from_store}, rounds)
         parsing = _timed({"parsed": _parsed_each_time(spread, standing)}, max(3, rounds // 40))["parsed"]
         workspace.close()
     alone = p50(times["alone"])
     bars: list[Bar] = [
         bar(f"decision, {POLICIES} policies, {CHAINS * DEPTH} groups, p50", 0.4, alone, "ms"),
         bar("the same with the store's read, p50", 2.0, p50(times["from the store"]), "ms"),
+        bar("a decision asked for before, p50", None, p50(again["again"]), "ms"),
+        bar("the same with the store's read, p50", None, p50(again["again from the store"]), "ms"),
         bar("processor time of a decision, p50", None, p50(times["alone, worked"]), "ms"),
         bar("processor time with the store's read, p50", None, p50(times["from the store, worked"]), "ms"),
         bar("decision, p95", None, p95(times["alone"]), "ms"),
@@ -93,12 +97,16 @@ def run(options: Mapping[str, object], progress: Callable[[str], None]) -> dict[
     return {"name": "policy", "machine": described(), "bars": bars}
 
 
-def _timed(ways: Mapping[str, Callable[[str, Resource], object]], rounds: int) -> dict[str, list[float]]:
-    """Take each way in turn, so that a busy machine is as busy for all of them."""
+def _timed(
+    ways: Mapping[str, Callable[[str, Resource], object]], rounds: int, anew: Sequence[Rules] = ()
+) -> dict[str, list[float]]:
+    """Take each way in turn, so that a busy machine is as busy for all of them; some rules remember nothing."""
     times: defaultdict[str, list[float]] = defaultdict(list)
     for at in range(rounds + len(ASKED)):
         action, resource = ASKED[at % len(ASKED)]
         for name, decide in ways.items():
+            for rules in anew:
+                rules.forget()
             started, worked = time.perf_counter(), time.thread_time()
             decide(action, resource)
             if at >= len(ASKED):

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import cedarpy
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decide import Policy
 from muniment.governance.policy.decision import AUDIT, WORKSPACE, Decision, Resource
 from muniment.governance.policy.rules import Rules, Standing, shipped, version_of
+from muniment.governance.policy.slices import Remembered
 
 ALICE = Principal("user", "alice")
 BOT = Principal("service", "bot")
@@ -195,3 +199,61 @@ def test_a_rule_sees_every_group_that_it_can_ask_for(condition: str, holds: bool
 )
 def test_a_text_that_does_not_fit_says_why(text: str, says: str) -> None:
     assert any(says in problem for problem in Rules(text).problems())
+
+
+ASKERS = st.builds(
+    lambda who, groups, roles, administrator: standing(
+        frozenset({who.ref, "group:everyone", *groups}),
+        {role: ("group:everyone",) for role in roles},
+        administrator,
+        who,
+    ),
+    st.sampled_from([ALICE, BOT, Principal("service", "alice")]),
+    st.sets(st.sampled_from(["group:staff", "group:board", "group:Staff"])),
+    st.sets(st.sampled_from(["reader", "auditor", "operator", "approver", "curator"])),
+    st.booleans(),
+)
+QUESTIONS = st.sampled_from(
+    [
+        ("search", WORKSPACE),
+        ("read_audit", AUDIT),
+        ("use_model", model("group:staff")),
+        ("use_model", model("group:board", "group:staff")),
+        ("approve", Resource("Approval", "a", {"requester": "user:alice"})),
+        ("approve", Resource("Approval", "a", {"requester": "service:alice"})),
+        ("read_lineage", Resource("Answer", "ans_1", {"owner": "user:alice"})),
+        ("no such action", WORKSPACE),
+    ]
+)
+
+
+@given(st.lists(st.tuples(ASKERS, QUESTIONS), min_size=2, max_size=12))
+def test_what_is_remembered_is_what_would_be_decided(
+    asked: list[tuple[Standing, tuple[str, Resource]]],
+) -> None:
+    anew = Rules(shipped())
+    for who, (action, resource) in asked:
+        anew.forget()
+        assert who.decide(action, resource) == anew.decide(who, action, resource)
+
+
+def test_a_decision_that_could_not_be_worked_out_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    rules, who = Rules(shipped()), standing()
+    with monkeypatch.context() as patch:
+        patch.setattr(cedarpy, "is_authorized", lambda *_: 1 / 0)
+        refused = rules.decide(who, "search", WORKSPACE)
+    assert not refused.allowed and refused.reasons == ("error: ZeroDivisionError",)
+    assert rules.decide(who, "search", WORKSPACE).allowed
+
+
+def test_no_more_answers_are_kept_than_were_asked_for_last() -> None:
+    remembered, worked = Remembered(most=2), list[str]()
+
+    def ask(question: str, failed: bool = False) -> None:
+        remembered.answer(question, lambda: (worked.append(question) or True, (), failed))
+
+    for question in ("a", "b", "a", "c", "a", "b"):
+        ask(question)
+    ask("failed", failed=True)
+    ask("failed")
+    assert worked == ["a", "b", "c", "b", "failed", "failed"]

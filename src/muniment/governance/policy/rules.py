@@ -19,7 +19,7 @@ from typing import Any, Literal
 from muniment.foundation.errors import Tampered
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decision import Attribute, Decision, Resource
-from muniment.governance.policy.slices import Slice, Slices
+from muniment.governance.policy.slices import Answer, Slice, Slices
 from muniment.governance.policy.vocabulary import parsed_schema, schema
 
 LONGEST = 256 << 10
@@ -95,6 +95,10 @@ class Rules:
         """Return what would be decided if no rule forbade anything; only to explain a decision."""
         return self._decide(lambda: self._permits, standing, action, resource)
 
+    def forget(self) -> None:
+        """Let every decision be worked out anew."""
+        self._parsed.forget()
+
     def _decide(
         self, slices: Callable[[], Slices], standing: Standing, action: str, resource: Resource
     ) -> Decision:
@@ -134,11 +138,7 @@ class Standing:
         return replace(decision, emergencies=self.emergencies) if self.emergencies else decision
 
 
-def _asked(
-    rules: Slice, standing: Standing, action: str, resource: Resource
-) -> tuple[bool, tuple[str, ...], bool]:
-    import cedarpy
-
+def _asked(rules: Slice, standing: Standing, action: str, resource: Resource) -> Answer:
     principal = standing.principal
     uid = {"type": _TYPES[principal.kind], "id": principal.name}
     target = {"type": resource.kind, "id": resource.id}
@@ -157,6 +157,14 @@ def _asked(
         "resource": target,
         "context": {"principal": principal.ref, "groups": rules.asked_of(standing.groups, texts)},
     }
+    # The question as the engine reads it: what is the same here, it cannot tell apart.
+    question = json.dumps([request, entities])
+    return rules.remembered.answer(question, lambda: _answered(rules, request, entities))
+
+
+def _answered(rules: Slice, request: dict[str, Any], entities: list[dict[str, Any]]) -> Answer:
+    import cedarpy
+
     result = cedarpy.is_authorized(request, rules.policies, entities, parsed_schema())
     errors = tuple(str(error)[-LONGEST_REASON:] for error in result.diagnostics.errors)
     reasons = _named(result.diagnostics.id_annotations_by_reason, result.diagnostics.reasons)

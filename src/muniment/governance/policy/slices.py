@@ -1,21 +1,63 @@
 """A policy text cut up by action, so that a decision looks only at rules and groups that can matter to it.
 
-Invariant: a slice decides exactly as the whole text does. A rule is left out only where its scope names other
-actions; a group is left out only where no rule of the slice could tell whether it is held.
+Invariants:
+- a slice decides exactly as the whole text does. A rule is left out only where its scope names other actions; a group
+  is left out only where no rule of the slice could tell whether it is held;
+- an answer is used again only for the same question, whole, to the same rules, and never where working it out failed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from muniment.governance.policy.vocabulary import actions
 
+REMEMBERED = 1024
+"""Answers that a slice keeps."""
 _HOLDERS = ("contains", "containsAny", "containsAll")
 _CONTEXT = {"Var": "context"}
 _GROUPS = {".": {"left": _CONTEXT, "attr": "groups"}}
+
+
+Answer = tuple[bool, tuple[str, ...], bool]
+"""Whether it is allowed, why, and whether working it out failed."""
+
+
+class Remembered:
+    """What was answered to which question, for as many as were asked last."""
+
+    def __init__(self, most: int = REMEMBERED) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._answers: OrderedDict[bytes, Answer] = OrderedDict()
+
+    def answer(self, question: str, work: Callable[[], Answer]) -> Answer:
+        """Return the answer to a question, as it was before or as `work` finds it."""
+        # Its digest: a question may hold thousands of groups.
+        name = hashlib.sha256(question.encode()).digest()
+        with self._lock:
+            found = self._answers.get(name)
+            if found is not None:
+                self._answers.move_to_end(name)
+                return found
+        found = work()
+        if not found[2]:
+            with self._lock:
+                self._answers[name] = found
+                while len(self._answers) > self._most:
+                    self._answers.popitem(last=False)
+        return found
+
+    def forget(self) -> None:
+        """Let every question be answered anew."""
+        with self._lock:
+            self._answers.clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +69,11 @@ class Slice:
     """Every text that the rules hold; None where a rule asks of the groups as a whole."""
     groups: frozenset[str]
     """Groups that the rules name as entities."""
+    remembered: Remembered = field(default_factory=Remembered, compare=False)
 
     def asked_of(self, held: frozenset[str], more: Iterable[str]) -> list[str]:
         """Return the groups held that these rules could ask for, where `more` are texts from the request."""
-        return list(held if self.texts is None else held & self.texts.union(more))
+        return sorted(held if self.texts is None else held & self.texts.union(more))
 
 
 class Slices:
@@ -54,6 +97,11 @@ class Slices:
         if found is None:
             found = self._made[name] = self._make(None if known is None else known.families)
         return found
+
+    def forget(self) -> None:
+        """Let every decision be worked out anew."""
+        for one in list(self._made.values()):
+            one.remembered.forget()
 
     def _make(self, families: frozenset[str] | None) -> Slice:
         import cedarpy
