@@ -100,7 +100,7 @@ def test_a_full_disk_is_told_to_every_caller(log: AuditLog, database: SqlCipherD
     with database.read() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
     engine = database._writer
-    engine.dispose()
+    database.close()
 
     def limit(connection: sa.engine.interfaces.DBAPIConnection, _: object) -> None:
         connection.execute(f"PRAGMA max_page_count = {pages}")  # type: ignore[attr-defined]
@@ -108,7 +108,7 @@ def test_a_full_disk_is_told_to_every_caller(log: AuditLog, database: SqlCipherD
     sa.event.listen(engine, "connect", limit)
     refused_by_all(log, size=20_000)
     sa.event.remove(engine, "connect", limit)
-    engine.dispose()
+    database.close()
     unchanged_then_goes_on(log)
 
 

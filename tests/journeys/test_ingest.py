@@ -171,12 +171,12 @@ def test_a_full_disk_refuses_cleanly_and_recovers(workspace: Workspace, folder: 
     from sqlalchemy import event
 
     engine = workspace.database.inner._writer
-    engine.dispose()
+    workspace.database.close()
     event.listen(engine, "connect", limit)
     with pytest.raises(Unavailable, match="full"):
         workspace.ingest(folder, "docs")
     event.remove(engine, "connect", limit)
-    engine.dispose()
+    workspace.database.close()
     assert titles(workspace, "canteen", "carol") == ["all/canteen.txt"]
     assert workspace.ingest(folder, "docs").added == 1
     assert workspace.audit.verify().findings == ()

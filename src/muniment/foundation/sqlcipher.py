@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -20,8 +20,11 @@ from sqlalchemy import event, exc, pool
 
 from muniment.foundation.database import BUSY_SECONDS, Condition, is_current, migrate
 from muniment.foundation.errors import Conflict, MunimentError, NotSetUp, Tampered, Unavailable
+from muniment.foundation.kept_connections import KeptConnections, ending
 from muniment.foundation.worded import say
 
+_READERS = 8
+"""Connections to read by that stay open."""
 _POLL_SECONDS = 0.001
 """Between attempts to begin a write; the database's own waits grow to a tenth of a second, in which another process
 that writes again and again has had the turn several times."""
@@ -35,9 +38,13 @@ class SqlCipherDatabase:
         self.path = path
         self._frozen = frozen
         self._key = key.hex()
-        self._engine = self._make_engine(_begin, pool_size=8, max_overflow=56)
+        self._engine = self._make_engine(_begin, pool_size=_READERS, max_overflow=56)
         self._writer = self._make_engine(_begin_write, pool_size=1, max_overflow=0)
         self._write_lock = threading.Lock()
+        self._readers, self._writers = (
+            KeptConnections(self._engine, _READERS),
+            KeptConnections(self._writer, 1),
+        )
 
     def _make_engine(
         self, begin: Callable[[sa.Connection], None], pool_size: int, max_overflow: int
@@ -53,7 +60,11 @@ class SqlCipherDatabase:
             poolclass=pool.QueuePool,
             pool_size=pool_size,
             max_overflow=max_overflow,
-            connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS},
+            connect_args={
+                "check_same_thread": False,
+                "timeout": BUSY_SECONDS,
+                "factory": ending(cast(Any, dbapi2).Connection),
+            },
         )
 
         def prepare(connection: Any, _record: object) -> None:
@@ -82,18 +93,13 @@ class SqlCipherDatabase:
     @contextmanager
     def read(self) -> Generator[sa.Connection]:
         """A snapshot; raises Unavailable or NotSetUp when the file cannot be read."""
-        with _translated(self.path), self._engine.connect() as connection, connection.begin():
+        with _translated(self.path), self._readers.transaction() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Generator[sa.Connection]:
         """An immediate transaction, durable when the block ends, undone when it raises."""
-        with (
-            _translated(self.path),
-            self._write_lock,
-            self._writer.connect() as connection,
-            connection.begin(),
-        ):
+        with _translated(self.path), self._write_lock, self._writers.transaction() as connection:
             yield connection
 
     @contextmanager
@@ -180,6 +186,8 @@ class SqlCipherDatabase:
 
     def close(self) -> None:
         """Close every connection."""
+        self._readers.close()
+        self._writers.close()
         self._engine.dispose()
         self._writer.dispose()
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,44 @@ def test_a_reader_keeps_one_snapshot_while_others_write(database: SqlCipherDatab
         add(database, "meanwhile")
         assert connection.execute(count).scalar_one() == 1
     assert bodies(database) == ["before", "meanwhile"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_was_left_half_read_holds_no_snapshot_open(database: SqlCipherDatabase, fails: bool) -> None:
+    for number in range(2000):
+        add(database, f"{number}")
+    left: list[object] = []
+
+    def leave() -> None:
+        with database.read() as connection:
+            result = connection.exec_driver_sql("SELECT body FROM note")
+            left.append((result, result.fetchone()))
+            if fails:
+                raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError) if fails else nullcontext():
+        leave()
+    with database.write() as connection:
+        connection.execute(sa.text("DELETE FROM note"))
+    assert bodies(database) == []
+    assert left
+
+
+def test_closing_leaves_no_file_open(database: SqlCipherDatabase) -> None:
+    def held() -> int:
+        return sum(
+            os.path.realpath(f"/proc/self/fd/{one}") == str(database.path)
+            for one in os.listdir("/proc/self/fd")
+        )
+
+    add(database, "first")
+    with database.read() as connection:
+        assert bodies(database) == ["first"]
+        assert held() >= 3
+        database.close()
+        # What is being read goes on.
+        assert connection.exec_driver_sql("SELECT body FROM note").scalar() == "first"
+    assert held() == 0
 
 
 def test_writers_take_turns(database: SqlCipherDatabase) -> None:
