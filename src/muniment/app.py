@@ -586,7 +586,7 @@ class Workspace:
         self.directory.require_one_source()
 
     def prepare(self) -> None:
-        """Do now what the first searches would wait for: load weights and index, and compile loops.
+        """Do now what the first searches would wait for: load weights and index, and compile loops over many rows.
 
         For a process that lives on: what it holds by now is not looked through for garbage any more.
         """

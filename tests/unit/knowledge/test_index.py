@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from muniment.app import Workspace
 from muniment.foundation import revisions
 from muniment.governance.identity.principal import OPERATOR
 from muniment.knowledge.access import AccessList
-from muniment.knowledge.retrieval import compiled, lexical, segment
+from muniment.knowledge.retrieval import compiled, embedded, lexical, segment
 from muniment.knowledge.retrieval.compiled import Loops
 from muniment.knowledge.retrieval.index import Index
 from muniment.knowledge.retrieval.vectors import Cosines
@@ -115,21 +116,40 @@ def test_a_view_is_kept_while_nothing_changes(workspace: Workspace, folder: Path
     assert view(workspace, index) is view(workspace, index)
 
 
-def test_a_prepared_workspace_answers_the_same_with_compiled_loops(
+@pytest.mark.parametrize("worth_it_by", ["rows", "more rows", "searches"])
+def test_loops_are_compiled_once_that_is_worth_it_and_answer_the_same(
     make_workspace: Callable[..., Workspace],
     folder: Path,
     machine_code: Loops,
     monkeypatch: pytest.MonkeyPatch,
+    worth_it_by: str,
 ) -> None:
     embedder = HashedEmbedder(64)
     workspace = make_workspace(embedder=lambda: embedder)
     workspace.ingest(folder, "docs")
-    before = workspace.search("canteen weekend", "alice").passages
     monkeypatch.setattr(compiled, "_made", None)
     monkeypatch.setattr(compiled, "_compiled", lambda: machine_code)
+    rows = view(workspace, Index(workspace.segments)).rows
+    monkeypatch.setattr(embedded, "MANY_ROWS", rows if worth_it_by == "rows" else rows + 1)
+    monkeypatch.setattr(embedded, "MANY_SEARCHES", 3 if worth_it_by == "searches" else 1000)
+
+    def found() -> object:
+        return workspace.search("canteen weekend", "alice").passages
+
+    before = found()
     workspace.prepare()
+    assert (compiled.ready() is machine_code) == (worth_it_by == "rows")
+    assert found() == found() == before and len(before) == 2
+    assert (compiled.ready() is None) == (worth_it_by != "rows")
+    if worth_it_by == "more rows":
+        (folder / "all" / "menu.txt").write_text("Soup on Fridays.\n")
+        workspace.ingest(folder, "docs")
+    before = found()
+    for thread in threading.enumerate():
+        if thread.name == "compile":
+            thread.join(30)
     assert compiled.ready() is machine_code
-    assert workspace.search("canteen weekend", "alice").passages == before and len(before) == 2
+    assert found() == before
 
 
 def test_many_small_segments_rank_like_one(make_workspace: Callable[..., Workspace], tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The loops of a search as machine code, where a process that lives on has asked for it.
 
-Compiling takes seconds, so only `prepare` does it. Without it, or without the compiler (the extra `speed`), searches
-use array operations, which give the same results.
+Compiling takes seconds of a core, so only `prepare` does it. Without it, or without the compiler (the extra `speed`),
+searches use array operations, which give the same results.
 """
 
 from __future__ import annotations

@@ -181,6 +181,11 @@ class View:
         """Return the number of changes behind this state."""
         return self.content + self.access
 
+    @property
+    def rows(self) -> int:
+        """Return how many rows the segments have, those of earlier versions included."""
+        return int(self.layout.rows[-1])
+
     def select(self, readable: Mask, filters: Filters = EVERYTHING) -> Selection:
         """Return the rows of documents whose access class, as a place in `readable`, is true there.
 
