@@ -174,7 +174,7 @@ def go(template: Path, done: Sequence[tuple[Any, ...]]) -> None:
 
 
 @given(st.lists(operations, min_size=4, max_size=14))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_every_search_is_wholly_of_the_model_in_use(template: Path, done: list[tuple[Any, ...]]) -> None:
     begun = ("put", {"p": ["pump valve", "rain"], "q": ["ferry harbour"]}), ("begin", MODELS[1])
     go(template, [*begun, *done])

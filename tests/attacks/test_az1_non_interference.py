@@ -18,8 +18,8 @@ from muniment.foundation.ids import SeededIds
 from muniment.governance.identity.principal import OPERATOR, Principal
 from muniment.knowledge.access import AccessList
 
-WORLDS = 120
-POSTGRES_WORLDS = 20
+WORLDS = 60
+POSTGRES_WORLDS = 12
 PROVE_WORLDS = 10_000
 PROVE_PARTS = 10
 """So that several processes can share the work."""

@@ -17,7 +17,7 @@ from muniment.governance.identity.principal import OPERATOR, Principal
 from muniment.knowledge import library
 from muniment.knowledge.retrieval.visibility import visible
 
-STEPS = 5_000
+STEPS = 2_500
 POSTGRES_STEPS = 300
 PROVE_STEPS = 1_000_000
 USERS = [f"u{n}" for n in range(6)]

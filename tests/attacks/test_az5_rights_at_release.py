@@ -27,7 +27,7 @@ COMPANY = (
     '[users.bob]\ngroups = ["crew"]\n[users.eve]\n[groups.crew]\nmembers_of = ["fleet"]\n[groups.fleet]\n'
 )
 SENTENCES = [f"The ferry to island number {n} costs {n}00 crowns." for n in range(1, 7)]
-SEEDS = 40
+SEEDS = 20
 PROVE_SEEDS = 2_000
 
 Revoke = Callable[[World], object]
