@@ -202,6 +202,7 @@ def test_a_search_asks_the_database_as_often_for_many_passages_as_for_few(
     def note(connection: Any, *_rest: object) -> None:
         connection.set_trace_callback(asked.append)
 
+    workspace.database.close()  # so that each connection is opened anew
     event.listen(Pool, "checkout", note)
     try:
         counts: list[int] = []
