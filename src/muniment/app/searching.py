@@ -1,0 +1,230 @@
+"""What is known: models that embed, the index, ingestion and search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from muniment import settings as settings_file
+from muniment.app.governed import Governed
+from muniment.app.opened import PYTHON
+from muniment.foundation.collector import settle
+from muniment.foundation.errors import BadInput
+from muniment.governance.audit.entry import Actor
+from muniment.governance.identity.principal import OPERATOR, Principal
+
+if TYPE_CHECKING:
+    from muniment.inference.embedders import Embedders
+    from muniment.inference.embedding import Embedder
+    from muniment.inference.reranking import Reranker
+    from muniment.knowledge.access_control import AccessControl
+    from muniment.knowledge.ingestion.index_writer import IndexWriter
+    from muniment.knowledge.ingestion.parts import Parts
+    from muniment.knowledge.ingestion.pipeline import Pipeline
+    from muniment.knowledge.ingestion.reembed import Reembed
+    from muniment.knowledge.ingestion.report import IngestReport, OnProgress
+    from muniment.knowledge.ingestion.upkeep import IndexUpkeep
+    from muniment.knowledge.passage import Retrieval
+    from muniment.knowledge.reading import Reading
+    from muniment.knowledge.retrieval.compare import Comparison
+    from muniment.knowledge.retrieval.engine import Engine
+    from muniment.knowledge.retrieval.retrieve import Retriever
+    from muniment.knowledge.retrieval.versions import RankingVersions
+
+
+class Searching(Governed):
+    """A home that finds what may be read."""
+
+    @cached_property
+    def embedders(self) -> Embedders:
+        """The embedding models, each loaded when first asked for."""
+        from muniment.inference.embedders import Embedders
+
+        if self._make_embedder is None:
+            offers = settings_file.embedding_offers(self.settings, self.home)
+            return Embedders(offers, self._models.embedders)
+        made = self._make_embedder()
+        return Embedders.given(*made) if isinstance(made, Sequence) else Embedders.given(made)
+
+    @property
+    def embedder(self) -> Embedder | None:
+        """The embedding model that a workspace begins with, or None where its weights are not present."""
+        return self.embedders.first
+
+    @property
+    def reranker(self) -> Reranker | None:
+        """The cross-encoder where the ranking of searches uses it, or None."""
+        return self.cross_encoder if self.settings.retrieval.rerank else None
+
+    @cached_property
+    def cross_encoder(self) -> Reranker | None:
+        """The cross-encoder that judges quotes, or None where vectors are off or its weights are not present."""
+        from muniment.inference import weights
+        from muniment.inference.reranking import OnnxReranker
+
+        if self._make_embedder is not None or not self.settings.retrieval.vectors:
+            return None
+        found = weights.find(weights.RERANKING, settings_file.weight_folders(self.settings))
+        if found is None:
+            return None
+        return self._models.rerankers.get(found.weights.name, lambda: OnnxReranker(found))
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The index engine: in this process, or where the documents lie in Postgres, there."""
+        if self.settings.database.url:
+            from muniment.knowledge.retrieval.postgres import PostgresEngine
+
+            return PostgresEngine()
+        from muniment.knowledge.retrieval.embedded import EmbeddedEngine
+
+        return EmbeddedEngine(self.segments)
+
+    @cached_property
+    def index(self) -> IndexWriter:
+        """What keeps the engine's index."""
+        if self.settings.database.url:
+            from muniment.knowledge.ingestion.row_writer import RowWriter
+
+            return RowWriter(self.ingestion)
+        from muniment.knowledge.ingestion.segment_writer import SegmentWriter
+
+        return SegmentWriter(self.ingestion)
+
+    @property
+    def ingestion(self) -> Parts:
+        """What ingestion works with."""
+        from muniment.knowledge.ingestion.parts import Parts
+
+        return Parts(
+            self.database, self.audit, self.segments, self.keyring, self.embedders, self.clock, self.ids
+        )
+
+    @cached_property
+    def retriever(self) -> Retriever:
+        """Search over what a principal may read."""
+        from muniment.knowledge.retrieval.retrieve import RerankSettings, RetrievalSettings, Retriever
+
+        seconds = self.settings.retrieval.rerank_budget_ms / 1000 if self.settings.retrieval.rerank else 0.0
+        return Retriever(
+            database=self.database,
+            engine=self.engine,
+            audit=self.audit,
+            policy=self.policy,
+            clock=self.clock,
+            embedders=self.embedders,
+            reranker=self.reranker,
+            settings=RetrievalSettings(rerank=RerankSettings(seconds=seconds)),
+        )
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        """One question ranked in several ways, for tuning."""
+        from muniment.knowledge.retrieval.compare import Comparison
+
+        return Comparison(
+            database=self.database,
+            engine=self.engine,
+            audit=self.audit,
+            policy=self.policy,
+            embedders=self.embedders,
+        )
+
+    @cached_property
+    def rankings(self) -> RankingVersions:
+        """The versions of what search ranks by."""
+        from muniment.knowledge.retrieval.versions import RankingVersions
+
+        return RankingVersions(self.database, self.audit, self.clock)
+
+    @cached_property
+    def access(self) -> AccessControl:
+        """Access lists set by hand."""
+        from muniment.knowledge.access_control import AccessControl
+
+        return AccessControl(self.database, self.audit, self.directory, self.clock)
+
+    @cached_property
+    def reading(self) -> Reading:
+        """Whole documents, for those who may read them."""
+        from muniment.knowledge.reading import Reading
+
+        return Reading(self.database, self.audit, self.policy)
+
+    @property
+    def reembed(self) -> Reembed:
+        """Another embedding model's vectors beside the index in use, and the switch to them."""
+        from muniment.knowledge.ingestion.reembed import Reembed
+
+        return Reembed(self.ingestion, self.index)
+
+    @property
+    def upkeep(self) -> IndexUpkeep:
+        """Checks and repairs of the segments; raises BadInput where the index lies in Postgres."""
+        from muniment.knowledge.ingestion.upkeep import IndexUpkeep
+
+        if self.settings.database.url:
+            raise BadInput(
+                "The index of this workspace lies in Postgres, not in segments.",
+                fix="`muniment doctor` checks it; the next ingest makes again what is missing.",
+            )
+        return IndexUpkeep(self.database, self.segments, lambda: self.ingestion)
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """Ingestion of folders."""
+        from muniment.foundation.sandbox import Limits
+        from muniment.knowledge.ingestion.parser import ParseLimits, Parser
+        from muniment.knowledge.ingestion.pipeline import Pipeline
+
+        limits = self.settings.ingestion
+        file_bytes = limits.max_file_mb << 20
+        return Pipeline(
+            self.ingestion,
+            self.index,
+            lambda: Parser(
+                ParseLimits(file_bytes, Limits(seconds=float(limits.parse_seconds))), limits.isolation
+            ),
+            file_bytes,
+        )
+
+    def prepare(self) -> None:
+        """Do now what the first searches would wait for: load weights and index, and compile loops over many rows.
+
+        For a process that lives on: what it holds by now is not looked through for garbage any more.
+        """
+        self.retriever.prepare()
+        settle()
+
+    def search(
+        self,
+        query: str,
+        as_: str | Principal,
+        k: int = 10,
+        by: Actor | None = None,
+        filters: Mapping[str, object] | None = None,
+        explain: bool = False,
+    ) -> Retrieval:
+        """Return what `as_` may read about `query`; for trusted local use, as the log records.
+
+        `filters` may state source, folder, type, author, sensitivity, after and before (see `Filters`). With
+        `explain`, each passage says why it is there.
+        """
+        from muniment.knowledge.retrieval.filters import of
+
+        principal, limits = self.principal(as_), of(filters or {})
+        by = by or Actor(principal.ref, PYTHON)
+        return self.retriever.retrieve(principal, query, k, by, "search", limits, explain)
+
+    def ingest(
+        self,
+        folder: Path | str,
+        source: str,
+        on_progress: OnProgress | None = None,
+        dry_run: bool = False,
+        by: Actor = OPERATOR,
+    ) -> IngestReport:
+        """Make the library equal to a folder."""
+        return self.pipeline.sync(Path(folder), source, by, on_progress or (lambda _: None), dry_run)

@@ -1,0 +1,138 @@
+"""One home folder with every room of it, each built when it is first used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from muniment import settings as settings_file
+from muniment.app.adapters import frozen_database
+from muniment.app.opened import PYTHON
+from muniment.app.searching import Searching
+from muniment.foundation.errors import BadInput, NotFound
+from muniment.foundation.sqlcipher import SqlCipherDatabase
+from muniment.governance.audit.entry import Actor
+from muniment.governance.identity.principal import Principal
+
+if TYPE_CHECKING:
+    from muniment.assistant.answer import Assistant
+    from muniment.assistant.lineage import Lineage
+    from muniment.assistant.values import Answer
+    from muniment.assurance.backup.make import Backups
+    from muniment.governance.policy.decision import Resource
+    from muniment.governance.policy.replay import Replay
+    from muniment.inference.catalog import Catalog
+    from muniment.inference.gateway import Gateway
+
+
+class Workspace(Searching):
+    """A home that answers: all that muniment does, from Python."""
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The model endpoints."""
+        from muniment.inference.catalog import Catalog
+
+        return Catalog(settings_file.endpoints(self.settings, self.home), self.settings.answers.model)
+
+    @cached_property
+    def gateway(self) -> Gateway:
+        """The way to every model."""
+        from muniment.foundation.egress import Egress
+        from muniment.inference.gateway import Gateway
+
+        return Gateway(
+            catalog=self.catalog,
+            audit=self.audit,
+            egress=Egress(
+                self.catalog.origins(),
+                settings_file.private_origins(self.settings),
+                rules=self._egress_rules,
+                on_refused=self._egress_refused,
+            ),
+            embedder=self.embedder,
+            reranker=self.cross_encoder,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def lineage(self) -> Lineage:
+        """Stored answers and how they came about."""
+        from muniment.assistant.lineage import Lineage
+
+        return Lineage(self.database, self.audit, self.policy, self.clock)
+
+    @cached_property
+    def assistant(self) -> Assistant:
+        """Questions to answers with evidence."""
+        from muniment.assistant.answer import Assistant
+
+        return Assistant(
+            database=self.database,
+            audit=self.audit,
+            policy=self.policy,
+            retriever=self.retriever,
+            gateway=self.gateway,
+            lineage=self.lineage,
+            clock=self.clock,
+            ids=self.ids,
+            passages=self.settings.answers.passages,
+        )
+
+    @cached_property
+    def replay(self) -> Replay:
+        """Decisions of the log, taken again."""
+        from muniment.governance.policy.replay import Replay
+
+        return Replay(self.database, self.audit, self.policy, self.clock, self.described)
+
+    def described(self, resource: Resource) -> Resource | None:
+        """Return a resource with what policy asks of it now, or None where there is no such thing."""
+        from muniment.inference.gateway import endpoint_resource
+
+        try:
+            if resource.kind == "Model":
+                return endpoint_resource(self.catalog.get(resource.id))
+            if resource.kind == "Answer":
+                return replace(resource, attributes={"owner": self.lineage.owner(resource.id).ref})
+        except (BadInput, NotFound):
+            return None
+        return resource
+
+    @property
+    def backups(self) -> Backups:
+        """Encrypted copies; raises BadInput where the documents lie in Postgres, whose own tools copy them."""
+        from muniment.assurance.backup.make import Backups
+
+        if not isinstance(self._stored, SqlCipherDatabase):
+            raise BadInput(
+                f"The documents of this workspace lie in {self._stored.place}, which muniment does not copy.",
+                fix="Use pg_dump for that schema, and keep keys/keyring.json and settings.toml of the home with the "
+                "dump, which muniment does not encrypt.",
+            )
+        return Backups(
+            home=self.home,
+            database=self.database,
+            copy=self._stored.copy_to,
+            audit=self.audit,
+            keyring=self.keyring,
+            clock=self.clock,
+            ids=self.ids,
+            frozen=frozen_database,
+        )
+
+    def ask(
+        self,
+        question: str,
+        as_: str | Principal,
+        model: str | None = None,
+        by: Actor | None = None,
+        filters: Mapping[str, object] | None = None,
+    ) -> Answer:
+        """Return an answer from what `as_` may read; for trusted local use, as the log records."""
+        from muniment.knowledge.retrieval.filters import of
+
+        principal, limits = self.principal(as_), of(filters or {})
+        return self.assistant.ask(principal, question, by or Actor(principal.ref, PYTHON), model, limits)
