@@ -222,7 +222,7 @@ def server_of(
     """
     import uvicorn
 
-    from muniment.interfaces.peer import WithCertificate
+    from muniment.interfaces.peer import Connection
 
     def context(_config: uvicorn.Config, _usual: object) -> ssl.SSLContext:
         if where.served is None:
@@ -240,6 +240,6 @@ def server_of(
         timeout_graceful_shutdown=GRACE_SECONDS,
         backlog=backlog,
         ssl_context_factory=context if where.served else None,
-        http=WithCertificate,
+        http=Connection,
     )
     return uvicorn.Server(config)
