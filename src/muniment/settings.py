@@ -28,6 +28,7 @@ from muniment.inference.catalog import Endpoint
 
 if TYPE_CHECKING:
     from muniment.inference.embedders import Offer
+    from muniment.inference.spending import SpendingLimits
 
 FILE_NAME = "settings.toml"
 SHORTEST_SECRET = 16
@@ -231,6 +232,10 @@ class ModelSettings(_Section):
     """Most time that one attempt may take."""
     max_output_tokens: int = Field(800, ge=1, le=100_000)
     """Most tokens of one answer."""
+    prompt_price: float = Field(0.0, ge=0, le=1e6)
+    """Cost of a million tokens sent, in any one currency."""
+    completion_price: float = Field(0.0, ge=0, le=1e6)
+    """Cost of a million tokens received."""
 
 
 class Settings(_Section):
@@ -388,9 +393,27 @@ def endpoints(settings: Settings, home: Path) -> list[Endpoint]:
             ),
             timeout_seconds=model.timeout_seconds,
             max_output_tokens=model.max_output_tokens,
+            prompt_price=model.prompt_price,
+            completion_price=model.completion_price,
         )
         for name, model in settings.models.items()
     ]
+
+
+def spending_limits(settings: Settings) -> SpendingLimits:
+    """Return what may be used of language models in a day."""
+    from muniment.inference.spending import MILLION, Most, SpendingLimits
+
+    limits = settings.limits
+
+    def most(tokens: int, cost: float) -> Most:
+        return Most(tokens or None, round(cost * MILLION) or None)
+
+    return SpendingLimits(
+        user=most(limits.user_tokens_per_day, limits.user_cost_per_day),
+        service=most(limits.service_tokens_per_day, limits.service_cost_per_day),
+        tenant=most(limits.tenant_tokens_per_day, limits.tenant_cost_per_day),
+    )
 
 
 def private_origins(settings: Settings) -> frozenset[str]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from muniment.governance.policy.replay import Replay
     from muniment.inference.catalog import Catalog
     from muniment.inference.gateway import Gateway
+    from muniment.inference.spending import Spending
 
 
 class Workspace(Searching):
@@ -54,8 +55,17 @@ class Workspace(Searching):
             ),
             embedder=self.embedder,
             reranker=self.cross_encoder,
+            spending=self.spending,
             clock=self.clock,
         )
+
+    @cached_property
+    def spending(self) -> Spending:
+        """What language models are asked for."""
+        from muniment.inference.spending import Spending
+
+        limits = settings_file.spending_limits(self.settings)
+        return Spending(self.database, self.audit, self.repeats, self.clock, limits)
 
     @cached_property
     def lineage(self) -> Lineage:

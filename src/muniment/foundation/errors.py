@@ -82,6 +82,12 @@ class Unavailable(MunimentError):
     status = 503
 
 
+def _span(seconds: int) -> str:
+    if seconds >= 7200:
+        return f"{math.ceil(seconds / 3600)} hours"
+    return "1 second" if seconds == 1 else f"{seconds} seconds"
+
+
 class TooMany(MunimentError):
     """A limit is reached; the code names it."""
 
@@ -89,8 +95,7 @@ class TooMany(MunimentError):
 
     def __init__(self, limit: str, public: str, retry_after: float) -> None:
         self.retry_after = max(1, math.ceil(retry_after))
-        unit = "second" if self.retry_after == 1 else "seconds"
-        super().__init__(public, fix=f"Try again in {self.retry_after} {unit}.")
+        super().__init__(public, fix=f"Try again in {_span(self.retry_after)}.")
         self.code = f"limit-{limit}"
 
 

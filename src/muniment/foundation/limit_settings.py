@@ -24,6 +24,18 @@ class LimitSettings(BaseModel):
     """Requests of one service that are worked on or wait."""
     tenant_concurrent: int = Field(72, ge=1, le=10_000)
     """Requests of all together that are worked on or wait."""
+    user_tokens_per_day: int = Field(2_000_000, ge=0)
+    """Tokens of language models that one user may use in a day (UTC), to the model and back; 0 is no limit."""
+    service_tokens_per_day: int = Field(20_000_000, ge=0)
+    """The same of one service."""
+    tenant_tokens_per_day: int = Field(200_000_000, ge=0)
+    """The same of all together."""
+    user_cost_per_day: float = Field(0.0, ge=0, le=1e9)
+    """What one user's tokens may cost in a day, in the currency of the models' prices; 0 is no limit."""
+    service_cost_per_day: float = Field(0.0, ge=0, le=1e9)
+    """The same of one service."""
+    tenant_cost_per_day: float = Field(0.0, ge=0, le=1e9)
+    """The same of all together."""
     body_kb: int = Field(64, ge=1, le=65_536)
     """Size of a request's body."""
     json_depth: int = Field(32, ge=4, le=200)

@@ -38,6 +38,7 @@ _HIDDEN = (
     "api_key",
     "signin_attempt",
     "first_administrator",
+    "model_usage",
     "alembic_version",
 )
 """Tables that no search or reading looks into."""

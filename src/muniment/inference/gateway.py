@@ -3,6 +3,7 @@
 Invariants:
 - a call happens only after policy allowed it for this caller and its entry is durable;
 - attempts, time and output are bounded; a reply that has begun is never asked for again;
+- what a language model may use at most is set aside before it is asked, within the limits of who asks;
 - a failure is one clear line; it holds no content, key or address, and is recorded.
 """
 
@@ -24,6 +25,7 @@ from muniment.inference import prompts
 from muniment.inference.catalog import Catalog, Endpoint
 from muniment.inference.messages import Chunk, Draft, Request, TextDelta, Usage
 from muniment.inference.providers.provider import Budget, Busy, Provider
+from muniment.inference.spending import MILLION, Held, Spending, Use, priced
 
 if TYPE_CHECKING:
     from muniment.foundation.egress import Egress
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 FIRST_WAIT_SECONDS = 0.4
 LONGEST_WAIT_SECONDS = 8.0
+_AROUND = 64
+"""Tokens that a server puts around the two messages of a request."""
 
 
 class Gateway:
@@ -45,6 +49,7 @@ class Gateway:
         egress: Egress,
         embedder: Embedder | None,
         reranker: Reranker | None = None,
+        spending: Spending,
         clock: Clock,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -53,6 +58,7 @@ class Gateway:
         self._egress = egress
         self._embedder = embedder
         self._reranker = reranker
+        self._spending = spending
         self._clock = clock
         self._sleep = sleep
 
@@ -89,7 +95,8 @@ class Gateway:
     ) -> Iterator[Chunk]:
         """Yield what the model says; close the iterator to stop the call.
 
-        Raises Denied, or Unavailable when the endpoint is down, slow, or speaks another format.
+        Raises Denied, TooMany where the tokens or the cost of today do not suffice, or Unavailable when the endpoint
+        is down, slow, or speaks another format.
         """
         decision = self._permitted(standing, endpoint)
         about: dict[str, Json] = {
@@ -101,9 +108,11 @@ class Gateway:
             "passages": len(request.passages),
             "max_output_tokens": endpoint.max_output_tokens,
         }
-        self._audit.record([Entry("model.call", by, {**about, **decision.stated(), "phase": "sent"})])
+        sent = Entry("model.call", by, {**about, **decision.stated(), "phase": "sent"})
+        held = self._begin(standing, by, endpoint, request, sent)
         reply = hashlib.sha256()
         usage = Usage()
+        characters = 0
         outcome = "stopped"
         started = self._clock.seconds()
         try:
@@ -111,7 +120,9 @@ class Gateway:
                 if isinstance(chunk, Usage):
                     usage = chunk
                 else:
-                    reply.update(_bytes(chunk))
+                    said = _bytes(chunk)
+                    reply.update(said)
+                    characters += len(said)
                 yield self._priced(chunk, endpoint)
             outcome = "complete"
         except MunimentError as error:
@@ -127,7 +138,25 @@ class Gateway:
                 "completion_tokens": usage.completion_tokens,
                 "ms": round((self._clock.seconds() - started) * 1000),
             }
-            self._audit.record([Entry("model.call", by, done)])
+            ended = Entry("model.call", by, done)
+            if held is None:
+                self._audit.record([ended])
+            else:
+                failed = outcome not in ("complete", "stopped")
+                self._spending.end(held, _used(endpoint, held, usage, characters, failed), ended)
+
+    def _begin(
+        self, standing: Standing, by: Actor, endpoint: Endpoint, request: Request, sent: Entry
+    ) -> Held | None:
+        """Record a call before it is made; for a language model, set aside the most that it may use."""
+        if endpoint.kind == "quotes":
+            self._audit.record([sent])
+            return None
+        # A token is at least one byte.
+        prompt = len(request.instructions.encode(errors="surrogatepass"))
+        prompt += len(prompts.user_text(request).encode(errors="surrogatepass")) + _AROUND
+        most = _priced(endpoint, prompt, endpoint.max_output_tokens)
+        return self._spending.begin(standing.principal, by, most, sent)
 
     def _attempts(self, endpoint: Endpoint, request: Request) -> Iterator[Chunk]:
         provider = self._provider(endpoint)
@@ -157,15 +186,26 @@ class Gateway:
     def _priced(self, chunk: Chunk, endpoint: Endpoint) -> Chunk:
         if not isinstance(chunk, Usage):
             return chunk
-        cost = (
-            chunk.prompt_tokens * endpoint.prompt_price + chunk.completion_tokens * endpoint.completion_price
-        )
-        return Usage(chunk.prompt_tokens, chunk.completion_tokens, cost / 1e6)
+        cost = _priced(endpoint, chunk.prompt_tokens, chunk.completion_tokens).cost
+        return Usage(chunk.prompt_tokens, chunk.completion_tokens, cost / MILLION)
 
 
 def endpoint_resource(endpoint: Endpoint) -> Resource:
     """Return an endpoint as policy sees it."""
     return Resource("Model", endpoint.name, {"allowed_groups": endpoint.allowed_groups})
+
+
+def _priced(endpoint: Endpoint, prompt_tokens: int, completion_tokens: int) -> Use:
+    return priced(prompt_tokens, completion_tokens, endpoint.prompt_price, endpoint.completion_price)
+
+
+def _used(endpoint: Endpoint, held: Held, usage: Usage, characters: int, failed: bool) -> Use:
+    """Return what a call used, as its endpoint says; else the most that it can be, nothing where nothing came."""
+    if usage.prompt_tokens or usage.completion_tokens:
+        return _priced(endpoint, usage.prompt_tokens, usage.completion_tokens)
+    if failed and not characters:
+        return Use()
+    return _priced(endpoint, held.use.prompt_tokens, min(characters, held.use.completion_tokens))
 
 
 def _wait(attempt: int, retry_after: float) -> float:

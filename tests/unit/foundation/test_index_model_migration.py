@@ -29,6 +29,7 @@ LATER = (
     "DROP TABLE policy_activation",
     "DROP TABLE policy_version",
     "DROP TABLE first_administrator",
+    "DROP TABLE model_usage",
 )
 EARLIER = {
     "file": ("ALTER TABLE segment DROP COLUMN generation",),

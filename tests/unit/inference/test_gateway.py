@@ -132,14 +132,14 @@ def test_a_call_whose_record_cannot_be_written_is_not_made(
 ) -> None:
     with serving() as server:
         workspace = ready(server.url)
-        record = workspace.audit.record
+        append = workspace.audit.append
 
-        def failing(entries: Any) -> Any:
+        def failing(connection: Any, entries: Any) -> Any:
             if entries[0].kind == "model.call":
                 raise Unavailable("The audit log cannot be written.")
-            return record(entries)
+            return append(connection, entries)
 
-        monkeypatch.setattr(workspace.audit, "record", failing)
+        monkeypatch.setattr(workspace.audit, "append", failing)
         with pytest.raises(Unavailable):
             workspace.ask(QUESTION, as_="carol", model="remote")
-        assert server.bodies == []
+        assert server.bodies == [] and workspace.spending.lines(1) == []

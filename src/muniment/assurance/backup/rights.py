@@ -18,6 +18,7 @@ NO_RIGHTS = frozenset(
         "chunk",
         "document_version",
         "index_model",
+        "model_usage",
         "ranking_settings",
         "ranking_use",
         "segment",

@@ -66,6 +66,56 @@ def check() -> None:
         raise typer.Exit(1)
 
 
+@app.command(epilog=example("muniment models usage --days 30"))
+def usage(
+    days: Annotated[int, typer.Option(min=1, max=3660, help="Days, today included.")] = 7,
+) -> None:
+    """Show what language models were asked for, by day (UTC) and by whom, and what of today's limits is left."""
+    from muniment.inference.spending import EVERYBODY, MILLION
+
+    with TERMINAL.workspace() as workspace:
+        lines = workspace.spending.lines(days)
+        left = workspace.spending.left()
+    if TERMINAL.json:
+        used = [
+            {
+                "day": one.day,
+                "who": one.who or None,
+                "calls": one.calls,
+                "prompt_tokens": one.use.prompt_tokens,
+                "completion_tokens": one.use.completion_tokens,
+                "cost": one.use.cost / MILLION,
+            }
+            for one in lines
+        ]
+        today = {"tokens": left.tokens, "cost": None if left.cost is None else left.cost / MILLION}
+        TERMINAL.document({"usage": used, "left_today": today})
+        return
+    from muniment.interfaces.cli.render import table
+
+    TERMINAL.show(
+        table(
+            ("day", "who", "calls", "tokens sent", "received", "cost"),
+            [
+                [
+                    one.day,
+                    "all together" if one.who == EVERYBODY else visible(one.who),
+                    f"{one.calls:,}",
+                    f"{one.use.prompt_tokens:,}",
+                    f"{one.use.completion_tokens:,}",
+                    f"{one.use.cost / MILLION:,.4f}",
+                ]
+                for one in lines
+            ],
+        )
+        if lines
+        else "No language model was asked in these days."
+    )
+    tokens = "no limit" if left.tokens is None else f"{left.tokens:,} tokens"
+    cost = "" if left.cost is None else f", {left.cost / MILLION:,.4f} of the cost"
+    TERMINAL.show(f"left today for all together: {tokens}{cost}")
+
+
 @app.command(
     epilog=example("muniment models fetch", "without a network: muniment models fetch --from /media/weights")
 )
