@@ -8,7 +8,7 @@ not in the document, or is let in where its caller may not be.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,10 +21,12 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks as described
 from tests.simulators.asgi_caller import AsgiCaller, calling
-from tests.simulators.web_client import api_key, bearer, document_id
+from tests.simulators.web_client import api_key, bearer, client, document_id
 
 from muniment import app, settings
 from muniment.app import Workspace
+from muniment.foundation.clock import FixedClock
+from muniment.foundation.keyring_file import read_head
 from muniment.governance.identity.principal import OPERATOR
 from muniment.interfaces.server import create_server
 
@@ -156,6 +158,22 @@ def test_a_method_that_the_document_lacks_is_refused_with_what_is_there(site: Si
                 )
                 assert answer.status_code == 405, f"{method} {path} as {who}"
                 assert set(answer.headers["allow"][0].split(", ")) == described_ones
+
+
+def test_every_operation_answers_as_the_document_says_while_the_key_is_switched_off(
+    make_workspace: Callable[..., Workspace], clock: FixedClock
+) -> None:
+    workspace = make_workspace(clock=clock)
+    document, http = create_server(workspace).openapi(), client(workspace)
+    wrapped = read_head(settings.keyring_file(workspace.home)).wrapped
+    workspace.key_provider.disable(wrapped)
+    clock.advance(minutes=5)
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            got = http.request(method.upper(), path)
+            if path != "/healthz":
+                assert got.status_code == 503, path
+                assert got.headers["content-type"] in operation["responses"]["503"]["content"], path
 
 
 ROWS = [(name, mode) for name, modes in SHARE.items() for mode in modes]

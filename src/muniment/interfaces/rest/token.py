@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from muniment.foundation.errors import BadInput, MunimentError, TooMany, Unauthenticated, Unavailable
 from muniment.governance.identity.delegation import SCOPE, WrongScope, WrongSubject
+from muniment.interfaces import problems
 from muniment.interfaces.authenticate import Caller, api_caller, workspace_of
 from muniment.interfaces.rest.answers import Threads
 
@@ -82,8 +83,14 @@ _BODY = {
     "required": ["grant_type", "subject_token", "subject_token_type"],
     "properties": {name: {"type": "string"} for name in sorted(_PARAMETERS)},
 }
+_LOCKED = {problems.MEDIA_TYPE: {"schema": problems.Problem.model_json_schema()}}
+"""How every route answers while the key is switched off, before this one is reached."""
 _STATUSES: dict[int | str, dict[str, Any]] = {
-    status: {"model": TokenError, "description": text, "content": {"application/json": {}}}
+    status: {
+        "model": TokenError,
+        "description": text,
+        "content": {"application/json": {}} | (_LOCKED if status == 503 else {}),
+    }
     for status, text in {
         400: "There is no token for this.",
         401: "No API key, or one that does not hold.",
