@@ -112,7 +112,7 @@ class Gateway:
         held = self._begin(standing, by, endpoint, request, sent)
         reply = hashlib.sha256()
         usage = Usage()
-        characters = 0
+        received = 0
         outcome = "stopped"
         started = self._clock.seconds()
         try:
@@ -122,7 +122,7 @@ class Gateway:
                 else:
                     said = _bytes(chunk)
                     reply.update(said)
-                    characters += len(said)
+                    received += len(said)
                 yield self._priced(chunk, endpoint)
             outcome = "complete"
         except MunimentError as error:
@@ -143,7 +143,7 @@ class Gateway:
                 self._audit.record([ended])
             else:
                 failed = outcome not in ("complete", "stopped")
-                self._spending.end(held, _used(endpoint, held, usage, characters, failed), ended)
+                self._spending.end(held, _used(endpoint, held, usage, received, failed), ended)
 
     def _begin(
         self, standing: Standing, by: Actor, endpoint: Endpoint, request: Request, sent: Entry
@@ -199,13 +199,13 @@ def _priced(endpoint: Endpoint, prompt_tokens: int, completion_tokens: int) -> U
     return priced(prompt_tokens, completion_tokens, endpoint.prompt_price, endpoint.completion_price)
 
 
-def _used(endpoint: Endpoint, held: Held, usage: Usage, characters: int, failed: bool) -> Use:
-    """Return what a call used, as its endpoint says; else the most that it can be, nothing where nothing came."""
+def _used(endpoint: Endpoint, held: Held, usage: Usage, received: int, failed: bool) -> Use:
+    """Return what a call used, as its endpoint says; else the most that it can be after so many bytes of a reply."""
     if usage.prompt_tokens or usage.completion_tokens:
         return _priced(endpoint, usage.prompt_tokens, usage.completion_tokens)
-    if failed and not characters:
+    if failed and not received:
         return Use()
-    return _priced(endpoint, held.use.prompt_tokens, min(characters, held.use.completion_tokens))
+    return _priced(endpoint, held.use.prompt_tokens, min(received, held.use.completion_tokens))
 
 
 def _wait(attempt: int, retry_after: float) -> float:

@@ -3,8 +3,9 @@
 Invariants:
 - before a call, the most that it may use is set aside, in the transaction that records the call: however many calls
   are made at one time, together they stay within the limits;
-- what was set aside counts as used until the call has ended and said what it used; one that never says so, or whose
-  end cannot be recorded, used it all.
+- what was set aside counts as used until the end of the call is recorded: as its endpoint says, else as the most that
+  the call can have used, and as nothing where it failed before anything came;
+- nobody is told what others used.
 """
 
 from __future__ import annotations
@@ -152,18 +153,18 @@ class Spending:
 
 
 def _require(kind: str, limit: Most, used: Use, most: Use, wait: float) -> None:
-    whose = "Your" if kind != "tenant" else "The organisation's"
     for what, of_day, before, more in (
         ("tokens", limit.tokens, used.tokens, most.tokens),
         ("cost", limit.cost, used.cost, most.cost),
     ):
         if of_day is not None and before + more > of_day:
-            raise TooMany(
-                f"{kind}-{what}",
-                f"{whose} {what} of language models for today do not suffice: {_said(what, before)} of "
-                f"{_said(what, of_day)} are used, and this question may take {_said(what, more)}.",
-                wait,
-            )
+            said = f"The organisation's {what} of language models for today do not suffice for this question."
+            if kind != "tenant":
+                said = (
+                    f"Your {what} of language models for today do not suffice: {_said(what, before)} of "
+                    f"{_said(what, of_day)} are used, and this question may take {_said(what, more)}."
+                )
+            raise TooMany(f"{kind}-{what}", said, wait)
 
 
 def _said(what: str, number: int) -> str:
