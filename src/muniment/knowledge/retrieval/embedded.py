@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
+from muniment.foundation.collector import settle
 from muniment.foundation.errors import Unavailable
 from muniment.foundation.revisions import Revisions
 from muniment.foundation.segments import DamagedRows, Segments
@@ -107,7 +108,12 @@ class EmbeddedEngine:
         self._searches += 1
         if view.rows >= MANY_ROWS or self._searches >= MANY_SEARCHES:
             self._may_compile = False
-            threading.Thread(target=compiled.prepare, name="compile").start()
+            threading.Thread(target=_compile, name="compile").start()
+
+
+def _compile() -> None:
+    compiled.prepare()
+    settle()
 
 
 def _ranked(selection: Selection, asked: Asked) -> Ranking:
