@@ -41,10 +41,8 @@ class SqlCipherDatabase:
         self._engine = self._make_engine(_begin, pool_size=_READERS, max_overflow=56)
         self._writer = self._make_engine(_begin_write, pool_size=1, max_overflow=0)
         self._write_lock = threading.Lock()
-        self._readers, self._writers = (
-            KeptConnections(self._engine, _READERS),
-            KeptConnections(self._writer, 1),
-        )
+        self._readers = KeptConnections(self._engine, _READERS)
+        self._writers = KeptConnections(self._writer, 1)
 
     def _make_engine(
         self, begin: Callable[[sa.Connection], None], pool_size: int, max_overflow: int

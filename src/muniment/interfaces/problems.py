@@ -61,6 +61,10 @@ class Problem(BaseModel):
     """What to do about it."""
 
 
+DOCUMENTED = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
+"""What the OpenAPI document says of an answer that is a problem."""
+
+
 def problem(status: int, code: str, title: str, detail: str = "") -> Response:
     """Return a problem response."""
     body = Problem(status=status, title=title, code=code, detail=detail)

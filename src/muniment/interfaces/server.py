@@ -76,8 +76,7 @@ def create_server(
     """
     workspace.require_identity()
     responses: dict[int | str, dict[str, Any]] = {
-        status: {"description": text, "content": {problems.MEDIA_TYPE: {"schema": _PROBLEM}}}
-        for status, text in _ERRORS.items()
+        status: {"description": text, "content": problems.DOCUMENTED} for status, text in _ERRORS.items()
     }
     app = FastAPI(
         title="Muniment",
@@ -160,9 +159,6 @@ def plain(scope: Scope, status: int) -> Response:
     from muniment.interfaces.scim.errors import plain_refusal
 
     return plain_refusal(status)
-
-
-_PROBLEM = problems.Problem.model_json_schema()
 
 
 @contextmanager

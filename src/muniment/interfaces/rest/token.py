@@ -83,13 +83,12 @@ _BODY = {
     "required": ["grant_type", "subject_token", "subject_token_type"],
     "properties": {name: {"type": "string"} for name in sorted(_PARAMETERS)},
 }
-_LOCKED = {problems.MEDIA_TYPE: {"schema": problems.Problem.model_json_schema()}}
-"""How every route answers while the key is switched off, before this one is reached."""
 _STATUSES: dict[int | str, dict[str, Any]] = {
     status: {
         "model": TokenError,
         "description": text,
-        "content": {"application/json": {}} | (_LOCKED if status == 503 else {}),
+        # While the key is switched off, every route is answered alike, before this one is reached.
+        "content": {"application/json": {}} | (problems.DOCUMENTED if status == 503 else {}),
     }
     for status, text in {
         400: "There is no token for this.",
