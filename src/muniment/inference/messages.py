@@ -5,6 +5,7 @@ Everything in a chunk is the model's word: nothing in it may widen what its read
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -30,6 +31,8 @@ class Request:
     passages: tuple[NumberedPassage, ...]
     boundary: str
     """Random text that fences each passage of this request."""
+    schema: Mapping[str, object] | None = None
+    """The JSON Schema that the reply is to keep to; None: any text. No endpoint is trusted to have kept to it."""
 
 
 @dataclass(frozen=True, slots=True)
