@@ -79,9 +79,8 @@ class Workspace(Searching):
     def evidence_gate(self) -> Gate:
         """What every claim must pass."""
         from muniment.assistant.gate import Gate
-        from muniment.assistant.support import Support
 
-        return Gate(Support(self.cross_encoder), self.settings.answers.inferences)
+        return Gate(self.settings.answers.inferences)
 
     @cached_property
     def assistant(self) -> Assistant:

@@ -18,6 +18,7 @@ from muniment.assistant import lineage as stored
 from muniment.assistant.claims import SCHEMA, Reading, drafts
 from muniment.assistant.gate import Failure, Gate, Verified
 from muniment.assistant.release import Reader, Release, may_read, nearest
+from muniment.assistant.support import VERSION as SUPPORT
 from muniment.assistant.values import (
     NOTHING_FOUND,
     WITHDRAWN,
@@ -352,7 +353,7 @@ class Assistant:
                 "withheld": asking.withheld,
                 "reasons": dict(sorted(asking.dropped.items())),
                 "asked_again": asking.asked_again,
-                "support": self._gate.name,
+                "support": SUPPORT,
             },
         }
 

@@ -27,6 +27,10 @@ _MONTHS = re.findall(
     r"\w+", "january february march april may june july august september october november december"
 )
 _DAYS = re.findall(r"\w+", "monday tuesday wednesday thursday friday saturday sunday")
+_DAY_AND_MONTH = re.compile(
+    r"\b(\d{1,2})(?:st|nd|rd|th)?(?: of)? ([A-Z][a-z]{2,8}\b)|"
+    r"\b([A-Z][a-z]{2,8})\.? (\d{1,2})(?:st|nd|rd|th)?\b(?![:.]\d)"
+)
 _ISO_DATE = re.compile(r"\b\d{4}-(\d{2})(?:-\d{2})?\b|\b\d{1,2}[./](\d{1,2})[./]\d{2,4}\b")
 _PLAIN = FUNCTION_WORDS | frozenset(
     re.findall(
@@ -53,7 +57,7 @@ def faults(claim: str, evidence: Sequence[str], around: Sequence[str] = ()) -> l
     wide = "\n".join((quoted, *around))
     return [
         *_numbers(claim, quoted, wide),
-        *_dates(claim, wide),
+        *_dates(claim, quoted, wide),
         *(Fault("address", one) for one in _addresses(claim) if one.casefold() not in wide.casefold()),
         *(Fault("code", one) for one in _codes(claim) if one.casefold() not in wide.casefold()),
         *(Fault("name", one) for one in _missing_names(claim, wide)),
@@ -68,18 +72,42 @@ def _numbers(claim: str, quoted: str, wide: str) -> list[Fault]:
     known = quantities(quoted)
     found: list[Fault] = []
     for one in stated:
-        if contradicted(one, known) and (one.unit or not _stands_in(one, quantities(wide))):
+        around = quantities(wide) if _is_year(one) else known
+        if contradicted(one, around):
             found.append(Fault("number", one.text))
     return found
 
 
-def _stands_in(one: Quantity, known: Sequence[Quantity]) -> bool:
-    return not contradicted(one, known)
+def _is_year(one: Quantity) -> bool:
+    """Whether it may be a year, which a title often says once for all below it."""
+    return not one.unit and one.text.isdecimal() and 1900 <= int(one.text) <= 2100
 
 
-def _dates(claim: str, wide: str) -> list[Fault]:
-    known = _calendar(wide)
-    return [Fault("date", one) for one in sorted(_calendar(claim) - known)]
+def _dates(claim: str, quoted: str, wide: str) -> list[Fault]:
+    named = _calendar(claim) - _calendar(wide)
+    days = {} if named else _days_of_months(claim)
+    known = _days_of_months(quoted)
+    wrong = {month for month, stated in days.items() if month in known and not stated <= known[month]}
+    wrong |= {month for month, stated in days.items() if month not in known and stated & _all_days(known)}
+    return [Fault("date", one) for one in sorted(named | wrong)]
+
+
+def _days_of_months(text: str) -> dict[str, set[int]]:
+    """Return the days that a text puts beside a month's name, before or behind it, or in a date of numbers."""
+    found: dict[str, set[int]] = {}
+    for beside in _DAY_AND_MONTH.finditer(text):
+        day, name = int(beside[1] or beside[4]), (beside[2] or beside[3]).casefold()
+        month = next((one for one in _MONTHS if one.startswith(name[:3])), "")
+        if month and month.startswith(name.rstrip(".")) and 1 <= day <= 31:
+            found.setdefault(month, set()).add(day)
+    for date in re.finditer(r"\b\d{4}-(\d{2})-(\d{2})\b", text):
+        if 1 <= int(date[1]) <= 12:
+            found.setdefault(_MONTHS[int(date[1]) - 1], set()).add(int(date[2]))
+    return found
+
+
+def _all_days(known: dict[str, set[int]]) -> set[int]:
+    return set().union(*known.values())
 
 
 def _calendar(text: str) -> set[str]:

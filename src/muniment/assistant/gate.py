@@ -12,7 +12,7 @@ from typing import Literal
 
 from muniment.assistant import verbatim
 from muniment.assistant.facts import faults
-from muniment.assistant.support import SupportCheck
+from muniment.assistant.support import THRESHOLD, support
 from muniment.inference.messages import Draft, Mark
 from muniment.knowledge.passage import Passage
 
@@ -41,8 +41,6 @@ class Verified:
     evidence: tuple[Evidence, ...]
     inferred: bool = False
     """Whether it states more than its evidence does, and is to be shown as an inference."""
-    support: float = 1.0
-    """How likely the evidence supports it, as the support check says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +56,9 @@ class Failure:
 class Gate:
     """The checks of one workspace."""
 
-    def __init__(self, support: SupportCheck, inferences: bool = False) -> None:
+    def __init__(self, inferences: bool = False) -> None:
         """With `inferences`, what a model marks as its own inference passes without its facts being quoted."""
-        self._support = support
         self._inferences = inferences
-
-    @property
-    def name(self) -> str:
-        """Return the support check, for lineage."""
-        return self._support.name
 
     def check(self, draft: Draft, passages: Sequence[Passage]) -> Verified | Failure:
         """Return the claim as it may be shown, or why not."""
@@ -86,10 +78,9 @@ class Gate:
         wrong = faults(text, quotes, around)
         if wrong and not draft.inferred:
             return Failure(draft, "fact", tuple(one.what for one in wrong))
-        likelihood = self._support.likelihood(text, quotes, " ".join(around))
-        if likelihood < self._support.threshold:
+        if support(text, quotes, " ".join(around)) < THRESHOLD:
             return Failure(draft, "support")
-        return Verified(text, unique, draft.inferred, likelihood)
+        return Verified(text, unique, draft.inferred)
 
 
 def _same(text: str, quotes: Sequence[str]) -> bool:

@@ -10,7 +10,7 @@ from muniment.foundation.stems import stem
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?|\d+(?:[.,:]\d+)*")
 _CLAUSE = re.compile(
-    r"[.;:!?()\n]+|,|\s[–—-]\s|\b(?:but|while|whereas|although|though|however|and|or|which|who)\b",
+    r"[.;:!?]+(?=\s|$)|[()\n]|,(?=\s)|\s[–—-]\s|\b(?:but|while|whereas|although|though|however|and|or|which|who)\b",
     re.IGNORECASE,
 )
 _NO_NEGATION = re.compile(
@@ -63,6 +63,12 @@ _OPPOSITES = (
     ("manual", "automat"),
     ("promot activ enhanc stimul", "inhibit suppress block prevent impair"),
 )
+_NEGATIVE = frozenset(
+    re.findall(
+        r"\w+", "forbid forbidden prohibit ban disallow refus declin deni reject exclud prevent lack fail"
+    )
+)
+"""Words that deny by themselves, where the quotes do not use them."""
 _PREFIXES = ("un", "in", "im", "ir", "il", "non", "dis")
 
 
@@ -72,6 +78,7 @@ def opposed(claim: str, evidence: Sequence[str]) -> list[str]:
     Empty where they agree. Only clauses of the quotes that speak of what the claim speaks of are counted.
     """
     stated = _read(claim)
+    cues = [cue for part in _clauses(claim) if (clause := _read(part)).about for cue in clause.cues]
     clauses = [_read(part) for text in evidence for part in _clauses(text)]
     aligned = [clause for clause in clauses if _speaks_of(clause, stated)]
     if not aligned:
@@ -80,9 +87,10 @@ def opposed(claim: str, evidence: Sequence[str]) -> list[str]:
     negations = {cue for clause in aligned for cue in clause.cues}
     count = sum(len(clause.cues) for clause in aligned)
     turns = _turns(stated.words, words)
-    if (len(stated.cues) + len(turns) + count) % 2 == 0:
+    denied = 0 if turns else len((_NEGATIVE & stated.words) - words)
+    if (len(cues) + len(turns) + denied + count) % 2 == 0:
         return []
-    return turns or sorted({*stated.cues} ^ negations) or ["negation"]
+    return turns or sorted({*cues} ^ negations) or ["negation"]
 
 
 class _Read:
@@ -98,11 +106,10 @@ class _Read:
 
 def _read(text: str) -> _Read:
     plain = _NO_NEGATION.sub(" ", text)
-    words = [word.casefold().replace("’", "'") for word in _WORD.findall(plain)]
+    words = [word.casefold().replace("’", "'").removesuffix("'s") for word in _WORD.findall(plain)]
     cues = [word for word in words if word in _NEGATIONS or word.endswith("n't")]
     kept = [word for word in words if not (word in _NEGATIONS or word.endswith("n't"))]
-    stems = {stem(word.removesuffix("'s")) for word in kept}
-    return _Read(stems, {stem(w.removesuffix("'s")) for w in kept if w not in FUNCTION_WORDS}, cues)
+    return _Read({stem(word) for word in kept}, {stem(w) for w in kept if w not in FUNCTION_WORDS}, cues)
 
 
 def _clauses(text: str) -> list[str]:
@@ -121,7 +128,7 @@ def _speaks_of(clause: _Read, claim: _Read) -> bool:
     if not clause.about:
         return False
     shared = len({_bare(word) for word in clause.about} & {_bare(word) for word in claim.about})
-    return shared >= 0.5 * len(clause.about) or shared >= 0.6 * max(1, len(claim.about))
+    return shared >= 0.6 * len(clause.about) or shared >= 0.6 * max(1, len(claim.about))
 
 
 def _bare(word: str) -> str:

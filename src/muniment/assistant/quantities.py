@@ -44,6 +44,9 @@ _UNITS = {
     "$": "dollar", "usd": "dollar", "dollar": "dollar", "€": "euro", "eur": "euro", "euro": "euro",
     "£": "pound", "gbp": "pound", "pound": "pound", "crown": "crown", "czk": "crown", "₹": "rupee", "inr": "rupee",
     "rs": "rupee", "rupee": "rupee", "chf": "franc", "franc": "franc", "yen": "yen",
+    "point": "point", "cm": "centimetre", "centimetre": "centimetre", "mm": "millimetre", "millimetre": "millimetre",
+    "litre": "litre", "liter": "litre", "tonne": "tonne", "ton": "tonne", "hectare": "hectare", "volt": "volt",
+    "watt": "watt", "kilowatt-hour": "kilowatt-hour", "kwh": "kilowatt-hour", "person": "person", "people": "person",
     "km": "kilometre", "kilometre": "kilometre", "kilometer": "kilometre", "m": "metre", "metre": "metre",
     "meter": "metre", "mile": "mile", "kg": "kilogram", "kilogram": "kilogram", "g": "gram", "gram": "gram",
     "gb": "gigabyte", "gigabyte": "gigabyte", "mb": "megabyte", "megabyte": "megabyte", "tb": "terabyte",
@@ -57,16 +60,14 @@ _NUMBER = re.compile(
 _AFTER = re.compile(
     r"[\s\u00a0-]*(?:\([^)]{0,12}\)\s*)?([%°]?[\w.]*)(?:[\s\u00a0-]+([\w.]+))?(?:[\s\u00a0-]+([\w.]+))?"
 )
-_MOST = re.compile(
-    r"(?:at most|up to|(?:no|not) (?:more|later|longer|greater|higher) than|not exceed(?:ing)?|within|under|below|"
-    r"(?:fewer|less|lower|shorter|earlier) than|maximum(?: of)?|max\.?|limited to|before|by|until|capped at)"
-    r"\s+(?:a |an |the |of |about |[$€£₹])*$",
-    re.IGNORECASE,
-)
-_LEAST = re.compile(
-    r"(?:at least|(?:no|not) (?:less|fewer|lower|shorter|earlier|sooner) than|minimum(?: of)?|min\.?|"
-    r"(?:more|greater|higher|longer|later) than|over|above|exceed(?:s|ing)?|after)"
-    r"\s+(?:a |an |the |of |about |[$€£₹])*$",
+_CURRENCIES = re.compile(r"(?:\b(eur|usd|gbp|chf|czk|inr|rs\.?)|([$€£₹]))\s*$", re.IGNORECASE)
+_LEADING = re.compile(
+    r"(?:(?P<no>no|not)\s+)?(?:"
+    r"(?P<more>(?:more|later|longer|greater|higher) than|exceed(?:s|ing)?|over|above|after|at least|"
+    r"minimum(?: of)?|min\.?)|"
+    r"(?P<less>(?:less|fewer|earlier|lower|shorter|sooner) than|under|below|before|by|until|within|at most|up to|"
+    r"maximum(?: of)?|max\.?|limited to|capped at))"
+    r"\s+(?:a |an |the |of |about |eur |usd |gbp |[$€£₹])*$",
     re.IGNORECASE,
 )
 
@@ -113,15 +114,15 @@ def contradicted(stated: Quantity, known: Sequence[Quantity]) -> bool:
 
 def _of_digits(text: str, number: re.Match[str]) -> Quantity:
     digits, tail = number["digits"], (number["tail"] or "").casefold()
-    following = _AFTER.match(text, number.end())
-    words = [word.casefold().rstrip(".") for word in (following.groups() if following else ()) if word]
+    words = _words_after(text, number.end())
     values = _values(digits)
     scale = _SCALES.get(tail, 0.0) if tail in ("k", "bn", "m") else 0.0
     if not scale and words and words[0] in ("hundred", "thousand", "million", "billion", "bn"):
         scale, words = _SCALES[words[0]], words[1:]
     if scale:
         values = frozenset(value * scale for value in values)
-    unit = _unit(((number["sign"] or "").strip(), tail, *words))
+    currency = _CURRENCIES.search(text[max(0, number.start("digits") - 6) : number.start("digits")])
+    unit = _unit(((currency[1] or currency[2]) if currency else "", tail, *words))
     if unit == "pm":
         values |= frozenset(value + 12 for value in values if value < 12)
     if ":" in digits and unit not in ("am", "pm"):
@@ -131,9 +132,15 @@ def _of_digits(text: str, number: re.Match[str]) -> Quantity:
     )
 
 
+def _words_after(text: str, at: int) -> list[str]:
+    """Return the three words behind a number, up to one that ends what is counted."""
+    following = _AFTER.match(text, at)
+    words = [word.casefold().rstrip(".") for word in (following.groups() if following else ()) if word]
+    return words[: words.index("per")] if "per" in words else words
+
+
 def _of_words(text: str, number: re.Match[str], word: str, value: float) -> Quantity:
-    following = _AFTER.match(text, number.end())
-    words = [one.casefold().rstrip(".") for one in (following.groups() if following else ()) if one]
+    words = _words_after(text, number.end())
     if words and words[0] in ("hundred", "thousand", "million", "billion", "dozen"):
         value, words = value * {**_SCALES, "dozen": 12.0}[words[0]], words[1:]
     certain = word not in _LOOSE and word not in _ORDINALS
@@ -184,7 +191,7 @@ def _unit(words: Sequence[str]) -> str:
 
 
 def _side(text: str, at: int) -> Side:
-    before = text[max(0, at - 48) : at].replace("\n", " ")
-    if _MOST.search(before):
-        return "most"
-    return "least" if _LEAST.search(before) else ""
+    leading = _LEADING.search(text[max(0, at - 48) : at].replace("\n", " "))
+    if leading is None:
+        return ""
+    return "most" if bool(leading["less"]) != bool(leading["no"]) else "least"

@@ -134,7 +134,7 @@ def test_a_document_removed_while_answering_is_not_cited(
         ready.ingest(folder, "acme")
 
     monkeypatch.setattr(
-        ready.gateway, "_provider", lambda _: Scripted([Draft("It is.", (Mark(1, quote),))], remove)
+        ready.gateway, "_provider", lambda _: Scripted([Draft(quote, (Mark(1, quote),))], remove)
     )
     assert ready.ask(PAY, as_="alice").status == "refused"
 

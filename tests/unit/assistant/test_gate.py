@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muniment.assistant.gate import Failure, Gate, Verified, locate
-from muniment.assistant.support import Support
 from muniment.inference.messages import Draft, Mark
 from muniment.knowledge.passage import Passage
 
@@ -33,7 +32,7 @@ def passage(text: str = TEXT, start: int = 100) -> Passage:
 
 def checked(claim: str, quote: str, text: str | None = None, inferred: bool = False) -> Verified | Failure:
     draft = Draft(claim, (Mark(1, quote),), inferred)
-    return Gate(Support(None)).check(draft, [passage(quote if text is None else text)])
+    return Gate().check(draft, [passage(quote if text is None else text)])
 
 
 def test_offsets_are_exact_where_white_space_differs() -> None:
@@ -118,6 +117,13 @@ def test_what_is_shown_is_always_the_stored_text(before: str, quote: str, after:
         ("The canteen opens at 8 am.", "The canteen opens at 08:00."),
         ("The review is in May 2024.", "The review is on 2024-05-03."),
         ("HR decides on leave.", "Human Resources decides on leave."),
+        (
+            "The pause from 12:00 to 13:00 is never short, and it is free.",
+            "Never is the pause from 12:00 to 13:00 short, and it is free.",
+        ),
+        ("No one's consent is needed for small orders.", "Nobody's consent is needed for small orders."),
+        ("A badge costs 0.32 euros.", "A badge costs EUR 0.32 per kilowatt-hour."),
+        ("Cables bend no less than 8 cm.", "Cables bend at least 8 cm."),
         ("The lab is closed to visitors.", "The lab is not open to visitors."),
         ("Visitors sign in at the desk.", "Visitors sign in at the desk."),
     ],
@@ -135,6 +141,9 @@ def test_what_its_quote_proves_passes_in_other_words(claim: str, quote: str) -> 
         ("Report at least 5 days after it.", "Report at most 5 days after it.", "fact"),
         ("The office in Berlin is closed.", "The office in Munich is closed.", "fact"),
         ("The meeting is on Tuesday.", "The meeting is on Monday.", "fact"),
+        ("The fair is on 19 September.", "The fair of September is on 19 August.", "fact"),
+        ("The gap is 3 points wide.", "The gap is 3 percent wide.", "fact"),
+        ("The layer is 21 centimetres.", "The layer is 20 centimetres.", "fact"),
         ("The form is INV-2024-0018.", "The form is INV-2024-0017.", "fact"),
         ("Pay at https://evil.example/x.", "Pay at the desk at https://pay.example/x.", "fact"),
         ("Write to eve@evil.example.", "Write to bob@acme.example today.", "fact"),
@@ -155,17 +164,17 @@ def test_what_its_quote_does_not_prove_is_refused_with_the_reason(
 
 def test_a_claim_keeps_only_the_quotes_that_were_found() -> None:
     marks = (Mark(1, "A badge costs 250 crowns."), Mark(1, "made up words here"))
-    verified = Gate(Support(None)).check(Draft("A badge costs 250 crowns.", marks), [passage()])
+    verified = Gate().check(Draft("A badge costs 250 crowns.", marks), [passage()])
     assert isinstance(verified, Verified)
     assert [one.quote for one in verified.evidence] == ["A badge costs 250 crowns."]
 
 
 def test_an_inference_passes_only_where_the_operator_lets_it_and_says_so() -> None:
     draft = Draft("Four badges cost 1000 crowns.", (Mark(1, "A badge costs 250 crowns."),), inferred=True)
-    refused = Gate(Support(None)).check(draft, [passage()])
+    refused = Gate().check(draft, [passage()])
     assert isinstance(refused, Failure)
     assert refused.reason == "inference"
-    shown = Gate(Support(None), inferences=True).check(draft, [passage()])
+    shown = Gate(inferences=True).check(draft, [passage()])
     assert isinstance(shown, Verified)
     assert shown.inferred
 
