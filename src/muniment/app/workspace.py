@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from muniment.assurance.backup.make import Backups
     from muniment.governance.policy.decision import Resource
     from muniment.governance.policy.replay import Replay
+    from muniment.governance.privacy.handling import Handling
     from muniment.inference.catalog import Catalog
     from muniment.inference.gateway import Gateway
     from muniment.inference.spending import Spending
@@ -89,7 +90,13 @@ class Workspace(Searching):
             clock=self.clock,
             ids=self.ids,
             passages=self.settings.answers.passages,
+            sensitive=self.shown_in_answers,
         )
+
+    @property
+    def shown_in_answers(self) -> Handling:
+        """What answers do with sensitive values."""
+        return self.settings.sensitive.to_reader()
 
     @cached_property
     def replay(self) -> Replay:

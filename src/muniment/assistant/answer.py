@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from muniment.assistant import lineage as stored
 from muniment.assistant.citations import Verified, verify
 from muniment.assistant.claims import drafts
+from muniment.assistant.shown import Shown
 from muniment.assistant.values import (
     NOTHING_FOUND,
     WITHDRAWN,
@@ -42,6 +43,7 @@ from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decision import WORKSPACE
 from muniment.governance.policy.rules import Standing
+from muniment.governance.privacy.handling import ANSWERS, Handling
 from muniment.inference import prompts
 from muniment.inference.catalog import QUOTES, Endpoint
 from muniment.inference.messages import Draft, NumberedPassage, Request, Usage
@@ -72,6 +74,8 @@ class _Asking:
     endpoint: Endpoint
     standing: Standing
     started: float
+    shown: Shown
+    left_out: int = 0
     retrieval: Retrieval | None = None
     prompt: str = ""
     claims: list[Claim] = field(default_factory=list[Claim])
@@ -99,6 +103,7 @@ class Assistant:
         clock: Clock,
         ids: Ids,
         passages: int = 8,
+        sensitive: Handling = ANSWERS,
     ) -> None:
         self._database = database
         self._audit = audit
@@ -109,6 +114,7 @@ class Assistant:
         self._clock = clock
         self._ids = ids
         self._k = passages
+        self._sensitive = sensitive
 
     def ask(
         self,
@@ -150,6 +156,7 @@ class Assistant:
             asking.retrieval = self._retriever.retrieve(
                 principal, asking.question, self._k, by, "answer", filters
             )
+            asking.shown = Shown(self._sensitive, asking.passages)
             released = True
             with closing(self._drafts(asking)) as proposed:
                 for draft in proposed:
@@ -203,13 +210,25 @@ class Assistant:
             self._audit.record([Entry("answer.refused", by, {**about, "reason": error.code})])
             raise
         self._audit.record([Entry("answer.request", by, {**about, "model": endpoint.version})])
-        return _Asking(answer_id, principal, by, asked, endpoint, standing, self._clock.seconds())
+        return _Asking(
+            answer_id,
+            principal,
+            by,
+            asked,
+            endpoint,
+            standing,
+            self._clock.seconds(),
+            Shown(self._sensitive, ()),
+        )
 
     def _drafts(self, asking: _Asking) -> Generator[Draft]:
         """Ask the model, unless there is nothing to ask it about."""
         if not asking.passages:
             return
         request = self._assemble(asking)
+        asking.left_out = self._gateway.left_out(asking.endpoint, request)
+        if asking.left_out == len(asking.passages):
+            return
         chunks = self._gateway.complete(asking.standing, asking.by, asking.endpoint, request)
         yield from drafts(chunks, asking.usage)
 
@@ -229,7 +248,10 @@ class Assistant:
         if verified is None:
             asking.unverified += 1
             return None
-        return None if any(claim.text == verified.text for claim in asking.claims) else verified
+        said = asking.shown.text(verified.text)
+        if any(claim.text == said for claim in asking.claims) or not asking.shown.admits(verified):
+            return None
+        return verified
 
     def _release(self, asking: _Asking, verified: Verified) -> Claim | None:
         """Read the caller's rights now and put the claim on record; None when it may not be given."""
@@ -239,7 +261,7 @@ class Assistant:
         if visibility is None or not readable:
             asking.withheld += 1
             return None
-        claim = _claim(verified, asking.claims)
+        claim = asking.shown.claim(_claim(verified, asking.claims), verified.evidence)
         about: dict[str, Json] = {
             "answer": asking.id,
             "claim": len(asking.claims) + 1,
@@ -289,6 +311,7 @@ class Assistant:
                 "claims": len(kept),
                 "unverified": asking.unverified,
                 "withheld": asking.withheld,
+                "sensitive": _sensitive(asking),
                 "documents": sorted({c.document for c in made.citations}),
                 "model": asking.endpoint.version,
                 "prompt": asking.prompt,
@@ -303,6 +326,7 @@ class Assistant:
         notes = asking.retrieval.notes if asking.retrieval else ()
         if asking.endpoint.kind == QUOTES:
             notes = (NOTE, *notes)
+        notes = (*notes, *asking.shown.notes(asking.left_out))
         if not released:
             notes = (*notes, WITHDRAWN)
         return Answer(
@@ -346,12 +370,17 @@ class Assistant:
                 "released": len(claims),
                 "unverified": asking.unverified,
                 "withheld": asking.withheld,
+                **_sensitive(asking),
             },
         }
 
     def _record_failure(self, asking: _Asking, reason: str) -> None:
         about: dict[str, Json] = {"answer": asking.id, "reason": reason, "claims": len(asking.claims)}
         self._audit.record([Entry("answer.refused", asking.by, about)])
+
+
+def _sensitive(asking: _Asking) -> dict[str, Json]:
+    return {"masked": asking.shown.masked, "dropped": asking.shown.dropped, "left_out": asking.left_out}
 
 
 def _stands(connection: sa.Connection, visibility: Visibility, verified: Verified) -> bool:
