@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from muniment.governance.privacy.handling import Handling
     from muniment.inference.catalog import Catalog
     from muniment.inference.gateway import Gateway
+    from muniment.inference.prompt_file import Prompt
+    from muniment.inference.prompt_registry import Prompts
     from muniment.inference.spending import Spending
 
 
@@ -76,8 +78,26 @@ class Workspace(Searching):
         return Lineage(self.database, self.audit, self.policy, self.clock)
 
     @cached_property
+    def prompts(self) -> Prompts:
+        """The prompts: drafts, candidates and the live one of each purpose."""
+        from muniment.inference.prompt_registry import Prompts
+
+        return Prompts(
+            database=self.database,
+            audit=self.audit,
+            gate=self.gate,
+            clock=self.clock,
+            folder=self.home / "prompts",
+            models=lambda: frozenset(one.name for one in self.catalog.endpoints()),
+        )
+
+    @cached_property
     def assistant(self) -> Assistant:
         """Questions to answers with evidence."""
+        return self.assistant_with(self.prompts.live)
+
+    def assistant_with(self, live: Callable[[str, str | None], Prompt]) -> Assistant:
+        """Return an assistant that takes its prompts from `live`, for trials of another one."""
         from muniment.assistant.answer import Assistant
 
         return Assistant(
@@ -86,6 +106,7 @@ class Workspace(Searching):
             policy=self.policy,
             retriever=self.retriever,
             gateway=self.gateway,
+            live=live,
             lineage=self.lineage,
             clock=self.clock,
             ids=self.ids,

@@ -8,7 +8,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -47,6 +47,7 @@ from muniment.governance.privacy.handling import ANSWERS, Handling
 from muniment.inference import prompts
 from muniment.inference.catalog import QUOTES, Endpoint
 from muniment.inference.messages import Draft, NumberedPassage, Request, Usage
+from muniment.inference.prompt_file import Prompt
 from muniment.inference.providers.quotes import NOTE
 from muniment.knowledge import library
 from muniment.knowledge.ingestion.chunk import VERSION as CHUNKING
@@ -72,6 +73,7 @@ class _Asking:
     by: Actor
     question: str
     endpoint: Endpoint
+    template: Prompt
     standing: Standing
     started: float
     shown: Shown
@@ -99,6 +101,7 @@ class Assistant:
         policy: Policy,
         retriever: Retriever,
         gateway: Gateway,
+        live: Callable[[str, str | None], Prompt],
         lineage: stored.Lineage,
         clock: Clock,
         ids: Ids,
@@ -110,6 +113,7 @@ class Assistant:
         self._policy = policy
         self._retriever = retriever
         self._gateway = gateway
+        self._live = live
         self._lineage = lineage
         self._clock = clock
         self._ids = ids
@@ -206,6 +210,7 @@ class Assistant:
             if not decision.allowed:
                 raise Denied("You may not ask questions here.", detail="; ".join(decision.reasons))
             endpoint = self._gateway.endpoint(standing, model)
+            template = self._live(PROMPT, None if endpoint.kind == QUOTES else endpoint.name)
         except MunimentError as error:
             self._audit.record([Entry("answer.refused", by, {**about, "reason": error.code})])
             raise
@@ -216,6 +221,7 @@ class Assistant:
             by,
             asked,
             endpoint,
+            template,
             standing,
             self._clock.seconds(),
             Shown(self._sensitive, ()),
@@ -238,7 +244,7 @@ class Assistant:
             NumberedPassage(n, passage.title, passage.heading, passage.text)
             for n, passage in enumerate(asking.passages, 1)
         )
-        made = prompts.request(prompts.load(PROMPT), asking.question, passages, self._ids.new("fence"))
+        made = prompts.request(asking.template, asking.question, passages, self._ids.new("fence"))
         asking.prompt = made.prompt
         return made
 
@@ -358,7 +364,7 @@ class Assistant:
         return {
             "model": asking.endpoint.version,
             "parts": self._gateway.parts(asking.endpoint),
-            "prompt": asking.prompt or prompts.load(PROMPT).version,
+            "prompt": asking.prompt or asking.template.version,
             "policy": asking.standing.policy,
             **({"acted_by": asking.by.service} if asking.by.service else {}),
             "code": VERSION,
