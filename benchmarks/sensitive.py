@@ -43,6 +43,14 @@ _SENTENCES = (
     "Für Rückfragen ({}) – danke; Betrag 1.250,00.",
     "Row 17 | {} | 3 items | 45 %",
 )
+_PROSE = (
+    "The committee met on 14 March 2024 at 9:30 in room 4.12 and went through the budget of EUR 1,250,000.",
+    "Version 2.14.3 replaces 2.13.0; see section 7.2.1, table 12 and the notes of 2023-11-02.",
+    "Visitors sign in at the front desk, take a badge, and are met by whoever invited them.",
+    "Orders 2024-000187 to 2024-000193 left the warehouse in 12 boxes of 48 pieces, 576 in all.",
+    "Wer den Schlüssel verliert, meldet das am selben Tag; ein neuer kostet 35 Euro.",
+)
+"""Stands around values in a passage: numbers, dates and amounts that are none."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +105,13 @@ def _measured(
             bars.append(bar(f"{name}: {kind} precision", least[0], precision, "share", least=True))
             bars.append(bar(f"{name}: {kind} recall", least[1], recall, "share", least=True))
     texts = ["\n".join(case.text for case in cases[at : at + 10]) for at in range(0, len(cases), 10)]
-    bars.append(bar(f"{name}: processor time per 1,000 characters", 1.0, _latency(texts), "ms"))
+    passages = ["\n".join([*_PROSE, case.text, *_PROSE]) for case in cases]
+    wrong_in_prose = sum(len(recognise(one)) for one in _PROSE)
+    bars.append(bar(f"{name}: found in prose that holds none", 0, wrong_in_prose, "values"))
+    bars.append(
+        bar(f"{name}: processor time per 1,000 characters of passages", 1.0, _latency(passages), "ms")
+    )
+    bars.append(bar(f"{name}: the same of nothing but values", None, _latency(texts), "ms"))
     return bars, rows
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 _RUN = re.compile(r"[0-9](?:[ \n./()+-]{0,3}[0-9]){6,}")
 _BEFORE, _AFTER = 48, 24
@@ -14,13 +13,12 @@ def runs(text: str) -> list[tuple[int, int]]:
     return [found.span() for found in _RUN.finditer(text)]
 
 
-def candidates(pattern: re.Pattern[str], text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield what a pattern of bounded length finds from each place of a run on; its group 1 is the candidate.
+def candidates(pattern: re.Pattern[str], text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """Return what a pattern of bounded length finds from each place of a run on; its group 1 is the candidate.
 
     The pattern is to be one look-ahead, so that no candidate hides another that begins inside it.
     """
-    for found in pattern.finditer(text, max(0, start - 1), min(len(text), end + 2)):
-        yield found.span(1)
+    return [found.span(1) for found in pattern.finditer(text, max(0, start - 1), end + 2)]
 
 
 def near(words: re.Pattern[str], text: str, start: int, end: int) -> bool:
