@@ -24,6 +24,7 @@ from muniment.governance.identity.claimed import GroupRule
 from muniment.governance.identity.client_certificates import ClientCertificateSettings
 from muniment.governance.identity.issuer import BrowserClient, Issuer
 from muniment.governance.identity.issuer_settings import IssuerSettings
+from muniment.governance.privacy.sensitive_settings import EndpointSettings, SensitiveSettings
 from muniment.inference.catalog import Endpoint
 
 if TYPE_CHECKING:
@@ -238,6 +239,8 @@ class ModelSettings(_Section):
     """Cost of a million tokens sent, in any one currency."""
     completion_price: float = Field(0.0, ge=0, le=1e6)
     """Cost of a million tokens received."""
+    sensitive: EndpointSettings = EndpointSettings()
+    """What is done about sensitive values on the way to it, instead of `sensitive.prompts`."""
 
 
 class Settings(_Section):
@@ -254,6 +257,7 @@ class Settings(_Section):
     network: NetworkSettings = NetworkSettings()
     limits: LimitSettings = LimitSettings()  # pyright: ignore[reportCallIssue]
     identity: IdentitySettings = IdentitySettings()
+    sensitive: SensitiveSettings = SensitiveSettings()
     models: dict[str, ModelSettings] = Field(default_factory=dict)
     embedding: dict[Name, EmbeddingSettings] = Field(default_factory=dict)
 
@@ -397,6 +401,7 @@ def endpoints(settings: Settings, home: Path) -> list[Endpoint]:
             max_output_tokens=model.max_output_tokens,
             prompt_price=model.prompt_price,
             completion_price=model.completion_price,
+            sensitive=settings.sensitive.to_model(model.sensitive),
         )
         for name, model in settings.models.items()
     ]

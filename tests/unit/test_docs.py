@@ -13,6 +13,7 @@ from typer.main import get_command
 from muniment import settings
 from muniment.foundation.network_settings import AllowSettings
 from muniment.governance.identity.issuer_settings import IssuerSettings
+from muniment.governance.privacy.sensitive_settings import PromptSettings, ShownSettings
 from muniment.interfaces.cli.main import app, arranged
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -116,10 +117,15 @@ def test_every_setting_of_a_model_is_in_the_guide_and_nothing_else(
         ("keys.vault", settings.VaultSettings),
         ("keys.aws", settings.AwsSettings),
         ("network.allow", AllowSettings),
+        ("sensitive.prompts", PromptSettings),
+        ("sensitive.answers", ShownSettings),
     ],
 )
 def test_every_setting_of_a_section_below_another_is_in_the_guide_and_nothing_else(
-    section: str, kind: type[settings.VaultSettings | settings.AwsSettings | AllowSettings]
+    section: str,
+    kind: type[
+        settings.VaultSettings | settings.AwsSettings | AllowSettings | PromptSettings | ShownSettings
+    ],
 ) -> None:
     block = re.search(rf"\[{section}\]\n(.*?)```", SETTINGS, re.DOTALL)
     assert block is not None

@@ -9,7 +9,7 @@ Invariants:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from muniment.assistant import lineage as stored
 from muniment.assistant.claims import SCHEMA, Reading, drafts
 from muniment.assistant.gate import Failure, Gate, Verified
 from muniment.assistant.release import Reader, Release, may_read, nearest
+from muniment.assistant.shown import Shown
 from muniment.assistant.support import VERSION as SUPPORT
 from muniment.assistant.values import (
     NOTHING_FOUND,
@@ -42,9 +43,11 @@ from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decision import WORKSPACE
 from muniment.governance.policy.rules import Standing
+from muniment.governance.privacy.handling import ANSWERS, Handling
 from muniment.inference import prompts
 from muniment.inference.catalog import QUOTES, Endpoint
 from muniment.inference.messages import NumberedPassage, Refused, Request, Usage
+from muniment.inference.prompt_file import Prompt
 from muniment.inference.providers.quotes import NOTE
 from muniment.knowledge.ingestion.chunk import VERSION as CHUNKING
 from muniment.knowledge.passage import Passage, Retrieval
@@ -80,8 +83,12 @@ class _Asking:
     by: Actor
     question: str
     endpoint: Endpoint
+    template: Prompt
     standing: Standing
     started: float
+    shown: Shown
+    left_out: int = 0
+    """Passages that the model does not get, because of sensitive values."""
     retrieval: Retrieval | None = None
     prompt: str = ""
     claims: list[Claim] = field(default_factory=list[Claim])
@@ -112,10 +119,12 @@ class Assistant:
         retriever: Retriever,
         gateway: Gateway,
         gate: Gate,
+        live: Callable[[str, str | None], Prompt],
         lineage: stored.Lineage,
         clock: Clock,
         ids: Ids,
         passages: int = 8,
+        sensitive: Handling = ANSWERS,
     ) -> None:
         self._database = database
         self._audit = audit
@@ -123,11 +132,13 @@ class Assistant:
         self._retriever = retriever
         self._gateway = gateway
         self._gate = gate
+        self._live = live
         self._release = Release(database, audit, policy)
         self._lineage = lineage
         self._clock = clock
         self._ids = ids
         self._k = passages
+        self._sensitive = sensitive
 
     def ask(
         self,
@@ -169,10 +180,11 @@ class Assistant:
             asking.retrieval = self._retriever.retrieve(
                 principal, asking.question, self._k, by, "answer", filters
             )
+            asking.shown = Shown(self._sensitive, asking.passages)
             released = True
             with closing(self._checked(asking)) as claims:
                 for verified in claims:
-                    claim = self._release.give(asking.reader, verified, asking.claims)
+                    claim = self._release.give(asking.reader, verified, asking.claims, asking.shown)
                     if claim is None:
                         asking.withheld += 1
                         released = False
@@ -216,17 +228,31 @@ class Assistant:
             if not decision.allowed:
                 raise Denied("You may not ask questions here.", detail="; ".join(decision.reasons))
             endpoint = self._gateway.endpoint(standing, model)
+            template = self._live(PROMPT, None if endpoint.kind == QUOTES else endpoint.name)
         except MunimentError as error:
             self._audit.record([Entry("answer.refused", by, {**about, "reason": error.code})])
             raise
         self._audit.record([Entry("answer.request", by, {**about, "model": endpoint.version})])
-        return _Asking(answer_id, principal, by, asked, endpoint, standing, self._clock.seconds())
+        return _Asking(
+            answer_id,
+            principal,
+            by,
+            asked,
+            endpoint,
+            template,
+            standing,
+            self._clock.seconds(),
+            Shown(self._sensitive, ()),
+        )
 
     def _checked(self, asking: _Asking) -> Generator[Verified]:
         """Yield the claims that pass the gate; ask once more for those that do not."""
         if not asking.passages:
             return
         request = self._assemble(asking)
+        asking.left_out = self._gateway.left_out(asking.endpoint, request)
+        if asking.left_out == len(asking.passages):
+            return
         failed = yield from self._passing(asking, request)
         if not failed:
             return
@@ -248,8 +274,8 @@ class Assistant:
                 outcome = self._gate.check(draft, asking.passages)
                 if isinstance(outcome, Failure):
                     failures.append(outcome)
-                elif outcome.text not in seen:
-                    seen.add(outcome.text)
+                elif (said := asking.shown.text(outcome.text)) not in seen and asking.shown.admits(outcome):
+                    seen.add(said)
                     yield outcome
         for usage in reading.usage:
             asking.usage = asking.usage.plus(usage)
@@ -265,9 +291,7 @@ class Assistant:
             NumberedPassage(n, passage.title, passage.heading, passage.text)
             for n, passage in enumerate(asking.passages, 1)
         )
-        made = prompts.request(
-            prompts.load(PROMPT), asking.question, passages, self._ids.new("fence"), SCHEMA
-        )
+        made = prompts.request(asking.template, asking.question, passages, self._ids.new("fence"), SCHEMA)
         asking.prompt = made.prompt
         return made
 
@@ -288,6 +312,7 @@ class Assistant:
                 "claims": len(kept),
                 "unverified": asking.dropped.total(),
                 "withheld": asking.withheld,
+                "sensitive": _sensitive(asking),
                 "documents": sorted({c.document for c in made.citations}),
                 "model": asking.endpoint.version,
                 "prompt": asking.prompt,
@@ -306,6 +331,7 @@ class Assistant:
             notes = (NOTE, *notes)
         if asking.dropped and claims:
             notes = (*notes, _left_out(asking.dropped.total()))
+        notes = (*notes, *asking.shown.notes(asking.left_out))
         if not released:
             notes = (*notes, WITHDRAWN)
         return Answer(
@@ -339,7 +365,7 @@ class Assistant:
         return {
             "model": asking.endpoint.version,
             "parts": self._gateway.parts(asking.endpoint),
-            "prompt": asking.prompt or prompts.load(PROMPT).version,
+            "prompt": asking.prompt or asking.template.version,
             "policy": asking.standing.policy,
             **({"acted_by": asking.by.service} if asking.by.service else {}),
             "code": VERSION,
@@ -354,6 +380,7 @@ class Assistant:
                 "reasons": dict(sorted(asking.dropped.items())),
                 "asked_again": asking.asked_again,
                 "support": SUPPORT,
+                **_sensitive(asking),
             },
         }
 
@@ -367,6 +394,10 @@ def _to_be_asked_again(failures: Sequence[Failure], reading: Reading) -> tuple[R
         Refused(one.draft.text, _WHY[one.reason] + ", ".join(one.what)) for one in failures[:_MOST_REFUSED]
     ]
     return (*refused, *([Refused("", _NOT_CLAIMS)] if reading.malformed else []))
+
+
+def _sensitive(asking: _Asking) -> dict[str, Json]:
+    return {"masked": asking.shown.masked, "dropped": asking.shown.dropped, "left_out": asking.left_out}
 
 
 def _left_out(count: int) -> str:

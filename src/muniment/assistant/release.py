@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from muniment.assistant.gate import Verified
+from muniment.assistant.shown import Shown
 from muniment.assistant.values import Citation, Claim, Nearest
 from muniment.foundation import revisions
 from muniment.foundation.database import Database
@@ -51,14 +52,16 @@ class Release:
         self._audit = audit
         self._policy = policy
 
-    def give(self, reader: Reader, verified: Verified, earlier: Sequence[Claim]) -> Claim | None:
+    def give(
+        self, reader: Reader, verified: Verified, earlier: Sequence[Claim], shown: Shown
+    ) -> Claim | None:
         """Read the reader's rights now and put the claim on record; None when it may not be given."""
         with self._database.read() as connection:
             visibility = self.rights(connection, reader.principal)
             readable = visibility is not None and _stands(connection, visibility, verified)
         if visibility is None or not readable:
             return None
-        claim = _claim(verified, earlier)
+        claim = shown.claim(_claim(verified, earlier), verified.evidence)
         about: dict[str, Json] = {
             "answer": reader.answer_id,
             "claim": len(earlier) + 1,

@@ -39,6 +39,8 @@ _HIDDEN = (
     "signin_attempt",
     "first_administrator",
     "model_usage",
+    "prompt_version",
+    "prompt_stage",
     "alembic_version",
 )
 """Tables that no search or reading looks into."""

@@ -9,6 +9,7 @@ from typing import Literal
 
 from muniment.foundation.errors import BadInput
 from muniment.foundation.secret import Secret
+from muniment.governance.privacy.handling import ALLOWED, PROMPTS, Handling
 
 QUOTES = "quotes"
 """The built-in endpoint: quotes passages without a language model."""
@@ -33,6 +34,8 @@ class Endpoint:
     """Cost of a million prompt tokens."""
     completion_price: float = 0.0
     """Cost of a million completion tokens."""
+    sensitive: Handling = PROMPTS
+    """What is done about sensitive values on the way to it."""
 
     @property
     def origin(self) -> str:
@@ -50,7 +53,7 @@ class Catalog:
     """The endpoints by name; `quotes` is always there."""
 
     def __init__(self, endpoints: Iterable[Endpoint] = (), default: str = QUOTES) -> None:
-        self._endpoints = {QUOTES: Endpoint(QUOTES, "quotes")}
+        self._endpoints = {QUOTES: Endpoint(QUOTES, "quotes", sensitive=ALLOWED)}
         for endpoint in endpoints:
             _check(endpoint)
             self._endpoints[endpoint.name] = endpoint

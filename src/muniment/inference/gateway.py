@@ -4,6 +4,7 @@ Invariants:
 - a call happens only after policy allowed it for this caller and its entry is durable;
 - attempts, time and output are bounded; a reply that has begun is never asked for again;
 - what a language model may use at most is set aside before it is asked, within the limits of who asks;
+- sensitive values that may not go to an endpoint do not, and the log says how many, never which;
 - a failure is one clear line; it holds no content, key or address, and is recorded.
 """
 
@@ -25,6 +26,7 @@ from muniment.inference import prompts
 from muniment.inference.catalog import Catalog, Endpoint
 from muniment.inference.messages import Chunk, Draft, Request, TextDelta, Usage
 from muniment.inference.providers.provider import Budget, Busy, Provider
+from muniment.inference.redaction import Guarded, counted
 from muniment.inference.spending import MILLION, Held, Spending, Use, priced
 
 if TYPE_CHECKING:
@@ -90,23 +92,31 @@ class Gateway:
         )
         return {"embedding": embedding, "reranker": self._reranker.name if self._reranker else None}
 
+    def left_out(self, endpoint: Endpoint, request: Request) -> int:
+        """Return how many passages may not go to an endpoint; raises Denied where the question may not."""
+        blocking = endpoint.sensitive.kinds("block")
+        return Guarded(request, endpoint.sensitive, endpoint.name).left_out if blocking else 0
+
     def complete(
         self, standing: Standing, by: Actor, endpoint: Endpoint, request: Request
     ) -> Iterator[Chunk]:
         """Yield what the model says; close the iterator to stop the call.
 
-        Raises Denied, TooMany where the tokens or the cost of today do not suffice, or Unavailable when the endpoint
-        is down, slow, or speaks another format.
+        Raises Denied, also for a question that may not go there, TooMany where the tokens or the cost of today do
+        not suffice, or Unavailable when the endpoint is down, slow, or speaks another format.
         """
         decision = self._permitted(standing, endpoint)
+        guarded = Guarded(request, endpoint.sensitive, endpoint.name)
+        request = guarded.request
         about: dict[str, Json] = {
             "principal": standing.principal.ref,
             "policy": standing.policy,
             "endpoint": endpoint.version,
             "prompt": request.prompt,
-            "request": _digest(request),
+            "request": _digest(guarded.unmarked()),
             "passages": len(request.passages),
             "max_output_tokens": endpoint.max_output_tokens,
+            "redacted": {**counted(guarded.counts)},
         }
         sent = Entry("model.call", by, {**about, **decision.stated(), "phase": "sent"})
         held = self._begin(standing, by, endpoint, request, sent)
@@ -123,7 +133,8 @@ class Gateway:
                     said = _bytes(chunk)
                     reply.update(said)
                     received += len(said)
-                yield self._priced(chunk, endpoint)
+                yield from (self._priced(one, endpoint) for one in guarded.restored(chunk))
+            yield from guarded.rest()
             outcome = "complete"
         except MunimentError as error:
             outcome = error.code

@@ -1,4 +1,4 @@
-"""Prompt files: text with a name, a purpose and a version that is the hash of what is sent.
+"""The prompts that ship, and how one is rendered: each has a version that is the hash of what is sent.
 
 Rendering puts values beside the text, never into it: no character of a document or question is ever read as
 a template, and a passage cannot close the fence around it.
@@ -6,17 +6,15 @@ a template, and a passage cannot close the fence around it.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 from muniment.foundation.errors import BadInput
 from muniment.inference.messages import NumberedPassage, Refused, Request
+from muniment.inference.prompt_file import Prompt, check_inputs, parse
 
-_FRONT = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.DOTALL)
 INVISIBLE = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     r"\U000e0000-\U000e0fff]"
@@ -27,37 +25,6 @@ AGAIN = (
     "You replied to this before. What follows was refused. Reply again with corrected claims for these alone, each "
     "with a quote that proves it; leave out what the passages do not prove. Do not repeat your other claims."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """A prompt file as it is sent."""
-
-    name: str
-    purpose: str
-    text: str
-
-    @property
-    def version(self) -> str:
-        """Return `NAME@HASH8`: the first 8 hex digits of the SHA-256 of the text."""
-        return f"{self.name}@{hashlib.sha256(self.text.encode()).hexdigest()[:8]}"
-
-
-def parse(content: str, where: str) -> Prompt:
-    """Read a prompt file; raises BadInput naming the file and the fault."""
-    found = _FRONT.match(content)
-    if found is None:
-        raise BadInput(f"{where} has no front matter.", fix="Start it with ---, name:, purpose:, ---.")
-    fields: dict[str, str] = {}
-    for line in found[1].splitlines():
-        key, colon, value = line.partition(":")
-        if not colon or key.strip() not in ("name", "purpose") or key.strip() in fields:
-            raise BadInput(f"{where} has a line in its front matter that is not read: {line!r}.")
-        fields[key.strip()] = value.strip()
-    for key in ("name", "purpose"):
-        if not fields.get(key):
-            raise BadInput(f"{where} lacks {key}.", fix=f"Add `{key}: ...` to its front matter.")
-    return Prompt(fields["name"], fields["purpose"], found[2].strip())
 
 
 @cache
@@ -86,6 +53,7 @@ def request(
     schema: Mapping[str, object] | None = None,
 ) -> Request:
     """Return the request for a question; `boundary` must be fresh random text for each."""
+    check_inputs(prompt, {"question": question, "passages": passages})
     if len(boundary) < 16:
         raise BadInput("A boundary needs at least 16 random characters.")
     return Request(prompt.version, prompt.text, question, passages, boundary, schema=schema)

@@ -19,6 +19,8 @@ NO_RIGHTS = frozenset(
         "document_version",
         "index_model",
         "model_usage",
+        "prompt_stage",
+        "prompt_version",
         "ranking_settings",
         "ranking_use",
         "segment",

@@ -31,7 +31,7 @@ RECENT = 6
 
 def worded_events(workspace: Workspace, caller: Caller) -> Callable[[Event], ServerEvent]:
     """Return what turns an answer's events into those of the page; each claim brings its cards."""
-    evidence = Evidence(workspace.reading, caller.principal, caller.actor)
+    evidence = Evidence(workspace.reading, caller.principal, caller.actor, workspace.shown_in_answers)
 
     def worded(event: Event) -> ServerEvent:
         match event:
@@ -67,7 +67,7 @@ def _claim(evidence: Evidence, claim: Claim) -> ServerEvent:
 
 def stored_view(workspace: Workspace, caller: Caller, found: Explanation) -> AnswerView:
     """Return an earlier answer as its owner may read it now."""
-    evidence = Evidence(workspace.reading, caller.principal, caller.actor)
+    evidence = Evidence(workspace.reading, caller.principal, caller.actor, workspace.shown_in_answers)
     claims = found.claims if found.status == "answered" else ()
     views = tuple(evidence.claim(claim) for claim in claims)
     if views and found.withheld:

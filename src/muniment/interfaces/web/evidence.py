@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from muniment.assistant.values import Citation, Claim
 from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import Principal
+from muniment.governance.privacy.handling import Handling
+from muniment.governance.privacy.masking import blotted
+from muniment.governance.privacy.recognise import recognise
 from muniment.interfaces.web.rendering import say
 from muniment.interfaces.web.views import ClaimView, SourceCard
 from muniment.interfaces.web.wording import capitalised, day, unit_at, units_of
@@ -23,7 +26,8 @@ AROUND = 280
 class Evidence:
     """Makes the cards of one answer for one reader; a document is read once per answer."""
 
-    def __init__(self, reading: Reading, principal: Principal, actor: Actor) -> None:
+    def __init__(self, reading: Reading, principal: Principal, actor: Actor, shown: Handling) -> None:
+        self._shown = shown
         self._reading = reading
         self._principal = principal
         self._actor = actor
@@ -34,7 +38,7 @@ class Evidence:
         key = (citation.document, citation.version)
         if key not in self._read:
             self._read[key] = self._reading.read(self._principal, *key, self._actor)
-        return _card(citation, self._read[key])
+        return _card(citation, self._read[key], self._shown)
 
     def claim(self, claim: Claim) -> ClaimView:
         """Return a claim with its cards."""
@@ -53,9 +57,10 @@ def _number(card: SourceCard) -> int:
     return int(card.n)
 
 
-def _card(citation: Citation, read: DocumentRead) -> SourceCard:
+def _card(citation: Citation, read: DocumentRead, shown: Handling) -> SourceCard:
     start, end = citation.span
     text, unit = read.version.text, unit_at(units_of(read.version), start)
+    text = _around(text, start, end, shown)
     place = unit.named("place") if unit else ""
     version = citation.version
     where = say("answer.place", place=place, version=version) if place else ""
@@ -68,11 +73,18 @@ def _card(citation: Citation, read: DocumentRead) -> SourceCard:
         where=say("answer.dated", where=where, date=day(read.version.modified_at)),
         path=read.document.path,
         before=_before(text, lower, start),
-        quote=text[start:end],
+        quote=citation.quote,
         after=_after(text, end, max(upper, end)),
         href=f"/documents/{citation.document}?version={version}&at={start}-{end}#quote",
         open=say("answer.open_at", place=place) if place else say("answer.open"),
     )
+
+
+def _around(text: str, start: int, end: int, shown: Handling) -> str:
+    """Return the text with what an answer does not show covered near the quote, at the same places."""
+    first, last = max(0, start - 2 * AROUND), end + 2 * AROUND
+    near = text[first:last]
+    return text[:first] + blotted(near, recognise(near, shown.kinds("redact", "block"))) + text[last:]
 
 
 def _before(text: str, lower: int, start: int) -> str:
