@@ -35,6 +35,8 @@ BEARER: dict[tuple[str, str], Any] = {
     ("GET", "/v1/answers/{answer_id}/lineage"): None,
     ("GET", "/v1/documents/{document_id}"): None,
     ("GET", "/v1/models"): None,
+    ("GET", "/v1/models/{model_id}"): None,
+    ("POST", "/v1/chat/completions"): {"messages": [{"role": "user", "content": "x"}]},
     ("POST", "/v1/token"): None,
 }
 SCIM: dict[tuple[str, str], Any] = {
@@ -69,6 +71,8 @@ SCOPE_OF = {
     ("GET", "/v1/answers/{answer_id}/lineage"): "answers",
     ("GET", "/v1/documents/{document_id}"): "documents",
     ("GET", "/v1/models"): "models",
+    ("GET", "/v1/models/{model_id}"): "models",
+    ("POST", "/v1/chat/completions"): "ask",
     ("POST", "/v1/token"): "act",
 }
 PAGES = {

@@ -107,6 +107,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     places = {
         "answer_id": workspace.ask("What does the heron cost?", "alice").id,
         "document_id": document_id(workspace, "heron.md"),
+        "model_id": "quotes",
         "build": "none",
         "name": "none",
         "described_id": "none",

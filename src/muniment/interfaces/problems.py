@@ -94,6 +94,11 @@ def plain_problem(status: int) -> Response:
     return problem(status, code, title)
 
 
+def plain_code(status: int) -> str:
+    """Return the stable name of a bare HTTP status."""
+    return NOTHING_HERE.code if status == NotFound.status else _PHRASES.get(status, _REFUSED)[0]
+
+
 def phrase(status: int) -> str:
     """Return what a bare HTTP status says in words."""
     return NOTHING_HERE.public if status == NotFound.status else _PHRASES.get(status, _REFUSED)[1]
