@@ -27,6 +27,8 @@ PUBLIC = {
     ("POST", "/signin"),
     ("GET", "/signin/callback"),
     ("GET", "/static/{build}/{name}"),
+    ("GET", "/.well-known/oauth-protected-resource"),
+    ("GET", "/.well-known/oauth-protected-resource/mcp"),
 }
 BEARER: dict[tuple[str, str], Any] = {
     ("POST", "/v1/search"): {"query": "x"},
@@ -38,6 +40,7 @@ BEARER: dict[tuple[str, str], Any] = {
     ("GET", "/v1/models/{model_id}"): None,
     ("POST", "/v1/chat/completions"): {"messages": [{"role": "user", "content": "x"}]},
     ("POST", "/v1/token"): None,
+    ("POST", "/mcp"): {"jsonrpc": "2.0", "id": 1, "method": "tools/list"},
 }
 SCIM: dict[tuple[str, str], Any] = {
     ("GET", "/scim/v2/ServiceProviderConfig"): None,
@@ -74,6 +77,7 @@ SCOPE_OF = {
     ("GET", "/v1/models/{model_id}"): "models",
     ("POST", "/v1/chat/completions"): "ask",
     ("POST", "/v1/token"): "act",
+    ("POST", "/mcp"): "mcp",
 }
 PAGES = {
     ("GET", "/"),

@@ -30,12 +30,16 @@ CANCELLED, PROVE_CANCELLED = 100, 10_000
 AT_ONCE = 8
 QUESTION = "What is the code of the harbour vault?"
 CHAT = {"messages": [{"role": "user", "content": QUESTION}]}
+TOOL = {"name": "answer", "arguments": {"question": QUESTION}}
+MESSAGE = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": TOOL}
 REQUESTS: list[tuple[str, object, str]] = [
     ("/v1/search", {"query": QUESTION}, "application/json"),
     ("/v1/answers", {"question": QUESTION}, "application/json"),
     ("/v1/answers", {"question": QUESTION}, "text/event-stream"),
     ("/v1/chat/completions", CHAT, "application/json"),
     ("/v1/chat/completions", {**CHAT, "stream": True}, "application/json"),
+    ("/mcp", MESSAGE, "application/json, text/event-stream"),
+    ("/mcp", MESSAGE, "text/event-stream, application/json"),
 ]
 """Path, body, and what is accepted."""
 

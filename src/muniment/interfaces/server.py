@@ -31,6 +31,7 @@ from muniment.interfaces.lazily import Lazily
 from muniment.interfaces.limits import Limits
 from muniment.interfaces.listening import Listening
 from muniment.interfaces.locked import Locked
+from muniment.interfaces.mcp import routes as mcp
 from muniment.interfaces.offload import Offload
 from muniment.interfaces.openai import chat, errors
 from muniment.interfaces.rest import answers, documents, health, models, search, token
@@ -100,7 +101,7 @@ def create_server(
     )
     app.state.door = CapacityLimiter(AT_THE_DOOR)
     problems.install(app, problem_page)
-    for room in (search, answers, documents, chat, models, token, health):
+    for room in (search, answers, documents, chat, models, token, health, mcp):
         app.include_router(room.router)
     app.include_router(signin.router)
     app.include_router(pages.router)

@@ -44,7 +44,7 @@ class FilterBody(Taken):
         return filters.of(self.model_dump())
 
 
-def _whole(value: object) -> object:
+def whole_number(value: object) -> object:
     """Take 10.0 for 10, as JSON Schema does."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
@@ -53,7 +53,7 @@ class SearchRequest(Taken):
     """What to search for."""
 
     query: Annotated[str, Field(min_length=1, max_length=8_000)]
-    k: Annotated[int, BeforeValidator(_whole), Field(ge=1, le=100)] = 10
+    k: Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=100)] = 10
     """Most passages to return."""
     filters: FilterBody = FilterBody()
     explain: bool = False
