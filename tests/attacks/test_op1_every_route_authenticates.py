@@ -35,6 +35,7 @@ BEARER: dict[tuple[str, str], Any] = {
     ("POST", "/v1/answers"): {"question": "x"},
     ("GET", "/v1/answers/{answer_id}"): None,
     ("GET", "/v1/answers/{answer_id}/lineage"): None,
+    ("POST", "/v1/feedback"): {"answer": "x_x", "useful": True},
     ("GET", "/v1/documents/{document_id}"): None,
     ("GET", "/v1/models"): None,
     ("GET", "/v1/models/{model_id}"): None,
@@ -72,6 +73,7 @@ SCOPE_OF = {
     ("POST", "/v1/answers"): "ask",
     ("GET", "/v1/answers/{answer_id}"): "answers",
     ("GET", "/v1/answers/{answer_id}/lineage"): "answers",
+    ("POST", "/v1/feedback"): "ask",
     ("GET", "/v1/documents/{document_id}"): "documents",
     ("GET", "/v1/models"): "models",
     ("GET", "/v1/models/{model_id}"): "models",
@@ -83,6 +85,7 @@ PAGES = {
     ("GET", "/"),
     ("POST", "/ask"),
     ("GET", "/answers/{answer_id}"),
+    ("POST", "/answers/{answer_id}/feedback"),
     ("GET", "/documents/{document_id}"),
     ("POST", "/signout"),
 }

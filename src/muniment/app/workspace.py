@@ -18,6 +18,7 @@ from muniment.governance.identity.principal import Principal
 
 if TYPE_CHECKING:
     from muniment.assistant.answer import Assistant
+    from muniment.assistant.feedback import Feedback
     from muniment.assistant.lineage import Lineage
     from muniment.assistant.values import Answer
     from muniment.assurance.backup.make import Backups
@@ -73,6 +74,13 @@ class Workspace(Searching):
         from muniment.assistant.lineage import Lineage
 
         return Lineage(self.database, self.audit, self.policy, self.clock)
+
+    @cached_property
+    def feedback(self) -> Feedback:
+        """What people say of their answers."""
+        from muniment.assistant.feedback import Feedback
+
+        return Feedback(self.database, self.audit, self.policy, self.clock)
 
     @cached_property
     def assistant(self) -> Assistant:

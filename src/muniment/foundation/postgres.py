@@ -39,6 +39,7 @@ _HIDDEN = (
     "signin_attempt",
     "first_administrator",
     "model_usage",
+    "feedback",
     "alembic_version",
 )
 """Tables that no search or reading looks into."""

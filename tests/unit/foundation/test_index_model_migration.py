@@ -30,6 +30,7 @@ LATER = (
     "DROP TABLE policy_version",
     "DROP TABLE first_administrator",
     "DROP TABLE model_usage",
+    "DROP TABLE feedback",
 )
 EARLIER = {
     "file": ("ALTER TABLE segment DROP COLUMN generation",),

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from muniment.assistant.feedback import LONGEST_REASON, LONGEST_RIGHT_ANSWER
 from muniment.governance.audit.entry import Json
 from muniment.knowledge.retrieval import filters
 from muniment.knowledge.retrieval.filters import Filters
@@ -67,6 +68,25 @@ class AnswerRequest(Taken):
     model: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     """A name from `/v1/models`; absent: the default one."""
     filters: FilterBody = FilterBody()
+
+
+class FeedbackRequest(Taken):
+    """What to say of an answer."""
+
+    answer: Annotated[str, Field(min_length=1, max_length=200)]
+    """Its id."""
+    useful: bool
+    reason: Annotated[str, Field(max_length=LONGEST_REASON)] | None = None
+    right_answer: Annotated[str, Field(max_length=LONGEST_RIGHT_ANSWER)] | None = None
+    """What it should have said."""
+
+
+class FeedbackResponse(BaseModel):
+    """What is stored."""
+
+    answer: str
+    useful: bool
+    at: str
 
 
 class TwinBody(BaseModel):
