@@ -18,6 +18,7 @@ from muniment.governance.identity.principal import Principal
 
 if TYPE_CHECKING:
     from muniment.assistant.answer import Assistant
+    from muniment.assistant.feedback import Feedback
     from muniment.assistant.gate import Gate
     from muniment.assistant.lineage import Lineage
     from muniment.assistant.values import Answer
@@ -98,6 +99,13 @@ class Workspace(Searching):
             folder=self.home / "prompts",
             models=lambda: frozenset(one.name for one in self.catalog.endpoints()),
         )
+
+    @cached_property
+    def feedback(self) -> Feedback:
+        """What people say of their answers."""
+        from muniment.assistant.feedback import Feedback
+
+        return Feedback(self.database, self.audit, self.policy, self.clock)
 
     @cached_property
     def assistant(self) -> Assistant:

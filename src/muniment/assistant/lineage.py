@@ -22,9 +22,9 @@ from muniment.foundation.errors import NotFound
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.principal import Principal
-from muniment.governance.policy.decision import Resource
+from muniment.governance.policy.decision import Decision, Resource
 from muniment.knowledge import library
-from muniment.knowledge.retrieval.visibility import visible
+from muniment.knowledge.retrieval.visibility import Visibility, visible
 
 if TYPE_CHECKING:
     from muniment.governance.policy.decide import Policy
@@ -136,10 +136,7 @@ class Lineage:
         with self._database.read() as connection:
             visibility = visible(connection, principal)
             row = _stored_answer(connection, answer_id)
-            owner = "" if row is None else str(row["principal"])
-            resource = Resource("Answer", answer_id, {"owner": owner})
-            standing = self._policy.standing(connection, principal, visibility.grants)
-            decision = standing.decide("read_lineage", resource)
+            decision = _decided(connection, self._policy, principal, visibility, answer_id, row)
 
             def readable(document_id: str) -> bool:
                 document = library.get_document(connection, document_id)
@@ -184,6 +181,31 @@ def store(
             lineage=json.dumps(made.lineage, ensure_ascii=False),
         )
     )
+
+
+def owned_by(
+    connection: sa.Connection, policy: Policy, principal: Principal, answer_id: str
+) -> tuple[Decision, bool]:
+    """Return whether an answer is a principal's own and policy lets the principal read it, and that decision.
+
+    Raises Denied for an inactive principal.
+    """
+    row = _stored_answer(connection, answer_id)
+    decision = _decided(connection, policy, principal, visible(connection, principal), answer_id, row)
+    return decision, row is not None and row["principal"] == principal.ref and decision.allowed
+
+
+def _decided(
+    connection: sa.Connection,
+    policy: Policy,
+    principal: Principal,
+    visibility: Visibility,
+    answer_id: str,
+    row: sa.RowMapping | None,
+) -> Decision:
+    owner = "" if row is None else str(row["principal"])
+    standing = policy.standing(connection, principal, visibility.grants)
+    return standing.decide("read_lineage", Resource("Answer", answer_id, {"owner": owner}))
 
 
 def _stored_answer(connection: sa.Connection, answer_id: str) -> sa.RowMapping | None:

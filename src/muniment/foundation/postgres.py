@@ -41,6 +41,7 @@ _HIDDEN = (
     "model_usage",
     "prompt_version",
     "prompt_stage",
+    "feedback",
     "alembic_version",
 )
 """Tables that no search or reading looks into."""

@@ -32,6 +32,7 @@ LATER = (
     "DROP TABLE model_usage",
     "DROP TABLE prompt_version",
     "DROP TABLE prompt_stage",
+    "DROP TABLE feedback",
 )
 EARLIER = {
     "file": ("ALTER TABLE segment DROP COLUMN generation",),

@@ -17,6 +17,7 @@ NO_RIGHTS = frozenset(
         "audit_tree",
         "chunk",
         "document_version",
+        "feedback",
         "index_model",
         "model_usage",
         "prompt_stage",

@@ -64,6 +64,7 @@ async function ask(text) {
 function begin(text) {
   page.classList.add("is-answering", "is-fresh");
   page.querySelector(".recent")?.remove();
+  page.querySelector(".feedback")?.remove();
   page.querySelector(".lineage")?.remove();
   reading.hidden = false;
   question.textContent = text;
