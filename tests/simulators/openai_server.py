@@ -75,8 +75,10 @@ class Simulator:
 
     mind: Mind = answering
     fault: str = ""
-    """"", slow, cut, 429, 429-once, 500, 401, malformed, html, empty, huge, redirect."""
+    """"", slow, cut, 429, 429-once, 500, 401, malformed, html, empty, huge, endless, beating, redirect."""
     delay: float = 5.0
+    ends: float = field(default_factory=lambda: time.monotonic() + 30)
+    """When a stream without an end ends all the same, so that a test fails rather than hangs."""
     bodies: list[bytes] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     url: str = ""
@@ -151,6 +153,9 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "huge":
             self._huge()
             return
+        if fault in ("endless", "beating"):
+            self._endless(fault)
+            return
         parts = [text[at : at + 7] for at in range(0, len(text), 7)]
         for at, part in enumerate(parts):
             if fault == "cut" and at >= len(parts) // 2:
@@ -160,6 +165,18 @@ class _Handler(BaseHTTPRequestHandler):
         self._event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
         self._event({"choices": [], "usage": usage})
         self.wfile.write(b"data: [DONE]\n\n")
+
+    def _endless(self, fault: str) -> None:
+        """Go on until the other side has left; `beating` sends nothing that is a reply."""
+        started = '{"claims": ['
+        while time.monotonic() < self.simulator.ends:
+            if fault == "beating":
+                self.wfile.write(b": still here\n\n")
+                self.wfile.flush()
+                time.sleep(0.01)
+            else:
+                self._event({"choices": [{"index": 0, "delta": {"content": started}}]})
+                started = '{"quotes": [], "text": "x", "inferred": false}, '
 
     def _huge(self) -> None:
         block = "x" * 65536

@@ -12,6 +12,7 @@ from typing import Literal
 
 from muniment.assistant import verbatim
 from muniment.assistant.facts import faults
+from muniment.assistant.inert import inert
 from muniment.assistant.support import THRESHOLD, support
 from muniment.inference.messages import Draft, Mark
 from muniment.knowledge.passage import Passage
@@ -65,7 +66,7 @@ class Gate:
         found = [evidence for mark in draft.marks if (evidence := locate(mark, passages)) is not None]
         unique = tuple(dict.fromkeys(found))
         text = " ".join(draft.text.split())
-        if not unique or not text:
+        if not unique or not inert(text):
             return Failure(draft, "quote")
         if draft.inferred and not self._inferences:
             return Failure(draft, "inference")
@@ -74,13 +75,13 @@ class Gate:
             dict.fromkeys(line for one in unique for line in (one.passage.title, one.passage.heading))
         )
         if _same(text, quotes):
-            return Verified(text, unique)
+            return Verified(inert(text), unique)
         wrong = faults(text, quotes, around)
         if wrong and not draft.inferred:
             return Failure(draft, "fact", tuple(one.what for one in wrong))
         if support(text, quotes, " ".join(around)) < THRESHOLD:
             return Failure(draft, "support")
-        return Verified(text, unique, draft.inferred)
+        return Verified(inert(text), unique, draft.inferred)
 
 
 def _same(text: str, quotes: Sequence[str]) -> bool:
