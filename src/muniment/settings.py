@@ -25,6 +25,7 @@ from muniment.governance.identity.client_certificates import ClientCertificateSe
 from muniment.governance.identity.issuer import BrowserClient, Issuer
 from muniment.governance.identity.issuer_settings import IssuerSettings
 from muniment.inference.catalog import Endpoint
+from muniment.inference.endpoint_settings import ModelSettings
 
 if TYPE_CHECKING:
     from muniment.inference.embedders import Offer
@@ -213,31 +214,6 @@ class EmbeddingSettings(_Section):
     """Longer texts are cut."""
 
 
-class ModelSettings(_Section):
-    """`[models.NAME]`"""
-
-    kind: Literal["openai"] = "openai"
-    """Any server that speaks the OpenAI chat completions format."""
-    base_url: str
-    """Such as `http://127.0.0.1:11434/v1`."""
-    model: str
-    """The model's name at that server."""
-    api_key: str = ""
-    """A reference: `env:NAME` or `file:PATH`; never the key itself."""
-    private_network: bool = False
-    """Its name may resolve to an address inside your own network; `localhost` and literal addresses may always."""
-    allowed_groups: tuple[str, ...] = ("everyone",)
-    """Groups whose members may use it."""
-    timeout_seconds: float = Field(60.0, gt=0, le=3600)
-    """Most time that one attempt may take."""
-    max_output_tokens: int = Field(800, ge=1, le=100_000)
-    """Most tokens of one answer."""
-    prompt_price: float = Field(0.0, ge=0, le=1e6)
-    """Cost of a million tokens sent, in any one currency."""
-    completion_price: float = Field(0.0, ge=0, le=1e6)
-    """Cost of a million tokens received."""
-
-
 class Settings(_Section):
     """All settings of one home folder."""
 
@@ -382,20 +358,7 @@ def process_environment() -> dict[str, str]:
 def endpoints(settings: Settings, home: Path) -> list[Endpoint]:
     """Return the endpoints with their keys; raises BadInput for a reference that leads nowhere."""
     return [
-        Endpoint(
-            name=name,
-            kind=model.kind,
-            base_url=model.base_url.rstrip("/"),
-            model=model.model,
-            api_key=_secret(model.api_key, f"models.{name}.api_key", home),
-            allowed_groups=frozenset(
-                group if group.startswith("group:") else f"group:{group}" for group in model.allowed_groups
-            ),
-            timeout_seconds=model.timeout_seconds,
-            max_output_tokens=model.max_output_tokens,
-            prompt_price=model.prompt_price,
-            completion_price=model.completion_price,
-        )
+        model.endpoint(name, _secret(model.api_key, f"models.{name}.api_key", home))
         for name, model in settings.models.items()
     ]
 
