@@ -10,6 +10,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
@@ -358,7 +359,7 @@ def process_environment() -> dict[str, str]:
 def endpoints(settings: Settings, home: Path) -> list[Endpoint]:
     """Return the endpoints with their keys; raises BadInput for a reference that leads nowhere."""
     return [
-        model.endpoint(name, _secret(model.api_key, f"models.{name}.api_key", home))
+        model.endpoint(name, partial(_secret, model.api_key, f"models.{name}.api_key", home))
         for name, model in settings.models.items()
     ]
 
@@ -384,7 +385,7 @@ def private_origins(settings: Settings) -> frozenset[str]:
     return frozenset(
         found[0]
         for model in settings.models.values()
-        if (found := re.match(r"https?://[^/?#]+", model.base_url))
+        if (found := re.match(r"https?://[^/?#]+", model.address))
         and (model.private_network or _is_literal(found[0].split("//", 1)[1]))
     )
 

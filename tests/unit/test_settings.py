@@ -111,6 +111,47 @@ def test_a_wrong_value_is_refused_by_its_key(tmp_path: Path, text: str, key: str
         loaded(tmp_path, text)
 
 
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"kind": "azure"}, "api_version is not set"),
+        ({"kind": "bedrock", "base_url": ""}, "region is not set"),
+        ({"kind": "bedrock", "region": "eu-west-1", "guardrail": "g"}, "belong together"),
+        ({"kind": "anthropic", "structured": "json"}, "no JSON without a schema"),
+        ({"auth": "entra"}, "auth is for azure only"),
+        ({"guardrail": "g", "guardrail_version": "1"}, "guardrail is for bedrock only"),
+        ({"base_url": ""}, "base_url"),
+    ],
+)
+def test_settings_of_a_model_that_make_no_sense_together_are_refused(
+    more: dict[str, object], words: str
+) -> None:
+    with pytest.raises(BadInput, match=words):
+        settings.parse({"models": {"local": {**MODEL, **more}}})
+
+
+@pytest.mark.parametrize(
+    ("more", "address"),
+    [
+        ({"kind": "anthropic"}, "https://api.anthropic.com"),
+        (
+            {"kind": "bedrock", "region": "eu-west-1"},
+            "https://bedrock-runtime.eu-west-1.amazonaws.com",
+        ),
+        (
+            {"kind": "bedrock", "region": "eu-west-1", "base_url": "https://vpce.example/"},
+            "https://vpce.example",
+        ),
+    ],
+)
+def test_services_with_one_public_address_need_not_be_told_it(
+    tmp_path: Path, more: dict[str, object], address: str
+) -> None:
+    document = {"models": {"local": {"model": "m", **more}}}
+    endpoint = settings.endpoints(settings.parse(document), tmp_path)[0]
+    assert (endpoint.base_url, endpoint.origin) == (address, address)
+
+
 @pytest.mark.parametrize("content", [b"not toml", b"[server", b"port = ", b"\xff\xfe", b"a = 1\na = 2"])
 def test_a_file_that_is_not_toml_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "settings.toml").write_bytes(content)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +12,10 @@ from muniment.foundation.secret import Secret
 
 QUOTES = "quotes"
 """The built-in endpoint: quotes passages without a language model."""
+Kind = Literal["quotes", "openai", "azure", "anthropic", "bedrock"]
+REMOTE: frozenset[Kind] = frozenset({"openai", "azure", "anthropic", "bedrock"})
+"""What is reached over the network."""
+Structured = Literal["schema", "json", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +23,9 @@ class Endpoint:
     """One model that can be asked."""
 
     name: str
-    kind: Literal["quotes", "openai"]
+    kind: Kind
     base_url: str = ""
-    """Such as `https://models.example/v1`; empty for quotes."""
+    """Such as `https://models.example/v1`; empty for what runs in this process."""
     model: str = ""
     api_key: Secret | None = None
     allowed_groups: frozenset[str] = frozenset({"group:everyone"})
@@ -33,6 +37,20 @@ class Endpoint:
     """Cost of a million prompt tokens."""
     completion_price: float = 0.0
     """Cost of a million completion tokens."""
+    structured: Structured = "schema"
+    """How it can be held to the schema of a reply: by the schema, to JSON of any shape, or not at all."""
+    region: str = ""
+    """Where it runs, as its service names regions."""
+    api_version: str = ""
+    auth: Literal["key", "entra"] = "key"
+    guardrail: str = ""
+    guardrail_version: str = ""
+    renewed_key: Callable[[], Secret | None] | None = None
+    """Reads the key anew, where it is a token that runs out."""
+
+    def key(self) -> Secret | None:
+        """Return the key as it is now."""
+        return self.api_key if self.renewed_key is None else self.renewed_key()
 
     @property
     def origin(self) -> str:
@@ -70,11 +88,11 @@ class Catalog:
 
     def origins(self) -> frozenset[str]:
         """Return the origins that egress must allow."""
-        return frozenset(e.origin for e in self._endpoints.values() if e.kind == "openai")
+        return frozenset(e.origin for e in self._endpoints.values() if e.origin)
 
 
 def _check(endpoint: Endpoint) -> None:
-    if endpoint.kind == "openai" and not (endpoint.origin and endpoint.model):
+    if endpoint.kind in REMOTE and not (endpoint.origin and endpoint.model):
         raise BadInput(
             f"The model {endpoint.name!r} lacks a base_url (http or https) or a model.",
             fix=f"Set both under [models.{endpoint.name}].",

@@ -1,13 +1,19 @@
-"""What an operator may set of a model endpoint."""
+"""What an operator may set of a model endpoint, and which combinations make no sense."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from muniment.foundation.secret import Secret
-from muniment.inference.catalog import Endpoint
+from muniment.inference.catalog import Endpoint, Structured
+
+_KNOWN_ADDRESSES = {
+    "anthropic": "https://api.anthropic.com",
+    "bedrock": "https://bedrock-runtime.{region}.amazonaws.com",
+}
 
 
 class ModelSettings(BaseModel):
@@ -15,18 +21,30 @@ class ModelSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["openai"] = "openai"
-    """Any server that speaks the OpenAI chat completions format."""
-    base_url: str
-    """Such as `http://127.0.0.1:11434/v1`."""
-    model: str
-    """The model's name at that server."""
+    kind: Literal["openai", "azure", "anthropic", "bedrock"] = "openai"
+    """The wire format: `openai` is any server that speaks OpenAI's chat completions."""
+    base_url: str = Field("", validate_default=True)
+    """Such as `http://127.0.0.1:11434/v1`; empty for `anthropic` and `bedrock`: the public address."""
+    model: str = Field(min_length=1)
+    """The model's name at that server; for `azure`, the deployment's."""
     api_key: str = ""
     """A reference: `env:NAME` or `file:PATH`; never the key itself."""
+    auth: Literal["key", "entra"] = "key"
+    """For `azure`: `entra` takes `api_key` for a token of Entra ID, and reads it again at each call."""
+    api_version: str = Field("", pattern=r"^[A-Za-z0-9.-]*$")
+    """For `azure`, such as `2024-10-21`."""
+    region: str = Field("", pattern=r"^[A-Za-z0-9-]*$")
+    """Where it runs, such as `eu-west-1`; `bedrock` needs it."""
+    guardrail: str = Field("", pattern=r"^[A-Za-z0-9:/_-]*$")
+    """For `bedrock`: id or ARN of the guardrail that every request passes."""
+    guardrail_version: str = Field("", pattern=r"^([0-9]{1,8}|DRAFT)?$")
+    """Of that guardrail: a number, or `DRAFT`."""
     private_network: bool = False
     """Its name may resolve to an address inside your own network; `localhost` and literal addresses may always."""
     allowed_groups: tuple[str, ...] = ("everyone",)
     """Groups whose members may use it."""
+    structured: Structured = "schema"
+    """How it can be held to the form of a reply: by its schema, to any JSON (`openai` and `azure`), or not at all."""
     timeout_seconds: float = Field(60.0, gt=0, le=3600)
     """Most time that one attempt may take."""
     max_output_tokens: int = Field(800, ge=1, le=100_000)
@@ -36,14 +54,43 @@ class ModelSettings(BaseModel):
     completion_price: float = Field(0.0, ge=0, le=1e6)
     """Cost of a million tokens received."""
 
-    def endpoint(self, name: str, api_key: Secret | None) -> Endpoint:
-        """Return the endpoint under its name, with the key that `api_key` refers to."""
+    @field_validator("base_url")
+    @classmethod
+    def _is_stated(cls, base_url: str, info: ValidationInfo) -> str:
+        if not base_url and info.data.get("kind") in ("openai", "azure"):
+            raise ValueError("has no default for this kind")
+        return base_url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> ModelSettings:
+        needed = {"azure": ("api_version",), "bedrock": ("region",)}
+        for name in needed.get(self.kind, ()):
+            if not getattr(self, name):
+                raise ValueError(f"{name} is not set, and {self.kind} needs it")
+        own = {"azure": ("auth", "api_version"), "bedrock": ("guardrail", "guardrail_version")}
+        for kind, names in own.items():
+            for name in names:
+                if kind != self.kind and getattr(self, name) != type(self).model_fields[name].default:
+                    raise ValueError(f"{name} is for {kind} only")
+        if bool(self.guardrail) != bool(self.guardrail_version):
+            raise ValueError("guardrail and guardrail_version belong together")
+        if self.structured == "json" and self.kind not in ("openai", "azure"):
+            raise ValueError(f"structured: {self.kind} has no JSON without a schema")
+        return self
+
+    @property
+    def address(self) -> str:
+        """Return the address of the server; empty where there is none."""
+        return self.base_url or _KNOWN_ADDRESSES.get(self.kind, "").format(region=self.region)
+
+    def endpoint(self, name: str, read_key: Callable[[], Secret | None]) -> Endpoint:
+        """Return the endpoint under its name; `read_key` gives the key that `api_key` refers to."""
         return Endpoint(
             name=name,
             kind=self.kind,
-            base_url=self.base_url.rstrip("/"),
+            base_url=self.address,
             model=self.model,
-            api_key=api_key,
+            api_key=read_key(),
             allowed_groups=frozenset(
                 group if group.startswith("group:") else f"group:{group}" for group in self.allowed_groups
             ),
@@ -51,4 +98,11 @@ class ModelSettings(BaseModel):
             max_output_tokens=self.max_output_tokens,
             prompt_price=self.prompt_price,
             completion_price=self.completion_price,
+            structured=self.structured,
+            region=self.region,
+            api_version=self.api_version,
+            auth=self.auth,
+            guardrail=self.guardrail,
+            guardrail_version=self.guardrail_version,
+            renewed_key=read_key if self.auth == "entra" else None,
         )

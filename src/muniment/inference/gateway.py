@@ -179,9 +179,9 @@ class Gateway:
             from muniment.inference.providers.quotes import Quotes
 
             return Quotes(self._embedder, self._reranker)
-        from muniment.inference.providers.openai import OpenAIEndpoint
+        from muniment.inference.providers.remote import remote
 
-        return OpenAIEndpoint(endpoint, self._egress)
+        return remote(endpoint, self._egress)
 
     def _priced(self, chunk: Chunk, endpoint: Endpoint) -> Chunk:
         if not isinstance(chunk, Usage):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.simulators.openai_server import Simulator, serving
@@ -35,6 +37,21 @@ def test_instructions_and_passages_travel_in_separate_messages() -> None:
     assert body["messages"][1]["content"] == prompts.user_text(REQUEST)
     assert (body["max_tokens"], body["stream"], "tools" in body) == (77, True, False)
     assert chunks[-1] == Usage(120, len(chunks) - 1)
+
+
+@pytest.mark.parametrize(
+    ("structured", "form"), [("schema", "json_schema"), ("json", "json_object"), ("none", None)]
+)
+def test_a_schema_is_asked_for_as_the_server_can(structured: Any, form: str | None) -> None:
+    asked = replace(REQUEST, schema={"type": "object", "properties": {"claims": {"type": "string"}}})
+    with serving() as server:
+        endpoint = Endpoint("remote", "openai", server.url, "m", structured=structured)
+        list(OpenAIEndpoint(endpoint, Egress({endpoint.origin})).complete(asked, Budget(77, 5.0)))
+    body = json.loads(server.bodies[0])
+    assert body.get("response_format", {}).get("type") == form
+    if form == "json_schema":
+        assert "claims" in body["response_format"]["json_schema"]["schema"]["properties"]
+    assert "authorization" not in {name.lower() for name in server.headers[0]}
 
 
 @pytest.mark.parametrize(
