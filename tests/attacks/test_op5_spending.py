@@ -42,7 +42,7 @@ def make(make_workspace: Make, folder: Path, clock: FixedClock) -> Make:
         chosen = settings.parse({"models": {"remote": remote}, "limits": limits})
         workspace = make_workspace(name, settings=chosen, clock=clock)
         workspace.ingest(folder, "acme")
-        workspace.gateway._sleep = lambda _: None
+        workspace.gateway._attempts._sleep = lambda _: None
         return workspace
 
     return made

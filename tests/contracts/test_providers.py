@@ -18,7 +18,7 @@ from muniment.foundation.secret import Secret
 from muniment.inference import prompts
 from muniment.inference.catalog import Endpoint
 from muniment.inference.messages import Chunk, Draft, NumberedPassage, Request, TextDelta, Usage
-from muniment.inference.providers.provider import Budget, Busy, Provider
+from muniment.inference.providers.provider import Budget, Busy, Provider, RequestRefused
 from muniment.inference.providers.quotes import Quotes
 from muniment.inference.providers.remote import remote
 
@@ -177,8 +177,8 @@ def test_closing_early_closes_the_connection(make: Make) -> None:
         ("429", Busy, "busy or failing"),
         ("500", Busy, "busy or failing"),
         ("cut", Busy, "broke off"),
-        ("401", Unavailable, "refused the request"),
-        ("redirect", Unavailable, "remote"),
+        ("401", RequestRefused, "refused the request"),
+        ("redirect", Unavailable, "not a"),
         ("malformed", Unavailable, "not a"),
         ("html", Unavailable, "not a"),
         ("empty", Unavailable, "not a"),

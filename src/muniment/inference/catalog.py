@@ -33,6 +33,8 @@ class Endpoint:
     timeout_seconds: float = 60.0
     max_output_tokens: int = 800
     max_attempts: int = 3
+    max_concurrent: int = 32
+    """Requests at one time, of one process."""
     prompt_price: float = 0.0
     """Cost of a million prompt tokens."""
     completion_price: float = 0.0
@@ -97,5 +99,8 @@ def _check(endpoint: Endpoint) -> None:
             f"The model {endpoint.name!r} lacks a base_url (http or https) or a model.",
             fix=f"Set both under [models.{endpoint.name}].",
         )
-    if endpoint.timeout_seconds <= 0 or endpoint.max_output_tokens <= 0 or endpoint.max_attempts < 1:
+    if (
+        endpoint.timeout_seconds <= 0
+        or min(endpoint.max_output_tokens, endpoint.max_attempts, endpoint.max_concurrent) < 1
+    ):
         raise BadInput(f"The limits of the model {endpoint.name!r} must be above zero.")

@@ -49,6 +49,8 @@ class ModelSettings(BaseModel):
     """Most time that one attempt may take."""
     max_output_tokens: int = Field(800, ge=1, le=100_000)
     """Most tokens of one answer."""
+    max_concurrent: int = Field(32, ge=1, le=10_000)
+    """Requests that one server process has there at one time; further ones wait for up to `timeout_seconds`."""
     prompt_price: float = Field(0.0, ge=0, le=1e6)
     """Cost of a million tokens sent, in any one currency."""
     completion_price: float = Field(0.0, ge=0, le=1e6)
@@ -96,6 +98,7 @@ class ModelSettings(BaseModel):
             ),
             timeout_seconds=self.timeout_seconds,
             max_output_tokens=self.max_output_tokens,
+            max_concurrent=self.max_concurrent,
             prompt_price=self.prompt_price,
             completion_price=self.completion_price,
             structured=self.structured,

@@ -10,21 +10,21 @@ Invariants:
 from __future__ import annotations
 
 import hashlib
-import random
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from muniment.foundation.clock import Clock
-from muniment.foundation.errors import Denied, MunimentError, Unavailable
+from muniment.foundation.errors import Denied, MunimentError
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.policy.decision import Decision, Resource
 from muniment.governance.policy.rules import Standing
 from muniment.inference import prompts
+from muniment.inference.attempts import Attempts
 from muniment.inference.catalog import Catalog, Endpoint
 from muniment.inference.messages import Chunk, Draft, Request, TextDelta, Usage
-from muniment.inference.providers.provider import Budget, Busy, Provider
+from muniment.inference.providers.provider import Provider
 from muniment.inference.spending import MILLION, Held, Spending, Use, priced
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from muniment.inference.embedding import Embedder
     from muniment.inference.reranking import Reranker
 
-FIRST_WAIT_SECONDS = 0.4
-LONGEST_WAIT_SECONDS = 8.0
 _AROUND = 64
 """Tokens that a server puts around the two messages of a request."""
 
@@ -60,7 +58,7 @@ class Gateway:
         self._reranker = reranker
         self._spending = spending
         self._clock = clock
-        self._sleep = sleep
+        self._attempts = Attempts(clock, sleep)
 
     def endpoint(self, standing: Standing, name: str | None) -> Endpoint:
         """Return the endpoint (the default for None) if this caller may use it.
@@ -116,7 +114,7 @@ class Gateway:
         outcome = "stopped"
         started = self._clock.seconds()
         try:
-            for chunk in self._attempts(endpoint, request):
+            for chunk in self._attempts.complete(endpoint, self._provider(endpoint), request):
                 if isinstance(chunk, Usage):
                     usage = chunk
                 else:
@@ -158,22 +156,6 @@ class Gateway:
         most = _priced(endpoint, prompt, endpoint.max_output_tokens)
         return self._spending.begin(standing.principal, by, most, sent)
 
-    def _attempts(self, endpoint: Endpoint, request: Request) -> Iterator[Chunk]:
-        provider = self._provider(endpoint)
-        budget = Budget(endpoint.max_output_tokens, endpoint.timeout_seconds)
-        for attempt in range(1, endpoint.max_attempts + 1):
-            begun = False
-            try:
-                for chunk in provider.complete(request, budget):
-                    begun = True
-                    yield chunk
-                return
-            except Busy as busy:
-                if begun or attempt == endpoint.max_attempts:
-                    raise
-                self._sleep(_wait(attempt, busy.retry_after))
-        raise Unavailable(f"The model {endpoint.name!r} did not answer.")
-
     def _provider(self, endpoint: Endpoint) -> Provider:
         if endpoint.kind == "quotes":
             from muniment.inference.providers.quotes import Quotes
@@ -206,13 +188,6 @@ def _used(endpoint: Endpoint, held: Held, usage: Usage, received: int, failed: b
     if failed and not received:
         return Use()
     return _priced(endpoint, held.use.prompt_tokens, min(received, held.use.completion_tokens))
-
-
-def _wait(attempt: int, retry_after: float) -> float:
-    """Seconds before the next attempt: doubling, with full jitter, or what the endpoint asked for, bounded."""
-    if retry_after > 0:
-        return min(retry_after, LONGEST_WAIT_SECONDS)
-    return random.uniform(0.5, 1.0) * min(FIRST_WAIT_SECONDS * 2 ** (attempt - 1), LONGEST_WAIT_SECONDS)
 
 
 def _digest(request: Request) -> str:

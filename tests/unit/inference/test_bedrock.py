@@ -18,7 +18,7 @@ from muniment.foundation.secret import Secret
 from muniment.inference import prompts
 from muniment.inference.catalog import Endpoint
 from muniment.inference.messages import Chunk, TextDelta
-from muniment.inference.providers.provider import Budget, Busy
+from muniment.inference.providers.provider import Budget, Busy, RequestRefused
 from muniment.inference.providers.remote import remote
 
 REQUEST = prompts.request(prompts.load("answer"), "Where do I sign in?", (), "fence_0123456789abcdef")
@@ -99,7 +99,7 @@ def test_what_a_guardrail_stops_is_said_to_be_stopped() -> None:
     [
         ("throttlingException", Busy),
         ("modelStreamErrorException", Busy),
-        ("validationException", Unavailable),
+        ("validationException", RequestRefused),
         ("somethingNew", Busy),
     ],
 )

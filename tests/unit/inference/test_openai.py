@@ -17,7 +17,7 @@ from muniment.inference import prompts
 from muniment.inference.catalog import Endpoint
 from muniment.inference.messages import Chunk, NumberedPassage, Usage
 from muniment.inference.providers.openai import OpenAIEndpoint
-from muniment.inference.providers.provider import Budget, Busy
+from muniment.inference.providers.provider import Budget, Busy, RequestRefused
 
 PASSAGES = (NumberedPassage(1, "Visitors", "Desk", "All visitors must sign in at the desk."),)
 REQUEST = prompts.request(prompts.load("answer"), "Where do I sign in?", PASSAGES, "fence_0123456789abcdef")
@@ -60,7 +60,7 @@ def test_a_schema_is_asked_for_as_the_server_can(structured: Any, form: str | No
         ("429", Busy, "busy or failing"),
         ("500", Busy, "busy or failing"),
         ("cut", Busy, "broke off"),
-        ("401", Unavailable, "refused the request"),
+        ("401", RequestRefused, "refused the request"),
         ("malformed", Unavailable, "not a chat completion"),
         ("html", Unavailable, "not a chat completion"),
         ("empty", Unavailable, "not a chat completion"),

@@ -115,6 +115,8 @@ class BedrockEndpoint:
 
     async def _run(self, client: Client, url: str, headers: dict[str, str], body: bytes, give: Give) -> None:
         async with client.stream("POST", url, headers=headers, content=body) as response:
+            if 300 <= response.status_code < 400:
+                raise _NotFrames
             if response.status_code != 200:
                 wait = response.headers.get("retry-after", "")
                 seconds = float(wait) if re.fullmatch(r"[0-9]{1,6}", wait) else 0.0

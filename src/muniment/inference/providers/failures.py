@@ -5,7 +5,7 @@ from __future__ import annotations
 from muniment.foundation.egress import TooLarge
 from muniment.foundation.errors import MunimentError, Unavailable
 from muniment.inference.catalog import Endpoint
-from muniment.inference.providers.provider import Busy
+from muniment.inference.providers.provider import Busy, RequestRefused
 from muniment.inference.providers.streaming import TooLong
 
 
@@ -68,7 +68,8 @@ def of_status(endpoint: Endpoint, status: int, retry_after: float = 0.0, detail:
         fix = "Check its base_url and its model name."
     else:
         fix = "Check its settings, such as model and max_output_tokens."
-    return Unavailable(f"{_named(endpoint)} refused the request (status {status}).", fix=fix, detail=detail)
+    said = f"{_named(endpoint)} refused the request (status {status})."
+    return RequestRefused(said, fix=fix, detail=detail)
 
 
 def detail_of(error: BaseException) -> str:
