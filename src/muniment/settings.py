@@ -25,7 +25,7 @@ from muniment.governance.identity.claimed import GroupRule
 from muniment.governance.identity.client_certificates import ClientCertificateSettings
 from muniment.governance.identity.issuer import BrowserClient, Issuer
 from muniment.governance.identity.issuer_settings import IssuerSettings
-from muniment.inference.catalog import Endpoint
+from muniment.inference.catalog import Endpoint, fallback_problem
 from muniment.inference.endpoint_settings import ModelSettings
 
 if TYPE_CHECKING:
@@ -231,6 +231,13 @@ class Settings(_Section):
     identity: IdentitySettings = IdentitySettings()
     models: dict[str, ModelSettings] = Field(default_factory=dict)
     embedding: dict[Name, EmbeddingSettings] = Field(default_factory=dict)
+
+    @field_validator("models")
+    @classmethod
+    def _stand_in(cls, models: dict[str, ModelSettings]) -> dict[str, ModelSettings]:
+        if problem := fallback_problem({name: one.fallbacks for name, one in models.items()}):
+            raise ValueError(f"fallbacks: {problem}")
+        return models
 
 
 def default_home() -> Path:

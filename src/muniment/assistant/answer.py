@@ -76,6 +76,8 @@ class _Asking:
     prompt: str = ""
     claims: list[Claim] = field(default_factory=list[Claim])
     usage: list[Usage] = field(default_factory=list[Usage])
+    instead_of: Endpoint | None = None
+    """Which was asked for, where another answered."""
     unverified: int = 0
     withheld: int = 0
 
@@ -210,8 +212,12 @@ class Assistant:
         if not asking.passages:
             return
         request = self._assemble(asking)
-        chunks = self._gateway.complete(asking.standing, asking.by, asking.endpoint, request)
-        yield from drafts(chunks, asking.usage)
+        with closing(self._gateway.complete(asking.standing, asking.by, asking.endpoint, request)) as call:
+            try:
+                yield from drafts(call, asking.usage)
+            finally:
+                if call.endpoint is not asking.endpoint:
+                    asking.instead_of, asking.endpoint = asking.endpoint, call.endpoint
 
     def _assemble(self, asking: _Asking) -> Request:
         """Put the prompt beside the question and the untrusted passages."""
@@ -303,6 +309,11 @@ class Assistant:
         notes = asking.retrieval.notes if asking.retrieval else ()
         if asking.endpoint.kind == QUOTES:
             notes = (NOTE, *notes)
+        if asking.instead_of is not None:
+            notes = (
+                f"The model {asking.instead_of.name} did not answer; {asking.endpoint.name} did.",
+                *notes,
+            )
         if not released:
             notes = (*notes, WITHDRAWN)
         return Answer(
@@ -333,6 +344,7 @@ class Assistant:
         found = asking.retrieval
         return {
             "model": asking.endpoint.version,
+            **({"instead_of": asking.instead_of.version} if asking.instead_of else {}),
             "parts": self._gateway.parts(asking.endpoint),
             "prompt": asking.prompt or prompts.load(PROMPT).version,
             "policy": asking.standing.policy,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -39,6 +39,8 @@ class Endpoint:
     """Cost of a million prompt tokens."""
     completion_price: float = 0.0
     """Cost of a million completion tokens."""
+    fallbacks: tuple[str, ...] = ()
+    """Which are asked instead, in this order, where it does not answer."""
     structured: Structured = "schema"
     """How it can be held to the schema of a reply: by the schema, to JSON of any shape, or not at all."""
     region: str = ""
@@ -74,6 +76,11 @@ class Catalog:
         for endpoint in endpoints:
             _check(endpoint)
             self._endpoints[endpoint.name] = endpoint
+        problem = fallback_problem({one.name: one.fallbacks for one in self._endpoints.values()})
+        if problem:
+            raise BadInput(
+                f"The models cannot stand in for one another so: {problem}.", fix="Mend fallbacks."
+            )
         self.default = self.get(default).name
 
     def get(self, name: str | None) -> Endpoint:
@@ -84,6 +91,17 @@ class Catalog:
             raise BadInput(f"No model named {name!r}.", fix=f"Known: {known}.")
         return found
 
+    def after(self, endpoint: Endpoint) -> Iterator[Endpoint]:
+        """Yield what is asked where an endpoint does not answer: its fallbacks, each before those of its own."""
+        found = {endpoint.name}
+        ahead = [*endpoint.fallbacks]
+        while ahead:
+            one = self._endpoints[ahead.pop(0)]
+            if one.name not in found:
+                found.add(one.name)
+                ahead[:0] = one.fallbacks
+                yield one
+
     def endpoints(self) -> list[Endpoint]:
         """Return all endpoints, ordered by name."""
         return [self._endpoints[name] for name in sorted(self._endpoints)]
@@ -91,6 +109,28 @@ class Catalog:
     def origins(self) -> frozenset[str]:
         """Return the origins that egress must allow."""
         return frozenset(e.origin for e in self._endpoints.values() if e.origin)
+
+
+def fallback_problem(fallbacks: Mapping[str, Sequence[str]]) -> str:
+    """Return what is wrong with who stands in for whom: an unknown name or a circle; empty where nothing is."""
+    for name, others in fallbacks.items():
+        for other in others:
+            if other not in fallbacks and other != QUOTES:
+                return f"{name} names {other}, which there is not"
+    sound = {QUOTES}
+
+    def circle(name: str, above: tuple[str, ...]) -> str:
+        if name in above:
+            return " to ".join((*above[above.index(name) :], name))
+        if name not in sound:
+            for other in fallbacks.get(name, ()):
+                if found := circle(other, (*above, name)):
+                    return found
+            sound.add(name)
+        return ""
+
+    found = next((found for name in fallbacks if (found := circle(name, ()))), "")
+    return f"a circle from {found}" if found else ""
 
 
 def _check(endpoint: Endpoint) -> None:

@@ -43,6 +43,8 @@ class ModelSettings(BaseModel):
     """Its name may resolve to an address inside your own network; `localhost` and literal addresses may always."""
     allowed_groups: tuple[str, ...] = ("everyone",)
     """Groups whose members may use it."""
+    fallbacks: tuple[str, ...] = ()
+    """Models that are asked instead, in this order, where this one does not answer; `quotes` may be one."""
     structured: Structured = "schema"
     """How it can be held to the form of a reply: by its schema, to any JSON (`openai` and `azure`), or not at all."""
     timeout_seconds: float = Field(60.0, gt=0, le=3600)
@@ -101,6 +103,7 @@ class ModelSettings(BaseModel):
             max_concurrent=self.max_concurrent,
             prompt_price=self.prompt_price,
             completion_price=self.completion_price,
+            fallbacks=self.fallbacks,
             structured=self.structured,
             region=self.region,
             api_version=self.api_version,

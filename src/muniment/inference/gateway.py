@@ -2,7 +2,7 @@
 
 Invariants:
 - a call happens only after policy allowed it for this caller and its entry is durable;
-- attempts, time and output are bounded; a reply that has begun is never asked for again;
+- attempts, time and output are bounded; a reply that has begun is never asked for again, of no endpoint;
 - what a language model may use at most is set aside before it is asked, within the limits of who asks;
 - a failure is one clear line; it holds no content, key or address, and is recorded.
 """
@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from muniment.foundation.clock import Clock
-from muniment.foundation.errors import Denied, MunimentError
+from muniment.foundation.errors import Denied, MunimentError, NotSetUp, TooMany, Unavailable
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.policy.decision import Decision, Resource
@@ -32,8 +33,25 @@ if TYPE_CHECKING:
     from muniment.inference.embedding import Embedder
     from muniment.inference.reranking import Reranker
 
+NOTHING: Mapping[str, Json] = {}
 _AROUND = 64
 """Tokens that a server puts around the two messages of a request."""
+
+
+class Call(Iterator[Chunk]):
+    """A request on its way: what the model says; closing it stops the request."""
+
+    def __init__(self, endpoint: Endpoint, ask: Callable[[Call], Generator[Chunk]]) -> None:
+        self.endpoint = endpoint
+        """Which was asked; from the first chunk on, which answers."""
+        self._chunks = ask(self)
+
+    def __next__(self) -> Chunk:
+        return next(self._chunks)
+
+    def close(self) -> None:
+        """Stop the request where it still runs."""
+        self._chunks.close()
 
 
 class Gateway:
@@ -88,14 +106,52 @@ class Gateway:
         )
         return {"embedding": embedding, "reranker": self._reranker.name if self._reranker else None}
 
-    def complete(
-        self, standing: Standing, by: Actor, endpoint: Endpoint, request: Request
-    ) -> Iterator[Chunk]:
-        """Yield what the model says; close the iterator to stop the call.
+    def complete(self, standing: Standing, by: Actor, endpoint: Endpoint, request: Request) -> Call:
+        """Return the request on its way, and where the endpoint does not answer, to its fallbacks.
 
-        Raises Denied, TooMany where the tokens or the cost of today do not suffice, or Unavailable when the endpoint
-        is down, slow, or speaks another format.
+        Iterating raises Denied, TooMany where the tokens or the cost of today do not suffice, or Unavailable when
+        neither the endpoint nor a fallback that this caller may use answers.
         """
+        return Call(endpoint, lambda call: self._complete(call, standing, by, request))
+
+    def _complete(self, call: Call, standing: Standing, by: Actor, request: Request) -> Generator[Chunk]:
+        asked = call.endpoint
+        begun = False
+        try:
+            with closing(self._ask(standing, by, asked, request)) as chunks:
+                for chunk in chunks:
+                    begun = True
+                    yield chunk
+            return
+        except (Unavailable, NotSetUp) as error:
+            # What has begun is not begun anew: its reader has read it.
+            if begun:
+                raise
+            failure = error
+        for instead in self.catalog.after(asked):
+            if not standing.decide("use_model", endpoint_resource(instead)).allowed:
+                continue
+            because: dict[str, Json] = {"instead_of": asked.version, "because": failure.code}
+            try:
+                with closing(self._ask(standing, by, instead, request, because)) as chunks:
+                    for chunk in chunks:
+                        call.endpoint = instead
+                        begun = True
+                        yield chunk
+                return
+            except (Unavailable, NotSetUp, TooMany):
+                if begun:
+                    raise
+        raise failure
+
+    def _ask(
+        self,
+        standing: Standing,
+        by: Actor,
+        endpoint: Endpoint,
+        request: Request,
+        because: Mapping[str, Json] = NOTHING,
+    ) -> Generator[Chunk]:
         decision = self._permitted(standing, endpoint)
         about: dict[str, Json] = {
             "principal": standing.principal.ref,
@@ -105,6 +161,7 @@ class Gateway:
             "request": _digest(request),
             "passages": len(request.passages),
             "max_output_tokens": endpoint.max_output_tokens,
+            **because,
         }
         sent = Entry("model.call", by, {**about, **decision.stated(), "phase": "sent"})
         held = self._begin(standing, by, endpoint, request, sent)
@@ -114,14 +171,15 @@ class Gateway:
         outcome = "stopped"
         started = self._clock.seconds()
         try:
-            for chunk in self._attempts.complete(endpoint, self._provider(endpoint), request):
-                if isinstance(chunk, Usage):
-                    usage = chunk
-                else:
-                    said = _bytes(chunk)
-                    reply.update(said)
-                    received += len(said)
-                yield self._priced(chunk, endpoint)
+            with closing(self._attempts.complete(endpoint, self._provider(endpoint), request)) as chunks:
+                for chunk in chunks:
+                    if isinstance(chunk, Usage):
+                        usage = chunk
+                    else:
+                        said = _bytes(chunk)
+                        reply.update(said)
+                        received += len(said)
+                    yield self._priced(chunk, endpoint)
             outcome = "complete"
         except MunimentError as error:
             outcome = error.code
