@@ -248,6 +248,32 @@ def test_only_literal_addresses_may_lie_inside_the_network_unasked(base_url: str
     assert settings.private_origins(settings.parse(named))
 
 
+@pytest.mark.parametrize(
+    ("more", "run_by", "ceiling"),
+    [
+        ({"base_url": "http://127.0.0.1:11434/v1"}, "self-managed", "any"),
+        ({"base_url": "http://localhost/v1"}, "self-managed", "any"),
+        ({"base_url": "http://[::1]:80/v1"}, "self-managed", "any"),
+        ({"base_url": "http://10.0.0.7"}, "self-managed", "any"),
+        ({"base_url": "http://10.0.0.7", "hosting": "hosted"}, "hosted", "internal"),
+        ({"base_url": "http://9.9.9.9/v1"}, "hosted", "internal"),
+        ({"base_url": "https://models.example/v1"}, "hosted", "internal"),
+        ({"base_url": "https://models.example/v1", "private_network": True}, "hosted", "internal"),
+        ({"base_url": "https://localhost.evil.example/v1"}, "hosted", "internal"),
+        ({"base_url": "https://localhost@evil.example/v1"}, "hosted", "internal"),
+        ({"base_url": "https://127.0.0.1:80@evil.example/v1"}, "hosted", "internal"),
+        ({"base_url": "http://127.0.0.1", "kind": "anthropic"}, "hosted", "internal"),
+        ({"base_url": "https://models.example", "hosting": "self-managed"}, "self-managed", "any"),
+        ({"base_url": "https://models.example", "max_sensitivity": "public"}, "hosted", "public"),
+    ],
+)
+def test_only_what_is_plainly_run_here_is_sent_anything_unasked(
+    tmp_path: Path, more: dict[str, object], run_by: str, ceiling: str
+) -> None:
+    endpoint = settings.endpoints(settings.parse({"models": {"m": {**MODEL, **more}}}), tmp_path)[0]
+    assert (endpoint.hosting, endpoint.max_sensitivity) == (run_by, ceiling)
+
+
 def test_the_home_is_the_variables_or_lies_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MUNIMENT_HOME", "/somewhere")
     assert settings.default_home() == Path("/somewhere")

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from muniment.assistant import lineage as stored
+from muniment.assistant import sending
 from muniment.assistant.citations import Verified, verify
 from muniment.assistant.claims import drafts
 from muniment.assistant.values import (
@@ -78,12 +79,24 @@ class _Asking:
     usage: list[Usage] = field(default_factory=list[Usage])
     instead_of: Endpoint | None = None
     """Which was asked for, where another answered."""
+    sent: frozenset[int] = frozenset()
+    """Numbers of the passages that the model was sent."""
+    labels: frozenset[str | None] = frozenset()
+    """Their sensitivities."""
+    notes: tuple[str, ...] = ()
     unverified: int = 0
     withheld: int = 0
 
     @property
     def passages(self) -> tuple[Passage, ...]:
         return self.retrieval.passages if self.retrieval else ()
+
+    def go_over(self, endpoint: Endpoint, *notes: str) -> None:
+        """Let an endpoint answer, which may be another than before."""
+        if endpoint is not self.endpoint:
+            self.instead_of = self.instead_of or self.endpoint
+            self.endpoint = endpoint
+        self.notes += notes
 
 
 class Assistant:
@@ -101,6 +114,7 @@ class Assistant:
         clock: Clock,
         ids: Ids,
         passages: int = 8,
+        when_sensitive: str = "withhold",
     ) -> None:
         self._database = database
         self._audit = audit
@@ -111,6 +125,7 @@ class Assistant:
         self._clock = clock
         self._ids = ids
         self._k = passages
+        self._when_sensitive = when_sensitive
 
     def ask(
         self,
@@ -211,23 +226,36 @@ class Assistant:
         """Ask the model, unless there is nothing to ask it about."""
         if not asking.passages:
             return
+        self._choose(asking)
+        if not asking.sent:
+            return
         request = self._assemble(asking)
         with closing(self._gateway.complete(asking.standing, asking.by, asking.endpoint, request)) as call:
             try:
                 yield from drafts(call, asking.usage)
             finally:
                 if call.endpoint is not asking.endpoint:
-                    asking.instead_of, asking.endpoint = asking.endpoint, call.endpoint
+                    said = f"The model {asking.endpoint.name} did not answer; {call.endpoint.name} did."
+                    asking.go_over(call.endpoint, said)
+
+    def _choose(self, asking: _Asking) -> None:
+        """Leave out what is too sensitive for the model, or go over to another."""
+        with self._database.read() as connection:
+            labels = sending.labels_of(connection, asking.passages)
+        chosen = sending.choose(self._gateway, asking.standing, asking.endpoint, labels, self._when_sensitive)
+        asking.sent, asking.labels = chosen.numbers, chosen.labels
+        asking.go_over(chosen.endpoint, *chosen.notes)
 
     def _assemble(self, asking: _Asking) -> Request:
         """Put the prompt beside the question and the untrusted passages."""
         passages = tuple(
             NumberedPassage(n, passage.title, passage.heading, passage.text)
             for n, passage in enumerate(asking.passages, 1)
+            if n in asking.sent
         )
         made = prompts.request(prompts.load(PROMPT), asking.question, passages, self._ids.new("fence"))
         asking.prompt = made.prompt
-        return made
+        return replace(made, labels=asking.labels)
 
     def _check(self, asking: _Asking, draft: Draft) -> Verified | None:
         """Return the claim if its quotes stand in the passages and it says something new."""
@@ -309,11 +337,7 @@ class Assistant:
         notes = asking.retrieval.notes if asking.retrieval else ()
         if asking.endpoint.kind == QUOTES:
             notes = (NOTE, *notes)
-        if asking.instead_of is not None:
-            notes = (
-                f"The model {asking.instead_of.name} did not answer; {asking.endpoint.name} did.",
-                *notes,
-            )
+        notes = (*asking.notes, *notes)
         if not released:
             notes = (*notes, WITHDRAWN)
         return Answer(
@@ -338,6 +362,7 @@ class Assistant:
                 "span": list(passage.span),
                 "score": round(passage.score, 6),
                 "cited": any(_within(one, passage) for one in cited),
+                "sent": n in asking.sent,
             }
             for n, passage in enumerate(asking.passages, 1)
         ]

@@ -9,12 +9,17 @@ from typing import Literal
 
 from muniment.foundation.errors import BadInput
 from muniment.foundation.secret import Secret
+from muniment.governance.identity.clearance import LEVELS, clears
 
 QUOTES = "quotes"
 """The built-in endpoint: quotes passages without a language model."""
 Kind = Literal["quotes", "openai", "azure", "anthropic", "bedrock"]
 REMOTE: frozenset[Kind] = frozenset({"openai", "azure", "anthropic", "bedrock"})
 """What is reached over the network."""
+Hosting = Literal["hosted", "self-managed"]
+ANY = "any"
+"""The ceiling of what may be sent anything, without a label too."""
+Ceiling = Literal["public", "internal", "confidential", "restricted", "any"]
 Structured = Literal["schema", "json", "none"]
 
 
@@ -39,6 +44,10 @@ class Endpoint:
     """Cost of a million prompt tokens."""
     completion_price: float = 0.0
     """Cost of a million completion tokens."""
+    hosting: Hosting = "hosted"
+    """Whether others run it, or its operator does."""
+    max_sensitivity: Ceiling = "internal"
+    """The most sensitive that it may be sent."""
     fallbacks: tuple[str, ...] = ()
     """Which are asked instead, in this order, where it does not answer."""
     structured: Structured = "schema"
@@ -51,6 +60,12 @@ class Endpoint:
     guardrail_version: str = ""
     renewed_key: Callable[[], Secret | None] | None = None
     """Reads the key anew, where it is a token that runs out."""
+
+    def takes(self, label: str | None) -> bool:
+        """Return whether it may be sent what has this label; a missing or unknown one is above every ceiling."""
+        if self.max_sensitivity == ANY:
+            return True
+        return self.max_sensitivity in LEVELS and clears(self.max_sensitivity, label)
 
     def key(self) -> Secret | None:
         """Return the key as it is now."""
@@ -68,11 +83,14 @@ class Endpoint:
         return f"{self.name}:{self.model}" if self.model else self.name
 
 
+_QUOTES = Endpoint(QUOTES, "quotes", hosting="self-managed", max_sensitivity=ANY)
+
+
 class Catalog:
     """The endpoints by name; `quotes` is always there."""
 
     def __init__(self, endpoints: Iterable[Endpoint] = (), default: str = QUOTES) -> None:
-        self._endpoints = {QUOTES: Endpoint(QUOTES, "quotes")}
+        self._endpoints = {QUOTES: _QUOTES}
         for endpoint in endpoints:
             _check(endpoint)
             self._endpoints[endpoint.name] = endpoint

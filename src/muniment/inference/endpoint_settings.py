@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from muniment.foundation.addresses import literal, reach
 from muniment.foundation.secret import Secret
-from muniment.inference.catalog import Endpoint, Structured
+from muniment.inference.catalog import Ceiling, Endpoint, Hosting, Structured
 
 _KNOWN_ADDRESSES = {
     "anthropic": "https://api.anthropic.com",
@@ -43,6 +45,10 @@ class ModelSettings(BaseModel):
     """Its name may resolve to an address inside your own network; `localhost` and literal addresses may always."""
     allowed_groups: tuple[str, ...] = ("everyone",)
     """Groups whose members may use it."""
+    hosting: Literal["", "hosted", "self-managed"] = ""
+    """Who runs it; empty: you do where its address is this machine or a literal inside one, else others do."""
+    max_sensitivity: Literal["", Ceiling] = ""
+    """The most sensitive passages that it may be sent; empty: `any` where you run it, else `internal`."""
     fallbacks: tuple[str, ...] = ()
     """Models that are asked instead, in this order, where this one does not answer; `quotes` may be one."""
     structured: Structured = "schema"
@@ -87,6 +93,22 @@ class ModelSettings(BaseModel):
         """Return the address of the server; empty where there is none."""
         return self.base_url or _KNOWN_ADDRESSES.get(self.kind, "").format(region=self.region)
 
+    @property
+    def run_by(self) -> Hosting:
+        """Return who runs it: of an address that is a name, nothing else is believed than what was stated."""
+        if self.hosting:
+            return self.hosting
+        found = re.match(r"https?://(\[[^\]]*\]|[^/?#:@]+)(:[0-9]+)?(?=[/?#]|$)", self.address)
+        host = found[1].strip("[]") if found else ""
+        address = literal(host)
+        inside = host == "localhost" or (address is not None and reach(address) == "inside")
+        return "self-managed" if inside and self.kind == "openai" else "hosted"
+
+    @property
+    def ceiling(self) -> Ceiling:
+        """Return the most sensitive that it may be sent."""
+        return self.max_sensitivity or ("any" if self.run_by == "self-managed" else "internal")
+
     def endpoint(self, name: str, read_key: Callable[[], Secret | None]) -> Endpoint:
         """Return the endpoint under its name; `read_key` gives the key that `api_key` refers to."""
         return Endpoint(
@@ -103,6 +125,8 @@ class ModelSettings(BaseModel):
             max_concurrent=self.max_concurrent,
             prompt_price=self.prompt_price,
             completion_price=self.completion_price,
+            hosting=self.run_by,
+            max_sensitivity=self.ceiling,
             fallbacks=self.fallbacks,
             structured=self.structured,
             region=self.region,

@@ -2,6 +2,7 @@
 
 Invariants:
 - a call happens only after policy allowed it for this caller and its entry is durable;
+- nothing is sent that is more sensitive than its endpoint may be sent, wherever the request came from;
 - attempts, time and output are bounded; a reply that has begun is never asked for again, of no endpoint;
 - what a language model may use at most is set aside before it is asked, within the limits of who asks;
 - a failure is one clear line; it holds no content, key or address, and is recorded.
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,8 @@ from muniment.foundation.clock import Clock
 from muniment.foundation.errors import Denied, MunimentError, NotSetUp, TooMany, Unavailable
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.audit.log import AuditLog
-from muniment.governance.policy.decision import Decision, Resource
+from muniment.governance.identity.clearance import LEVELS
+from muniment.governance.policy.decision import Attribute, Decision, Resource
 from muniment.governance.policy.rules import Standing
 from muniment.inference import prompts
 from muniment.inference.attempts import Attempts
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from muniment.inference.embedding import Embedder
     from muniment.inference.reranking import Reranker
 
+UNLABELLED = "unlabelled"
 NOTHING: Mapping[str, Json] = {}
 _AROUND = 64
 """Tokens that a server puts around the two messages of a request."""
@@ -87,13 +90,25 @@ class Gateway:
         self._permitted(standing, endpoint)
         return endpoint
 
-    def _permitted(self, standing: Standing, endpoint: Endpoint) -> Decision:
-        decision = standing.decide("use_model", endpoint_resource(endpoint))
+    def admits(self, standing: Standing, endpoint: Endpoint, labels: Collection[str | None]) -> bool:
+        """Return whether this caller may send this endpoint what has these labels; nothing is sent."""
+        resource = endpoint_resource(endpoint, labels)
+        return all(map(endpoint.takes, labels)) and standing.decide("use_model", resource).allowed
+
+    def _permitted(
+        self, standing: Standing, endpoint: Endpoint, labels: Collection[str | None] = ()
+    ) -> Decision:
+        decision = standing.decide("use_model", endpoint_resource(endpoint, labels))
         if not decision.allowed:
             raise Denied(
                 f"You may not use the model {endpoint.name!r}.",
                 fix="Ask for another, or ask the operator to add one of your groups to it.",
                 detail="; ".join(decision.reasons),
+            )
+        if not all(map(endpoint.takes, labels)):
+            raise Denied(
+                f"What this request holds is too sensitive for the model {endpoint.name!r}.",
+                fix=f"Ask another model; this one is sent nothing above {endpoint.max_sensitivity}.",
             )
         return decision
 
@@ -129,7 +144,7 @@ class Gateway:
                 raise
             failure = error
         for instead in self.catalog.after(asked):
-            if not standing.decide("use_model", endpoint_resource(instead)).allowed:
+            if not self.admits(standing, instead, request.labels):
                 continue
             because: dict[str, Json] = {"instead_of": asked.version, "because": failure.code}
             try:
@@ -152,7 +167,7 @@ class Gateway:
         request: Request,
         because: Mapping[str, Json] = NOTHING,
     ) -> Generator[Chunk]:
-        decision = self._permitted(standing, endpoint)
+        decision = self._permitted(standing, endpoint, request.labels)
         about: dict[str, Json] = {
             "principal": standing.principal.ref,
             "policy": standing.policy,
@@ -160,6 +175,7 @@ class Gateway:
             "prompt": request.prompt,
             "request": _digest(request),
             "passages": len(request.passages),
+            "sensitivity": highest(request.labels),
             "max_output_tokens": endpoint.max_output_tokens,
             **because,
         }
@@ -230,9 +246,21 @@ class Gateway:
         return Usage(chunk.prompt_tokens, chunk.completion_tokens, cost / MILLION)
 
 
-def endpoint_resource(endpoint: Endpoint) -> Resource:
-    """Return an endpoint as policy sees it."""
-    return Resource("Model", endpoint.name, {"allowed_groups": endpoint.allowed_groups})
+def endpoint_resource(endpoint: Endpoint, labels: Collection[str | None] = ()) -> Resource:
+    """Return an endpoint as policy sees it, with the sensitivity of what it would be sent."""
+    attributes: dict[str, Attribute] = {
+        "allowed_groups": endpoint.allowed_groups,
+        "hosting": endpoint.hosting,
+    }
+    return Resource("Model", endpoint.name, attributes | ({"sensitivity": highest(labels)} if labels else {}))
+
+
+def highest(labels: Collection[str | None]) -> str:
+    """Return the most sensitive label: `unlabelled` where one is missing or unknown, empty where there are none."""
+    if not labels:
+        return ""
+    known = [LEVELS.index(label) for label in labels if label in LEVELS]
+    return LEVELS[max(known)] if len(known) == len(labels) else UNLABELLED
 
 
 def _priced(endpoint: Endpoint, prompt_tokens: int, completion_tokens: int) -> Use:
