@@ -386,6 +386,10 @@ def spending_limits(settings: Settings) -> SpendingLimits:
         user=most(limits.user_tokens_per_day, limits.user_cost_per_day),
         service=most(limits.service_tokens_per_day, limits.service_cost_per_day),
         tenant=most(limits.tenant_tokens_per_day, limits.tenant_cost_per_day),
+        teams={
+            group.removeprefix("group:"): most(one.tokens_per_day, one.cost_per_day)
+            for group, one in limits.teams.items()
+        },
     )
 
 

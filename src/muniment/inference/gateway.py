@@ -228,7 +228,7 @@ class Gateway:
         prompt = len(request.instructions.encode(errors="surrogatepass"))
         prompt += len(prompts.user_text(request).encode(errors="surrogatepass")) + _AROUND
         most = _priced(endpoint, prompt, endpoint.max_output_tokens)
-        return self._spending.begin(standing.principal, by, most, sent)
+        return self._spending.begin(standing.principal, by, most, sent, standing.groups)
 
     def _provider(self, endpoint: Endpoint) -> Provider:
         if endpoint.kind == "quotes":
