@@ -243,6 +243,8 @@ class Assistant:
         with self._database.read() as connection:
             labels = sending.labels_of(connection, asking.passages)
         chosen = sending.choose(self._gateway, asking.standing, asking.endpoint, labels, self._when_sensitive)
+        other = len(f"{prompts.load(PROMPT).text}{asking.question}".encode(errors="surrogatepass"))
+        chosen = sending.fitting(chosen, asking.passages, other)
         asking.sent, asking.labels = chosen.numbers, chosen.labels
         asking.go_over(chosen.endpoint, *chosen.notes)
 

@@ -8,7 +8,7 @@ Invariants:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -20,6 +20,12 @@ from muniment.knowledge.passage import Passage
 
 if TYPE_CHECKING:
     from muniment.inference.gateway import Gateway
+
+
+BYTES_OF_A_TOKEN = 3
+"""Of most texts it is more, so that what is reckoned to fit does."""
+AROUND = 150
+"""Bytes around a passage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,28 @@ def choose(
                 return Sending(other, frozenset(range(1, len(labels) + 1)), frozenset(labels), (said,))
     kept = frozenset(label for label in labels if may[label])
     return Sending(endpoint, sent, kept, (_withheld(len(labels) - len(sent), endpoint),))
+
+
+def fitting(sending: Sending, passages: Sequence[Passage], other: int) -> Sending:
+    """Leave out the least relevant passages where they, with `other` bytes, might not fit into the endpoint."""
+    endpoint = sending.endpoint
+    if not endpoint.context_tokens:
+        return sending
+    room = (endpoint.context_tokens - endpoint.max_output_tokens) * BYTES_OF_A_TOKEN - other
+    kept = set[int]()
+    for n in sorted(sending.numbers):
+        passage = passages[n - 1]
+        said = f"{passage.title}{passage.heading}{passage.text}"
+        room -= len(said.encode(errors="surrogatepass")) + AROUND
+        if room < 0:
+            break
+        kept.add(n)
+    if len(kept) == len(sending.numbers):
+        return sending
+    left_out = len(sending.numbers) - len(kept)
+    many = "passage does" if left_out == 1 else "passages do"
+    said = f"{left_out} {many} not fit into the model {endpoint.name}."
+    return replace(sending, numbers=frozenset(kept), notes=(*sending.notes, said))
 
 
 def _withheld(count: int, endpoint: Endpoint) -> str:

@@ -37,6 +37,8 @@ class Endpoint:
     """Who may use it; nobody when empty."""
     timeout_seconds: float = 60.0
     max_output_tokens: int = 800
+    context_tokens: int = 0
+    """Most tokens of a request and its reply together; 0 where that is not known."""
     max_attempts: int = 3
     max_concurrent: int = 32
     """Requests at one time, of one process."""

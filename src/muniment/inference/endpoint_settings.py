@@ -57,6 +57,8 @@ class ModelSettings(BaseModel):
     """Most time that one attempt may take."""
     max_output_tokens: int = Field(800, ge=1, le=100_000)
     """Most tokens of one answer."""
+    context_tokens: int = Field(0, ge=0, le=100_000_000)
+    """Most tokens of a request and its reply together: passages beyond it are left out; 0: it is not known."""
     max_concurrent: int = Field(32, ge=1, le=10_000)
     """Requests that one server process has there at one time; further ones wait for up to `timeout_seconds`."""
     prompt_price: float = Field(0.0, ge=0, le=1e6)
@@ -82,6 +84,8 @@ class ModelSettings(BaseModel):
             for name in names:
                 if kind != self.kind and getattr(self, name) != type(self).model_fields[name].default:
                     raise ValueError(f"{name} is for {kind} only")
+        if self.context_tokens and self.context_tokens <= self.max_output_tokens:
+            raise ValueError("context_tokens leaves no room beside max_output_tokens")
         if bool(self.guardrail) != bool(self.guardrail_version):
             raise ValueError("guardrail and guardrail_version belong together")
         if self.structured == "json" and self.kind not in ("openai", "azure"):
@@ -122,6 +126,7 @@ class ModelSettings(BaseModel):
             ),
             timeout_seconds=self.timeout_seconds,
             max_output_tokens=self.max_output_tokens,
+            context_tokens=self.context_tokens,
             max_concurrent=self.max_concurrent,
             prompt_price=self.prompt_price,
             completion_price=self.completion_price,
