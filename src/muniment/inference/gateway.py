@@ -26,6 +26,7 @@ from muniment.governance.policy.rules import Standing
 from muniment.inference import prompts
 from muniment.inference.attempts import Attempts
 from muniment.inference.catalog import Catalog, Endpoint
+from muniment.inference.check import Checked, check
 from muniment.inference.messages import Chunk, Draft, Request, TextDelta, Usage
 from muniment.inference.providers.provider import Provider
 from muniment.inference.spending import MILLION, Held, Spending, Use, priced
@@ -216,6 +217,24 @@ class Gateway:
             else:
                 failed = outcome not in ("complete", "stopped")
                 self._spending.end(held, _used(endpoint, held, usage, received, failed), ended)
+
+    def check(self, endpoint: Endpoint, by: Actor, boundary: str) -> Checked:
+        """Ask an endpoint one tiny request, for its operator; recorded, and counted for nobody.
+
+        Raises Unavailable or NotSetUp where it does not answer.
+        """
+        about: dict[str, Json] = {"endpoint": endpoint.version}
+        self._audit.record([Entry("model.check", by, {**about, "phase": "sent"})])
+        outcome = "stopped"
+        try:
+            found = check(endpoint, self._provider(endpoint), boundary, self._clock)
+            outcome = "complete"
+            return found
+        except MunimentError as error:
+            outcome = error.code
+            raise
+        finally:
+            self._audit.record([Entry("model.check", by, {**about, "phase": "ended", "outcome": outcome})])
 
     def _begin(
         self, standing: Standing, by: Actor, endpoint: Endpoint, request: Request, sent: Entry
