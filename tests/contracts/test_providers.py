@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -89,7 +90,7 @@ REMOTE: dict[str, Make] = {
     ),
     "anthropic": over(
         anthropic_server.Anthropic,
-        Endpoint("remote", "anthropic", model="claude-sonnet-5", api_key=Secret(anthropic_server.KEY)),
+        Endpoint("remote", "anthropic", model="claude-haiku-4-5", api_key=Secret(anthropic_server.KEY)),
     ),
     "bedrock": over(
         bedrock_server.Bedrock,
@@ -242,6 +243,18 @@ def test_a_schema_is_sent_where_the_endpoint_takes_one(make: Make) -> None:
     with make(structured="none") as behind:
         assert "eight" in text_of(behind.ask(asked))
         assert behind.server is not None and b"claims_of_the_reply" not in behind.server.bodies[0]
+
+
+@REMOTES
+@pytest.mark.parametrize("temperature", [0.7, None])
+def test_a_temperature_is_stated_unless_that_is_left_to_the_server(
+    make: Make, temperature: float | None
+) -> None:
+    with make(temperature=temperature) as behind:
+        behind.ask(request("The canteen opens at eight."))
+        assert behind.server is not None
+        body = json.loads(behind.server.bodies[0])
+    assert {**body, **body.get("inferenceConfig", {})}.get("temperature") == temperature
 
 
 @REMOTES

@@ -40,6 +40,8 @@ class Endpoint:
     context_tokens: int = 0
     """Most tokens of a request and its reply together; 0 where that is not known."""
     max_attempts: int = 3
+    temperature: float | None = 0.0
+    """How freely it writes; None leaves that to the server."""
     max_concurrent: int = 32
     """Requests at one time, of one process."""
     prompt_price: float = 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
@@ -53,6 +53,8 @@ class ModelSettings(BaseModel):
     """Models that are asked instead, in this order, where this one does not answer; `quotes` may be one."""
     structured: Structured = "schema"
     """How it can be held to the form of a reply: by its schema, to any JSON (`openai` and `azure`), or not at all."""
+    temperature: Literal["default"] | Annotated[float, Field(ge=0, le=2)] = 0.0
+    """How freely it writes; `default` states nothing, for models that refuse to be told."""
     timeout_seconds: float = Field(60.0, gt=0, le=3600)
     """Most time that one attempt may take."""
     max_output_tokens: int = Field(800, ge=1, le=100_000)
@@ -127,6 +129,7 @@ class ModelSettings(BaseModel):
             timeout_seconds=self.timeout_seconds,
             max_output_tokens=self.max_output_tokens,
             context_tokens=self.context_tokens,
+            temperature=None if self.temperature == "default" else self.temperature,
             max_concurrent=self.max_concurrent,
             prompt_price=self.prompt_price,
             completion_price=self.completion_price,

@@ -86,8 +86,10 @@ class BedrockEndpoint:
         body: dict[str, Any] = {
             "system": [{"text": request.instructions}],
             "messages": [{"role": "user", "content": [{"text": prompts.user_text(request)}]}],
-            "inferenceConfig": {"maxTokens": budget.max_output_tokens, "temperature": 0.0},
+            "inferenceConfig": {"maxTokens": budget.max_output_tokens},
         }
+        if self._endpoint.temperature is not None:
+            body["inferenceConfig"]["temperature"] = self._endpoint.temperature
         if self._endpoint.guardrail:
             body["guardrailConfig"] = {
                 "guardrailIdentifier": self._endpoint.guardrail,

@@ -80,12 +80,14 @@ class ChatEndpoint:
         """Return how the model is to write."""
         from pydantic_ai.settings import ModelSettings
 
-        return ModelSettings(
+        made = ModelSettings(
             max_tokens=budget.max_output_tokens,
-            temperature=0.0,
             timeout=budget.timeout_seconds,
             max_retries=0,
         )
+        if self.endpoint.temperature is not None:
+            made["temperature"] = self.endpoint.temperature
+        return made
 
     def complete(self, request: Request, budget: Budget) -> Iterator[Chunk]:
         """Yield the reply as it comes; raises as `Provider.complete` says."""
