@@ -25,7 +25,7 @@ from muniment.governance.identity.claimed import GroupRule
 from muniment.governance.identity.client_certificates import ClientCertificateSettings
 from muniment.governance.identity.issuer import BrowserClient, Issuer
 from muniment.governance.identity.issuer_settings import IssuerSettings
-from muniment.inference.catalog import Endpoint, fallback_problem
+from muniment.inference.catalog import QUOTES, Endpoint, fallback_problem
 from muniment.inference.endpoint_settings import ModelSettings
 
 if TYPE_CHECKING:
@@ -241,6 +241,13 @@ class Settings(_Section):
             raise ValueError(f"fallbacks: {problem}")
         return models
 
+    @model_validator(mode="after")
+    def _answers(self) -> Settings:
+        model = self.answers.model
+        if model != QUOTES and model not in self.models:
+            raise ValueError(f"answers.model is {model!r}, and there is no [models.{model}]")
+        return self
+
 
 def default_home() -> Path:
     """Return $MUNIMENT_HOME, else `./.muniment`."""
@@ -275,7 +282,8 @@ def parse(document: Mapping[str, object], where: str = "settings") -> Settings:
         if first["type"] == "extra_forbidden":
             raise BadInput(f"{where}: unknown setting {key}.", fix="Remove it or mend its name.") from error
         said = first["msg"].removeprefix("Value error, ")
-        raise BadInput(f"{where}: {key}: {said}.", fix="Mend that setting.") from error
+        named = f"{key}: {said}" if key else said
+        raise BadInput(f"{where}: {named}.", fix="Mend that setting.") from error
 
 
 def kek_file(settings: Settings, home: Path) -> Path:
