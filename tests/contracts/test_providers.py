@@ -178,6 +178,7 @@ def test_closing_early_closes_the_connection(make: Make) -> None:
         ("429", Busy, "busy or failing"),
         ("500", Busy, "busy or failing"),
         ("cut", Busy, "broke off"),
+        ("short", Busy, "broke off"),
         ("401", RequestRefused, "refused the request"),
         ("redirect", Unavailable, "not a"),
         ("malformed", Unavailable, "not a"),

@@ -63,7 +63,7 @@ class Simulator:
 
     mind: Mind = answering
     fault: str = ""
-    """"", slow, cut, 429, 429-once, 500, 401, malformed, html, empty, huge, endless, tool (unasked), redirect."""
+    """"", slow, cut, short, 429, 429-once, 500, 401, malformed, html, empty, huge, endless, tool, redirect."""
     delay: float = 5.0
     bodies: list[bytes] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -182,7 +182,7 @@ class Wire(BaseHTTPRequestHandler):
         text = self.simulator.mind(self.simulator.prompts[-1])
         parts = [text[at : at + 7] for at in range(0, len(text), 7)]
         for at, part in enumerate(parts):
-            if fault == "cut" and at >= len(parts) // 2:
+            if fault in ("cut", "short") and at >= len(parts) // 2:
                 return None
             self.say(part)
         return self.end(len(parts))

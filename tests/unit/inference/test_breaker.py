@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as profile
 from hypothesis import strategies as st
 
 from muniment.foundation.clock import FixedClock
@@ -65,6 +66,7 @@ def test_a_trial_that_was_left_makes_room_for_another_at_once() -> None:
     assert breaker.admit().is_trial
 
 
+@profile(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
         st.one_of(

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as profile
 from hypothesis import strategies as st
 from tests.simulators.openai_server import Simulator, lying, serving
 
@@ -141,6 +142,7 @@ def test_a_circle_and_a_model_that_is_gone_are_found_when_settings_are_read(
 NAMES = "abcde"
 
 
+@profile(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.fixed_dictionaries({name: st.lists(st.sampled_from(NAMES), max_size=3) for name in NAMES}))
 def test_what_has_no_circle_is_asked_each_once_and_ends(fallbacks: dict[str, list[str]]) -> None:
     def reaches(name: str, goal: str, seen: frozenset[str] = frozenset()) -> bool:

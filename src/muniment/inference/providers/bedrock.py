@@ -18,7 +18,7 @@ from muniment.inference.catalog import Endpoint
 from muniment.inference.messages import Chunk, Request, TextDelta, Usage
 from muniment.inference.providers import failures
 from muniment.inference.providers.provider import Budget
-from muniment.inference.providers.streaming import Give, streamed
+from muniment.inference.providers.streaming import BrokeOff, Give, streamed
 
 if TYPE_CHECKING:
     from muniment.foundation.egress import Client, Egress
@@ -55,10 +55,6 @@ _BY_NAME = frozenset({"properties", "$defs", "definitions"})
 
 class _NotFrames(Exception):
     """The bytes are not what the operation replies."""
-
-
-class _Broken(Exception):
-    """The stream ended before the message did."""
 
 
 class BedrockEndpoint:
@@ -131,7 +127,7 @@ class BedrockEndpoint:
                 for chunk in reply.read(frames, part):
                     give(chunk)
             if not reply.stopped:
-                raise _Broken
+                raise BrokeOff
             give(reply.usage)
 
     def _translated(self, error: BaseException) -> MunimentError:
@@ -140,7 +136,7 @@ class BedrockEndpoint:
         if (found := failures.known(self._endpoint, error)) is not None:
             return found
         module = type(error).__module__.partition(".")[0]
-        if isinstance(error, _Broken | OSError) or module in ("httpx2", "httpcore2"):
+        if isinstance(error, OSError) or module in ("httpx2", "httpcore2"):
             slow = "Timeout" in type(error).__name__
             return (failures.timed_out if slow else failures.broke_off)(self._endpoint, error)
         return failures.not_a_reply(

@@ -15,10 +15,10 @@ from muniment.inference.catalog import Endpoint
 from muniment.inference.messages import Chunk, Request, TextDelta, Usage
 from muniment.inference.providers import failures
 from muniment.inference.providers.provider import Budget
-from muniment.inference.providers.streaming import Give, streamed
+from muniment.inference.providers.streaming import BrokeOff, Give, streamed
 
 if TYPE_CHECKING:
-    from pydantic_ai.models import Model, ModelRequestParameters
+    from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
     from pydantic_ai.settings import ModelSettings
 
     from muniment.foundation.egress import Client, Egress
@@ -89,6 +89,10 @@ class ChatEndpoint:
             made["temperature"] = self.endpoint.temperature
         return made
 
+    def is_whole(self, stream: StreamedResponse) -> bool:
+        """Return whether a stream that ended says that the reply did."""
+        return stream.finish_reason is not None
+
     def complete(self, request: Request, budget: Budget) -> Iterator[Chunk]:
         """Yield the reply as it comes; raises as `Provider.complete` says."""
         self._load()
@@ -124,6 +128,8 @@ class ChatEndpoint:
                 async for event in stream:
                     if text := reply.text_of(event):
                         give(TextDelta(text))
+                if not self.is_whole(stream):
+                    raise BrokeOff
                 usage = stream.usage
         give(Usage(usage.input_tokens, usage.output_tokens))
 

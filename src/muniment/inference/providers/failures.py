@@ -6,7 +6,7 @@ from muniment.foundation.egress import TooLarge
 from muniment.foundation.errors import MunimentError, Unavailable
 from muniment.inference.catalog import Endpoint
 from muniment.inference.providers.provider import Busy, RequestRefused
-from muniment.inference.providers.streaming import TooLong
+from muniment.inference.providers.streaming import BrokeOff, TooLong
 
 
 def known(endpoint: Endpoint, error: BaseException) -> MunimentError | None:
@@ -24,6 +24,8 @@ def known(endpoint: Endpoint, error: BaseException) -> MunimentError | None:
                 fix="Check that it keeps to max_output_tokens.",
                 detail=detail_of(error),
             )
+        if isinstance(cause, BrokeOff):
+            return broke_off(endpoint, error)
         cause = cause.__cause__
     return timed_out(endpoint, error) if isinstance(error, TimeoutError) else None
 

@@ -10,7 +10,7 @@ from muniment.inference.providers.provider import Budget
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
-    from pydantic_ai.models import Model
+    from pydantic_ai.models import Model, StreamedResponse
     from pydantic_ai.settings import ModelSettings
 
     from muniment.foundation.egress import Client
@@ -46,6 +46,13 @@ class OpenAIEndpoint(ChatEndpoint):
         if request.schema is not None and self.endpoint.structured == "json":
             made["extra_body"] = {"response_format": {"type": "json_object"}}
         return made
+
+    def is_whole(self, stream: StreamedResponse) -> bool:
+        """Return whether the end of a reply was stated in either way: some servers never give its reason."""
+        stated = (
+            "finish_reason" in (stream.provider_details or {}) or stream.finish_reason == "content_filter"
+        )
+        return stated or stream.usage.output_tokens > 0
 
     def model(self, client: Client) -> Model:
         """Return the library's model over this connection."""

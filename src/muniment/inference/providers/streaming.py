@@ -36,6 +36,10 @@ class TooLong(Exception):
     """More came than was asked for."""
 
 
+class BrokeOff(Exception):
+    """The reply ended before it said that it had."""
+
+
 def streamed(run: Run, translated: Translated, budget: Budget) -> Iterator[Chunk]:
     """Yield what a call gives; close the iterator to stop the call."""
     call = _Call(run, budget)
