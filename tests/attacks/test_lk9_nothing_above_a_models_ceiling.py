@@ -96,6 +96,8 @@ def test_no_prompt_holds_a_passage_above_the_ceiling_and_the_answer_says_how_man
         listed = answer.lineage["passages"]
         assert {n for n, _ in passages_of(server.prompts[-1])} == {one["n"] for one in listed if one["sent"]}
         assert len(listed) == len(LABELS)
+        told = workspace.lineage.explain(Principal("user", "carol"), answer.id).text()
+        assert told.count("not sent to the model") == left_out
         sent = next(one.about for one in reversed(workspace.audit.query(kind="model.call", limit=100)))
         assert sent["sensitivity"] == ("unlabelled" if name == "any" else name)
 
