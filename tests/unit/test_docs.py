@@ -11,6 +11,7 @@ import pytest
 from typer.main import get_command
 
 from muniment import settings
+from muniment.foundation.limit_settings import TeamLimits
 from muniment.foundation.network_settings import AllowSettings
 from muniment.governance.identity.issuer_settings import IssuerSettings
 from muniment.inference.endpoint_settings import ModelSettings
@@ -117,10 +118,11 @@ def test_every_setting_of_a_model_is_in_the_guide_and_nothing_else(
         ("keys.vault", settings.VaultSettings),
         ("keys.aws", settings.AwsSettings),
         ("network.allow", AllowSettings),
+        ("limits.teams.sales", TeamLimits),
     ],
 )
 def test_every_setting_of_a_section_below_another_is_in_the_guide_and_nothing_else(
-    section: str, kind: type[settings.VaultSettings | settings.AwsSettings | AllowSettings]
+    section: str, kind: type[settings.VaultSettings | settings.AwsSettings | AllowSettings | TeamLimits]
 ) -> None:
     block = re.search(rf"\[{section}\]\n(.*?)```", SETTINGS, re.DOTALL)
     assert block is not None
