@@ -10,6 +10,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
@@ -24,8 +25,9 @@ from muniment.governance.identity.claimed import GroupRule
 from muniment.governance.identity.client_certificates import ClientCertificateSettings
 from muniment.governance.identity.issuer import BrowserClient, Issuer
 from muniment.governance.identity.issuer_settings import IssuerSettings
-from muniment.governance.privacy.sensitive_settings import EndpointSettings, SensitiveSettings
-from muniment.inference.catalog import Endpoint
+from muniment.governance.privacy.sensitive_settings import SensitiveSettings
+from muniment.inference.catalog import QUOTES, Endpoint, fallback_problem
+from muniment.inference.endpoint_settings import ModelSettings
 
 if TYPE_CHECKING:
     from muniment.inference.embedders import Offer
@@ -131,6 +133,8 @@ class AnswerSettings(_Section):
     """Most passages that an answer may rest on."""
     inferences: bool = False
     """Show what a model marks as its own inference, marked so; else it is left out."""
+    when_sensitive: Literal["withhold", "fallback"] = "withhold"
+    """Where passages are too sensitive for the model: leave them out, or ask a fallback that may be sent them all."""
 
 
 class IngestionSettings(_Section):
@@ -216,33 +220,6 @@ class EmbeddingSettings(_Section):
     """Longer texts are cut."""
 
 
-class ModelSettings(_Section):
-    """`[models.NAME]`"""
-
-    kind: Literal["openai"] = "openai"
-    """Any server that speaks the OpenAI chat completions format."""
-    base_url: str
-    """Such as `http://127.0.0.1:11434/v1`."""
-    model: str
-    """The model's name at that server."""
-    api_key: str = ""
-    """A reference: `env:NAME` or `file:PATH`; never the key itself."""
-    private_network: bool = False
-    """Its name may resolve to an address inside your own network; `localhost` and literal addresses may always."""
-    allowed_groups: tuple[str, ...] = ("everyone",)
-    """Groups whose members may use it."""
-    timeout_seconds: float = Field(60.0, gt=0, le=3600)
-    """Most time that one attempt may take."""
-    max_output_tokens: int = Field(800, ge=1, le=100_000)
-    """Most tokens of one answer."""
-    prompt_price: float = Field(0.0, ge=0, le=1e6)
-    """Cost of a million tokens sent, in any one currency."""
-    completion_price: float = Field(0.0, ge=0, le=1e6)
-    """Cost of a million tokens received."""
-    sensitive: EndpointSettings = EndpointSettings()
-    """What is done about sensitive values on the way to it, instead of `sensitive.prompts`."""
-
-
 class Settings(_Section):
     """All settings of one home folder."""
 
@@ -260,6 +237,20 @@ class Settings(_Section):
     sensitive: SensitiveSettings = SensitiveSettings()
     models: dict[str, ModelSettings] = Field(default_factory=dict)
     embedding: dict[Name, EmbeddingSettings] = Field(default_factory=dict)
+
+    @field_validator("models")
+    @classmethod
+    def _stand_in(cls, models: dict[str, ModelSettings]) -> dict[str, ModelSettings]:
+        if problem := fallback_problem({name: one.fallbacks for name, one in models.items()}):
+            raise ValueError(f"fallbacks: {problem}")
+        return models
+
+    @model_validator(mode="after")
+    def _answers(self) -> Settings:
+        model = self.answers.model
+        if model != QUOTES and model not in self.models:
+            raise ValueError(f"answers.model is {model!r}, and there is no [models.{model}]")
+        return self
 
 
 def default_home() -> Path:
@@ -295,7 +286,8 @@ def parse(document: Mapping[str, object], where: str = "settings") -> Settings:
         if first["type"] == "extra_forbidden":
             raise BadInput(f"{where}: unknown setting {key}.", fix="Remove it or mend its name.") from error
         said = first["msg"].removeprefix("Value error, ")
-        raise BadInput(f"{where}: {key}: {said}.", fix="Mend that setting.") from error
+        named = f"{key}: {said}" if key else said
+        raise BadInput(f"{where}: {named}.", fix="Mend that setting.") from error
 
 
 def kek_file(settings: Settings, home: Path) -> Path:
@@ -388,20 +380,10 @@ def process_environment() -> dict[str, str]:
 def endpoints(settings: Settings, home: Path) -> list[Endpoint]:
     """Return the endpoints with their keys; raises BadInput for a reference that leads nowhere."""
     return [
-        Endpoint(
-            name=name,
-            kind=model.kind,
-            base_url=model.base_url.rstrip("/"),
-            model=model.model,
-            api_key=_secret(model.api_key, f"models.{name}.api_key", home),
-            allowed_groups=frozenset(
-                group if group.startswith("group:") else f"group:{group}" for group in model.allowed_groups
-            ),
-            timeout_seconds=model.timeout_seconds,
-            max_output_tokens=model.max_output_tokens,
-            prompt_price=model.prompt_price,
-            completion_price=model.completion_price,
-            sensitive=settings.sensitive.to_model(model.sensitive),
+        model.endpoint(
+            name,
+            partial(_secret, model.api_key, f"models.{name}.api_key", home),
+            settings.sensitive.to_model(model.sensitive),
         )
         for name, model in settings.models.items()
     ]
@@ -420,6 +402,10 @@ def spending_limits(settings: Settings) -> SpendingLimits:
         user=most(limits.user_tokens_per_day, limits.user_cost_per_day),
         service=most(limits.service_tokens_per_day, limits.service_cost_per_day),
         tenant=most(limits.tenant_tokens_per_day, limits.tenant_cost_per_day),
+        teams={
+            group.removeprefix("group:"): most(one.tokens_per_day, one.cost_per_day)
+            for group, one in limits.teams.items()
+        },
     )
 
 
@@ -428,7 +414,7 @@ def private_origins(settings: Settings) -> frozenset[str]:
     return frozenset(
         found[0]
         for model in settings.models.values()
-        if (found := re.match(r"https?://[^/?#]+", model.base_url))
+        if (found := re.match(r"https?://[^/?#]+", model.address))
         and (model.private_network or _is_literal(found[0].split("//", 1)[1]))
     )
 

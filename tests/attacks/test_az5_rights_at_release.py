@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from muniment.foundation.errors import Denied, NotFound
 from muniment.foundation.ids import SeededIds
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.governance.identity.principal import OPERATOR, Principal
+from muniment.inference.gateway import Call
 from muniment.inference.messages import Draft, Mark, Usage
 
 BOB = Principal("user", "bob")
@@ -43,7 +44,10 @@ class Reciting:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._gateway, name)
 
-    def complete(self, _standing: Any, _by: Any, _endpoint: Any, request: Any) -> Iterator[Any]:
+    def complete(self, _standing: Any, _by: Any, endpoint: Any, request: Any) -> Call:
+        return Call(endpoint, lambda _: self._recited(request))
+
+    def _recited(self, request: Any) -> Generator[Any]:
         for at, passage in enumerate(request.passages):
             self._between(at)
             yield Draft(passage.text, (Mark(passage.n, passage.text),))

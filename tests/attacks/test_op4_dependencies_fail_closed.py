@@ -212,7 +212,7 @@ def test_a_model_that_fails_gives_no_answer_and_is_recorded(
         model = {"base_url": url, "model": "m", "timeout_seconds": 0.5}
         workspace = make_workspace(settings=settings.parse({"models": {"remote": model}}))
         workspace.ingest(folder, "docs")
-        workspace.gateway._sleep = lambda _: None  # type: ignore[attr-defined]
+        workspace.gateway._attempts._sleep = lambda _: None  # type: ignore[attr-defined]
         asked = {"question": "When does the canteen open?", "model": "remote"}
         answer = client(workspace).post("/v1/answers", json=asked, headers=bearer(workspace, "carol"))
     assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")

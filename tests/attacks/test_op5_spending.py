@@ -42,7 +42,7 @@ def make(make_workspace: Make, folder: Path, clock: FixedClock) -> Make:
         chosen = settings.parse({"models": {"remote": remote}, "limits": limits})
         workspace = make_workspace(name, settings=chosen, clock=clock)
         workspace.ingest(folder, "acme")
-        workspace.gateway._sleep = lambda _: None
+        workspace.gateway._attempts._sleep = lambda _: None
         return workspace
 
     return made
@@ -138,6 +138,27 @@ def test_a_call_that_may_go_over_a_limit_is_not_made_and_is_told_which(
     assert entry.about == {"limit": code.removeprefix("limit-")} and entry.actor == "user:carol"
     assert workspace.audit.query("answer.refused")[-1].about["reason"] == code
     assert workspace.audit.query("model.call") == []
+
+
+def test_the_members_of_a_team_share_what_it_may_use_and_are_not_told_what_others_used(make: Make) -> None:
+    with serving() as server:
+        most = _set_aside(make(server.url, "measured"))
+        limit = most + SAID // 2
+        workspace = make(server.url, teams={"sales": {"tokens_per_day": limit}, "engineering": {}})
+        ask(workspace, "bob")
+        used = tokens(workspace, "group:sales")
+        assert 0 < used == tokens(workspace, "user:bob") and used + most > limit
+        for one in ("bob", "service:helpdesk"):
+            with pytest.raises(TooMany, match="The sales team's tokens") as refused:
+                ask(workspace, one)
+            assert refused.value.code == "limit-team-tokens"
+            assert f"{used:,}" not in str(refused.value) and f"{limit:,}" not in str(refused.value)
+        # Alice is in engineering through another group; carol is in none.
+        ask(workspace, "alice")
+        ask(workspace, "carol")
+        assert tokens(workspace, "group:engineering") == tokens(workspace, "user:alice") > 0
+        assert tokens(workspace, EVERYBODY) == 3 * used
+        assert tokens(workspace, "group:sales") == used
 
 
 def test_services_have_a_limit_of_their_own(make: Make) -> None:

@@ -67,9 +67,9 @@ class Capturing:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._gateway, name)
 
-    def complete(self, standing: Any, by: Any, endpoint: Any, request: Any) -> Iterator[Any]:
+    def complete(self, standing: Any, by: Any, endpoint: Any, request: Any) -> Any:
         self.prompts.append(f"{request.prompt}\n{request.instructions}\n{prompts.user_text(request)}")
-        yield from self._gateway.complete(standing, by, endpoint, request)
+        return self._gateway.complete(standing, by, endpoint, request)
 
 
 class World:

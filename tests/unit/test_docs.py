@@ -11,9 +11,11 @@ import pytest
 from typer.main import get_command
 
 from muniment import settings
+from muniment.foundation.limit_settings import TeamLimits
 from muniment.foundation.network_settings import AllowSettings
 from muniment.governance.identity.issuer_settings import IssuerSettings
 from muniment.governance.privacy.sensitive_settings import PromptSettings, ShownSettings
+from muniment.inference.endpoint_settings import ModelSettings
 from muniment.interfaces.cli.main import app, arranged
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -97,13 +99,13 @@ def test_every_setting_is_in_the_guide_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("section", "kind"),
     [
-        ("models", settings.ModelSettings),
+        ("models", ModelSettings),
         ("embedding", settings.EmbeddingSettings),
         ("identity.issuers", IssuerSettings),
     ],
 )
 def test_every_setting_of_a_model_is_in_the_guide_and_nothing_else(
-    section: str, kind: type[settings.ModelSettings | settings.EmbeddingSettings | IssuerSettings]
+    section: str, kind: type[ModelSettings | settings.EmbeddingSettings | IssuerSettings]
 ) -> None:
     block = re.search(rf"\[{re.escape(section)}\.[a-z0-9-]+\]\n(.*?)```", SETTINGS, re.DOTALL)
     assert block is not None
@@ -119,12 +121,18 @@ def test_every_setting_of_a_model_is_in_the_guide_and_nothing_else(
         ("network.allow", AllowSettings),
         ("sensitive.prompts", PromptSettings),
         ("sensitive.answers", ShownSettings),
+        ("limits.teams.sales", TeamLimits),
     ],
 )
 def test_every_setting_of_a_section_below_another_is_in_the_guide_and_nothing_else(
     section: str,
     kind: type[
-        settings.VaultSettings | settings.AwsSettings | AllowSettings | PromptSettings | ShownSettings
+        settings.VaultSettings
+        | settings.AwsSettings
+        | AllowSettings
+        | PromptSettings
+        | ShownSettings
+        | TeamLimits
     ],
 ) -> None:
     block = re.search(rf"\[{section}\]\n(.*?)```", SETTINGS, re.DOTALL)

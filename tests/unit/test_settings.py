@@ -111,6 +111,47 @@ def test_a_wrong_value_is_refused_by_its_key(tmp_path: Path, text: str, key: str
         loaded(tmp_path, text)
 
 
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"kind": "azure"}, "api_version is not set"),
+        ({"kind": "bedrock", "base_url": ""}, "region is not set"),
+        ({"kind": "bedrock", "region": "eu-west-1", "guardrail": "g"}, "belong together"),
+        ({"kind": "anthropic", "structured": "json"}, "no JSON without a schema"),
+        ({"auth": "entra"}, "auth is for azure only"),
+        ({"guardrail": "g", "guardrail_version": "1"}, "guardrail is for bedrock only"),
+        ({"base_url": ""}, "base_url"),
+    ],
+)
+def test_settings_of_a_model_that_make_no_sense_together_are_refused(
+    more: dict[str, object], words: str
+) -> None:
+    with pytest.raises(BadInput, match=words):
+        settings.parse({"models": {"local": {**MODEL, **more}}})
+
+
+@pytest.mark.parametrize(
+    ("more", "address"),
+    [
+        ({"kind": "anthropic"}, "https://api.anthropic.com"),
+        (
+            {"kind": "bedrock", "region": "eu-west-1"},
+            "https://bedrock-runtime.eu-west-1.amazonaws.com",
+        ),
+        (
+            {"kind": "bedrock", "region": "eu-west-1", "base_url": "https://vpce.example/"},
+            "https://vpce.example",
+        ),
+    ],
+)
+def test_services_with_one_public_address_need_not_be_told_it(
+    tmp_path: Path, more: dict[str, object], address: str
+) -> None:
+    document = {"models": {"local": {"model": "m", **more}}}
+    endpoint = settings.endpoints(settings.parse(document), tmp_path)[0]
+    assert (endpoint.base_url, endpoint.origin) == (address, address)
+
+
 @pytest.mark.parametrize("content", [b"not toml", b"[server", b"port = ", b"\xff\xfe", b"a = 1\na = 2"])
 def test_a_file_that_is_not_toml_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "settings.toml").write_bytes(content)
@@ -205,6 +246,32 @@ def test_only_literal_addresses_may_lie_inside_the_network_unasked(base_url: str
     assert bool(settings.private_origins(settings.parse(document))) == private
     named = {"models": {"local": {**MODEL, "base_url": base_url, "private_network": True}}}
     assert settings.private_origins(settings.parse(named))
+
+
+@pytest.mark.parametrize(
+    ("more", "run_by", "ceiling"),
+    [
+        ({"base_url": "http://127.0.0.1:11434/v1"}, "self-managed", "any"),
+        ({"base_url": "http://localhost/v1"}, "self-managed", "any"),
+        ({"base_url": "http://[::1]:80/v1"}, "self-managed", "any"),
+        ({"base_url": "http://10.0.0.7"}, "self-managed", "any"),
+        ({"base_url": "http://10.0.0.7", "hosting": "hosted"}, "hosted", "internal"),
+        ({"base_url": "http://9.9.9.9/v1"}, "hosted", "internal"),
+        ({"base_url": "https://models.example/v1"}, "hosted", "internal"),
+        ({"base_url": "https://models.example/v1", "private_network": True}, "hosted", "internal"),
+        ({"base_url": "https://localhost.evil.example/v1"}, "hosted", "internal"),
+        ({"base_url": "https://localhost@evil.example/v1"}, "hosted", "internal"),
+        ({"base_url": "https://127.0.0.1:80@evil.example/v1"}, "hosted", "internal"),
+        ({"base_url": "http://127.0.0.1", "kind": "anthropic"}, "hosted", "internal"),
+        ({"base_url": "https://models.example", "hosting": "self-managed"}, "self-managed", "any"),
+        ({"base_url": "https://models.example", "max_sensitivity": "public"}, "hosted", "public"),
+    ],
+)
+def test_only_what_is_plainly_run_here_is_sent_anything_unasked(
+    tmp_path: Path, more: dict[str, object], run_by: str, ceiling: str
+) -> None:
+    endpoint = settings.endpoints(settings.parse({"models": {"m": {**MODEL, **more}}}), tmp_path)[0]
+    assert (endpoint.hosting, endpoint.max_sensitivity) == (run_by, ceiling)
 
 
 def test_the_home_is_the_variables_or_lies_here(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,6 +129,7 @@ class Workspace(Searching):
             ids=self.ids,
             passages=self.settings.answers.passages,
             sensitive=self.shown_in_answers,
+            when_sensitive=self.settings.answers.when_sensitive,
         )
 
     @property
@@ -144,12 +145,16 @@ class Workspace(Searching):
         return Replay(self.database, self.audit, self.policy, self.clock, self.described)
 
     def described(self, resource: Resource) -> Resource | None:
-        """Return a resource with what policy asks of it now, or None where there is no such thing."""
+        """Return a resource with what policy asks of it now, or None where there is no such thing.
+
+        Of a model, what `resource` states, such as the sensitivity of what would be sent, is left as it is.
+        """
         from muniment.inference.gateway import endpoint_resource
 
         try:
             if resource.kind == "Model":
-                return endpoint_resource(self.catalog.get(resource.id))
+                known = endpoint_resource(self.catalog.get(resource.id))
+                return replace(known, attributes={**known.attributes, **resource.attributes})
             if resource.kind == "Answer":
                 return replace(resource, attributes={"owner": self.lineage.owner(resource.id).ref})
         except (BadInput, NotFound):

@@ -8,6 +8,7 @@ Invariants:
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from muniment.assistant import lineage as stored
+from muniment.assistant import sending
 from muniment.assistant.claims import SCHEMA, Reading, drafts
 from muniment.assistant.gate import Failure, Gate, Verified
 from muniment.assistant.release import Reader, Release, may_read, nearest
@@ -93,6 +95,13 @@ class _Asking:
     prompt: str = ""
     claims: list[Claim] = field(default_factory=list[Claim])
     usage: Usage = field(default_factory=Usage)
+    instead_of: Endpoint | None = None
+    """Which was asked for, where another answered."""
+    sent: frozenset[int] = frozenset()
+    """Numbers of the passages that the model was sent."""
+    labels: frozenset[str | None] = frozenset()
+    """Their sensitivities."""
+    notes: tuple[str, ...] = ()
     dropped: Counter[str] = field(default_factory=Counter[str])
     """Claims that did not pass, by reason, those that were asked for again left out."""
     asked_again: bool = False
@@ -105,6 +114,13 @@ class _Asking:
     @property
     def passages(self) -> tuple[Passage, ...]:
         return self.retrieval.passages if self.retrieval else ()
+
+    def go_over(self, endpoint: Endpoint, *notes: str) -> None:
+        """Let an endpoint answer, which may be another than before."""
+        if endpoint is not self.endpoint:
+            self.instead_of = self.instead_of or self.endpoint
+            self.endpoint = endpoint
+        self.notes += notes
 
 
 class Assistant:
@@ -125,6 +141,7 @@ class Assistant:
         ids: Ids,
         passages: int = 8,
         sensitive: Handling = ANSWERS,
+        when_sensitive: str = "withhold",
     ) -> None:
         self._database = database
         self._audit = audit
@@ -139,6 +156,7 @@ class Assistant:
         self._ids = ids
         self._k = passages
         self._sensitive = sensitive
+        self._when_sensitive = when_sensitive
 
     def ask(
         self,
@@ -249,9 +267,12 @@ class Assistant:
         """Yield the claims that pass the gate; ask once more for those that do not."""
         if not asking.passages:
             return
+        self._choose(asking)
+        if not asking.sent:
+            return
         request = self._assemble(asking)
         asking.left_out = self._gateway.left_out(asking.endpoint, request)
-        if asking.left_out == len(asking.passages):
+        if asking.left_out == len(request.passages):
             return
         failed = yield from self._passing(asking, request)
         if not failed:
@@ -268,15 +289,20 @@ class Assistant:
         reading = Reading()
         failures: list[Failure] = []
         seen = {claim.text for claim in asking.claims}
-        chunks = self._gateway.complete(asking.standing, asking.by, asking.endpoint, request)
-        with closing(drafts(chunks, reading)) as proposed:
-            for draft in proposed:
-                outcome = self._gate.check(draft, asking.passages)
-                if isinstance(outcome, Failure):
-                    failures.append(outcome)
-                elif (said := asking.shown.text(outcome.text)) not in seen and asking.shown.admits(outcome):
-                    seen.add(said)
-                    yield outcome
+        call = self._gateway.complete(asking.standing, asking.by, asking.endpoint, request)
+        with closing(call), closing(drafts(call, reading)) as proposed:
+            try:
+                for draft in proposed:
+                    outcome = self._gate.check(draft, asking.passages)
+                    if isinstance(outcome, Failure):
+                        failures.append(outcome)
+                    elif (said := asking.shown.text(outcome.text)) not in seen and asking.shown.admits(
+                        outcome
+                    ):
+                        seen.add(said)
+                        yield outcome
+            finally:
+                _note_who_answered(asking, call.endpoint)
         for usage in reading.usage:
             asking.usage = asking.usage.plus(usage)
         if asking.endpoint.kind != QUOTES and not asking.asked_again:
@@ -285,15 +311,26 @@ class Assistant:
         asking.dropped.update({"form": reading.malformed} if reading.malformed else {})
         return ()
 
+    def _choose(self, asking: _Asking) -> None:
+        """Leave out what is too sensitive for the model, or go over to another."""
+        with self._database.read() as connection:
+            labels = sending.labels_of(connection, asking.passages)
+        chosen = sending.choose(self._gateway, asking.standing, asking.endpoint, labels, self._when_sensitive)
+        other = f"{asking.template.text}{asking.question}{json.dumps(SCHEMA)}".encode(errors="surrogatepass")
+        chosen = sending.fitting(chosen, asking.passages, len(other))
+        asking.sent, asking.labels = chosen.numbers, chosen.labels
+        asking.go_over(chosen.endpoint, *chosen.notes)
+
     def _assemble(self, asking: _Asking) -> Request:
         """Put the prompt beside the question and the untrusted passages."""
         passages = tuple(
             NumberedPassage(n, passage.title, passage.heading, passage.text)
             for n, passage in enumerate(asking.passages, 1)
+            if n in asking.sent
         )
         made = prompts.request(asking.template, asking.question, passages, self._ids.new("fence"), SCHEMA)
         asking.prompt = made.prompt
-        return made
+        return replace(made, labels=asking.labels)
 
     def _finish(self, asking: _Asking, released: bool) -> Answer:
         """Store answer, lineage and entry in one transaction, on the rights as of that transaction."""
@@ -329,6 +366,7 @@ class Assistant:
         notes = asking.retrieval.notes if asking.retrieval else ()
         if asking.endpoint.kind == QUOTES:
             notes = (NOTE, *notes)
+        notes = (*asking.notes, *notes)
         if asking.dropped and claims:
             notes = (*notes, _left_out(asking.dropped.total()))
         notes = (*notes, *asking.shown.notes(asking.left_out))
@@ -358,12 +396,14 @@ class Assistant:
                 "span": list(passage.span),
                 "score": round(passage.score, 6),
                 "cited": any(_within(one, passage) for one in cited),
+                "sent": n in asking.sent,
             }
             for n, passage in enumerate(asking.passages, 1)
         ]
         found = asking.retrieval
         return {
             "model": asking.endpoint.version,
+            **({"instead_of": asking.instead_of.version} if asking.instead_of else {}),
             "parts": self._gateway.parts(asking.endpoint),
             "prompt": asking.prompt or asking.template.version,
             "policy": asking.standing.policy,
@@ -394,6 +434,11 @@ def _to_be_asked_again(failures: Sequence[Failure], reading: Reading) -> tuple[R
         Refused(one.draft.text, _WHY[one.reason] + ", ".join(one.what)) for one in failures[:_MOST_REFUSED]
     ]
     return (*refused, *([Refused("", _NOT_CLAIMS)] if reading.malformed else []))
+
+
+def _note_who_answered(asking: _Asking, endpoint: Endpoint) -> None:
+    if endpoint is not asking.endpoint:
+        asking.go_over(endpoint, f"The model {asking.endpoint.name} did not answer; {endpoint.name} did.")
 
 
 def _sensitive(asking: _Asking) -> dict[str, Json]:

@@ -282,10 +282,12 @@ def _lines(made: Explanation) -> list[str]:
         if one.get("withheld"):
             lines.append(f"  {one['n']}. withheld")
         else:
-            cited = "cited" if one["cited"] else "not cited"
+            unused = "not cited" if one.get("sent", True) else "not sent to the model"
+            cited = "cited" if one["cited"] else unused
             lines.append(f"  {one['n']}. {one['chunk']} score {one['score']}, {cited}")
-    for key in ("model", "parts", "prompt", "policy", "code", "chunking", "index", "checks"):
-        lines.append(f"{key.capitalize()}: {_plain(lineage.get(key))}")
+    for key in ("model", "instead_of", "parts", "prompt", "policy", "code", "chunking", "index", "checks"):
+        if key != "instead_of" or key in lineage:
+            lines.append(f"{key.replace('_', ' ').capitalize()}: {_plain(lineage.get(key))}")
     lines.extend(f"Note: {note}" for note in made.notes)
     return lines
 

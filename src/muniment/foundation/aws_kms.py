@@ -1,22 +1,21 @@
 """The key-encryption key in AWS KMS: a symmetric key, by the service's JSON interface.
 
-The tenant travels as encryption context. Only the signer and the search for credentials are botocore's: requests
-leave by `egress`, so that they are bounded in time and reach the one address that was named.
+The tenant travels as encryption context. Requests leave by `egress`, so that they are bounded in time and reach the
+one address that was named.
 """
 
 from __future__ import annotations
 
 import base64
-import importlib
 import json
 import re
-import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from muniment.foundation.aws_signature import AwsSignature
 from muniment.foundation.egress import Reply
-from muniment.foundation.errors import MunimentError, NotSetUp, Tampered
+from muniment.foundation.errors import MunimentError, NotSetUp, Tampered, Unavailable
 from muniment.foundation.key_endpoint import KeyEndpoint, document
 from muniment.foundation.key_provider import (
     Condition,
@@ -62,11 +61,9 @@ class AwsKms:
     def __init__(self, key: str, region: str, address: str, endpoint: KeyEndpoint) -> None:
         """`key` is an ARN, an id, or `alias/NAME`; credentials are found as AWS's own tools find them."""
         self._key = key
-        self._region = region
         self._url = address.rstrip("/") + "/"
         self._endpoint = endpoint
-        self._finding = threading.Lock()
-        self._credentials: Any = None
+        self._signature = AwsSignature("kms", region, "The provider aws-kms")
         self.place = f"AWS KMS in {region} ({key})"
 
     @property
@@ -176,27 +173,14 @@ class AwsKms:
         raise self._refusal(_error(reply), document(reply))
 
     def _signed(self, action: str, content: bytes) -> dict[str, str]:
-        auth, requests = _botocore("auth"), _botocore("awsrequest")
         headers = {
             "content-type": "application/x-amz-json-1.1",
             "x-amz-target": f"TrentService.{action}",
         }
-        request = requests.AWSRequest(method="POST", url=self._url, data=content, headers=headers)
-        auth.SigV4Auth(self._frozen_credentials(), "kms", self._region).add_auth(request)
-        return {str(name): str(value) for name, value in request.headers.items()}
-
-    def _frozen_credentials(self) -> Any:
-        with self._finding:
-            if self._credentials is None:
-                self._credentials = _find_credentials()
         try:
-            return self._credentials.get_frozen_credentials()
-        except Exception as error:
-            raise KeyUnreachable(
-                "The AWS credentials cannot be renewed now.",
-                fix="See that their source can be reached; nothing can be read until then.",
-                detail=type(error).__name__,
-            ) from error
+            return self._signature.headers("POST", self._url, headers, content)
+        except Unavailable as error:
+            raise KeyUnreachable(error.public, fix=error.fix, detail=error.detail) from error
 
     def _refusal(self, error: str, said: Mapping[str, Any]) -> MunimentError:
         detail = f"{error}: {str(said.get('message') or said.get('Message') or '')[:400]}"
@@ -223,35 +207,6 @@ def _error(reply: Reply) -> str:
 
 def _is_passing(reply: Reply) -> bool:
     return reply.status >= 500 or reply.status == 429 or _error(reply) in _PASSING
-
-
-def _find_credentials() -> Any:
-    session = _botocore("session").get_session()
-    config = _botocore("config").Config(connect_timeout=2, read_timeout=2, retries={"total_max_attempts": 2})
-    session.set_default_client_config(config)
-    try:
-        found = session.get_credentials()
-    except Exception as error:
-        raise NotSetUp(
-            "The AWS credentials cannot be used.",
-            fix="Mend the profile, role or variables that AWS's own tools use here.",
-            detail=type(error).__name__,
-        ) from error
-    if found is None:
-        raise NotSetUp(
-            "There are no AWS credentials.",
-            fix="Give this process a role, a profile or variables, as AWS's own tools expect them.",
-        )
-    return found
-
-
-def _botocore(module: str) -> Any:
-    try:
-        return importlib.import_module(f"botocore.{module}")
-    except ImportError as error:
-        raise NotSetUp(
-            "The provider aws-kms needs the extra `aws`.", fix='Run: pip install "muniment[aws]"'
-        ) from error
 
 
 def _text(raw: bytes) -> str:

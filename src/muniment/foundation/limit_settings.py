@@ -5,6 +5,17 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 
+class TeamLimits(BaseModel):
+    """`[limits.teams.GROUP]`"""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tokens_per_day: int = Field(0, ge=0)
+    """Tokens of language models that all members of the group together may use in a day (UTC); 0 is no limit."""
+    cost_per_day: float = Field(0.0, ge=0, le=1e9)
+    """What those tokens may cost in a day, in the currency of the models' prices; 0 is no limit."""
+
+
 class LimitSettings(BaseModel):
     """`[limits]`"""
 
@@ -36,6 +47,8 @@ class LimitSettings(BaseModel):
     """The same of one service."""
     tenant_cost_per_day: float = Field(0.0, ge=0, le=1e9)
     """The same of all together."""
+    teams: dict[str, TeamLimits] = Field(default_factory=dict)
+    """The same of the members of a group; who is in several counts against each."""
     body_kb: int = Field(64, ge=1, le=65_536)
     """Size of a request's body."""
     json_depth: int = Field(32, ge=4, le=200)

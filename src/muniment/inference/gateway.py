@@ -2,30 +2,35 @@
 
 Invariants:
 - a call happens only after policy allowed it for this caller and its entry is durable;
-- attempts, time and output are bounded; a reply that has begun is never asked for again;
-- what a language model may use at most is set aside before it is asked, within the limits of who asks;
+- nothing is sent that is more sensitive than its endpoint may be sent, wherever the request came from;
+- attempts, time and output are bounded; a reply that has begun is never asked for again, of no endpoint;
 - sensitive values that may not go to an endpoint do not, and the log says how many, never which;
+- what a language model may use at most is set aside before it is asked, within the limits of who asks;
 - a failure is one clear line; it holds no content, key or address, and is recorded.
 """
 
 from __future__ import annotations
 
 import hashlib
-import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from muniment.foundation.clock import Clock
-from muniment.foundation.errors import Denied, MunimentError, Unavailable
+from muniment.foundation.errors import Denied, MunimentError, NotSetUp, TooMany, Unavailable
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.audit.log import AuditLog
-from muniment.governance.policy.decision import Decision, Resource
+from muniment.governance.identity.clearance import LEVELS
+from muniment.governance.policy.decision import Attribute, Decision, Resource
 from muniment.governance.policy.rules import Standing
 from muniment.inference import prompts
+from muniment.inference.attempts import Attempts
 from muniment.inference.catalog import Catalog, Endpoint
+from muniment.inference.check import Checked, check
 from muniment.inference.messages import Chunk, Draft, Request, TextDelta, Usage
-from muniment.inference.providers.provider import Budget, Busy, Provider
+from muniment.inference.providers.provider import Provider
 from muniment.inference.redaction import Guarded, counted
 from muniment.inference.spending import MILLION, Held, Spending, Use, priced
 
@@ -34,10 +39,26 @@ if TYPE_CHECKING:
     from muniment.inference.embedding import Embedder
     from muniment.inference.reranking import Reranker
 
-FIRST_WAIT_SECONDS = 0.4
-LONGEST_WAIT_SECONDS = 8.0
+UNLABELLED = "unlabelled"
+NOTHING: Mapping[str, Json] = {}
 _AROUND = 64
 """Tokens that a server puts around the two messages of a request."""
+
+
+class Call(Iterator[Chunk]):
+    """A request on its way: what the model says; closing it stops the request."""
+
+    def __init__(self, endpoint: Endpoint, ask: Callable[[Call], Generator[Chunk]]) -> None:
+        self.endpoint = endpoint
+        """Which was asked; from the first chunk on, which answers."""
+        self._chunks = ask(self)
+
+    def __next__(self) -> Chunk:
+        return next(self._chunks)
+
+    def close(self) -> None:
+        """Stop the request where it still runs."""
+        self._chunks.close()
 
 
 class Gateway:
@@ -62,7 +83,7 @@ class Gateway:
         self._reranker = reranker
         self._spending = spending
         self._clock = clock
-        self._sleep = sleep
+        self._attempts = Attempts(clock, sleep)
 
     def endpoint(self, standing: Standing, name: str | None) -> Endpoint:
         """Return the endpoint (the default for None) if this caller may use it.
@@ -73,13 +94,25 @@ class Gateway:
         self._permitted(standing, endpoint)
         return endpoint
 
-    def _permitted(self, standing: Standing, endpoint: Endpoint) -> Decision:
-        decision = standing.decide("use_model", endpoint_resource(endpoint))
+    def admits(self, standing: Standing, endpoint: Endpoint, labels: Collection[str | None]) -> bool:
+        """Return whether this caller may send this endpoint what has these labels; nothing is sent."""
+        resource = endpoint_resource(endpoint, labels)
+        return all(map(endpoint.takes, labels)) and standing.decide("use_model", resource).allowed
+
+    def _permitted(
+        self, standing: Standing, endpoint: Endpoint, labels: Collection[str | None] = ()
+    ) -> Decision:
+        decision = standing.decide("use_model", endpoint_resource(endpoint, labels))
         if not decision.allowed:
             raise Denied(
                 f"You may not use the model {endpoint.name!r}.",
                 fix="Ask for another, or ask the operator to add one of your groups to it.",
                 detail="; ".join(decision.reasons),
+            )
+        if not all(map(endpoint.takes, labels)):
+            raise Denied(
+                f"What this request holds is too sensitive for the model {endpoint.name!r}.",
+                fix=f"Ask another model; this one is sent nothing above {endpoint.max_sensitivity}.",
             )
         return decision
 
@@ -97,15 +130,53 @@ class Gateway:
         blocking = endpoint.sensitive.kinds("block")
         return Guarded(request, endpoint.sensitive, endpoint.name).left_out if blocking else 0
 
-    def complete(
-        self, standing: Standing, by: Actor, endpoint: Endpoint, request: Request
-    ) -> Iterator[Chunk]:
-        """Yield what the model says; close the iterator to stop the call.
+    def complete(self, standing: Standing, by: Actor, endpoint: Endpoint, request: Request) -> Call:
+        """Return the request on its way, and where the endpoint does not answer, to its fallbacks.
 
-        Raises Denied, also for a question that may not go there, TooMany where the tokens or the cost of today do
-        not suffice, or Unavailable when the endpoint is down, slow, or speaks another format.
+        Iterating raises Denied, also for a question that may not go there, TooMany where the tokens or the cost of
+        today do not suffice, or Unavailable when neither the endpoint nor a fallback of this caller's answers.
         """
-        decision = self._permitted(standing, endpoint)
+        return Call(endpoint, lambda call: self._complete(call, standing, by, request))
+
+    def _complete(self, call: Call, standing: Standing, by: Actor, request: Request) -> Generator[Chunk]:
+        asked = call.endpoint
+        begun = False
+        try:
+            with closing(self._ask(standing, by, asked, request)) as chunks:
+                for chunk in chunks:
+                    begun = True
+                    yield chunk
+            return
+        except (Unavailable, NotSetUp) as error:
+            # What has begun is not begun anew: its reader has read it.
+            if begun:
+                raise
+            failure = error
+        for instead in self.catalog.after(asked):
+            if not self.admits(standing, instead, request.labels):
+                continue
+            because: dict[str, Json] = {"instead_of": asked.version, "because": failure.code}
+            try:
+                with closing(self._ask(standing, by, instead, request, because)) as chunks:
+                    for chunk in chunks:
+                        call.endpoint = instead
+                        begun = True
+                        yield chunk
+                return
+            except (Unavailable, NotSetUp, TooMany):
+                if begun:
+                    raise
+        raise failure
+
+    def _ask(
+        self,
+        standing: Standing,
+        by: Actor,
+        endpoint: Endpoint,
+        request: Request,
+        because: Mapping[str, Json] = NOTHING,
+    ) -> Generator[Chunk]:
+        decision = self._permitted(standing, endpoint, request.labels)
         guarded = Guarded(request, endpoint.sensitive, endpoint.name)
         request = guarded.request
         about: dict[str, Json] = {
@@ -115,8 +186,10 @@ class Gateway:
             "prompt": request.prompt,
             "request": _digest(guarded.unmarked()),
             "passages": len(request.passages),
+            "sensitivity": highest(request.labels),
             "max_output_tokens": endpoint.max_output_tokens,
             "redacted": {**counted(guarded.counts)},
+            **because,
         }
         sent = Entry("model.call", by, {**about, **decision.stated(), "phase": "sent"})
         held = self._begin(standing, by, endpoint, request, sent)
@@ -126,14 +199,15 @@ class Gateway:
         outcome = "stopped"
         started = self._clock.seconds()
         try:
-            for chunk in self._attempts(endpoint, request):
-                if isinstance(chunk, Usage):
-                    usage = chunk
-                else:
-                    said = _bytes(chunk)
-                    reply.update(said)
-                    received += len(said)
-                yield from (self._priced(one, endpoint) for one in guarded.restored(chunk))
+            with closing(self._attempts.complete(endpoint, self._provider(endpoint), request)) as chunks:
+                for chunk in chunks:
+                    if isinstance(chunk, Usage):
+                        usage = chunk
+                    else:
+                        said = _bytes(chunk)
+                        reply.update(said)
+                        received += len(said)
+                    yield from (self._priced(one, endpoint) for one in guarded.restored(chunk))
             yield from guarded.rest()
             outcome = "complete"
         except MunimentError as error:
@@ -156,6 +230,24 @@ class Gateway:
                 failed = outcome not in ("complete", "stopped")
                 self._spending.end(held, _used(endpoint, held, usage, received, failed), ended)
 
+    def check(self, endpoint: Endpoint, by: Actor, boundary: str) -> Checked:
+        """Ask an endpoint one tiny request, for its operator; recorded, and counted for nobody.
+
+        Raises Unavailable or NotSetUp where it does not answer.
+        """
+        about: dict[str, Json] = {"endpoint": endpoint.version}
+        self._audit.record([Entry("model.check", by, {**about, "phase": "sent"})])
+        outcome = "stopped"
+        try:
+            found = check(endpoint, self._provider(endpoint), boundary, self._clock)
+            outcome = "complete"
+            return found
+        except MunimentError as error:
+            outcome = error.code
+            raise
+        finally:
+            self._audit.record([Entry("model.check", by, {**about, "phase": "ended", "outcome": outcome})])
+
     def _begin(
         self, standing: Standing, by: Actor, endpoint: Endpoint, request: Request, sent: Entry
     ) -> Held | None:
@@ -167,32 +259,16 @@ class Gateway:
         prompt = len(request.instructions.encode(errors="surrogatepass"))
         prompt += len(prompts.user_text(request).encode(errors="surrogatepass")) + _AROUND
         most = _priced(endpoint, prompt, endpoint.max_output_tokens)
-        return self._spending.begin(standing.principal, by, most, sent)
-
-    def _attempts(self, endpoint: Endpoint, request: Request) -> Iterator[Chunk]:
-        provider = self._provider(endpoint)
-        budget = Budget(endpoint.max_output_tokens, endpoint.timeout_seconds)
-        for attempt in range(1, endpoint.max_attempts + 1):
-            begun = False
-            try:
-                for chunk in provider.complete(request, budget):
-                    begun = True
-                    yield chunk
-                return
-            except Busy as busy:
-                if begun or attempt == endpoint.max_attempts:
-                    raise
-                self._sleep(_wait(attempt, busy.retry_after))
-        raise Unavailable(f"The model {endpoint.name!r} did not answer.")
+        return self._spending.begin(standing.principal, by, most, sent, standing.groups)
 
     def _provider(self, endpoint: Endpoint) -> Provider:
         if endpoint.kind == "quotes":
             from muniment.inference.providers.quotes import Quotes
 
             return Quotes(self._embedder, self._reranker)
-        from muniment.inference.providers.openai import OpenAIEndpoint
+        from muniment.inference.providers.remote import remote
 
-        return OpenAIEndpoint(endpoint, self._egress)
+        return remote(endpoint, self._egress)
 
     def _priced(self, chunk: Chunk, endpoint: Endpoint) -> Chunk:
         if not isinstance(chunk, Usage):
@@ -201,9 +277,21 @@ class Gateway:
         return Usage(chunk.prompt_tokens, chunk.completion_tokens, cost / MILLION)
 
 
-def endpoint_resource(endpoint: Endpoint) -> Resource:
-    """Return an endpoint as policy sees it."""
-    return Resource("Model", endpoint.name, {"allowed_groups": endpoint.allowed_groups})
+def endpoint_resource(endpoint: Endpoint, labels: Collection[str | None] = ()) -> Resource:
+    """Return an endpoint as policy sees it, with the sensitivity of what it would be sent."""
+    attributes: dict[str, Attribute] = {
+        "allowed_groups": endpoint.allowed_groups,
+        "hosting": endpoint.hosting,
+    }
+    return Resource("Model", endpoint.name, attributes | ({"sensitivity": highest(labels)} if labels else {}))
+
+
+def highest(labels: Collection[str | None]) -> str:
+    """Return the most sensitive label: `unlabelled` where one is missing or unknown, empty where there are none."""
+    if not labels:
+        return ""
+    known = [LEVELS.index(label) for label in labels if label in LEVELS]
+    return LEVELS[max(known)] if len(known) == len(labels) else UNLABELLED
 
 
 def _priced(endpoint: Endpoint, prompt_tokens: int, completion_tokens: int) -> Use:
@@ -219,16 +307,9 @@ def _used(endpoint: Endpoint, held: Held, usage: Usage, received: int, failed: b
     return _priced(endpoint, held.use.prompt_tokens, min(received, held.use.completion_tokens))
 
 
-def _wait(attempt: int, retry_after: float) -> float:
-    """Seconds before the next attempt: doubling, with full jitter, or what the endpoint asked for, bounded."""
-    if retry_after > 0:
-        return min(retry_after, LONGEST_WAIT_SECONDS)
-    return random.uniform(0.5, 1.0) * min(FIRST_WAIT_SECONDS * 2 ** (attempt - 1), LONGEST_WAIT_SECONDS)
-
-
 def _digest(request: Request) -> str:
     """The digest of what is sent, without the boundary, so that equal requests have equal digests."""
-    plain = Request(request.prompt, request.instructions, request.question, request.passages, "-" * 16)
+    plain = replace(request, boundary="-" * 16)
     text = f"{plain.instructions}\x00{prompts.user_text(plain)}"
     return "sha256:" + hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 

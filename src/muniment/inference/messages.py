@@ -44,6 +44,8 @@ class Request:
     """What of an earlier reply to this request is asked for again."""
     schema: Mapping[str, object] | None = None
     """The JSON Schema that the reply is to keep to; None: any text. No endpoint is trusted to have kept to it."""
+    labels: frozenset[str | None] = frozenset({None})
+    """Sensitivities of what it holds of the library, None for what has no label; empty where it holds nothing."""
 
 
 @dataclass(frozen=True, slots=True)

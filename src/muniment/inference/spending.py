@@ -11,8 +11,8 @@ Invariants:
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
@@ -64,11 +64,13 @@ class Most:
 
 @dataclass(frozen=True, slots=True)
 class SpendingLimits:
-    """What each user, each service, and all together may use on one day."""
+    """What each user, each service, the members of groups, and all together may use on one day."""
 
     user: Most = Most()
     service: Most = Most()
     tenant: Most = Most()
+    teams: Mapping[str, Most] = field(default_factory=dict[str, Most])
+    """By the name of their group; these are counted too where nothing limits them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +80,13 @@ class Held:
     day: str
     who: str
     use: Use
+    teams: tuple[str, ...] = ()
+    """Refs of the groups that it counts against too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What somebody, or with an empty name all together, used on a day."""
+    """What somebody, the members of a group, or with an empty name all together, used on a day."""
 
     day: str
     who: str
@@ -102,14 +106,26 @@ class Spending:
         self._clock = clock
         self._limits = limits
 
-    def begin(self, principal: Principal, by: Actor, most: Use, entry: Entry) -> Held:
-        """Set aside what a call may use at most and record the call; raises TooMany where a limit has no room."""
+    def begin(
+        self,
+        principal: Principal,
+        by: Actor,
+        most: Use,
+        entry: Entry,
+        groups: frozenset[str] = frozenset(),
+    ) -> Held:
+        """Set aside what a call may use at most and record the call; raises TooMany where a limit has no room.
+
+        `groups` are those that the principal is in, as `group:NAME`.
+        """
         now = self._clock.now().astimezone(UTC)
-        held = Held(now.date().isoformat(), principal.ref, most)
+        teams = {f"group:{name}": limit for name, limit in sorted(self._limits.teams.items())}
+        own = {ref: limit for ref, limit in teams.items() if ref in groups}
+        held = Held(now.date().isoformat(), principal.ref, most, tuple(own))
         try:
             with self._database.write() as connection:
-                for kind, who, limit in self._limited(principal):
-                    _require(kind, limit, _used(connection, held.day, who), most, _until_midnight(now))
+                for kind, who, limit in self._limited(principal, own):
+                    _require(kind, who, limit, _used(connection, held.day, who), most, _until_midnight(now))
                     _add(connection, held.day, who, most, calls=1)
                 self._audit.append(connection, [entry])
         except TooMany as error:
@@ -120,7 +136,7 @@ class Spending:
     def end(self, held: Held, used: Use, entry: Entry) -> None:
         """Count what a call used in place of what was set aside, and record its end."""
         with self._database.write() as connection:
-            for who in (held.who, EVERYBODY):
+            for who in (held.who, *held.teams, EVERYBODY):
                 _add(connection, held.day, who, used.less(held.use))
             self._audit.append(connection, [entry])
 
@@ -146,20 +162,22 @@ class Spending:
             None if limit.cost is None else max(0, limit.cost - used.cost),
         )
 
-    def _limited(self, principal: Principal) -> tuple[tuple[str, str, Most], ...]:
+    def _limited(self, principal: Principal, teams: Mapping[str, Most]) -> list[tuple[str, str, Most]]:
         limits = self._limits
         own = limits.service if principal.kind == "service" else limits.user
-        return (principal.kind, principal.ref, own), ("tenant", EVERYBODY, limits.tenant)
+        of_teams = [("team", ref, limit) for ref, limit in teams.items()]
+        return [(principal.kind, principal.ref, own), *of_teams, ("tenant", EVERYBODY, limits.tenant)]
 
 
-def _require(kind: str, limit: Most, used: Use, most: Use, wait: float) -> None:
+def _require(kind: str, who: str, limit: Most, used: Use, most: Use, wait: float) -> None:
     for what, of_day, before, more in (
         ("tokens", limit.tokens, used.tokens, most.tokens),
         ("cost", limit.cost, used.cost, most.cost),
     ):
         if of_day is not None and before + more > of_day:
-            said = f"The organisation's {what} of language models for today do not suffice for this question."
-            if kind != "tenant":
+            whose = f"{who.removeprefix('group:')} team's" if kind == "team" else "organisation's"
+            said = f"The {whose} {what} of language models for today do not suffice for this question."
+            if kind not in ("team", "tenant"):
                 said = (
                     f"Your {what} of language models for today do not suffice: {_said(what, before)} of "
                     f"{_said(what, of_day)} are used, and this question may take {_said(what, more)}."

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -11,7 +14,9 @@ from tests.simulators.openai_server import serving
 
 from muniment import settings
 from muniment.assistant.values import NOTHING_FOUND
+from muniment.foundation.clock import FixedClock
 from muniment.foundation.errors import BadInput, Denied, MunimentError, Unavailable
+from muniment.inference.breaker import FAILURES, REST_SECONDS
 
 QUESTION = "When does the canteen open?"
 
@@ -22,11 +27,16 @@ def with_model(url: str, **options: object) -> settings.Settings:
 
 
 @pytest.fixture
-def ready(make_workspace: Callable[..., Any], folder: Any) -> Callable[..., Any]:
+def clock() -> FixedClock:
+    return FixedClock()
+
+
+@pytest.fixture
+def ready(make_workspace: Callable[..., Any], folder: Any, clock: FixedClock) -> Callable[..., Any]:
     def make(url: str, **options: object) -> Any:
-        workspace = make_workspace(settings=with_model(url, **options))
+        workspace = make_workspace(settings=with_model(url, **options), clock=clock)
         workspace.ingest(folder, "acme")
-        workspace.gateway._sleep = lambda _: None
+        workspace.gateway._attempts._sleep = lambda _: None
         return workspace
 
     return make
@@ -143,3 +153,65 @@ def test_a_call_whose_record_cannot_be_written_is_not_made(
         with pytest.raises(Unavailable):
             workspace.ask(QUESTION, as_="carol", model="remote")
         assert server.bodies == [] and workspace.spending.lines(1) == []
+
+
+def test_an_endpoint_that_keeps_failing_is_left_alone_and_then_tried_again(
+    ready: Callable[..., Any], clock: FixedClock
+) -> None:
+    with serving(fault="500") as server:
+        workspace = ready(server.url)
+        for _ in range(2):
+            with pytest.raises(Unavailable, match="status 500"):
+                workspace.ask(QUESTION, as_="carol", model="remote")
+        asked = len(server.bodies)
+        assert asked == FAILURES
+        with pytest.raises(Unavailable, match="left alone") as caught:
+            workspace.ask(QUESTION, as_="carol", model="remote")
+        assert "s, or ask another model" in caught.value.fix and len(server.bodies) == asked
+        assert calls(workspace)[-1].about["outcome"] == "unavailable"
+        server.fault = ""
+        clock.advance(seconds=REST_SECONDS)
+        assert workspace.ask(QUESTION, as_="carol", model="remote").status == "answered"
+
+
+def test_requests_that_are_refused_do_not_keep_others_from_the_endpoint(ready: Callable[..., Any]) -> None:
+    with serving(fault="401") as server:
+        workspace = ready(server.url)
+        for _ in range(FAILURES + 1):
+            with pytest.raises(Unavailable, match="refused"):
+                workspace.ask(QUESTION, as_="carol", model="remote")
+        server.fault = ""
+        assert workspace.ask(QUESTION, as_="carol", model="remote").status == "answered"
+
+
+def test_no_more_requests_than_it_may_have_are_at_an_endpoint_at_one_time(ready: Callable[..., Any]) -> None:
+    at_once: list[int] = []
+    inside = threading.Semaphore(0)
+
+    def counting(prompt: str) -> str:
+        inside.release()
+        at_once.append(inside._value)
+        time.sleep(0.1)
+        inside.acquire()
+        return openai_server.answering(prompt)
+
+    with serving(counting) as server, ThreadPoolExecutor(4) as pool:
+        workspace = ready(server.url, max_concurrent=2, timeout_seconds=5.0)
+        asked = [pool.submit(workspace.ask, QUESTION, as_="carol", model="remote") for _ in range(4)]
+        assert [one.result().status for one in asked] == ["answered"] * 4
+    assert max(at_once) <= 2 and len(at_once) == 4
+
+
+def test_who_finds_no_place_is_told_so(ready: Callable[..., Any]) -> None:
+    with serving(fault="slow", delay=1.0) as server, ThreadPoolExecutor(1) as pool:
+        workspace = ready(server.url, max_concurrent=1, timeout_seconds=0.5)
+        first = pool.submit(workspace.ask, QUESTION, as_="carol", model="remote")
+        while not server.bodies:
+            time.sleep(0.01)
+        places = workspace.gateway._attempts._places["remote"]
+        assert not places.acquire(blocking=False)
+        with pytest.raises(Unavailable):
+            first.result()
+        places.acquire()
+        with pytest.raises(Unavailable, match="as many requests"):
+            workspace.ask(QUESTION, as_="carol", model="remote")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.simulators.openai_server import Simulator, serving
@@ -15,7 +17,7 @@ from muniment.inference import prompts
 from muniment.inference.catalog import Endpoint
 from muniment.inference.messages import Chunk, NumberedPassage, Usage
 from muniment.inference.providers.openai import OpenAIEndpoint
-from muniment.inference.providers.provider import Budget, Busy
+from muniment.inference.providers.provider import Budget, Busy, RequestRefused
 
 PASSAGES = (NumberedPassage(1, "Visitors", "Desk", "All visitors must sign in at the desk."),)
 REQUEST = prompts.request(prompts.load("answer"), "Where do I sign in?", PASSAGES, "fence_0123456789abcdef")
@@ -38,12 +40,27 @@ def test_instructions_and_passages_travel_in_separate_messages() -> None:
 
 
 @pytest.mark.parametrize(
+    ("structured", "form"), [("schema", "json_schema"), ("json", "json_object"), ("none", None)]
+)
+def test_a_schema_is_asked_for_as_the_server_can(structured: Any, form: str | None) -> None:
+    asked = replace(REQUEST, schema={"type": "object", "properties": {"claims": {"type": "string"}}})
+    with serving() as server:
+        endpoint = Endpoint("remote", "openai", server.url, "m", structured=structured)
+        list(OpenAIEndpoint(endpoint, Egress({endpoint.origin})).complete(asked, Budget(77, 5.0)))
+    body = json.loads(server.bodies[0])
+    assert body.get("response_format", {}).get("type") == form
+    if form == "json_schema":
+        assert "claims" in body["response_format"]["json_schema"]["schema"]["properties"]
+    assert "authorization" not in {name.lower() for name in server.headers[0]}
+
+
+@pytest.mark.parametrize(
     ("fault", "kind", "words"),
     [
         ("429", Busy, "busy or failing"),
         ("500", Busy, "busy or failing"),
         ("cut", Busy, "broke off"),
-        ("401", Unavailable, "refused the request"),
+        ("401", RequestRefused, "refused the request"),
         ("malformed", Unavailable, "not a chat completion"),
         ("html", Unavailable, "not a chat completion"),
         ("empty", Unavailable, "not a chat completion"),

@@ -92,7 +92,7 @@ class Replay:
     def changes(self, draft: Rules, span: timedelta) -> Replayed:
         """Return which decisions of the last `span` the draft would take differently, oldest first."""
         since = timestamp(self._clock.now() - span)
-        judged: dict[tuple[str, str, str], tuple[Decision, Decision] | None] = {}
+        judged: dict[_Asked, tuple[Decision, Decision] | None] = {}
         changes: list[Change] = []
         gone = decisions = 0
         for entry in self._audit.since(since, KINDS):
@@ -108,16 +108,19 @@ class Replay:
             elif both[0].effect != both[1].effect:
                 before, after = both
                 changes.append(
-                    Change(entry.seq, entry.at, *asked, before.effect, after.effect, after.reasons)
+                    Change(entry.seq, entry.at, *asked[:3], before.effect, after.effect, after.reasons)
                 )
         return Replayed(decisions, tuple(changes), gone)
 
-    def _both(self, who: str, action: str, about: str, draft: Rules) -> tuple[Decision, Decision] | None:
+    def _both(
+        self, who: str, action: str, about: str, sensitivity: str, draft: Rules
+    ) -> tuple[Decision, Decision] | None:
         kind, _, name = who.partition(":")
         of, _, what = about.partition(":")
         if kind not in ("user", "service") or of not in get_args(Kind):
             return None
-        resource = self._described(Resource(of, what))  # pyright: ignore[reportArgumentType]
+        stated = {"sensitivity": sensitivity} if sensitivity else {}
+        resource = self._described(Resource(of, what, stated))  # pyright: ignore[reportArgumentType]
         if resource is None:
             return None
         try:
@@ -128,7 +131,11 @@ class Replay:
         return now.decide(action, resource), replace(now, rules=draft).decide(action, resource)
 
 
-def _asked(entry: StoredEntry) -> tuple[str, str, str] | None:
-    found = [entry.about.get(name) for name in ("principal", "action", "resource")]
-    who, action, about = (one if isinstance(one, str) else "" for one in found)
-    return (who, action, about) if who and action and about else None
+_Asked = tuple[str, str, str, str]
+"""Who, the action, the resource, and the sensitivity of what was sent to it."""
+
+
+def _asked(entry: StoredEntry) -> _Asked | None:
+    found = [entry.about.get(name) for name in ("principal", "action", "resource", "sensitivity")]
+    who, action, about, sensitivity = (one if isinstance(one, str) else "" for one in found)
+    return (who, action, about, sensitivity) if who and action and about else None

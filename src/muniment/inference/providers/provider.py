@@ -27,13 +27,17 @@ class Busy(Unavailable):
         self.retry_after = retry_after
 
 
+class RequestRefused(Unavailable):
+    """The endpoint works, and would not take this request, or not with these settings."""
+
+
 class Provider(Protocol):
     """One endpoint. Everything it yields is untrusted; closing the iterator stops the call."""
 
     def complete(self, request: Request, budget: Budget) -> Iterator[Chunk]:
         """Yield text or drafts as they come, then one Usage.
 
-        Raises Busy before the first chunk where a retry may help, Unavailable otherwise; no error holds
-        content, key or address.
+        Raises Busy before the first chunk where a retry may help, Unavailable otherwise, or NotSetUp where
+        something is missing here; no error holds content, key or address.
         """
         ...

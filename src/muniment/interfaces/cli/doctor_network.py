@@ -167,8 +167,9 @@ def _destinations(settings: Settings, home: Path) -> Iterator[Destination]:
 
     private = {origin_of(one) for one in settings_file.private_origins(settings)}
     for name, model in settings.models.items():
-        origin = origin_of(model.base_url)
-        yield Destination("models", f"models.{name}", origin, origin in private)
+        if model.address:
+            origin = origin_of(model.address)
+            yield Destination("models", f"models.{name}", origin, origin in private)
     if settings.identity.mode == "oidc":
         for name, issuer in settings.identity.issuers.items():
             urls = (issuer.issuer, issuer.jwks_origin, issuer.token_origin)

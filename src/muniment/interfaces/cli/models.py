@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from muniment.interfaces.cli.options import example
+from muniment.interfaces.cli.options import AsUser, example
 from muniment.interfaces.cli.terminal import TERMINAL, visible
 
 if TYPE_CHECKING:
@@ -30,8 +30,10 @@ def register(parent: typer.Typer) -> None:
 @app.command("list", epilog=example("muniment models list"))
 def list_() -> None:
     """List the endpoints that can answer and the weights, with where they lie."""
+    from muniment.interfaces.cli.model_endpoints import list_tables, listed
+
     settings = _settings()
-    endpoints = _endpoints(settings)
+    endpoints = listed(settings)
     weights = _weights(settings, verify=False)
     if TERMINAL.json:
         TERMINAL.document({"endpoints": endpoints, "weights": weights})
@@ -39,10 +41,7 @@ def list_() -> None:
     from muniment.interfaces.cli.render import table
 
     TERMINAL.show(
-        table(
-            ("endpoint", "kind", "model", "at", "who may use it"),
-            [[str(e[k]) for k in ("name", "kind", "model", "base_url", "allowed")] for e in endpoints],
-        ),
+        *list_tables(endpoints),
         table(
             ("weights", "purpose", "licence", "state"),
             [[str(w[k]) for k in ("name", "purpose", "licence", "state")] for w in weights],
@@ -50,19 +49,59 @@ def list_() -> None:
     )
 
 
-@app.command(epilog=example("muniment models check"))
-def check() -> None:
+@app.command(epilog=example("muniment models check", "muniment models check --endpoints"))
+def check(
+    endpoints: Annotated[
+        bool, typer.Option("--endpoints", help="Ask each language model one tiny request too.")
+    ] = False,
+) -> None:
     """Verify the digests of the weights that are present; exit 1 where one is wrong or missing."""
+    from muniment.interfaces.cli.model_endpoints import checked
+
     weights = _weights(_settings(), verify=True)
-    good = all(w["ok"] for w in weights)
+    asked: list[dict[str, object]] = []
+    if endpoints:
+        with TERMINAL.workspace() as workspace:
+            asked = checked(workspace)
+    good = all(one["ok"] for one in (*weights, *asked))
     if TERMINAL.json:
-        TERMINAL.document({"ok": good, "weights": weights})
+        TERMINAL.document({"ok": good, "weights": weights, **({"endpoints": asked} if endpoints else {})})
     else:
-        for entry in weights:
-            TERMINAL.show(
-                f"{'ok  ' if entry['ok'] else 'fail'}  {entry['name']}: {visible(str(entry['state']))}"
-            )
+        for entry in (*weights, *asked):
+            took = f" ({entry['seconds']} s)" if "seconds" in entry else ""
+            state = visible(str(entry["state"]))
+            TERMINAL.show(f"{'ok  ' if entry['ok'] else 'fail'}  {entry['name']}: {state}{took}")
+        if endpoints and not asked:
+            TERMINAL.show("No language model is set up.")
     if not good:
+        raise typer.Exit(1)
+
+
+@app.command(
+    epilog=example('muniment models compare "How long is parental leave?" --as alice --models house,quotes')
+)
+def compare(
+    question: Annotated[str, typer.Argument(metavar="QUESTION", show_default=False)],
+    as_: AsUser,
+    models: Annotated[
+        str, typer.Option(metavar="A,B", help="See `muniment models list`.", show_default=False)
+    ],
+) -> None:
+    """Ask several models the same as USER: answers, quotes, time, tokens and cost beside each other."""
+    from muniment.foundation.errors import BadInput
+    from muniment.interfaces.cli import model_endpoints
+
+    names = list(dict.fromkeys(name.strip() for name in models.split(",") if name.strip()))
+    if not names:
+        raise BadInput("--models names no model.", fix="Such as --models house,quotes.")
+    with TERMINAL.workspace() as workspace:
+        principal = workspace.directory.principal(as_)
+        found = model_endpoints.compare(workspace, question, principal, names)
+    if TERMINAL.json:
+        TERMINAL.document({"question": question, "answers": [one.as_json() for one in found]})
+    else:
+        TERMINAL.show(model_endpoints.side_by_side(found))
+    if not any(one.answer for one in found):
         raise typer.Exit(1)
 
 
@@ -199,24 +238,6 @@ def _settings() -> Settings:
     from muniment import settings
 
     return settings.load(TERMINAL.home_folder())
-
-
-def _endpoints(settings: Settings) -> list[dict[str, object]]:
-    from muniment.inference.catalog import Catalog
-    from muniment.settings import endpoints
-
-    catalog = Catalog(endpoints(settings, TERMINAL.home_folder()), settings.answers.model)
-    return [
-        {
-            "name": e.name,
-            "kind": e.kind,
-            "model": e.model,
-            "base_url": e.base_url,
-            "allowed": " ".join(sorted(e.allowed_groups)),
-            "default": e.name == catalog.default,
-        }
-        for e in catalog.endpoints()
-    ]
 
 
 def _weights(settings: Settings, verify: bool) -> list[dict[str, object]]:

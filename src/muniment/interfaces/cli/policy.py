@@ -222,9 +222,9 @@ def _resource(workspace: Workspace, text: str, with_: list[str]) -> Resource:
             raise BadInput(f"'{one}' is not NAME=VALUE.", fix="Such as --with requester=user:bob.")
         stated[name] = frozenset(value.split(",")) if name.endswith("groups") else value
     found = resource_named(text, stated)
-    if stated:
+    if stated and found.kind != "Model":
         return found
-    described = workspace.described(found)
+    described = workspace.described(found) or (found if stated else None)
     if described is None:
         raise BadInput(f"There is no {found.kind.lower()} '{found.id}'.", fix="Check its name.")
     return described
