@@ -25,6 +25,7 @@ from muniment.governance.identity.claimed import GroupRule
 from muniment.governance.identity.client_certificates import ClientCertificateSettings
 from muniment.governance.identity.issuer import BrowserClient, Issuer
 from muniment.governance.identity.issuer_settings import IssuerSettings
+from muniment.governance.privacy.sensitive_settings import SensitiveSettings
 from muniment.inference.catalog import QUOTES, Endpoint, fallback_problem
 from muniment.inference.endpoint_settings import ModelSettings
 
@@ -132,6 +133,8 @@ class AnswerSettings(_Section):
     """Most passages that an answer may rest on."""
     when_sensitive: Literal["withhold", "fallback"] = "withhold"
     """Where passages are too sensitive for the model: leave them out, or ask a fallback that may be sent them all."""
+    inferences: bool = False
+    """Show what a model marks as its own inference, marked so; else it is left out."""
 
 
 class IngestionSettings(_Section):
@@ -231,6 +234,7 @@ class Settings(_Section):
     network: NetworkSettings = NetworkSettings()
     limits: LimitSettings = LimitSettings()  # pyright: ignore[reportCallIssue]
     identity: IdentitySettings = IdentitySettings()
+    sensitive: SensitiveSettings = SensitiveSettings()
     models: dict[str, ModelSettings] = Field(default_factory=dict)
     embedding: dict[Name, EmbeddingSettings] = Field(default_factory=dict)
 
@@ -376,7 +380,11 @@ def process_environment() -> dict[str, str]:
 def endpoints(settings: Settings, home: Path) -> list[Endpoint]:
     """Return the endpoints with their keys; raises BadInput for a reference that leads nowhere."""
     return [
-        model.endpoint(name, partial(_secret, model.api_key, f"models.{name}.api_key", home))
+        model.endpoint(
+            name,
+            partial(_secret, model.api_key, f"models.{name}.api_key", home),
+            settings.sensitive.to_model(model.sensitive),
+        )
         for name, model in settings.models.items()
     ]
 

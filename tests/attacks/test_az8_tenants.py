@@ -72,14 +72,26 @@ def session(workspace: Workspace, name: str = "alice") -> str:
     return workspace.sessions.redeem(link(workspace, name)).secret
 
 
+def bodies(ids: dict[str, str]) -> dict[str, object]:
+    """What is sent to each route that takes a body, about the things that these ids name."""
+    opened = {"name": "open_document", "arguments": {"id": ids["document_id"]}}
+    return {
+        "/v1/search": {"query": "canteen"},
+        "/v1/answers": {"question": QUESTION},
+        "/v1/chat/completions": {"messages": [{"role": "user", "content": QUESTION}]},
+        "/v1/feedback": {"answer": ids["answer_id"], "useful": True},
+        "/mcp": {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": opened},
+    }
+
+
 def seen(http: TestClient, route: str, ids: dict[str, str], headers: dict[str, str]) -> tuple[Any, ...]:
     """All that a caller is told, but for the time and a sign-in page's own address."""
     method, path = route.split(" ")
-    path = path.format_map({"described_id": "x", "resource_id": "x", **ids})
-    body = {"/v1/search": {"query": "canteen"}, "/v1/answers": {"question": QUESTION}}.get(path)
+    path = path.format_map({"described_id": "x", "resource_id": "x", "model_id": "quotes", **ids})
+    body = bodies(ids).get(path)
     http.cookies.clear()
     got = http.request(method, path, json=body, headers={"origin": ORIGIN, **headers})
-    body = re.sub(rb'"took_ms":[0-9.]+|ans_[a-z2-7]+', b"", got.content)
+    body = re.sub(rb'"(took_ms|created)":[0-9.]+|ans_[a-z2-7]+', b"", got.content)
     kept = {
         name: value for name, value in got.headers.items() if name != "content-length" or body == got.content
     }

@@ -27,15 +27,21 @@ PUBLIC = {
     ("POST", "/signin"),
     ("GET", "/signin/callback"),
     ("GET", "/static/{build}/{name}"),
+    ("GET", "/.well-known/oauth-protected-resource"),
+    ("GET", "/.well-known/oauth-protected-resource/mcp"),
 }
 BEARER: dict[tuple[str, str], Any] = {
     ("POST", "/v1/search"): {"query": "x"},
     ("POST", "/v1/answers"): {"question": "x"},
     ("GET", "/v1/answers/{answer_id}"): None,
     ("GET", "/v1/answers/{answer_id}/lineage"): None,
+    ("POST", "/v1/feedback"): {"answer": "x_x", "useful": True},
     ("GET", "/v1/documents/{document_id}"): None,
     ("GET", "/v1/models"): None,
+    ("GET", "/v1/models/{model_id}"): None,
+    ("POST", "/v1/chat/completions"): {"messages": [{"role": "user", "content": "x"}]},
     ("POST", "/v1/token"): None,
+    ("POST", "/mcp"): {"jsonrpc": "2.0", "id": 1, "method": "tools/list"},
 }
 SCIM: dict[tuple[str, str], Any] = {
     ("GET", "/scim/v2/ServiceProviderConfig"): None,
@@ -67,14 +73,19 @@ SCOPE_OF = {
     ("POST", "/v1/answers"): "ask",
     ("GET", "/v1/answers/{answer_id}"): "answers",
     ("GET", "/v1/answers/{answer_id}/lineage"): "answers",
+    ("POST", "/v1/feedback"): "ask",
     ("GET", "/v1/documents/{document_id}"): "documents",
     ("GET", "/v1/models"): "models",
+    ("GET", "/v1/models/{model_id}"): "models",
+    ("POST", "/v1/chat/completions"): "ask",
     ("POST", "/v1/token"): "act",
+    ("POST", "/mcp"): "mcp",
 }
 PAGES = {
     ("GET", "/"),
     ("POST", "/ask"),
     ("GET", "/answers/{answer_id}"),
+    ("POST", "/answers/{answer_id}/feedback"),
     ("GET", "/documents/{document_id}"),
     ("POST", "/signout"),
 }

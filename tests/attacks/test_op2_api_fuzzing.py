@@ -42,8 +42,11 @@ CHECKS = [
 FIT, MISFIT = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 SHARE = {
     "POST /v1/search": {FIT: 0.18, MISFIT: 0.16},
-    "POST /v1/answers": {FIT: 0.14, MISFIT: 0.12},
-    "GET /v1/answers/{answer_id}": {FIT: 0.14},
+    "POST /v1/answers": {FIT: 0.11, MISFIT: 0.10},
+    "POST /v1/chat/completions": {FIT: 0.06, MISFIT: 0.06},
+    "POST /v1/feedback": {FIT: 0.02, MISFIT: 0.02},
+    "GET /v1/answers/{answer_id}": {FIT: 0.02},
+    "GET /v1/models/{model_id}": {FIT: 0.01},
     "POST /v1/token": {FIT: 0.04, MISFIT: 0.04},
     "GET /v1/answers/{answer_id}/lineage": {FIT: 0.11},
     "GET /v1/documents/{document_id}": {FIT: 0.05, MISFIT: 0.02},
@@ -116,6 +119,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     places = {
         "answer_id": workspace.ask("What does the heron cost?", "alice").id,
         "document_id": document_id(workspace, "heron.md"),
+        "model_id": "quotes",
     }
     server = create_server(workspace)
     schema = schemathesis.openapi.from_dict(server.openapi())

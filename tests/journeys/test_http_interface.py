@@ -128,6 +128,7 @@ def test_the_description_names_every_route_and_loads_nothing(workspace: Workspac
     described = http.get("/openapi.json").json()
     assert set(described["paths"]) == {
         "/v1/search", "/v1/answers", "/v1/answers/{answer_id}", "/v1/answers/{answer_id}/lineage",
-        "/v1/documents/{document_id}", "/v1/models", "/v1/token", "/healthz", "/readyz",
+        "/v1/documents/{document_id}", "/v1/models", "/v1/models/{model_id}", "/v1/chat/completions",
+        "/v1/token", "/v1/feedback", "/healthz", "/readyz",
     }  # fmt: skip
     assert http.get("/docs").status_code == 404

@@ -79,7 +79,8 @@ class Site:
         else:
             headers |= self.bearers[caller]
         place = path.format(**self.places)
-        answer = self.http.request(method, place, headers=headers, json=row.get("json"), data=form)
+        json = {name: self.places.get(str(value)[1:-1], value) for name, value in row.get("json", {}).items()}
+        answer = self.http.request(method, place, headers=headers, json=json or None, data=form)
         if answer.status_code == 303 and caller in REFUSED:
             assert answer.headers["location"] == "/signin"
         return answer.status_code
@@ -107,6 +108,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     places = {
         "answer_id": workspace.ask("What does the heron cost?", "alice").id,
         "document_id": document_id(workspace, "heron.md"),
+        "model_id": "quotes",
         "build": "none",
         "name": "none",
         "described_id": "none",

@@ -14,6 +14,7 @@ from muniment import settings
 from muniment.foundation.limit_settings import TeamLimits
 from muniment.foundation.network_settings import AllowSettings
 from muniment.governance.identity.issuer_settings import IssuerSettings
+from muniment.governance.privacy.sensitive_settings import PromptSettings, ShownSettings
 from muniment.inference.endpoint_settings import ModelSettings
 from muniment.interfaces.cli.main import app, arranged
 
@@ -119,10 +120,20 @@ def test_every_setting_of_a_model_is_in_the_guide_and_nothing_else(
         ("keys.aws", settings.AwsSettings),
         ("network.allow", AllowSettings),
         ("limits.teams.sales", TeamLimits),
+        ("sensitive.prompts", PromptSettings),
+        ("sensitive.answers", ShownSettings),
     ],
 )
 def test_every_setting_of_a_section_below_another_is_in_the_guide_and_nothing_else(
-    section: str, kind: type[settings.VaultSettings | settings.AwsSettings | AllowSettings | TeamLimits]
+    section: str,
+    kind: type[
+        settings.VaultSettings
+        | settings.AwsSettings
+        | AllowSettings
+        | TeamLimits
+        | PromptSettings
+        | ShownSettings
+    ],
 ) -> None:
     block = re.search(rf"\[{section}\]\n(.*?)```", SETTINGS, re.DOTALL)
     assert block is not None

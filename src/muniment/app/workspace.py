@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -18,13 +18,18 @@ from muniment.governance.identity.principal import Principal
 
 if TYPE_CHECKING:
     from muniment.assistant.answer import Assistant
+    from muniment.assistant.feedback import Feedback
+    from muniment.assistant.gate import Gate
     from muniment.assistant.lineage import Lineage
     from muniment.assistant.values import Answer
     from muniment.assurance.backup.make import Backups
     from muniment.governance.policy.decision import Resource
     from muniment.governance.policy.replay import Replay
+    from muniment.governance.privacy.handling import Handling
     from muniment.inference.catalog import Catalog
     from muniment.inference.gateway import Gateway
+    from muniment.inference.prompt_file import Prompt
+    from muniment.inference.prompt_registry import Prompts
     from muniment.inference.spending import Spending
 
 
@@ -75,8 +80,40 @@ class Workspace(Searching):
         return Lineage(self.database, self.audit, self.policy, self.clock)
 
     @cached_property
+    def evidence_gate(self) -> Gate:
+        """What every claim must pass."""
+        from muniment.assistant.gate import Gate
+
+        return Gate(self.settings.answers.inferences)
+
+    @cached_property
+    def prompts(self) -> Prompts:
+        """The prompts: drafts, candidates and the live one of each purpose."""
+        from muniment.inference.prompt_registry import Prompts
+
+        return Prompts(
+            database=self.database,
+            audit=self.audit,
+            gate=self.gate,
+            clock=self.clock,
+            folder=self.home / "prompts",
+            models=lambda: frozenset(one.name for one in self.catalog.endpoints()),
+        )
+
+    @cached_property
+    def feedback(self) -> Feedback:
+        """What people say of their answers."""
+        from muniment.assistant.feedback import Feedback
+
+        return Feedback(self.database, self.audit, self.policy, self.clock)
+
+    @cached_property
     def assistant(self) -> Assistant:
         """Questions to answers with evidence."""
+        return self.assistant_with(self.prompts.live)
+
+    def assistant_with(self, live: Callable[[str, str | None], Prompt]) -> Assistant:
+        """Return an assistant that takes its prompts from `live`, for trials of another one."""
         from muniment.assistant.answer import Assistant
 
         return Assistant(
@@ -85,12 +122,20 @@ class Workspace(Searching):
             policy=self.policy,
             retriever=self.retriever,
             gateway=self.gateway,
+            gate=self.evidence_gate,
+            live=live,
             lineage=self.lineage,
             clock=self.clock,
             ids=self.ids,
             passages=self.settings.answers.passages,
             when_sensitive=self.settings.answers.when_sensitive,
+            sensitive=self.shown_in_answers,
         )
+
+    @property
+    def shown_in_answers(self) -> Handling:
+        """What answers do with sensitive values."""
+        return self.settings.sensitive.to_reader()
 
     @cached_property
     def replay(self) -> Replay:

@@ -8,33 +8,35 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+import json
+from collections import Counter
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-
 from muniment.assistant import lineage as stored
 from muniment.assistant import sending
-from muniment.assistant.citations import Verified, verify
-from muniment.assistant.claims import drafts
+from muniment.assistant.claims import SCHEMA, Reading, drafts
+from muniment.assistant.gate import Failure, Gate, Verified
+from muniment.assistant.release import Reader, Release, may_read, nearest
+from muniment.assistant.shown import Shown
+from muniment.assistant.support import VERSION as SUPPORT
 from muniment.assistant.values import (
     NOTHING_FOUND,
     WITHDRAWN,
     Answer,
-    Citation,
     Claim,
     Event,
     Finished,
+    Nearest,
     Started,
     Status,
     numbered,
 )
-from muniment.foundation import revisions
 from muniment.foundation.clock import Clock, timestamp
 from muniment.foundation.database import Database
-from muniment.foundation.errors import BadInput, Denied, MunimentError, Unavailable
+from muniment.foundation.errors import BadInput, Denied, MunimentError, TooMany, Unavailable
 from muniment.foundation.ids import Ids
 from muniment.foundation.version import VERSION
 from muniment.foundation.wellformed import check_text
@@ -43,15 +45,16 @@ from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decision import WORKSPACE
 from muniment.governance.policy.rules import Standing
+from muniment.governance.privacy.handling import ANSWERS, Handling
 from muniment.inference import prompts
 from muniment.inference.catalog import QUOTES, Endpoint
-from muniment.inference.messages import Draft, NumberedPassage, Request, Usage
+from muniment.inference.messages import Draft, NumberedPassage, Refused, Request, Usage
+from muniment.inference.prompt_file import Prompt
 from muniment.inference.providers.quotes import NOTE
-from muniment.knowledge import library
 from muniment.knowledge.ingestion.chunk import VERSION as CHUNKING
 from muniment.knowledge.passage import Passage, Retrieval
 from muniment.knowledge.retrieval.filters import EVERYTHING, Filters
-from muniment.knowledge.retrieval.visibility import Visibility, visible
+from muniment.knowledge.retrieval.visibility import visible
 
 if TYPE_CHECKING:
     from muniment.governance.policy.decide import Policy
@@ -60,6 +63,17 @@ if TYPE_CHECKING:
 
 LONGEST_QUESTION = 2_000
 PROMPT = "answer"
+_MOST_REFUSED = 8
+"""Claims that a model is asked for again."""
+_WHY = {
+    "quote": "no quote of it stands, letter for letter, in the passage of that number.",
+    "fact": "this stands in none of its quotes: ",
+    "inference": "it is an inference, and only what the passages state is asked for.",
+    "support": "its quotes do not prove it.",
+}
+_NOT_CLAIMS = (
+    "Your reply was not the JSON object that was asked for, or some of its claims were not of that form."
+)
 
 
 @dataclass(slots=True)
@@ -71,12 +85,19 @@ class _Asking:
     by: Actor
     question: str
     endpoint: Endpoint
+    template: Prompt
     standing: Standing
     started: float
+    shown: Shown
+    left_out: int = 0
+    """Passages that the model does not get, because of sensitive values."""
     retrieval: Retrieval | None = None
     prompt: str = ""
     claims: list[Claim] = field(default_factory=list[Claim])
-    usage: list[Usage] = field(default_factory=list[Usage])
+    usage: Usage = field(default_factory=Usage)
+    dropped: Counter[str] = field(default_factory=Counter[str])
+    """Claims that did not pass, by reason, those that were asked for again left out."""
+    asked_again: bool = False
     instead_of: Endpoint | None = None
     """Which was asked for, where another answered."""
     sent: frozenset[int] = frozenset()
@@ -84,8 +105,11 @@ class _Asking:
     labels: frozenset[str | None] = frozenset()
     """Their sensitivities."""
     notes: tuple[str, ...] = ()
-    unverified: int = 0
     withheld: int = 0
+
+    @property
+    def reader(self) -> Reader:
+        return Reader(self.principal, self.by, self.id, self.standing.policy)
 
     @property
     def passages(self) -> tuple[Passage, ...]:
@@ -110,22 +134,29 @@ class Assistant:
         policy: Policy,
         retriever: Retriever,
         gateway: Gateway,
+        gate: Gate,
+        live: Callable[[str, str | None], Prompt],
         lineage: stored.Lineage,
         clock: Clock,
         ids: Ids,
         passages: int = 8,
         when_sensitive: str = "withhold",
+        sensitive: Handling = ANSWERS,
     ) -> None:
         self._database = database
         self._audit = audit
         self._policy = policy
         self._retriever = retriever
         self._gateway = gateway
+        self._gate = gate
+        self._live = live
+        self._release = Release(database, audit, policy)
         self._lineage = lineage
         self._clock = clock
         self._ids = ids
         self._k = passages
         self._when_sensitive = when_sensitive
+        self._sensitive = sensitive
 
     def ask(
         self,
@@ -167,14 +198,13 @@ class Assistant:
             asking.retrieval = self._retriever.retrieve(
                 principal, asking.question, self._k, by, "answer", filters
             )
+            asking.shown = Shown(self._sensitive, asking.passages)
             released = True
-            with closing(self._drafts(asking)) as proposed:
-                for draft in proposed:
-                    verified = self._check(asking, draft)
-                    if verified is None:
-                        continue
-                    claim = self._release(asking, verified)
+            with closing(self._checked(asking)) as claims:
+                for verified in claims:
+                    claim = self._release.give(asking.reader, verified, asking.claims, asking.shown)
                     if claim is None:
+                        asking.withheld += 1
                         released = False
                         break
                     asking.claims.append(claim)
@@ -216,23 +246,70 @@ class Assistant:
             if not decision.allowed:
                 raise Denied("You may not ask questions here.", detail="; ".join(decision.reasons))
             endpoint = self._gateway.endpoint(standing, model)
+            template = self._template(endpoint)
         except MunimentError as error:
             self._audit.record([Entry("answer.refused", by, {**about, "reason": error.code})])
             raise
         self._audit.record([Entry("answer.request", by, {**about, "model": endpoint.version})])
-        return _Asking(answer_id, principal, by, asked, endpoint, standing, self._clock.seconds())
+        return _Asking(
+            answer_id,
+            principal,
+            by,
+            asked,
+            endpoint,
+            template,
+            standing,
+            self._clock.seconds(),
+            Shown(self._sensitive, ()),
+        )
 
-    def _drafts(self, asking: _Asking) -> Generator[Draft]:
-        """Ask the model, unless there is nothing to ask it about."""
+    def _checked(self, asking: _Asking) -> Generator[Verified]:
+        """Yield the claims that pass the gate; ask once more for those that do not."""
         if not asking.passages:
             return
         self._choose(asking)
         if not asking.sent:
             return
         request = self._assemble(asking)
+        asking.left_out = self._gateway.left_out(asking.endpoint, request)
+        if asking.left_out == len(request.passages):
+            return
+        failed = yield from self._passing(asking, request)
+        if not failed:
+            return
+        asking.asked_again = True
+        try:
+            failed = yield from self._passing(asking, replace(request, refused=failed))
+        except (TooMany, Unavailable):
+            # What passed before stands; what failed stays out.
+            asking.dropped["not asked again"] += len(failed)
+
+    def _passing(self, asking: _Asking, request: Request) -> Generator[Verified, None, tuple[Refused, ...]]:
+        """Yield what passes of one reply; return what is to be asked for again, which is nothing the second time."""
+        reading = Reading()
+        failures: list[Failure] = []
+        seen = {claim.text for claim in asking.claims}
+        with closing(self._drafts(asking, request, reading)) as proposed:
+            for draft in proposed:
+                outcome = self._gate.check(draft, asking.passages)
+                if isinstance(outcome, Failure):
+                    failures.append(outcome)
+                elif (said := asking.shown.text(outcome.text)) not in seen and asking.shown.admits(outcome):
+                    seen.add(said)
+                    yield outcome
+        for usage in reading.usage:
+            asking.usage = asking.usage.plus(usage)
+        if asking.endpoint.kind != QUOTES and not asking.asked_again:
+            return _to_be_asked_again(failures, reading)
+        asking.dropped.update(failure.reason for failure in failures)
+        asking.dropped.update({"form": reading.malformed} if reading.malformed else {})
+        return ()
+
+    def _drafts(self, asking: _Asking, request: Request, reading: Reading) -> Generator[Draft]:
+        """Ask the model; where another answers in its place, go over to that."""
         with closing(self._gateway.complete(asking.standing, asking.by, asking.endpoint, request)) as call:
             try:
-                yield from drafts(call, asking.usage)
+                yield from drafts(call, reading)
             finally:
                 if call.endpoint is not asking.endpoint:
                     said = f"The model {asking.endpoint.name} did not answer; {call.endpoint.name} did."
@@ -243,10 +320,16 @@ class Assistant:
         with self._database.read() as connection:
             labels = sending.labels_of(connection, asking.passages)
         chosen = sending.choose(self._gateway, asking.standing, asking.endpoint, labels, self._when_sensitive)
-        other = len(f"{prompts.load(PROMPT).text}{asking.question}".encode(errors="surrogatepass"))
+        if chosen.endpoint is not asking.endpoint:
+            asking.template = self._template(chosen.endpoint)
+        form = json.dumps(SCHEMA)
+        other = len(f"{asking.template.text}{asking.question}{form}".encode(errors="surrogatepass"))
         chosen = sending.fitting(chosen, asking.passages, other)
         asking.sent, asking.labels = chosen.numbers, chosen.labels
         asking.go_over(chosen.endpoint, *chosen.notes)
+
+    def _template(self, endpoint: Endpoint) -> Prompt:
+        return self._live(PROMPT, None if endpoint.kind == QUOTES else endpoint.name)
 
     def _assemble(self, asking: _Asking) -> Request:
         """Put the prompt beside the question and the untrusted passages."""
@@ -255,76 +338,28 @@ class Assistant:
             for n, passage in enumerate(asking.passages, 1)
             if n in asking.sent
         )
-        made = prompts.request(prompts.load(PROMPT), asking.question, passages, self._ids.new("fence"))
+        made = prompts.request(asking.template, asking.question, passages, self._ids.new("fence"), SCHEMA)
         asking.prompt = made.prompt
         return replace(made, labels=asking.labels)
-
-    def _check(self, asking: _Asking, draft: Draft) -> Verified | None:
-        """Return the claim if its quotes stand in the passages and it says something new."""
-        verified = verify(draft, asking.passages)
-        if verified is None:
-            asking.unverified += 1
-            return None
-        return None if any(claim.text == verified.text for claim in asking.claims) else verified
-
-    def _release(self, asking: _Asking, verified: Verified) -> Claim | None:
-        """Read the caller's rights now and put the claim on record; None when it may not be given."""
-        with self._database.read() as connection:
-            visibility = self._visible_or_none(connection, asking.principal)
-            readable = visibility is not None and _stands(connection, visibility, verified)
-        if visibility is None or not readable:
-            asking.withheld += 1
-            return None
-        claim = _claim(verified, asking.claims)
-        about: dict[str, Json] = {
-            "answer": asking.id,
-            "claim": len(asking.claims) + 1,
-            "text": self._audit.commitment(claim.text),
-            "policy": asking.standing.policy,
-            "revisions": _revisions(visibility.revisions),
-            "citations": [
-                {"document": c.document, "version": c.version, "span": list(c.span)} for c in claim.citations
-            ],
-        }
-        self._audit.record([Entry("answer.claim", asking.by, about)])
-        return claim if self._still_stands(asking, visibility, verified) else None
-
-    def _still_stands(self, asking: _Asking, before: Visibility, verified: Verified) -> bool:
-        """Rights may have moved while the entry was written."""
-        with self._database.read() as connection:
-            if revisions.current(connection) == before.revisions:
-                return True
-            now = self._visible_or_none(connection, asking.principal)
-            if now is not None and _stands(connection, now, verified):
-                return True
-        asking.withheld += 1
-        return False
-
-    def _visible_or_none(self, connection: sa.Connection, principal: Principal) -> Visibility | None:
-        """What the principal may read now; None where policy no longer lets it ask at all."""
-        try:
-            found = visible(connection, principal)
-            standing = self._policy.standing(connection, principal, found.grants)
-        except Denied:
-            return None
-        return found if standing.decide("ask", WORKSPACE).allowed else None
 
     def _finish(self, asking: _Asking, released: bool) -> Answer:
         """Store answer, lineage and entry in one transaction, on the rights as of that transaction."""
         with self._database.write() as connection:
-            visibility = self._visible_or_none(connection, asking.principal)
-            kept = [claim for claim in asking.claims if _may_read(connection, visibility, claim)]
+            visibility = self._release.rights(connection, asking.principal)
+            kept = [claim for claim in asking.claims if may_read(connection, visibility, claim)]
             asking.withheld += len(asking.claims) - len(kept)
             released = released and visibility is not None and len(kept) == len(asking.claims)
-            made = self._answer(asking, kept, released)
+            close_by = () if kept or not released else nearest(connection, visibility, asking.passages)
+            made = self._answer(asking, kept, released, close_by)
             at = timestamp(self._clock.now())
             stored.store(connection, asking.principal.ref, at, asking.question, made, kept)
             about: dict[str, Json] = {
                 "answer": asking.id,
                 "status": made.status,
                 "claims": len(kept),
-                "unverified": asking.unverified,
+                "unverified": asking.dropped.total(),
                 "withheld": asking.withheld,
+                "sensitive": _sensitive(asking),
                 "documents": sorted({c.document for c in made.citations}),
                 "model": asking.endpoint.version,
                 "prompt": asking.prompt,
@@ -333,12 +368,17 @@ class Assistant:
             self._audit.append(connection, [Entry(kind, asking.by, about)])
         return made
 
-    def _answer(self, asking: _Asking, claims: Sequence[Claim], released: bool) -> Answer:
+    def _answer(
+        self, asking: _Asking, claims: Sequence[Claim], released: bool, close_by: tuple[Nearest, ...]
+    ) -> Answer:
         status: Status = ("answered" if claims else "abstained") if released else "refused"
         text = numbered(claims) if claims else NOTHING_FOUND
         notes = asking.retrieval.notes if asking.retrieval else ()
         if asking.endpoint.kind == QUOTES:
             notes = (NOTE, *notes)
+        if asking.dropped and claims:
+            notes = (*notes, _left_out(asking.dropped.total()))
+        notes = (*notes, *asking.shown.notes(asking.left_out))
         notes = (*asking.notes, *notes)
         if not released:
             notes = (*notes, WITHDRAWN)
@@ -346,11 +386,13 @@ class Assistant:
             id=asking.id,
             status=status,
             answer=text if released else f"{numbered(claims)} {WITHDRAWN}".strip(),
+            claims=tuple(claims),
             citations=tuple(dict.fromkeys(c for claim in claims for c in claim.citations)),
             lineage=self._lineage_of(asking, claims),
-            usage=asking.usage[-1] if asking.usage else Usage(),
+            usage=asking.usage,
             took_ms=round((self._clock.seconds() - asking.started) * 1000, 1),
             notes=notes,
+            nearest=close_by,
         )
 
     def _lineage_of(self, asking: _Asking, claims: Sequence[Claim]) -> dict[str, Json]:
@@ -373,7 +415,7 @@ class Assistant:
             "model": asking.endpoint.version,
             **({"instead_of": asking.instead_of.version} if asking.instead_of else {}),
             "parts": self._gateway.parts(asking.endpoint),
-            "prompt": asking.prompt or prompts.load(PROMPT).version,
+            "prompt": asking.prompt or asking.template.version,
             "policy": asking.standing.policy,
             **({"acted_by": asking.by.service} if asking.by.service else {}),
             "code": VERSION,
@@ -383,8 +425,12 @@ class Assistant:
             "passages": passages,
             "checks": {
                 "released": len(claims),
-                "unverified": asking.unverified,
+                "unverified": asking.dropped.total(),
                 "withheld": asking.withheld,
+                "reasons": dict(sorted(asking.dropped.items())),
+                "asked_again": asking.asked_again,
+                "support": SUPPORT,
+                **_sensitive(asking),
             },
         }
 
@@ -393,53 +439,23 @@ class Assistant:
         self._audit.record([Entry("answer.refused", asking.by, about)])
 
 
-def _stands(connection: sa.Connection, visibility: Visibility, verified: Verified) -> bool:
-    """Whether each quote stands in its document's current version, and its reader may read that."""
-    for evidence in verified.evidence:
-        passage = evidence.passage
-        document = library.get_document(connection, passage.document)
-        if document is None or document.version != passage.version or not visibility.may_read(document):
-            return False
-        text = library.version_slice(connection, passage.document, passage.version, *evidence.span)
-        if text != evidence.quote:
-            return False
-    return True
+def _to_be_asked_again(failures: Sequence[Failure], reading: Reading) -> tuple[Refused, ...]:
+    refused = [
+        Refused(one.draft.text, _WHY[one.reason] + ", ".join(one.what)) for one in failures[:_MOST_REFUSED]
+    ]
+    return (*refused, *([Refused("", _NOT_CLAIMS)] if reading.malformed else []))
 
 
-def _may_read(connection: sa.Connection, visibility: Visibility | None, claim: Claim) -> bool:
-    if visibility is None:
-        return False
-    documents = [library.get_document(connection, citation.document) for citation in claim.citations]
-    return all(document is not None and visibility.may_read(document) for document in documents)
+def _sensitive(asking: _Asking) -> dict[str, Json]:
+    return {"masked": asking.shown.masked, "dropped": asking.shown.dropped, "left_out": asking.left_out}
 
 
-def _claim(verified: Verified, earlier: Sequence[Claim]) -> Claim:
-    """Number the citations in order of first appearance; the same place keeps its number."""
-    known = {(c.document, c.version, c.span): c.n for claim in earlier for c in claim.citations}
-    citations: list[Citation] = []
-    for evidence in verified.evidence:
-        passage = evidence.passage
-        place = (passage.document, passage.version, evidence.span)
-        n = known.setdefault(place, len(known) + 1)
-        citations.append(
-            Citation(
-                n,
-                passage.document,
-                passage.title,
-                passage.version,
-                passage.page_at(evidence.span[0]),
-                evidence.span,
-                evidence.quote,
-            )
-        )
-    return Claim(verified.text, tuple(citations))
+def _left_out(count: int) -> str:
+    said = "1 statement of the model was" if count == 1 else f"{count} statements of the model were"
+    return f"{said} left out: the passages did not prove it."
 
 
 def _within(cited: tuple[str, int, tuple[int, int]], passage: Passage) -> bool:
     document, version, (start, end) = cited
     same = (document, version) == (passage.document, passage.version)
     return same and passage.span[0] <= start and end <= passage.span[1]
-
-
-def _revisions(state: revisions.Revisions) -> dict[str, Json]:
-    return {"directory": state.directory, "access": state.access, "content": state.content}

@@ -39,6 +39,9 @@ _HIDDEN = (
     "signin_attempt",
     "first_administrator",
     "model_usage",
+    "prompt_version",
+    "prompt_stage",
+    "feedback",
     "alembic_version",
 )
 """Tables that no search or reading looks into."""

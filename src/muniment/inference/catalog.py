@@ -10,6 +10,7 @@ from typing import Literal
 from muniment.foundation.errors import BadInput
 from muniment.foundation.secret import Secret
 from muniment.governance.identity.clearance import LEVELS, clears
+from muniment.governance.privacy.handling import ALLOWED, PROMPTS, Handling
 
 QUOTES = "quotes"
 """The built-in endpoint: quotes passages without a language model."""
@@ -64,6 +65,8 @@ class Endpoint:
     guardrail_version: str = ""
     renewed_key: Callable[[], Secret | None] | None = None
     """Reads the key anew, where it is a token that runs out."""
+    sensitive: Handling = PROMPTS
+    """What is done about sensitive values on the way to it."""
 
     def takes(self, label: str | None) -> bool:
         """Return whether it may be sent what has this label; a missing or unknown one is above every ceiling."""
@@ -87,7 +90,7 @@ class Endpoint:
         return f"{self.name}:{self.model}" if self.model else self.name
 
 
-_QUOTES = Endpoint(QUOTES, "quotes", hosting="self-managed", max_sensitivity=ANY)
+_QUOTES = Endpoint(QUOTES, "quotes", hosting="self-managed", max_sensitivity=ANY, sensitive=ALLOWED)
 
 
 class Catalog:

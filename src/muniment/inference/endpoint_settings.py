@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from muniment.foundation.addresses import literal, reach
 from muniment.foundation.secret import Secret
+from muniment.governance.privacy.handling import Handling
+from muniment.governance.privacy.sensitive_settings import EndpointSettings
 from muniment.inference.catalog import Ceiling, Endpoint, Hosting, Structured
 
 _KNOWN_ADDRESSES = {
@@ -67,6 +69,8 @@ class ModelSettings(BaseModel):
     """Cost of a million tokens sent, in any one currency."""
     completion_price: float = Field(0.0, ge=0, le=1e6)
     """Cost of a million tokens received."""
+    sensitive: EndpointSettings = EndpointSettings()
+    """What is done about sensitive values on the way to it, instead of `sensitive.prompts`."""
 
     @field_validator("base_url")
     @classmethod
@@ -115,8 +119,11 @@ class ModelSettings(BaseModel):
         """Return the most sensitive that it may be sent."""
         return self.max_sensitivity or ("any" if self.run_by == "self-managed" else "internal")
 
-    def endpoint(self, name: str, read_key: Callable[[], Secret | None]) -> Endpoint:
-        """Return the endpoint under its name; `read_key` gives the key that `api_key` refers to."""
+    def endpoint(self, name: str, read_key: Callable[[], Secret | None], sensitive: Handling) -> Endpoint:
+        """Return the endpoint under its name; `read_key` gives the key that `api_key` refers to.
+
+        `sensitive` is what is done about sensitive values on the way to it.
+        """
         return Endpoint(
             name=name,
             kind=self.kind,
@@ -136,6 +143,7 @@ class ModelSettings(BaseModel):
             hosting=self.run_by,
             max_sensitivity=self.ceiling,
             fallbacks=self.fallbacks,
+            sensitive=sensitive,
             structured=self.structured,
             region=self.region,
             api_version=self.api_version,

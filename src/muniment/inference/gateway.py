@@ -5,6 +5,7 @@ Invariants:
 - nothing is sent that is more sensitive than its endpoint may be sent, wherever the request came from;
 - attempts, time and output are bounded; a reply that has begun is never asked for again, of no endpoint;
 - what a language model may use at most is set aside before it is asked, within the limits of who asks;
+- sensitive values that may not go to an endpoint do not, and the log says how many, never which;
 - a failure is one clear line; it holds no content, key or address, and is recorded.
 """
 
@@ -29,6 +30,7 @@ from muniment.inference.catalog import Catalog, Endpoint
 from muniment.inference.check import Checked, check
 from muniment.inference.messages import Chunk, Draft, Request, TextDelta, Usage
 from muniment.inference.providers.provider import Provider
+from muniment.inference.redaction import Guarded, counted
 from muniment.inference.spending import MILLION, Held, Spending, Use, priced
 
 if TYPE_CHECKING:
@@ -122,11 +124,16 @@ class Gateway:
         )
         return {"embedding": embedding, "reranker": self._reranker.name if self._reranker else None}
 
+    def left_out(self, endpoint: Endpoint, request: Request) -> int:
+        """Return how many passages may not go to an endpoint; raises Denied where the question may not."""
+        blocking = endpoint.sensitive.kinds("block")
+        return Guarded(request, endpoint.sensitive, endpoint.name).left_out if blocking else 0
+
     def complete(self, standing: Standing, by: Actor, endpoint: Endpoint, request: Request) -> Call:
         """Return the request on its way, and where the endpoint does not answer, to its fallbacks.
 
-        Iterating raises Denied, TooMany where the tokens or the cost of today do not suffice, or Unavailable when
-        neither the endpoint nor a fallback that this caller may use answers.
+        Iterating raises Denied, also for a question that may not go there, TooMany where the tokens or the cost of
+        today do not suffice, or Unavailable when neither the endpoint nor a fallback of this caller's answers.
         """
         return Call(endpoint, lambda call: self._complete(call, standing, by, request))
 
@@ -155,7 +162,7 @@ class Gateway:
                         begun = True
                         yield chunk
                 return
-            except (Unavailable, NotSetUp, TooMany):
+            except (Denied, NotSetUp, TooMany, Unavailable):
                 if begun:
                     raise
         raise failure
@@ -169,15 +176,18 @@ class Gateway:
         because: Mapping[str, Json] = NOTHING,
     ) -> Generator[Chunk]:
         decision = self._permitted(standing, endpoint, request.labels)
+        guarded = Guarded(request, endpoint.sensitive, endpoint.name)
+        request = guarded.request
         about: dict[str, Json] = {
             "principal": standing.principal.ref,
             "policy": standing.policy,
             "endpoint": endpoint.version,
             "prompt": request.prompt,
-            "request": _digest(request),
+            "request": _digest(guarded.unmarked()),
             "passages": len(request.passages),
             "sensitivity": highest(request.labels),
             "max_output_tokens": endpoint.max_output_tokens,
+            "redacted": {**counted(guarded.counts)},
             **because,
         }
         sent = Entry("model.call", by, {**about, **decision.stated(), "phase": "sent"})
@@ -196,7 +206,8 @@ class Gateway:
                         said = _bytes(chunk)
                         reply.update(said)
                         received += len(said)
-                    yield self._priced(chunk, endpoint)
+                    yield from (self._priced(one, endpoint) for one in guarded.restored(chunk))
+            yield from guarded.rest()
             outcome = "complete"
         except MunimentError as error:
             outcome = error.code

@@ -152,6 +152,18 @@ def _acting_caller(request: Request, given: str, route: SecurityScopes, limits: 
     return Caller(acting.principal, acting.actor, acting.scopes)
 
 
+def require_scope(request: Request, caller: Caller, scope: str) -> None:
+    """Refuse a caller whose credential names scopes and not this one, on record; raises Denied."""
+    if caller.scopes is None or scope in caller.scopes:
+        return
+    workspace = workspace_of(request)
+    if caller.key is not None:
+        workspace.api_keys.permit(caller.key, [scope], caller.actor)
+    kind = "token.refused" if caller.actor.service else "certificate.refused"
+    workspace.audit.record([Entry(kind, caller.actor, {"reason": "scope", "scope": scope})])
+    raise Denied(f"This credential does not have the scope '{scope}'.", fix="Come with one that has it.")
+
+
 def page_session(request: Request) -> Session:
     """Return the open session of a browser, and count the request; raises Unauthenticated or TooMany."""
     secret = request.cookies.get(cookie_name(request))

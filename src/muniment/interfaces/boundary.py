@@ -76,7 +76,7 @@ class Boundary:
         deepest_json: int = DEEPEST_JSON,
         plain: Plain = _problem,
     ) -> None:
-        """`larger` bodies are taken below some paths; `plain` answers a request that reaches no route."""
+        """`larger` bodies are taken at and below some paths; `plain` answers a request that reaches no route."""
         self._app = app
         self._proxies = proxies
         self._hosts = frozenset(host.lower() for host in hosts)
@@ -121,7 +121,8 @@ class Boundary:
 
     def _longest_at(self, path: str) -> int:
         return next(
-            (most for above, most in self._larger.items() if path.startswith(above + "/")), self._longest
+            (most for above, most in self._larger.items() if path == above or path.startswith(above + "/")),
+            self._longest,
         )
 
     def _refusal(self, headers: Headers, longest: int) -> int | None:

@@ -94,6 +94,11 @@ def plain_problem(status: int) -> Response:
     return problem(status, code, title)
 
 
+def plain_code(status: int) -> str:
+    """Return the stable name of a bare HTTP status."""
+    return NOTHING_HERE.code if status == NotFound.status else _PHRASES.get(status, _REFUSED)[0]
+
+
 def phrase(status: int) -> str:
     """Return what a bare HTTP status says in words."""
     return NOTHING_HERE.public if status == NotFound.status else _PHRASES.get(status, _REFUSED)[1]
@@ -134,7 +139,7 @@ def install(app: FastAPI, page: Page) -> None:
     async def invalid(_request: Request, error: Exception) -> Response:
         found = error.errors() if isinstance(error, RequestValidationError) else ()
         return problem(
-            422, "bad-input", "The request does not fit.", "; ".join(_complaint(e) for e in found[:8])
+            422, "bad-input", "The request does not fit.", "; ".join(complaint(e) for e in found[:8])
         )
 
     app.add_exception_handler(MunimentError, told)
@@ -147,7 +152,7 @@ def wants_page(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "")
 
 
-def _complaint(error: Mapping[str, object]) -> str:
+def complaint(error: Mapping[str, object]) -> str:
     """Name the place and the rule, never the value that was sent."""
     where = error.get("loc")
     place = ".".join(str(part) for part in where) if isinstance(where, tuple) else "body"

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Scope
 
 from muniment import __version__
 from muniment.foundation.errors import MunimentError
-from muniment.interfaces import problems, scim
+from muniment.interfaces import openai, problems, scim
 from muniment.interfaces.authenticate import AT_THE_DOOR
 from muniment.interfaces.boundary import Boundary
 from muniment.interfaces.crew import ALONE, Crew
@@ -31,8 +31,10 @@ from muniment.interfaces.lazily import Lazily
 from muniment.interfaces.limits import Limits
 from muniment.interfaces.listening import Listening
 from muniment.interfaces.locked import Locked
+from muniment.interfaces.mcp import routes as mcp
 from muniment.interfaces.offload import Offload
-from muniment.interfaces.rest import answers, documents, health, models, search, token
+from muniment.interfaces.openai import chat, errors
+from muniment.interfaces.rest import answers, documents, feedback, health, models, search, token
 from muniment.interfaces.web import pages, signin
 from muniment.interfaces.web.problem_page import problem_page
 
@@ -99,7 +101,7 @@ def create_server(
     )
     app.state.door = CapacityLimiter(AT_THE_DOOR)
     problems.install(app, problem_page)
-    for room in (search, answers, documents, models, token, health):
+    for room in (search, answers, feedback, documents, chat, models, token, health, mcp):
         app.include_router(room.router)
     app.include_router(signin.router)
     app.include_router(pages.router)
@@ -111,7 +113,10 @@ def create_server(
         hosts=names,
         proxies=proxies or Proxies(workspace.settings.network.proxies()),
         longest_body=limits.body_kb << 10,
-        larger={scim.PREFIX: max(scim.LONGEST_BODY, limits.body_kb << 10)},
+        larger={
+            scim.PREFIX: max(scim.LONGEST_BODY, limits.body_kb << 10),
+            openai.CHAT: max(openai.LONGEST_BODY, limits.body_kb << 10),
+        },
         deepest_json=limits.json_depth,
         plain=plain,
     )
@@ -145,6 +150,8 @@ def _of_scim(path: str) -> bool:
 
 def refusal(request: Request, error: MunimentError) -> Response:
     """Return what a caller is told of an error that comes before any route."""
+    if request.url.path == openai.CHAT:
+        return errors.refused(error)
     if not _of_scim(request.url.path):
         return problems.answered(request, error, problem_page)
     from muniment.interfaces.scim.errors import refused
@@ -154,6 +161,8 @@ def refusal(request: Request, error: MunimentError) -> Response:
 
 def plain(scope: Scope, status: int) -> Response:
     """Answer a request that reaches no route with a bare HTTP status."""
+    if scope["path"] == openai.CHAT:
+        return errors.plain_refusal(status)
     if not _of_scim(scope["path"]):
         return problems.plain_problem(status)
     from muniment.interfaces.scim.errors import plain_refusal

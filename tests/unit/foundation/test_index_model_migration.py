@@ -30,6 +30,9 @@ LATER = (
     "DROP TABLE policy_version",
     "DROP TABLE first_administrator",
     "DROP TABLE model_usage",
+    "DROP TABLE prompt_version",
+    "DROP TABLE prompt_stage",
+    "DROP TABLE feedback",
 )
 EARLIER = {
     "file": ("ALTER TABLE segment DROP COLUMN generation",),

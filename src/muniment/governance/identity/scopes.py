@@ -12,6 +12,7 @@ SCOPES: Mapping[str, str] = {
     "answers": "read earlier answers of the service, and how they came about",
     "ask": "have questions answered",
     "documents": "read documents",
+    "mcp": "use tools over MCP, each by a scope that it needs besides",
     "models": "list the models that the service may ask",
     "provision": "make and change users and groups, over SCIM",
     "search": "find passages",

@@ -34,7 +34,8 @@ def create(
     scope: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="SCOPE", help="act, answers, ask, documents, models, provision or search; repeatable."
+            metavar="SCOPE",
+            help="act, answers, ask, documents, mcp, models, provision or search; repeatable.",
         ),
     ] = None,
     expires: Annotated[str, typer.Option(metavar="TIME", help="After how long it ends, up to 400d.")] = "90d",

@@ -28,7 +28,7 @@ def bench(
         str,
         typer.Argument(
             metavar="NAME",
-            help="control, everyday, keys, policy, retrieval, scale, or all.",
+            help="citations, control, everyday, keys, policy, retrieval, scale, sensitive, or all.",
             show_default=False,
         ),
     ],

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import aclosing
-from typing import TYPE_CHECKING, Annotated, TypeVar, cast
+from contextlib import aclosing, closing
+from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar, cast
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Request, Security
@@ -18,11 +18,12 @@ from muniment.interfaces.limits import ANONYMOUS, share_of
 from muniment.interfaces.rest.bodies import (
     AnswerRequest,
     AnswerResponse,
+    FilterBody,
     LineageResponse,
     StoredAnswer,
     without,
 )
-from muniment.interfaces.rest.events import MEDIA_TYPE, ServerEvent, opened
+from muniment.interfaces.rest.events import MEDIA_TYPE, Encoded, ServerEvent, opened
 from muniment.interfaces.rest.models import check_model
 
 if TYPE_CHECKING:
@@ -125,24 +126,33 @@ def _explained(workspace: Workspace, caller: Caller, answer_id: str) -> Callable
     return lambda: dict(workspace.lineage.explain(caller.principal, answer_id, caller.actor).as_json())
 
 
+class Asked(Protocol):
+    """What a caller wants answered, whatever its request looks like."""
+
+    @property
+    def question(self) -> str: ...
+    @property
+    def model(self) -> str | None: ...
+    @property
+    def filters(self) -> FilterBody: ...
+
+
+def events_of(workspace: Workspace, caller: Caller, asked: Asked) -> Generator[Event]:
+    """Yield the events of an answer as `Assistant.stream` does, to a caller who may use the model that is asked."""
+    check_model(workspace, caller, asked.model)
+    limits = asked.filters.filters()
+    yield from workspace.assistant.stream(caller.principal, asked.question, caller.actor, asked.model, limits)
+
+
 async def streamed(
-    workspace: Workspace,
-    threads: Turns,
-    caller: Caller,
-    body: AnswerRequest,
-    worded: Callable[[Event], ServerEvent],
-) -> AsyncGenerator[ServerEvent]:
+    workspace: Workspace, threads: Turns, caller: Caller, asked: Asked, worded: Callable[[Event], Encoded]
+) -> AsyncGenerator[Encoded]:
     """Yield the events of an answer, each worded in the thread that made it, while the key's lease holds."""
 
-    def events() -> Generator[ServerEvent]:
-        check_model(workspace, caller, body.model)
-        limits = body.filters.filters()
-        made = workspace.assistant.stream(caller.principal, body.question, caller.actor, body.model, limits)
-        try:
+    def events() -> Generator[Encoded]:
+        with closing(events_of(workspace, caller, asked)) as made:
             for event in made:
                 yield worded(event)
-        finally:
-            made.close()
 
     async with aclosing(threads.stream(events())) as items:
         async for item in items:
@@ -156,6 +166,6 @@ def _event(event: Event) -> ServerEvent:
             return ServerEvent("started", {"id": event.answer_id, "model": event.model})
         case Claim():
             cited = [citation.as_json() for citation in event.citations]
-            return ServerEvent("claim", {"text": event.text, "citations": cited})
+            return ServerEvent("claim", {"text": event.text, "inferred": event.inferred, "citations": cited})
         case Finished():
             return ServerEvent("finished", event.answer.as_json())

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from muniment.assistant.feedback import LONGEST_REASON, LONGEST_RIGHT_ANSWER
 from muniment.governance.audit.entry import Json
 from muniment.knowledge.retrieval import filters
 from muniment.knowledge.retrieval.filters import Filters
@@ -44,7 +45,7 @@ class FilterBody(Taken):
         return filters.of(self.model_dump())
 
 
-def _whole(value: object) -> object:
+def whole_number(value: object) -> object:
     """Take 10.0 for 10, as JSON Schema does."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
@@ -53,7 +54,7 @@ class SearchRequest(Taken):
     """What to search for."""
 
     query: Annotated[str, Field(min_length=1, max_length=8_000)]
-    k: Annotated[int, BeforeValidator(_whole), Field(ge=1, le=100)] = 10
+    k: Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=100)] = 10
     """Most passages to return."""
     filters: FilterBody = FilterBody()
     explain: bool = False
@@ -67,6 +68,25 @@ class AnswerRequest(Taken):
     model: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     """A name from `/v1/models`; absent: the default one."""
     filters: FilterBody = FilterBody()
+
+
+class FeedbackRequest(Taken):
+    """What to say of an answer."""
+
+    answer: Annotated[str, Field(min_length=1, max_length=200)]
+    """Its id."""
+    useful: bool
+    reason: Annotated[str, Field(max_length=LONGEST_REASON)] | None = None
+    right_answer: Annotated[str, Field(max_length=LONGEST_RIGHT_ANSWER)] | None = None
+    """What it should have said."""
+
+
+class FeedbackResponse(BaseModel):
+    """What is stored."""
+
+    answer: str
+    useful: bool
+    at: str
 
 
 class TwinBody(BaseModel):
@@ -123,17 +143,42 @@ class CitationBody(BaseModel):
     quote: str
 
 
+class CitedBody(BaseModel):
+    """Which citation."""
+
+    n: int
+
+
+class ClaimBody(BaseModel):
+    """A sentence of an answer, and the numbers of its citations."""
+
+    text: str
+    inferred: bool
+    """It follows from its citations rather than stands in them."""
+    citations: list[CitedBody]
+
+
+class NearestBody(BaseModel):
+    """A document that comes closest to a question without answering it."""
+
+    document: str
+    title: str
+
+
 class AnswerResponse(BaseModel):
     """An answer with its evidence."""
 
     id: str
     status: Literal["answered", "abstained", "refused"]
     answer: str
+    claims: list[ClaimBody]
     citations: list[CitationBody]
     lineage: JsonObject
     usage: JsonObject
     took_ms: float
     notes: list[str]
+    nearest: list[NearestBody]
+    """Where nothing was answered: documents that the caller may open, best first."""
 
 
 class StoredAnswer(BaseModel):
@@ -144,9 +189,11 @@ class StoredAnswer(BaseModel):
     question: str
     status: Literal["answered", "abstained", "refused"]
     answer: str
+    claims: list[ClaimBody]
     citations: list[CitationBody]
     withheld: int
     notes: list[str]
+    nearest: list[NearestBody]
 
 
 class LineageResponse(BaseModel):

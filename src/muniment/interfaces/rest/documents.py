@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query, Request, Security
 
@@ -11,6 +11,9 @@ from muniment.interfaces.authenticate import Caller, api_caller, workspace_of
 from muniment.interfaces.rest.answers import Threads
 from muniment.interfaces.rest.bodies import DocumentResponse, UnitBody
 from muniment.knowledge.library import VersionRow
+
+if TYPE_CHECKING:
+    from muniment.app import Workspace
 
 router = APIRouter(tags=["documents"])
 
@@ -37,8 +40,23 @@ async def document(
     page: Page = None,
 ) -> DocumentResponse:
     """Return a document that you may read; with `page`, or `start` and `end`, also that much of its text."""
-    reading = workspace_of(request).reading
-    found = await threads.run(lambda: reading.read(caller.principal, document_id, version, caller.actor))
+    workspace = workspace_of(request)
+    return await threads.run(
+        lambda: opened_document(workspace, caller, document_id, version, start, end, page)
+    )
+
+
+def opened_document(
+    workspace: Workspace,
+    caller: Caller,
+    document_id: str,
+    version: int | None,
+    start: int | None,
+    end: int | None,
+    page: int | None,
+) -> DocumentResponse:
+    """Return a document and a part of its text to a caller who may read it; raises NotFound or BadInput."""
+    found = workspace.reading.read(caller.principal, document_id, version, caller.actor)
     units = [UnitBody.model_validate(dict(unit)) for unit in found.version.units]
     span = _span(found.version, units, start, end, page)
     return DocumentResponse(

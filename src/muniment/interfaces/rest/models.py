@@ -10,6 +10,7 @@ from muniment.foundation.errors import BadInput
 from muniment.governance.audit.entry import Entry
 from muniment.inference.gateway import endpoint_resource
 from muniment.interfaces.authenticate import Caller, api_caller, at_the_door, workspace_of
+from muniment.interfaces.problems import NOTHING_HERE
 from muniment.interfaces.rest.bodies import ModelBody, ModelsResponse
 
 if TYPE_CHECKING:
@@ -22,12 +23,29 @@ router = APIRouter(tags=["models"])
 Lister = Annotated[Caller, Security(api_caller, scopes=["models"])]
 
 
+class NoSuchModel(BadInput):
+    """No model of that name, or one that is not the caller's to use."""
+
+
 @router.get("/v1/models")
 async def models(request: Request, caller: Lister) -> ModelsResponse:
     """List the models that you may ask."""
+    return ModelsResponse(data=await _usable(request, caller))
+
+
+@router.get("/v1/models/{model_id}")
+async def model(model_id: str, request: Request, caller: Lister) -> ModelBody:
+    """Return a model that you may ask."""
+    for one in await _usable(request, caller):
+        if one.id == model_id:
+            return one
+    raise NOTHING_HERE
+
+
+async def _usable(request: Request, caller: Caller) -> list[ModelBody]:
     workspace = workspace_of(request)
     usable = await at_the_door(request, lambda: usable_models(workspace, caller.principal))
-    return ModelsResponse(data=[ModelBody(id=one.name, owned_by=one.kind) for one in usable])
+    return [ModelBody(id=one.name, owned_by=one.kind) for one in usable]
 
 
 def usable_models(workspace: Workspace, principal: Principal) -> list[Endpoint]:
@@ -53,4 +71,4 @@ def check_model(workspace: Workspace, caller: Caller, name: str | None) -> None:
         "model": wanted if known else workspace.audit.commitment(wanted),
     }
     workspace.audit.record([Entry("answer.refused", caller.actor, about)])
-    raise BadInput("There is no model of that name that you may use.", fix="See /v1/models.")
+    raise NoSuchModel("There is no model of that name that you may use.", fix="See /v1/models.")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from muniment.assistant.values import Citation, Claim
 from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import Principal
+from muniment.governance.privacy.handling import Handling
+from muniment.governance.privacy.masking import blotted
+from muniment.governance.privacy.recognise import recognise
 from muniment.interfaces.web.rendering import say
 from muniment.interfaces.web.views import ClaimView, SourceCard
 from muniment.interfaces.web.wording import capitalised, day, unit_at, units_of
@@ -19,13 +21,13 @@ if TYPE_CHECKING:
 
 AROUND = 280
 """Characters of the passage shown on each side of a quote."""
-_NUMBERS = re.compile(r"\s?((?:\[\d+\])+)(?=\s|$)")
 
 
 class Evidence:
     """Makes the cards of one answer for one reader; a document is read once per answer."""
 
-    def __init__(self, reading: Reading, principal: Principal, actor: Actor) -> None:
+    def __init__(self, reading: Reading, principal: Principal, actor: Actor, shown: Handling) -> None:
+        self._shown = shown
         self._reading = reading
         self._principal = principal
         self._actor = actor
@@ -36,27 +38,14 @@ class Evidence:
         key = (citation.document, citation.version)
         if key not in self._read:
             self._read[key] = self._reading.read(self._principal, *key, self._actor)
-        return _card(citation, self._read[key])
+        return _card(citation, self._read[key], self._shown)
 
     def claim(self, claim: Claim) -> ClaimView:
         """Return a claim with its cards."""
         cited = {citation.n: citation for citation in claim.citations}
         quoted = any(claim.text.strip() == c.quote.strip() for c in claim.citations)
-        return ClaimView(claim.text, quoted, tuple(self.card(c) for c in cited.values()))
-
-
-def claims_of(answer: str, citations: Sequence[Citation]) -> list[Claim]:
-    """Cut an answer's text into its claims at the numbers that stand behind them."""
-    known = {citation.n: citation for citation in citations}
-    claims: list[Claim] = []
-    at = 0
-    for found in _NUMBERS.finditer(answer):
-        cited = [known[n] for n in map(int, re.findall(r"\d+", found[1])) if n in known]
-        if cited:
-            claims.append(Claim(answer[at : found.start()].strip(), tuple(cited)))
-            at = found.end()
-    rest = answer[at:].strip()
-    return [*claims, Claim(rest, ())] if rest else claims
+        inferred = say("answer.inferred") if claim.inferred else ""
+        return ClaimView(claim.text, quoted, tuple(self.card(c) for c in cited.values()), inferred)
 
 
 def distinct(claims: Iterable[ClaimView]) -> tuple[SourceCard, ...]:
@@ -68,9 +57,10 @@ def _number(card: SourceCard) -> int:
     return int(card.n)
 
 
-def _card(citation: Citation, read: DocumentRead) -> SourceCard:
+def _card(citation: Citation, read: DocumentRead, shown: Handling) -> SourceCard:
     start, end = citation.span
     text, unit = read.version.text, unit_at(units_of(read.version), start)
+    text = _around(text, start, end, shown)
     place = unit.named("place") if unit else ""
     version = citation.version
     where = say("answer.place", place=place, version=version) if place else ""
@@ -83,11 +73,18 @@ def _card(citation: Citation, read: DocumentRead) -> SourceCard:
         where=say("answer.dated", where=where, date=day(read.version.modified_at)),
         path=read.document.path,
         before=_before(text, lower, start),
-        quote=text[start:end],
+        quote=citation.quote,
         after=_after(text, end, max(upper, end)),
         href=f"/documents/{citation.document}?version={version}&at={start}-{end}#quote",
         open=say("answer.open_at", place=place) if place else say("answer.open"),
     )
+
+
+def _around(text: str, start: int, end: int, shown: Handling) -> str:
+    """Return the text with what an answer does not show covered near the quote, at the same places."""
+    first, last = max(0, start - 2 * AROUND), end + 2 * AROUND
+    near = text[first:last]
+    return text[:first] + blotted(near, recognise(near, shown.kinds("redact", "block"))) + text[last:]
 
 
 def _before(text: str, lower: int, start: int) -> str:

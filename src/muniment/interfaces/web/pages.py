@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from muniment.assistant.answer import LONGEST_QUESTION
+from muniment.assistant.feedback import LONGEST_REASON, LONGEST_RIGHT_ANSWER, Opinion
 from muniment.foundation.errors import BadInput, MunimentError, NotFound, Unauthenticated
 from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.sessions import Session
@@ -96,9 +97,24 @@ async def answer_page(answer_id: str, request: Request, session: PageSession, th
         found = workspace.lineage.explain(caller.principal, answer_id, caller.actor)
         view = stored_view(workspace, caller, found)
         lineage = lineage_facts(workspace, caller.principal, found)
-        return _ask_page(request, session, found.question, answer=view, lineage=lineage)
+        said = workspace.feedback.of(caller.principal, answer_id)
+        return _ask_page(request, session, found.question, answer=view, lineage=lineage, said=said)
 
     return HTMLResponse(await threads.run(shown))
+
+
+@router.post("/answers/{answer_id}/feedback")
+async def feedback(answer_id: str, request: Request, session: PageSession, threads: Threads) -> Response:
+    """Keep what the person says of an answer of their own."""
+    fields = await form_of(request, "csrf", "useful", "reason", "right_answer")
+    check_change(request, session, fields.get("csrf"))
+    workspace, caller = workspace_of(request), _caller(session)
+    useful = {"yes": True, "no": False}.get(fields.get("useful", ""))
+    if useful is None:
+        raise BadInput("An answer was useful, or it was not.", fix="Choose one of the two.")
+    opinion = Opinion(useful, fields.get("reason", "").strip(), fields.get("right_answer", "").strip())
+    await threads.run(lambda: workspace.feedback.give(caller.principal, answer_id, opinion, caller.actor))
+    return RedirectResponse(f"/answers/{answer_id}#feedback", 303)
 
 
 @router.get("/documents/{document_id}")
@@ -141,10 +157,13 @@ def _ask_page(request: Request, session: Session, title: str, **shown: object) -
         "typed": "",
         "recent": (),
         "lineage": (),
+        "said": None,
         **shown,
         "person": _person(request, session),
         "models": model_choices(workspace_of(request), session.principal, str(model) if model else None),
         "longest": LONGEST_QUESTION,
+        "longest_reason": LONGEST_REASON,
+        "longest_right_answer": LONGEST_RIGHT_ANSWER,
         "blank": BLANK_CARD,
     }
     return render("ask.html", title, **values)

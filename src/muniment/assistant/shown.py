@@ -1,0 +1,91 @@
+"""What of an answer is shown to a reader who may read its evidence: sensitive values masked, or a claim left out.
+
+The reader may open the documents themselves: this keeps values out of answers, which are stored, copied and read
+aloud; it decides nothing about access.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from muniment.assistant.gate import Evidence, Verified
+from muniment.assistant.values import Claim
+from muniment.governance.privacy.handling import Handling
+from muniment.governance.privacy.kinds import Finding
+from muniment.governance.privacy.known import Known
+from muniment.governance.privacy.masking import masked
+from muniment.knowledge.passage import Passage
+
+MASKED = "Sensitive values are masked here; whoever needs them opens the source."
+
+
+class Shown:
+    """One answer on its way to its reader."""
+
+    def __init__(self, handling: Handling, passages: Sequence[Passage]) -> None:
+        self._blocked = handling.kinds("block")
+        kinds = handling.kinds("redact", "block")
+        self._known = Known(kinds) if kinds else None
+        if self._known is not None:
+            self._known.learn(*(passage.text for passage in passages))
+        self._inside_of = {passage.chunk: tuple(self._find(passage.text)) for passage in passages}
+        self.masked = 0
+        """Claims in which something was masked."""
+        self.dropped = 0
+        """Claims that were left out."""
+
+    def admits(self, verified: Verified) -> bool:
+        """Return whether a claim may be shown; counts it where not."""
+        found = [one for text in self._texts(verified) for one in self._find(text)]
+        found += [one for evidence in verified.evidence for one in self._inside(evidence)]
+        if any(one.kind in self._blocked for one in found):
+            self.dropped += 1
+            return False
+        return True
+
+    def text(self, text: str) -> str:
+        """Return a text as it is shown."""
+        return masked(text, self._find(text))
+
+    def claim(self, claim: Claim, evidence: Sequence[Evidence]) -> Claim:
+        """Return a claim as it is shown; `evidence` is that of its citations, one for one."""
+        citations = tuple(
+            replace(citation, quote=masked(citation.quote, found), title=self.text(citation.title))
+            for citation, one in zip(claim.citations, evidence, strict=True)
+            for found in [self._inside(one)]
+        )
+        made = Claim(self.text(claim.text), citations, claim.inferred)
+        self.masked += made != claim
+        return made
+
+    def notes(self, left_out: int) -> tuple[str, ...]:
+        """Return what the reader is told; `left_out` is the number of passages that the model did not get."""
+        made: list[str] = [MASKED] if self.masked else []
+        if self.dropped:
+            made.append(f"Left out because of sensitive values: {_number(self.dropped, 'statement')}.")
+        if left_out:
+            made.append(
+                f"Not given to this model because of sensitive values: {_number(left_out, 'passage')}."
+            )
+        return tuple(made)
+
+    def _find(self, text: str) -> Iterable[Finding]:
+        return self._known.find(text) if self._known else ()
+
+    def _texts(self, verified: Verified) -> list[str]:
+        return [verified.text, *(evidence.passage.title for evidence in verified.evidence)]
+
+    def _inside(self, evidence: Evidence) -> list[Finding]:
+        """Return the values of a quote as the whole passage shows them: a quote may begin after `password:`."""
+        first = evidence.span[0] - evidence.passage.span[0]
+        last = evidence.span[1] - evidence.passage.span[0]
+        return [
+            replace(one, start=max(one.start, first) - first, end=min(one.end, last) - first)
+            for one in self._inside_of.get(evidence.passage.chunk, ())
+            if one.start < last and first < one.end
+        ]
+
+
+def _number(count: int, of: str) -> str:
+    return f"{count} {of}{'' if count == 1 else 's'}"

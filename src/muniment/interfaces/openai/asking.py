@@ -1,0 +1,93 @@
+"""What a chat request asks for: one question, and nothing that its client wrote besides.
+
+Invariants:
+- system, developer, assistant and tool messages are neither instructions nor evidence: nothing reads them;
+- a parameter that would change the answer and is not served is refused, never passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from muniment.interfaces.openai.bodies import ChatRequest, Message, Part, ResponseFormat
+from muniment.interfaces.openai.errors import Unfit
+from muniment.interfaces.rest.bodies import FilterBody
+
+DEFAULT = "default"
+"""The name that clients which must send one give the default model."""
+_NOTHING: Mapping[str, tuple[object, ...]] = {
+    "audio": (),
+    "function_call": ("none", "auto"),
+    "functions": ([],),
+    "logit_bias": ({},),
+    "logprobs": (False,),
+    "modalities": (["text"],),
+    "moderation": (),
+    "n": (1,),
+    "stop": ("", []),
+    "tool_choice": ("none", "auto"),
+    "tools": ([],),
+    "top_logprobs": (0,),
+    "web_search_options": (),
+}
+"""Values, beside null, by which a parameter that is not served asks for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question, and what to answer it with."""
+
+    question: str
+    model: str | None
+    filters: FilterBody
+
+
+def asked(body: ChatRequest, models: Sequence[str]) -> Asked:
+    """Return what a request asks for, where `models` are there; raises Unfit for what is not served."""
+    for name, nothing in _NOTHING.items():
+        value: object = getattr(body, name)
+        if value is not None and not any(type(value) is type(one) and value == one for one in nothing):
+            raise Unfit(f"{name} is not served here.", name, "unsupported_parameter", fix="Leave it out.")
+    if body.stream_options is not None and not body.stream:
+        raise Unfit(
+            "stream_options belong to a stream.", "stream_options", fix="Set stream, or leave them out."
+        )
+    check_format(body.response_format)
+    model = None if body.model == DEFAULT and DEFAULT not in models else body.model
+    return Asked(question_of(body.messages), model, body.muniment.filters)
+
+
+def check_format(wanted: ResponseFormat | None) -> None:
+    """Refuse a form of answer that is not served; raises Unfit."""
+    if wanted is not None and wanted.type != "text":
+        raise Unfit(
+            "response_format: answers in JSON are not yet served here.",
+            "response_format",
+            fix="Ask for the type 'text'.",
+        )
+
+
+def question_of(messages: Sequence[Message]) -> str:
+    """Return the question of a conversation: its last message of a user's, by itself.
+
+    What the user said before is where a follow-up would be completed from; it is not, so far.
+    """
+    theirs = [(at, message) for at, message in enumerate(messages) if message.role == "user"]
+    if not theirs:
+        raise Unfit("There is no message of a user's.", "messages", fix="Send one with the question.")
+    return [_text(message, at) for at, message in theirs][-1]
+
+
+def _text(message: Message, at: int) -> str:
+    if isinstance(message.content, list):
+        return "\n".join(_text_of(part, at) for part in message.content)
+    return message.content or ""
+
+
+def _text_of(part: Part, at: int) -> str:
+    if part.type != "text" or part.text is None:
+        raise Unfit(
+            "Only text is read here.", f"messages.{at}.content", fix="Leave out images, sound and files."
+        )
+    return part.text
