@@ -131,10 +131,10 @@ class AnswerSettings(_Section):
     """The endpoint that answers unless a request names another."""
     passages: int = Field(8, ge=1, le=50)
     """Most passages that an answer may rest on."""
-    inferences: bool = False
-    """Show what a model marks as its own inference, marked so; else it is left out."""
     when_sensitive: Literal["withhold", "fallback"] = "withhold"
     """Where passages are too sensitive for the model: leave them out, or ask a fallback that may be sent them all."""
+    inferences: bool = False
+    """Show what a model marks as its own inference, marked so; else it is left out."""
 
 
 class IngestionSettings(_Section):

@@ -119,9 +119,9 @@ def test_every_setting_of_a_model_is_in_the_guide_and_nothing_else(
         ("keys.vault", settings.VaultSettings),
         ("keys.aws", settings.AwsSettings),
         ("network.allow", AllowSettings),
+        ("limits.teams.sales", TeamLimits),
         ("sensitive.prompts", PromptSettings),
         ("sensitive.answers", ShownSettings),
-        ("limits.teams.sales", TeamLimits),
     ],
 )
 def test_every_setting_of_a_section_below_another_is_in_the_guide_and_nothing_else(
@@ -130,9 +130,9 @@ def test_every_setting_of_a_section_below_another_is_in_the_guide_and_nothing_el
         settings.VaultSettings
         | settings.AwsSettings
         | AllowSettings
+        | TeamLimits
         | PromptSettings
         | ShownSettings
-        | TeamLimits
     ],
 ) -> None:
     block = re.search(rf"\[{section}\]\n(.*?)```", SETTINGS, re.DOTALL)

@@ -128,8 +128,8 @@ class Workspace(Searching):
             clock=self.clock,
             ids=self.ids,
             passages=self.settings.answers.passages,
-            sensitive=self.shown_in_answers,
             when_sensitive=self.settings.answers.when_sensitive,
+            sensitive=self.shown_in_answers,
         )
 
     @property

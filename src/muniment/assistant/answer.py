@@ -48,7 +48,7 @@ from muniment.governance.policy.rules import Standing
 from muniment.governance.privacy.handling import ANSWERS, Handling
 from muniment.inference import prompts
 from muniment.inference.catalog import QUOTES, Endpoint
-from muniment.inference.messages import NumberedPassage, Refused, Request, Usage
+from muniment.inference.messages import Draft, NumberedPassage, Refused, Request, Usage
 from muniment.inference.prompt_file import Prompt
 from muniment.inference.providers.quotes import NOTE
 from muniment.knowledge.ingestion.chunk import VERSION as CHUNKING
@@ -95,6 +95,9 @@ class _Asking:
     prompt: str = ""
     claims: list[Claim] = field(default_factory=list[Claim])
     usage: Usage = field(default_factory=Usage)
+    dropped: Counter[str] = field(default_factory=Counter[str])
+    """Claims that did not pass, by reason, those that were asked for again left out."""
+    asked_again: bool = False
     instead_of: Endpoint | None = None
     """Which was asked for, where another answered."""
     sent: frozenset[int] = frozenset()
@@ -102,9 +105,6 @@ class _Asking:
     labels: frozenset[str | None] = frozenset()
     """Their sensitivities."""
     notes: tuple[str, ...] = ()
-    dropped: Counter[str] = field(default_factory=Counter[str])
-    """Claims that did not pass, by reason, those that were asked for again left out."""
-    asked_again: bool = False
     withheld: int = 0
 
     @property
@@ -140,8 +140,8 @@ class Assistant:
         clock: Clock,
         ids: Ids,
         passages: int = 8,
-        sensitive: Handling = ANSWERS,
         when_sensitive: str = "withhold",
+        sensitive: Handling = ANSWERS,
     ) -> None:
         self._database = database
         self._audit = audit
@@ -155,8 +155,8 @@ class Assistant:
         self._clock = clock
         self._ids = ids
         self._k = passages
-        self._sensitive = sensitive
         self._when_sensitive = when_sensitive
+        self._sensitive = sensitive
 
     def ask(
         self,
@@ -246,7 +246,7 @@ class Assistant:
             if not decision.allowed:
                 raise Denied("You may not ask questions here.", detail="; ".join(decision.reasons))
             endpoint = self._gateway.endpoint(standing, model)
-            template = self._live(PROMPT, None if endpoint.kind == QUOTES else endpoint.name)
+            template = self._template(endpoint)
         except MunimentError as error:
             self._audit.record([Entry("answer.refused", by, {**about, "reason": error.code})])
             raise
@@ -289,20 +289,14 @@ class Assistant:
         reading = Reading()
         failures: list[Failure] = []
         seen = {claim.text for claim in asking.claims}
-        call = self._gateway.complete(asking.standing, asking.by, asking.endpoint, request)
-        with closing(call), closing(drafts(call, reading)) as proposed:
-            try:
-                for draft in proposed:
-                    outcome = self._gate.check(draft, asking.passages)
-                    if isinstance(outcome, Failure):
-                        failures.append(outcome)
-                    elif (said := asking.shown.text(outcome.text)) not in seen and asking.shown.admits(
-                        outcome
-                    ):
-                        seen.add(said)
-                        yield outcome
-            finally:
-                _note_who_answered(asking, call.endpoint)
+        with closing(self._drafts(asking, request, reading)) as proposed:
+            for draft in proposed:
+                outcome = self._gate.check(draft, asking.passages)
+                if isinstance(outcome, Failure):
+                    failures.append(outcome)
+                elif (said := asking.shown.text(outcome.text)) not in seen and asking.shown.admits(outcome):
+                    seen.add(said)
+                    yield outcome
         for usage in reading.usage:
             asking.usage = asking.usage.plus(usage)
         if asking.endpoint.kind != QUOTES and not asking.asked_again:
@@ -311,15 +305,31 @@ class Assistant:
         asking.dropped.update({"form": reading.malformed} if reading.malformed else {})
         return ()
 
+    def _drafts(self, asking: _Asking, request: Request, reading: Reading) -> Generator[Draft]:
+        """Ask the model; where another answers in its place, go over to that."""
+        with closing(self._gateway.complete(asking.standing, asking.by, asking.endpoint, request)) as call:
+            try:
+                yield from drafts(call, reading)
+            finally:
+                if call.endpoint is not asking.endpoint:
+                    said = f"The model {asking.endpoint.name} did not answer; {call.endpoint.name} did."
+                    asking.go_over(call.endpoint, said)
+
     def _choose(self, asking: _Asking) -> None:
         """Leave out what is too sensitive for the model, or go over to another."""
         with self._database.read() as connection:
             labels = sending.labels_of(connection, asking.passages)
         chosen = sending.choose(self._gateway, asking.standing, asking.endpoint, labels, self._when_sensitive)
-        other = f"{asking.template.text}{asking.question}{json.dumps(SCHEMA)}".encode(errors="surrogatepass")
-        chosen = sending.fitting(chosen, asking.passages, len(other))
+        if chosen.endpoint is not asking.endpoint:
+            asking.template = self._template(chosen.endpoint)
+        form = json.dumps(SCHEMA)
+        other = len(f"{asking.template.text}{asking.question}{form}".encode(errors="surrogatepass"))
+        chosen = sending.fitting(chosen, asking.passages, other)
         asking.sent, asking.labels = chosen.numbers, chosen.labels
         asking.go_over(chosen.endpoint, *chosen.notes)
+
+    def _template(self, endpoint: Endpoint) -> Prompt:
+        return self._live(PROMPT, None if endpoint.kind == QUOTES else endpoint.name)
 
     def _assemble(self, asking: _Asking) -> Request:
         """Put the prompt beside the question and the untrusted passages."""
@@ -366,10 +376,10 @@ class Assistant:
         notes = asking.retrieval.notes if asking.retrieval else ()
         if asking.endpoint.kind == QUOTES:
             notes = (NOTE, *notes)
-        notes = (*asking.notes, *notes)
         if asking.dropped and claims:
             notes = (*notes, _left_out(asking.dropped.total()))
         notes = (*notes, *asking.shown.notes(asking.left_out))
+        notes = (*asking.notes, *notes)
         if not released:
             notes = (*notes, WITHDRAWN)
         return Answer(
@@ -434,11 +444,6 @@ def _to_be_asked_again(failures: Sequence[Failure], reading: Reading) -> tuple[R
         Refused(one.draft.text, _WHY[one.reason] + ", ".join(one.what)) for one in failures[:_MOST_REFUSED]
     ]
     return (*refused, *([Refused("", _NOT_CLAIMS)] if reading.malformed else []))
-
-
-def _note_who_answered(asking: _Asking, endpoint: Endpoint) -> None:
-    if endpoint is not asking.endpoint:
-        asking.go_over(endpoint, f"The model {asking.endpoint.name} did not answer; {endpoint.name} did.")
 
 
 def _sensitive(asking: _Asking) -> dict[str, Json]:

@@ -63,10 +63,10 @@ class Endpoint:
     auth: Literal["key", "entra"] = "key"
     guardrail: str = ""
     guardrail_version: str = ""
-    sensitive: Handling = PROMPTS
-    """What is done about sensitive values on the way to it."""
     renewed_key: Callable[[], Secret | None] | None = None
     """Reads the key anew, where it is a token that runs out."""
+    sensitive: Handling = PROMPTS
+    """What is done about sensitive values on the way to it."""
 
     def takes(self, label: str | None) -> bool:
         """Return whether it may be sent what has this label; a missing or unknown one is above every ceiling."""

@@ -69,7 +69,6 @@ class ModelSettings(BaseModel):
     """Cost of a million tokens sent, in any one currency."""
     completion_price: float = Field(0.0, ge=0, le=1e6)
     """Cost of a million tokens received."""
-
     sensitive: EndpointSettings = EndpointSettings()
     """What is done about sensitive values on the way to it, instead of `sensitive.prompts`."""
 
@@ -121,7 +120,10 @@ class ModelSettings(BaseModel):
         return self.max_sensitivity or ("any" if self.run_by == "self-managed" else "internal")
 
     def endpoint(self, name: str, read_key: Callable[[], Secret | None], sensitive: Handling) -> Endpoint:
-        """Return the endpoint under its name; `read_key` gives the key that `api_key` refers to."""
+        """Return the endpoint under its name; `read_key` gives the key that `api_key` refers to.
+
+        `sensitive` is what is done about sensitive values on the way to it.
+        """
         return Endpoint(
             name=name,
             kind=self.kind,
@@ -141,12 +143,12 @@ class ModelSettings(BaseModel):
             hosting=self.run_by,
             max_sensitivity=self.ceiling,
             fallbacks=self.fallbacks,
+            sensitive=sensitive,
             structured=self.structured,
             region=self.region,
             api_version=self.api_version,
             auth=self.auth,
             guardrail=self.guardrail,
             guardrail_version=self.guardrail_version,
-            sensitive=sensitive,
             renewed_key=read_key if self.auth == "entra" else None,
         )

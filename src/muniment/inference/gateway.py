@@ -4,8 +4,8 @@ Invariants:
 - a call happens only after policy allowed it for this caller and its entry is durable;
 - nothing is sent that is more sensitive than its endpoint may be sent, wherever the request came from;
 - attempts, time and output are bounded; a reply that has begun is never asked for again, of no endpoint;
-- sensitive values that may not go to an endpoint do not, and the log says how many, never which;
 - what a language model may use at most is set aside before it is asked, within the limits of who asks;
+- sensitive values that may not go to an endpoint do not, and the log says how many, never which;
 - a failure is one clear line; it holds no content, key or address, and is recorded.
 """
 
@@ -15,7 +15,6 @@ import hashlib
 import time
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from contextlib import closing
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from muniment.foundation.clock import Clock
@@ -163,7 +162,7 @@ class Gateway:
                         begun = True
                         yield chunk
                 return
-            except (Unavailable, NotSetUp, TooMany):
+            except (Denied, NotSetUp, TooMany, Unavailable):
                 if begun:
                     raise
         raise failure
@@ -309,7 +308,7 @@ def _used(endpoint: Endpoint, held: Held, usage: Usage, received: int, failed: b
 
 def _digest(request: Request) -> str:
     """The digest of what is sent, without the boundary, so that equal requests have equal digests."""
-    plain = replace(request, boundary="-" * 16)
+    plain = Request(request.prompt, request.instructions, request.question, request.passages, "-" * 16)
     text = f"{plain.instructions}\x00{prompts.user_text(plain)}"
     return "sha256:" + hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 

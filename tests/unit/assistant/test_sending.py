@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,8 @@ def test_passages_beyond_the_context_are_left_out_least_relevant_first(
         answer = workspace.ask(QUESTION, as_="carol", model="narrow")
         sent = [n for n, _ in passages_of(server.prompts[-1])]
         assert sent == all_of_them[: len(sent)] and 0 < len(sent) < len(all_of_them)
-        assert len(server.bodies[-1]) < 1700 * 3
+        messages = json.loads(server.bodies[-1])["messages"]
+        assert sum(len(one["content"].encode()) for one in messages) < 1700 * 3
         left_out = len(all_of_them) - len(sent)
         assert f"{left_out} passages do not fit into the model narrow." in answer.notes
         assert not [note for note in whole.notes if "fit" in note]
