@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from benchmarks.bars import Bar, Progress, bar, p50
 from muniment.app import Workspace
 from muniment.assistant.answer import Assistant
+from muniment.assistant.inquiry import Inquiry
 from muniment.assistant.values import Claim
 from muniment.foundation.egress import Egress
 from muniment.governance.audit.entry import Actor
@@ -62,7 +63,7 @@ def bars(workspace: Workspace, reader: str, progress: Progress) -> list[Bar]:
 
 
 def _assistant(workspace: Workspace, url: str) -> Assistant:
-    endpoint = Endpoint("streaming", "openai", url, "m")
+    endpoint = Endpoint("streaming", "openai", url, "m", max_sensitivity="any")
     gateway = Gateway(
         catalog=Catalog([endpoint]),
         audit=workspace.audit,
@@ -77,7 +78,14 @@ def _assistant(workspace: Workspace, url: str) -> Assistant:
         policy=workspace.policy,
         retriever=workspace.retriever,
         gateway=gateway,
-        gate=workspace.evidence_gate,
+        inquiry=Inquiry(
+            database=workspace.database,
+            gateway=gateway,
+            gate=workspace.evidence_gate,
+            live=workspace.prompts.live,
+            ids=workspace.ids,
+            when_sensitive="withhold",
+        ),
         lineage=workspace.lineage,
         clock=workspace.clock,
         ids=workspace.ids,

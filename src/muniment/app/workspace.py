@@ -115,6 +115,7 @@ class Workspace(Searching):
     def assistant_with(self, live: Callable[[str, str | None], Prompt]) -> Assistant:
         """Return an assistant that takes its prompts from `live`, for trials of another one."""
         from muniment.assistant.answer import Assistant
+        from muniment.assistant.inquiry import Inquiry
 
         return Assistant(
             database=self.database,
@@ -122,13 +123,18 @@ class Workspace(Searching):
             policy=self.policy,
             retriever=self.retriever,
             gateway=self.gateway,
-            gate=self.evidence_gate,
-            live=live,
+            inquiry=Inquiry(
+                database=self.database,
+                gateway=self.gateway,
+                gate=self.evidence_gate,
+                live=live,
+                ids=self.ids,
+                when_sensitive=self.settings.answers.when_sensitive,
+            ),
             lineage=self.lineage,
             clock=self.clock,
             ids=self.ids,
             passages=self.settings.answers.passages,
-            when_sensitive=self.settings.answers.when_sensitive,
             sensitive=self.shown_in_answers,
         )
 
@@ -190,9 +196,15 @@ class Workspace(Searching):
         model: str | None = None,
         by: Actor | None = None,
         filters: Mapping[str, object] | None = None,
+        schema: Mapping[str, object] | None = None,
     ) -> Answer:
-        """Return an answer from what `as_` may read; for trusted local use, as the log records."""
+        """Return an answer from what `as_` may read; for trusted local use, as the log records.
+
+        With a JSON Schema, its `result` keeps to that.
+        """
         from muniment.knowledge.retrieval.filters import of
 
         principal, limits = self.principal(as_), of(filters or {})
-        return self.assistant.ask(principal, question, by or Actor(principal.ref, PYTHON), model, limits)
+        return self.assistant.ask(
+            principal, question, by or Actor(principal.ref, PYTHON), model, limits, schema
+        )

@@ -106,6 +106,15 @@ def _days_of_months(text: str) -> dict[str, set[int]]:
     return found
 
 
+def day_stands(date: str, text: str) -> bool:
+    """Return whether a text names the day `YYYY-MM-DD`, in digits or words, with its year."""
+    year, month, day = date.split("-")
+    if date in text:
+        return True
+    name = _MONTHS[int(month) - 1] if 1 <= int(month) <= 12 else ""
+    return bool(re.search(rf"\b{year}\b", text)) and int(day) in _days_of_months(text).get(name, set())
+
+
 def _all_days(known: dict[str, set[int]]) -> set[int]:
     return set().union(*known.values())
 

@@ -63,6 +63,8 @@ class Explanation:
     notes: tuple[str, ...]
     nearest: tuple[Nearest, ...] = ()
     """Of an abstention: documents that may be opened now."""
+    result: Json = None
+    """Of an answer in a schema, while all of its evidence may be read."""
 
     def as_json(self) -> dict[str, Json]:
         """Return the explanation as one JSON object."""
@@ -79,6 +81,7 @@ class Explanation:
             "lineage": dict(self.lineage),
             "notes": list(self.notes),
             "nearest": [one.as_json() for one in self.nearest],
+            "result": self.result,
         }
 
     def text(self) -> str:
@@ -166,6 +169,7 @@ def store(
             for claim in claims
         ],
         "nearest": [one.as_json() for one in made.nearest],
+        "result": made.result,
         "text": "" if claims else made.answer,
         "notes": list(made.notes),
         "usage": made.as_json()["usage"],
@@ -246,6 +250,7 @@ def _explanation(row: sa.RowMapping, readable: Callable[[str], bool]) -> Explana
         lineage=lineage,
         notes=tuple(kept["notes"]),
         nearest=tuple(one for one in close_by if readable(one.document)),
+        result=None if withheld else kept.get("result"),
     )
 
 

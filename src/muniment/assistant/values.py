@@ -88,6 +88,8 @@ class Answer:
     notes: tuple[str, ...]
     nearest: tuple[Nearest, ...] = ()
     """Where nothing was answered: documents that the reader may open, best first."""
+    result: Json = None
+    """Of an answer in a schema: what keeps to it; its values are the claims."""
 
     def as_json(self) -> dict[str, Json]:
         """Return the answer as the public contract spells it."""
@@ -106,6 +108,7 @@ class Answer:
             "took_ms": self.took_ms,
             "notes": list(self.notes),
             "nearest": [one.as_json() for one in self.nearest],
+            "result": self.result,
         }
 
 

@@ -15,6 +15,7 @@ import hashlib
 import time
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from muniment.foundation.clock import Clock
@@ -308,7 +309,7 @@ def _used(endpoint: Endpoint, held: Held, usage: Usage, received: int, failed: b
 
 def _digest(request: Request) -> str:
     """The digest of what is sent, without the boundary, so that equal requests have equal digests."""
-    plain = Request(request.prompt, request.instructions, request.question, request.passages, "-" * 16)
+    plain = replace(request, boundary="-" * 16)
     text = f"{plain.instructions}\x00{prompts.user_text(plain)}"
     return "sha256:" + hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 

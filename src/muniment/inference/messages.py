@@ -40,6 +40,8 @@ class Request:
     passages: tuple[NumberedPassage, ...]
     boundary: str
     """Random text that fences each passage of this request."""
+    form: str = ""
+    """The JSON Schema of the asker's that the result is to keep to, as text; empty where claims are asked for."""
     refused: tuple[Refused, ...] = ()
     """What of an earlier reply to this request is asked for again."""
     schema: Mapping[str, object] | None = None

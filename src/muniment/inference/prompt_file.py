@@ -26,7 +26,7 @@ from typing import Literal, cast, get_args
 from muniment.foundation.errors import BadInput
 from muniment.inference.messages import NumberedPassage
 
-InputType = Literal["text", "passages"]
+InputType = Literal["text", "passages", "schema"]
 LONGEST = 50_000
 """Characters of a file."""
 _TYPES: tuple[InputType, ...] = get_args(InputType)
@@ -45,6 +45,7 @@ class Purpose:
 
 PURPOSES: Mapping[str, Purpose] = {
     "answer": Purpose({"question": "text", "passages": "passages"}, "claims"),
+    "extract": Purpose({"question": "text", "passages": "passages", "schema": "schema"}, "result"),
 }
 """What muniment asks models for."""
 
@@ -158,7 +159,7 @@ def check_inputs(prompt: Prompt, values: Mapping[str, object]) -> None:
 
 
 def _is(value: object, kind: InputType) -> bool:
-    if kind == "text":
+    if kind in ("text", "schema"):
         return isinstance(value, str)
     return isinstance(value, tuple) and all(
         isinstance(one, NumberedPassage) for one in cast("tuple[object, ...]", value)

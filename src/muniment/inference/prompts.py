@@ -21,6 +21,9 @@ INVISIBLE = re.compile(
 )
 """What no model is shown: control characters, and those without a look of their own."""
 
+AGAIN_WHOLE = (
+    "You replied to this before. What follows was wrong. Reply again with the whole object, corrected."
+)
 AGAIN = (
     "You replied to this before. What follows was refused. Reply again with corrected claims for these alone, each "
     "with a quote that proves it; leave out what the passages do not prove. Do not repeat your other claims."
@@ -51,12 +54,13 @@ def request(
     passages: tuple[NumberedPassage, ...],
     boundary: str,
     schema: Mapping[str, object] | None = None,
+    form: str = "",
 ) -> Request:
     """Return the request for a question; `boundary` must be fresh random text for each."""
-    check_inputs(prompt, {"question": question, "passages": passages})
+    check_inputs(prompt, {"question": question, "passages": passages, **({"schema": form} if form else {})})
     if len(boundary) < 16:
         raise BadInput("A boundary needs at least 16 random characters.")
-    return Request(prompt.version, prompt.text, question, passages, boundary, schema=schema)
+    return Request(prompt.version, prompt.text, question, passages, boundary, form, schema=schema)
 
 
 def user_text(made: Request) -> str:
@@ -64,8 +68,9 @@ def user_text(made: Request) -> str:
     blocks = [_fenced(passage, made.boundary) for passage in made.passages]
     question = neutral(made.question, made.boundary)
     refused = [_refused(n, one, made.boundary) for n, one in enumerate(made.refused, 1)]
-    again = [AGAIN, *refused] if refused else []
-    return "\n\n".join([*blocks, f"Question: {question}", *again])
+    form = [f"Schema of the result: {neutral(made.form, made.boundary)}"] if made.form else []
+    again = [AGAIN_WHOLE if made.form else AGAIN, *refused] if refused else []
+    return "\n\n".join([*blocks, *form, f"Question: {question}", *again])
 
 
 def _refused(n: int, one: Refused, boundary: str) -> str:

@@ -90,6 +90,11 @@ class Guarded:
                     f"The question holds {NAMED[one.kind]}, which may not go to the model {endpoint!r}.",
                     fix="Ask without it, or ask another model.",
                 )
+        if known.find(request.form):
+            raise Denied(
+                f"The schema holds sensitive values, which may not go to the model {endpoint!r}.",
+                fix="Ask with a schema without them, or ask another model.",
+            )
         kept = tuple(
             passage
             for passage in request.passages

@@ -73,7 +73,7 @@ class ChatEndpoint:
         from pydantic_ai.models import ModelRequestParameters
         from pydantic_ai.output import OutputObjectDefinition
 
-        schema = OutputObjectDefinition(dict(request.schema), name=REPLY, strict=True)
+        schema = OutputObjectDefinition(dict(request.schema), name=REPLY, strict=None)
         return ModelRequestParameters(output_mode="native", output_object=schema)
 
     def settings(self, request: Request, budget: Budget, model: Model) -> ModelSettings:

@@ -1,0 +1,128 @@
+"""One question on its way to an answer: what has been decided, found, sent, checked and given so far."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from muniment.assistant.output_schema import OutputSchema
+from muniment.assistant.release import Reader
+from muniment.assistant.shown import Shown
+from muniment.assistant.support import VERSION as SUPPORT
+from muniment.assistant.values import Claim
+from muniment.foundation.version import VERSION
+from muniment.governance.audit.entry import Actor, Json
+from muniment.governance.identity.principal import Principal
+from muniment.governance.policy.rules import Standing
+from muniment.inference.catalog import Endpoint
+from muniment.inference.messages import Usage
+from muniment.inference.prompt_file import Prompt
+from muniment.knowledge.ingestion.chunk import VERSION as CHUNKING
+from muniment.knowledge.passage import Passage, Retrieval
+
+
+@dataclass(slots=True)
+class Asking:
+    """One question on its way."""
+
+    id: str
+    principal: Principal
+    by: Actor
+    question: str
+    endpoint: Endpoint
+    template: Prompt
+    standing: Standing
+    started: float
+    shown: Shown
+    schema: OutputSchema | None = None
+    """What the result is to keep to; None: claims are asked for."""
+    result: Json = None
+    left_out: int = 0
+    """Passages that the model does not get, because of sensitive values."""
+    retrieval: Retrieval | None = None
+    prompt: str = ""
+    claims: list[Claim] = field(default_factory=list[Claim])
+    usage: Usage = field(default_factory=Usage)
+    dropped: Counter[str] = field(default_factory=Counter[str])
+    """Claims that did not pass, by reason, those that were asked for again left out."""
+    asked_again: bool = False
+    instead_of: Endpoint | None = None
+    """Which was asked for, where another answered."""
+    sent: frozenset[int] = frozenset()
+    """Numbers of the passages that the model was sent."""
+    labels: frozenset[str | None] = frozenset()
+    """Their sensitivities."""
+    notes: tuple[str, ...] = ()
+    withheld: int = 0
+
+    @property
+    def reader(self) -> Reader:
+        return Reader(self.principal, self.by, self.id, self.standing.policy)
+
+    @property
+    def passages(self) -> tuple[Passage, ...]:
+        return self.retrieval.passages if self.retrieval else ()
+
+    def answered_by(self, endpoint: Endpoint) -> None:
+        """Note that an endpoint answered, which may have stood in for the one that was asked."""
+        if endpoint is not self.endpoint:
+            self.go_over(endpoint, f"The model {self.endpoint.name} did not answer; {endpoint.name} did.")
+
+    def go_over(self, endpoint: Endpoint, *notes: str) -> None:
+        """Let an endpoint answer, which may be another than before."""
+        if endpoint is not self.endpoint:
+            self.instead_of = self.instead_of or self.endpoint
+            self.endpoint = endpoint
+        self.notes += notes
+
+    def sensitive(self) -> dict[str, Json]:
+        """Return how many claims were masked or dropped, and passages left out, because of sensitive values."""
+        return {"masked": self.shown.masked, "dropped": self.shown.dropped, "left_out": self.left_out}
+
+    def lineage(self, claims: Sequence[Claim], parts: Mapping[str, Json]) -> dict[str, Json]:
+        """Return how the answer came about; `parts` are the models that took part."""
+        cited = {(c.document, c.version, c.span) for claim in claims for c in claim.citations}
+        passages: list[Json] = [
+            {
+                "n": n,
+                "document": passage.document,
+                "version": passage.version,
+                "chunk": passage.chunk,
+                "span": list(passage.span),
+                "score": round(passage.score, 6),
+                "cited": any(_within(one, passage) for one in cited),
+                "sent": n in self.sent,
+            }
+            for n, passage in enumerate(self.passages, 1)
+        ]
+        found = self.retrieval
+        return {
+            "model": self.endpoint.version,
+            **({"instead_of": self.instead_of.version} if self.instead_of else {}),
+            "parts": dict(parts),
+            **({"schema": self.schema.digest} if self.schema else {}),
+            "prompt": self.prompt or self.template.version,
+            "policy": self.standing.policy,
+            **({"acted_by": self.by.service} if self.by.service else {}),
+            "code": VERSION,
+            "chunking": CHUNKING,
+            "index": dict(found.index) if found else {},
+            "filters": dict(found.filters) if found else {},
+            "passages": passages,
+            "checks": {
+                "released": len(claims),
+                "unverified": self.dropped.total(),
+                "withheld": self.withheld,
+                "reasons": dict(sorted(self.dropped.items())),
+                "asked_again": self.asked_again,
+                "support": SUPPORT,
+                **self.sensitive(),
+            },
+        }
+
+
+def _within(cited: tuple[str, int, tuple[int, int]], passage: Passage) -> bool:
+    document, version, (start, end) = cited
+    same = (document, version) == (passage.document, passage.version)
+    return same and passage.span[0] <= start and end <= passage.span[1]

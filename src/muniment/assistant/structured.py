@@ -1,0 +1,210 @@
+"""A result in an asker's schema, each of its values with words that prove it.
+
+A value counts as proved where its own words or its number stand in a quote of the passages. A value out of a closed
+list, or a truth value, needs a quote that was found and is marked as inferred: what it says is the asker's own word,
+not the model's. A value that is not proved fails the whole result: a form with an invented line is worse than none.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from muniment.assistant.facts import day_stands, faults
+from muniment.assistant.gate import Evidence, Verified, locate
+from muniment.assistant.output_schema import OutputSchema
+from muniment.assistant.quantities import contradicted, quantities
+from muniment.assistant.support import THRESHOLD, support
+from muniment.inference.messages import Mark
+from muniment.knowledge.passage import Passage
+
+LONGEST_REPLY = 200_000
+"""Characters."""
+MOST_VALUES = 500
+_DENIED = re.compile(r"(?:\b(?:not|no|never|without|neither|nor)|n['’]t)(?:\W+\w+){0,2}\W*$")
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A value of a result, and what proves it."""
+
+    path: str
+    """JSON pointer (RFC 6901)."""
+    verified: Verified
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a reply holds: a valid result with its proved values, or what is wrong with it."""
+
+    value: Any = None
+    fields: tuple[Field, ...] = ()
+    found: bool = True
+    """Whether the model says that the passages hold what was asked for."""
+    faults: tuple[str, ...] = ()
+
+
+def read(text: str, schema: OutputSchema, passages: Sequence[Passage]) -> Result:
+    """Return the result of a reply, checked against the schema and the passages."""
+    reply = _reply(text)
+    if reply is None:
+        return Result(faults=("/: the reply is not the JSON object that was asked for",))
+    if reply["found"] is False:
+        return Result(found=False)
+    wrong = schema.faults(reply["result"])
+    if wrong:
+        return Result(faults=tuple(wrong))
+    evidence = _evidence(reply["evidence"], passages)
+    leaves = list(_leaves(reply["result"], "", schema.resolved))
+    if len(leaves) > MOST_VALUES:
+        return Result(faults=(f"/: it has more than {MOST_VALUES} values",))
+    fields: list[Field] = []
+    for leaf in leaves:
+        proved = _proved(leaf, evidence)
+        if isinstance(proved, str):
+            wrong.append(f"{schema.known(leaf.path)}: {proved}")
+        else:
+            fields.append(Field(leaf.path or "/", proved))
+    return Result(reply["result"], tuple(fields), faults=tuple(wrong))
+
+
+def _reply(text: str) -> dict[str, Any] | None:
+    """Return the JSON object of a reply, whatever stands around it."""
+    at = text.find("{")
+    if at < 0 or len(text) > LONGEST_REPLY:
+        return None
+    try:
+        made, _ = json.JSONDecoder().raw_decode(text, at)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(made, dict) or set(cast("dict[str, Any]", made)) != {"found", "evidence", "result"}:
+        return None
+    reply = cast("dict[str, Any]", made)
+    if (
+        not isinstance(reply["found"], bool)
+        or not isinstance(reply["evidence"], list)
+        or not _is_unicode(made)
+    ):
+        return None
+    return reply
+
+
+def _is_unicode(value: object) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _evidence(given: list[Any], passages: Sequence[Passage]) -> dict[str, tuple[Evidence, ...]]:
+    found: dict[str, tuple[Evidence, ...]] = {}
+    for one in given[:MOST_VALUES]:
+        if not isinstance(one, dict):
+            continue
+        entry = cast("dict[str, Any]", one)
+        path, quotes = entry.get("path"), entry.get("quotes")
+        if not isinstance(path, str) or not isinstance(quotes, list):
+            continue
+        marks = [_mark(quote) for quote in cast("list[Any]", quotes)[:8]]
+        located = [at for mark in marks if mark is not None and (at := locate(mark, passages)) is not None]
+        key = "/" + path.strip("/") if path.strip("/") else ""
+        found[key] = tuple(dict.fromkeys((*found.get(key, ()), *located)))
+    return found
+
+
+def _mark(quote: object) -> Mark | None:
+    if not isinstance(quote, dict):
+        return None
+    n, words = cast("dict[str, Any]", quote).get("passage"), cast("dict[str, Any]", quote).get("quote")
+    if isinstance(n, bool) or not isinstance(n, int) or not isinstance(words, str):
+        return None
+    return Mark(n, words)
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    path: str
+    value: str | int | float | bool
+    closed: bool
+    """Whether the schema lists the values that it may have."""
+
+
+def _leaves(value: Any, path: str, schema: Any) -> Iterator[_Leaf]:
+    """Yield the values that say something; nothing says nothing."""
+    node = cast("Mapping[str, Any]", schema) if isinstance(schema, Mapping) else {}
+    if isinstance(value, dict):
+        properties = node.get("properties")
+        known = cast("Mapping[str, Any]", properties) if isinstance(properties, Mapping) else {}
+        for name, one in cast("dict[str, Any]", value).items():
+            here = f"{path}/{name.replace('~', '~0').replace('/', '~1')}"
+            if name not in known:
+                # The name is the model's word as well.
+                yield _Leaf(here, name, closed=False)
+            below = known.get(name, node.get("additionalProperties"))
+            yield from _leaves(one, here, below)
+    elif isinstance(value, list):
+        for at, one in enumerate(cast("list[Any]", value)):
+            yield from _leaves(one, f"{path}/{at}", node.get("items"))
+    elif value not in (None, ""):
+        yield _Leaf(path, value, "enum" in node or "const" in node or isinstance(value, bool))
+
+
+def _proved(leaf: _Leaf, evidence: Mapping[str, tuple[Evidence, ...]]) -> Verified | str:
+    """Return the value with its evidence, or what is missing."""
+    found = _of(leaf.path, evidence)
+    if not found:
+        return "no quote of it stands, letter for letter, in the passage of that number"
+    said = str(leaf.value) if not isinstance(leaf.value, bool) else ("true" if leaf.value else "false")
+    text = f"{leaf.path or '/'}: {said}"
+    quotes = [one.quote for one in found]
+    if _stands(leaf, quotes, found):
+        return Verified(text, found)
+    if leaf.closed:
+        return Verified(text, found, inferred=True)
+    return "it does not stand in its quotes"
+
+
+def _of(path: str, evidence: Mapping[str, tuple[Evidence, ...]]) -> tuple[Evidence, ...]:
+    """Return the evidence of a value, else that of what holds it."""
+    while True:
+        if evidence.get(path):
+            return evidence[path]
+        if not path:
+            return ()
+        path = path.rpartition("/")[0]
+
+
+def _stands(leaf: _Leaf, quotes: Sequence[str], found: Sequence[Evidence]) -> bool:
+    quoted = " ".join(" ".join(quotes).split())
+    if isinstance(leaf.value, bool):
+        return False
+    if not isinstance(leaf.value, str):
+        return _counted(leaf, quoted)
+    words = " ".join(leaf.value.split())
+    if _said(words.casefold(), quoted.casefold()):
+        return True
+    if _ISO_DATE.fullmatch(words):
+        return day_stands(words, quoted)
+    around = list(dict.fromkeys(line for one in found for line in (one.passage.title, one.passage.heading)))
+    return not faults(words, quotes, around) and support(words, quotes, " ".join(around)) >= THRESHOLD
+
+
+def _said(words: str, quoted: str) -> bool:
+    """Whether the words stand in the text as whole words, and nothing just before them takes them back."""
+    for at in re.finditer(rf"(?<!\w){re.escape(words)}(?!\w)", quoted):
+        if not _DENIED.search(quoted[: at.start()]):
+            return True
+    return False
+
+
+def _counted(leaf: _Leaf, quoted: str) -> bool:
+    """Whether the number stands in the text, and counts what the field's name says that it counts."""
+    name = re.sub(r"[_/~.-]+|(?<=[a-z])(?=[A-Z])", " ", leaf.path.rpartition("/")[2])
+    stated = quantities(f"{leaf.value} {name}")
+    known = quantities(quoted)
+    return bool(stated) and not contradicted(stated[0], known)
