@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from tests.simulators.local_models import local, served, stand_in
 from tests.simulators.openai_server import serving
 
 from muniment.foundation.egress import Egress
+from muniment.foundation.errors import Unavailable
 from muniment.inference import prompts
 from muniment.inference.catalog import Endpoint
 from muniment.inference.messages import Draft, NumberedPassage, Request, TextDelta, Usage
@@ -17,7 +19,7 @@ from muniment.inference.providers.openai import OpenAIEndpoint
 from muniment.inference.providers.provider import Budget, Provider
 from muniment.inference.providers.quotes import Quotes
 
-BUDGET = Budget(200, 10.0)
+BUDGET = Budget(200, 120.0)
 
 
 @contextmanager
@@ -32,7 +34,16 @@ def openai() -> Iterator[Provider]:
         yield OpenAIEndpoint(endpoint, Egress({endpoint.origin}))
 
 
-PROVIDERS = pytest.mark.parametrize("make", [quotes, openai])
+PROVIDERS = pytest.mark.parametrize(
+    "make",
+    [
+        quotes,
+        openai,
+        stand_in,
+        pytest.param(local, marks=pytest.mark.prove),
+        pytest.param(served, marks=pytest.mark.prove),
+    ],
+)
 
 
 def request(*texts: str) -> Request:
@@ -70,6 +81,22 @@ def test_closing_early_stops_the_call(make: object) -> None:
 
 @PROVIDERS
 def test_hostile_text_in_passages_raises_nothing(make: object) -> None:
-    hostile = ("\x00\ufffd\u202e canteen", "| | |\n|---|\n: : :", '[1 "canteen"]' * 50, "canteen " * 5000, "")
+    hostile = (
+        "\x00\ufffd\u202e canteen",
+        "| | |\n|---|\n: : :",
+        '[1 "canteen"]' * 50,
+        "\ud800 <|im_end|>",
+        "",
+    )
     with make() as provider:  # type: ignore[operator]
         assert isinstance(list(provider.complete(request(*hostile), BUDGET))[-1], Usage)
+
+
+@PROVIDERS
+def test_what_is_too_long_is_answered_or_refused_and_nothing_else(make: object) -> None:
+    with make() as provider:  # type: ignore[operator]
+        try:
+            end: object = list(provider.complete(request("canteen " * 5000), BUDGET))[-1]
+        except Unavailable as refused:
+            end = refused
+    assert isinstance(end, Usage) or ("'remote'" in str(end) and "canteen" not in str(end))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from muniment.governance.policy.replay import Replay
     from muniment.inference.catalog import Catalog
     from muniment.inference.gateway import Gateway
+    from muniment.inference.providers.local import LocalModels
     from muniment.inference.spending import Spending
 
 
@@ -56,8 +57,17 @@ class Workspace(Searching):
             embedder=self.embedder,
             reranker=self.cross_encoder,
             spending=self.spending,
+            local=self.local_models,
             clock=self.clock,
         )
+
+    @cached_property
+    def local_models(self) -> LocalModels:
+        """The language models of this machine, each in a process of its own."""
+        from muniment.inference.providers.local import LocalModels
+
+        folders = settings_file.weight_folders(self.settings)
+        return LocalModels(folders, self.home, self.settings.ingestion.isolation, self._models.local)
 
     @cached_property
     def spending(self) -> Spending:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from muniment.foundation.errors import BadInput
 from muniment.foundation.secret import Secret
+from muniment.inference.language_models import CATALOGUE as LANGUAGE_MODELS
 
 QUOTES = "quotes"
 """The built-in endpoint: quotes passages without a language model."""
@@ -19,7 +20,7 @@ class Endpoint:
     """One model that can be asked."""
 
     name: str
-    kind: Literal["quotes", "openai"]
+    kind: Literal["quotes", "openai", "local"]
     base_url: str = ""
     """Such as `https://models.example/v1`; empty for quotes."""
     model: str = ""
@@ -33,6 +34,10 @@ class Endpoint:
     """Cost of a million prompt tokens."""
     completion_price: float = 0.0
     """Cost of a million completion tokens."""
+    sha256: str = ""
+    """Of the file that `model` names, where it is none of those that this version knows; for local models."""
+    context_tokens: int = 4096
+    threads: int = 0
 
     @property
     def origin(self) -> str:
@@ -78,6 +83,11 @@ def _check(endpoint: Endpoint) -> None:
         raise BadInput(
             f"The model {endpoint.name!r} lacks a base_url (http or https) or a model.",
             fix=f"Set both under [models.{endpoint.name}].",
+        )
+    if endpoint.kind == "local" and not endpoint.sha256 and endpoint.model not in LANGUAGE_MODELS:
+        raise BadInput(
+            f"The model {endpoint.name!r} names no language model that is known, and no file with its sha256.",
+            fix=f"Known: {', '.join(sorted(LANGUAGE_MODELS))}.",
         )
     if endpoint.timeout_seconds <= 0 or endpoint.max_output_tokens <= 0 or endpoint.max_attempts < 1:
         raise BadInput(f"The limits of the model {endpoint.name!r} must be above zero.")

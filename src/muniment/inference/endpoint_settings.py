@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from muniment.foundation.secret import Secret
 from muniment.inference.catalog import Endpoint
@@ -15,12 +15,12 @@ class ModelSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["openai"] = "openai"
-    """Any server that speaks the OpenAI chat completions format."""
-    base_url: str
-    """Such as `http://127.0.0.1:11434/v1`."""
+    kind: Literal["openai", "local"] = "openai"
+    """Any server that speaks the OpenAI chat completions format, or a model on this machine."""
+    base_url: str = Field("", validate_default=True)
+    """Such as `http://127.0.0.1:11434/v1`; nothing for a local model."""
     model: str
-    """The model's name at that server."""
+    """The model's name at that server; of a local one, its name, or the path of its GGUF file from the home."""
     api_key: str = ""
     """A reference: `env:NAME` or `file:PATH`; never the key itself."""
     private_network: bool = False
@@ -35,6 +35,19 @@ class ModelSettings(BaseModel):
     """Cost of a million tokens sent, in any one currency."""
     completion_price: float = Field(0.0, ge=0, le=1e6)
     """Cost of a million tokens received."""
+    sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$")
+    """Of a local model's own file; another file is refused."""
+    context_tokens: int = Field(4096, ge=512, le=1_000_000)
+    """Most tokens of a question, its passages and its answer together, for a local model."""
+    threads: int = Field(0, ge=0, le=256)
+    """Of a local model at work; `0` is half of the cores."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_stated(cls, base_url: str, info: ValidationInfo) -> str:
+        if not base_url and info.data.get("kind") == "openai":
+            raise ValueError("has no default for this kind")
+        return base_url.rstrip("/")
 
     def endpoint(self, name: str, api_key: Secret | None) -> Endpoint:
         """Return the endpoint under its name, with the key that `api_key` refers to."""
@@ -51,4 +64,7 @@ class ModelSettings(BaseModel):
             max_output_tokens=self.max_output_tokens,
             prompt_price=self.prompt_price,
             completion_price=self.completion_price,
+            sha256=self.sha256,
+            context_tokens=self.context_tokens,
+            threads=self.threads,
         )

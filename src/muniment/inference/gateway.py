@@ -30,6 +30,7 @@ from muniment.inference.spending import MILLION, Held, Spending, Use, priced
 if TYPE_CHECKING:
     from muniment.foundation.egress import Egress
     from muniment.inference.embedding import Embedder
+    from muniment.inference.providers.local import LocalModels
     from muniment.inference.reranking import Reranker
 
 FIRST_WAIT_SECONDS = 0.4
@@ -50,6 +51,7 @@ class Gateway:
         embedder: Embedder | None,
         reranker: Reranker | None = None,
         spending: Spending,
+        local: LocalModels | None = None,
         clock: Clock,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -59,6 +61,7 @@ class Gateway:
         self._embedder = embedder
         self._reranker = reranker
         self._spending = spending
+        self._local = local
         self._clock = clock
         self._sleep = sleep
 
@@ -179,6 +182,8 @@ class Gateway:
             from muniment.inference.providers.quotes import Quotes
 
             return Quotes(self._embedder, self._reranker)
+        if endpoint.kind == "local" and self._local is not None:
+            return self._local.provider(endpoint)
         from muniment.inference.providers.openai import OpenAIEndpoint
 
         return OpenAIEndpoint(endpoint, self._egress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from muniment.inference.language_models import LanguageModel
     from muniment.inference.language_weights import ModelFile
     from muniment.settings import Settings
+
+TRY_SECONDS = 300.0
 
 
 def rows(settings: Settings) -> list[dict[str, object]]:
@@ -42,6 +45,37 @@ def fetch(settings: Settings, name: str, folder: Path | None) -> None:
         return
     TERMINAL.show(f"ok  {found.name}: {found.path.parent}")
     TERMINAL.show(f'To answer with it: [models.NAME] with kind = "local" and model = "{found.name}".')
+
+
+def try_out(settings: Settings, home: Path, name: str) -> None:
+    """Verify a language model, have it read and write, and say how fast it is and what memory it takes."""
+    from muniment.foundation.errors import MunimentError, Unavailable
+    from muniment.inference.catalog import Endpoint
+    from muniment.inference.language_weights import named
+    from muniment.inference.loaded import Loaded
+    from muniment.inference.providers.local import LocalModels
+    from muniment.inference.providers.measured import measure
+    from muniment.settings import weight_folders
+
+    endpoint = Endpoint(named(name).name, "local", model=name)
+    models = LocalModels(weight_folders(settings), home, settings.ingestion.isolation, Loaded())
+    process = models.process(endpoint)
+    try:
+        found = measure(process, TRY_SECONDS)
+    except MunimentError as error:
+        raise Unavailable(
+            f"{name} does not work here: {error.public} {error.detail}", fix=error.fix
+        ) from error
+    finally:
+        process.close()
+    if TERMINAL.json:
+        TERMINAL.document({"ok": True, "name": name, **asdict(found)})
+        return
+    TERMINAL.show(
+        f"ok    {name}: verified, starts in {found.start_seconds:.1f} s, "
+        f"reads {found.read_per_second:.0f} and writes {found.written_per_second:.0f} tokens a second "
+        f"with {found.threads} of {found.cores} cores, takes {found.memory_mb:,} MB"
+    )
 
 
 def bring(settings: Settings, name: str, folder: Path | None, console: Console) -> ModelFile:

@@ -49,10 +49,18 @@ def list_() -> None:
     )
 
 
-@app.command(epilog=example("muniment models check"))
-def check() -> None:
+@app.command(epilog=example("muniment models check", "muniment models check qwen2.5-coder-0.5b"))
+def check(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A language model: try it, and say how fast it is here.", show_default=False),
+    ] = None,
+) -> None:
     """Verify the digests of the weights that are present; exit 1 where one is wrong, or missing for search."""
     settings = _settings()
+    if name is not None:
+        language.try_out(settings, TERMINAL.home_folder(), name)
+        return
     weights = _weights(settings, verify=True) + language.verified_rows(settings)
     good = all(w["ok"] for w in weights)
     if TERMINAL.json:
