@@ -40,7 +40,7 @@ class ModelSettings(BaseModel):
     context_tokens: int = Field(4096, ge=512, le=1_000_000)
     """Most tokens of a question, its passages and its answer together, for a local model."""
     threads: int = Field(0, ge=0, le=256)
-    """Of a local model at work; `0` is half of the cores."""
+    """Of a local model at work; `0` is one for each core, at most 8."""
 
     @field_validator("base_url")
     @classmethod

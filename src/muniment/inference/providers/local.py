@@ -23,6 +23,17 @@ from muniment.inference.providers.local_process import Limits, LocalProcess, com
 from muniment.inference.providers.provider import Budget, Busy
 
 _RUNTIME = "xllamacpp"
+_MOST_THREADS = 8
+"""More wait for memory rather than work."""
+
+
+def require_runtime(name: str) -> None:
+    """Raise Unavailable where no local model can run, such as the endpoint `name`."""
+    if importlib.util.find_spec(_RUNTIME) is None:
+        raise Unavailable(
+            f"The model {name!r} needs a runtime that is not installed.",
+            fix="Install the extra: pip install 'muniment[local]'.",
+        )
 
 
 class LocalModels:
@@ -43,13 +54,9 @@ class LocalModels:
 
     def process(self, endpoint: Endpoint) -> LocalProcess:
         """Return the process that serves an endpoint, started or not; raises as `provider` does."""
-        if importlib.util.find_spec(_RUNTIME) is None:
-            raise Unavailable(
-                f"The model {endpoint.name!r} needs a runtime that is not installed.",
-                fix="Install the extra: pip install 'muniment[local]'.",
-            )
+        require_runtime(endpoint.name)
         file = self._file(endpoint)
-        threads = endpoint.threads or max(1, len(os.sched_getaffinity(0)) // 2)
+        threads = endpoint.threads or min(len(os.sched_getaffinity(0)), _MOST_THREADS)
         options = {
             "name": file.name,
             "path": str(file.path.absolute()),

@@ -36,6 +36,8 @@ WORK_BYTES = 1 << 30
 """What requests may take beyond what the loaded model has."""
 _BATCH = 64
 """Prompt tokens between two looks at whether to go on."""
+_BEHIND = 5
+"""How far a model stands back behind searches, as the system counts priority."""
 _ADD_SEALS = 1033  # fcntl(2); Python 3.11 does not name it
 _SEALS = 0x0001 | 0x0002 | 0x0004 | 0x0008  # F_SEAL_SEAL, SHRINK, GROW, WRITE
 
@@ -49,6 +51,7 @@ def main(arguments: Sequence[str]) -> None:
     try:
         leave_network()
         model = _Model(options)
+        os.nice(_BEHIND)
         questions.start()
         private, mapped = _memory()
         confine(
