@@ -129,6 +129,8 @@ class AnswerSettings(_Section):
     """The endpoint that answers unless a request names another."""
     passages: int = Field(8, ge=1, le=50)
     """Most passages that an answer may rest on."""
+    inferences: bool = False
+    """Show what a model marks as its own inference, marked so; else it is left out."""
 
 
 class IngestionSettings(_Section):

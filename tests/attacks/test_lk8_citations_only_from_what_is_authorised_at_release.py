@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.simulators.openai_server import serving
+from tests.simulators.openai_server import claim, serving, telling
 
 from muniment import settings
 from muniment.governance.audit.entry import Actor
@@ -17,10 +17,6 @@ from muniment.knowledge.retrieval.visibility import visible
 
 BY = Actor("user:alice", "python")
 HIDDEN_QUOTE = "The key ceremony is held in the walnut room."
-
-
-def told(*sentences: str) -> Callable[[str], str]:
-    return lambda prompt: "\n".join(sentences)
 
 
 def ready(make_workspace: Callable[..., Any], folder: Path, url: str) -> Any:
@@ -34,7 +30,7 @@ def ready(make_workspace: Callable[..., Any], folder: Path, url: str) -> Any:
 def test_a_true_quote_of_a_hidden_document_is_never_shown(
     make_workspace: Callable[..., Any], folder: Path, n: int
 ) -> None:
-    mind = told(f'It is in the walnut room. [{n} "{HIDDEN_QUOTE}"]')
+    mind = telling(claim("It is in the walnut room.", (n, HIDDEN_QUOTE)))
     with serving(mind) as server:
         workspace = ready(make_workspace, folder, server.url)
         answer = workspace.ask("Where is the key ceremony?", as_="alice", model="remote")
@@ -77,8 +73,9 @@ def test_every_citation_of_every_reader_is_readable_and_exact(
 def test_a_revoke_between_two_claims_takes_title_and_count_with_it(
     make_workspace: Callable[..., Any], folder: Path
 ) -> None:
-    pay = '[1 "The on-call engineer is paid 300 crowns for each weekend."]'
-    mind = told(*(f"Fact {word}. {pay}" for word in ("one", "two", "three", "four")))
+    pay = (1, "The on-call engineer is paid 300 crowns for each weekend.")
+    told = ("is paid 300 crowns", "is paid for each weekend", "is paid 300 crowns for each weekend")
+    mind = telling(*(claim(f"The on-call engineer {what}.", pay) for what in told))
     with serving(mind) as server:
         workspace = ready(make_workspace, folder, server.url)
         events: list[Any] = []

@@ -25,20 +25,33 @@ def passages_of(prompt: str) -> list[tuple[int, str]]:
     return [(int(found[2]), found[4]) for found in _PASSAGE.finditer(prompt)]
 
 
+def claim(text: str, *quotes: tuple[int, str], inferred: bool = False) -> dict[str, object]:
+    """Return a claim as a model is asked to write it."""
+    marks = [{"passage": n, "quote": quote} for n, quote in quotes]
+    return {"quotes": marks, "text": text, "inferred": inferred}
+
+
+def reply(*claims: dict[str, object]) -> str:
+    """Return a whole reply."""
+    return json.dumps({"claims": claims}, ensure_ascii=False)
+
+
+def telling(*claims: dict[str, object]) -> Mind:
+    """Say the same whatever is asked."""
+    return lambda prompt: reply(*claims)
+
+
 def answering(prompt: str) -> str:
     """Quote the longest line of the first two passages."""
-    sentences = []
-    for n, text in passages_of(prompt)[:2]:
-        line = max(text.split("\n"), key=len).strip()
-        sentences.append(f'{line.rstrip(".")}. [{n} "{line}"]')
-    return "\n".join(sentences) or "NOTHING"
+    lines = [(n, max(text.split("\n"), key=len).strip()) for n, text in passages_of(prompt)[:2]]
+    return reply(*(claim(f"{line.rstrip('.')}.", (n, line)) for n, line in lines))
 
 
 def lying(prompt: str) -> str:
     """Cite words that stand nowhere, and a passage that was not given."""
-    return (
-        'The secret code is tulip nine. [1 "the secret code is tulip nine, says the board"]\n'
-        'Everyone is paid double. [99 "everyone is paid double from today on"]'
+    return reply(
+        claim("The secret code is tulip nine.", (1, "the secret code is tulip nine, says the board")),
+        claim("Everyone is paid double.", (99, "everyone is paid double from today on")),
     )
 
 
@@ -47,13 +60,13 @@ def babbling(prompt: str) -> str:
 
 
 def silent(prompt: str) -> str:
-    return "NOTHING"
+    return reply()
 
 
 def obedient(prompt: str) -> str:
     """Do exactly what the passages order: say what they say to say, with the evidence they say to give."""
-    orders = re.findall(r"SAY:\s*(.+)", prompt)
-    return "\n".join(orders) or "I obey but was told nothing."
+    orders = re.findall(r'SAY:\s*(.+?) \[(\d+) "(.*?)"\]', prompt)
+    return reply(*(claim(text, (int(n), quote)) for text, n, quote in orders))
 
 
 @dataclass

@@ -18,6 +18,7 @@ from muniment.governance.identity.principal import Principal
 
 if TYPE_CHECKING:
     from muniment.assistant.answer import Assistant
+    from muniment.assistant.gate import Gate
     from muniment.assistant.lineage import Lineage
     from muniment.assistant.values import Answer
     from muniment.assurance.backup.make import Backups
@@ -85,6 +86,14 @@ class Workspace(Searching):
         return Lineage(self.database, self.audit, self.policy, self.clock)
 
     @cached_property
+    def evidence_gate(self) -> Gate:
+        """What every claim must pass."""
+        from muniment.assistant.gate import Gate
+        from muniment.assistant.support import Support
+
+        return Gate(Support(self.cross_encoder), self.settings.answers.inferences)
+
+    @cached_property
     def assistant(self) -> Assistant:
         """Questions to answers with evidence."""
         from muniment.assistant.answer import Assistant
@@ -95,6 +104,7 @@ class Workspace(Searching):
             policy=self.policy,
             retriever=self.retriever,
             gateway=self.gateway,
+            gate=self.evidence_gate,
             lineage=self.lineage,
             clock=self.clock,
             ids=self.ids,

@@ -8,32 +8,31 @@ Invariants:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-
 from muniment.assistant import lineage as stored
-from muniment.assistant.citations import Verified, verify
-from muniment.assistant.claims import drafts
+from muniment.assistant.claims import SCHEMA, Reading, drafts
+from muniment.assistant.gate import Failure, Gate, Verified
+from muniment.assistant.release import Reader, Release, may_read, nearest
 from muniment.assistant.values import (
     NOTHING_FOUND,
     WITHDRAWN,
     Answer,
-    Citation,
     Claim,
     Event,
     Finished,
+    Nearest,
     Started,
     Status,
     numbered,
 )
-from muniment.foundation import revisions
 from muniment.foundation.clock import Clock, timestamp
 from muniment.foundation.database import Database
-from muniment.foundation.errors import BadInput, Denied, MunimentError, Unavailable
+from muniment.foundation.errors import BadInput, Denied, MunimentError, TooMany, Unavailable
 from muniment.foundation.ids import Ids
 from muniment.foundation.version import VERSION
 from muniment.foundation.wellformed import check_text
@@ -44,13 +43,12 @@ from muniment.governance.policy.decision import WORKSPACE
 from muniment.governance.policy.rules import Standing
 from muniment.inference import prompts
 from muniment.inference.catalog import QUOTES, Endpoint
-from muniment.inference.messages import Draft, NumberedPassage, Request, Usage
+from muniment.inference.messages import NumberedPassage, Refused, Request, Usage
 from muniment.inference.providers.quotes import NOTE
-from muniment.knowledge import library
 from muniment.knowledge.ingestion.chunk import VERSION as CHUNKING
 from muniment.knowledge.passage import Passage, Retrieval
 from muniment.knowledge.retrieval.filters import EVERYTHING, Filters
-from muniment.knowledge.retrieval.visibility import Visibility, visible
+from muniment.knowledge.retrieval.visibility import visible
 
 if TYPE_CHECKING:
     from muniment.governance.policy.decide import Policy
@@ -59,6 +57,17 @@ if TYPE_CHECKING:
 
 LONGEST_QUESTION = 2_000
 PROMPT = "answer"
+_MOST_REFUSED = 8
+"""Claims that a model is asked for again."""
+_WHY = {
+    "quote": "no quote of it stands, letter for letter, in the passage of that number.",
+    "fact": "this stands in none of its quotes: ",
+    "inference": "it is an inference, and only what the passages state is asked for.",
+    "support": "its quotes do not prove it.",
+}
+_NOT_CLAIMS = (
+    "Your reply was not the JSON object that was asked for, or some of its claims were not of that form."
+)
 
 
 @dataclass(slots=True)
@@ -75,9 +84,15 @@ class _Asking:
     retrieval: Retrieval | None = None
     prompt: str = ""
     claims: list[Claim] = field(default_factory=list[Claim])
-    usage: list[Usage] = field(default_factory=list[Usage])
-    unverified: int = 0
+    usage: Usage = field(default_factory=Usage)
+    dropped: Counter[str] = field(default_factory=Counter[str])
+    """Claims that did not pass, by reason, those that were asked for again left out."""
+    asked_again: bool = False
     withheld: int = 0
+
+    @property
+    def reader(self) -> Reader:
+        return Reader(self.principal, self.by, self.id, self.standing.policy)
 
     @property
     def passages(self) -> tuple[Passage, ...]:
@@ -95,6 +110,7 @@ class Assistant:
         policy: Policy,
         retriever: Retriever,
         gateway: Gateway,
+        gate: Gate,
         lineage: stored.Lineage,
         clock: Clock,
         ids: Ids,
@@ -105,6 +121,8 @@ class Assistant:
         self._policy = policy
         self._retriever = retriever
         self._gateway = gateway
+        self._gate = gate
+        self._release = Release(database, audit, policy)
         self._lineage = lineage
         self._clock = clock
         self._ids = ids
@@ -151,13 +169,11 @@ class Assistant:
                 principal, asking.question, self._k, by, "answer", filters
             )
             released = True
-            with closing(self._drafts(asking)) as proposed:
-                for draft in proposed:
-                    verified = self._check(asking, draft)
-                    if verified is None:
-                        continue
-                    claim = self._release(asking, verified)
+            with closing(self._checked(asking)) as claims:
+                for verified in claims:
+                    claim = self._release.give(asking.reader, verified, asking.claims)
                     if claim is None:
+                        asking.withheld += 1
                         released = False
                         break
                     asking.claims.append(claim)
@@ -205,13 +221,42 @@ class Assistant:
         self._audit.record([Entry("answer.request", by, {**about, "model": endpoint.version})])
         return _Asking(answer_id, principal, by, asked, endpoint, standing, self._clock.seconds())
 
-    def _drafts(self, asking: _Asking) -> Generator[Draft]:
-        """Ask the model, unless there is nothing to ask it about."""
+    def _checked(self, asking: _Asking) -> Generator[Verified]:
+        """Yield the claims that pass the gate; ask once more for those that do not."""
         if not asking.passages:
             return
         request = self._assemble(asking)
+        failed = yield from self._passing(asking, request)
+        if not failed:
+            return
+        asking.asked_again = True
+        try:
+            failed = yield from self._passing(asking, replace(request, refused=failed))
+        except (TooMany, Unavailable):
+            # What passed before stands; what failed stays out.
+            asking.dropped["not asked again"] += len(failed)
+
+    def _passing(self, asking: _Asking, request: Request) -> Generator[Verified, None, tuple[Refused, ...]]:
+        """Yield what passes of one reply; return what is to be asked for again, which is nothing the second time."""
+        reading = Reading()
+        failures: list[Failure] = []
+        seen = {claim.text for claim in asking.claims}
         chunks = self._gateway.complete(asking.standing, asking.by, asking.endpoint, request)
-        yield from drafts(chunks, asking.usage)
+        with closing(drafts(chunks, reading)) as proposed:
+            for draft in proposed:
+                outcome = self._gate.check(draft, asking.passages)
+                if isinstance(outcome, Failure):
+                    failures.append(outcome)
+                elif outcome.text not in seen:
+                    seen.add(outcome.text)
+                    yield outcome
+        for usage in reading.usage:
+            asking.usage = asking.usage.plus(usage)
+        if asking.endpoint.kind != QUOTES and not asking.asked_again:
+            return _to_be_asked_again(failures, reading)
+        asking.dropped.update(failure.reason for failure in failures)
+        asking.dropped.update({"form": reading.malformed} if reading.malformed else {})
+        return ()
 
     def _assemble(self, asking: _Asking) -> Request:
         """Put the prompt beside the question and the untrusted passages."""
@@ -219,75 +264,28 @@ class Assistant:
             NumberedPassage(n, passage.title, passage.heading, passage.text)
             for n, passage in enumerate(asking.passages, 1)
         )
-        made = prompts.request(prompts.load(PROMPT), asking.question, passages, self._ids.new("fence"))
+        made = prompts.request(
+            prompts.load(PROMPT), asking.question, passages, self._ids.new("fence"), SCHEMA
+        )
         asking.prompt = made.prompt
         return made
-
-    def _check(self, asking: _Asking, draft: Draft) -> Verified | None:
-        """Return the claim if its quotes stand in the passages and it says something new."""
-        verified = verify(draft, asking.passages)
-        if verified is None:
-            asking.unverified += 1
-            return None
-        return None if any(claim.text == verified.text for claim in asking.claims) else verified
-
-    def _release(self, asking: _Asking, verified: Verified) -> Claim | None:
-        """Read the caller's rights now and put the claim on record; None when it may not be given."""
-        with self._database.read() as connection:
-            visibility = self._visible_or_none(connection, asking.principal)
-            readable = visibility is not None and _stands(connection, visibility, verified)
-        if visibility is None or not readable:
-            asking.withheld += 1
-            return None
-        claim = _claim(verified, asking.claims)
-        about: dict[str, Json] = {
-            "answer": asking.id,
-            "claim": len(asking.claims) + 1,
-            "text": self._audit.commitment(claim.text),
-            "policy": asking.standing.policy,
-            "revisions": _revisions(visibility.revisions),
-            "citations": [
-                {"document": c.document, "version": c.version, "span": list(c.span)} for c in claim.citations
-            ],
-        }
-        self._audit.record([Entry("answer.claim", asking.by, about)])
-        return claim if self._still_stands(asking, visibility, verified) else None
-
-    def _still_stands(self, asking: _Asking, before: Visibility, verified: Verified) -> bool:
-        """Rights may have moved while the entry was written."""
-        with self._database.read() as connection:
-            if revisions.current(connection) == before.revisions:
-                return True
-            now = self._visible_or_none(connection, asking.principal)
-            if now is not None and _stands(connection, now, verified):
-                return True
-        asking.withheld += 1
-        return False
-
-    def _visible_or_none(self, connection: sa.Connection, principal: Principal) -> Visibility | None:
-        """What the principal may read now; None where policy no longer lets it ask at all."""
-        try:
-            found = visible(connection, principal)
-            standing = self._policy.standing(connection, principal, found.grants)
-        except Denied:
-            return None
-        return found if standing.decide("ask", WORKSPACE).allowed else None
 
     def _finish(self, asking: _Asking, released: bool) -> Answer:
         """Store answer, lineage and entry in one transaction, on the rights as of that transaction."""
         with self._database.write() as connection:
-            visibility = self._visible_or_none(connection, asking.principal)
-            kept = [claim for claim in asking.claims if _may_read(connection, visibility, claim)]
+            visibility = self._release.rights(connection, asking.principal)
+            kept = [claim for claim in asking.claims if may_read(connection, visibility, claim)]
             asking.withheld += len(asking.claims) - len(kept)
             released = released and visibility is not None and len(kept) == len(asking.claims)
-            made = self._answer(asking, kept, released)
+            close_by = () if kept or not released else nearest(connection, visibility, asking.passages)
+            made = self._answer(asking, kept, released, close_by)
             at = timestamp(self._clock.now())
             stored.store(connection, asking.principal.ref, at, asking.question, made, kept)
             about: dict[str, Json] = {
                 "answer": asking.id,
                 "status": made.status,
                 "claims": len(kept),
-                "unverified": asking.unverified,
+                "unverified": asking.dropped.total(),
                 "withheld": asking.withheld,
                 "documents": sorted({c.document for c in made.citations}),
                 "model": asking.endpoint.version,
@@ -297,23 +295,29 @@ class Assistant:
             self._audit.append(connection, [Entry(kind, asking.by, about)])
         return made
 
-    def _answer(self, asking: _Asking, claims: Sequence[Claim], released: bool) -> Answer:
+    def _answer(
+        self, asking: _Asking, claims: Sequence[Claim], released: bool, close_by: tuple[Nearest, ...]
+    ) -> Answer:
         status: Status = ("answered" if claims else "abstained") if released else "refused"
         text = numbered(claims) if claims else NOTHING_FOUND
         notes = asking.retrieval.notes if asking.retrieval else ()
         if asking.endpoint.kind == QUOTES:
             notes = (NOTE, *notes)
+        if asking.dropped and claims:
+            notes = (*notes, _left_out(asking.dropped.total()))
         if not released:
             notes = (*notes, WITHDRAWN)
         return Answer(
             id=asking.id,
             status=status,
             answer=text if released else f"{numbered(claims)} {WITHDRAWN}".strip(),
+            claims=tuple(claims),
             citations=tuple(dict.fromkeys(c for claim in claims for c in claim.citations)),
             lineage=self._lineage_of(asking, claims),
-            usage=asking.usage[-1] if asking.usage else Usage(),
+            usage=asking.usage,
             took_ms=round((self._clock.seconds() - asking.started) * 1000, 1),
             notes=notes,
+            nearest=close_by,
         )
 
     def _lineage_of(self, asking: _Asking, claims: Sequence[Claim]) -> dict[str, Json]:
@@ -344,8 +348,11 @@ class Assistant:
             "passages": passages,
             "checks": {
                 "released": len(claims),
-                "unverified": asking.unverified,
+                "unverified": asking.dropped.total(),
                 "withheld": asking.withheld,
+                "reasons": dict(sorted(asking.dropped.items())),
+                "asked_again": asking.asked_again,
+                "support": self._gate.name,
             },
         }
 
@@ -354,53 +361,19 @@ class Assistant:
         self._audit.record([Entry("answer.refused", asking.by, about)])
 
 
-def _stands(connection: sa.Connection, visibility: Visibility, verified: Verified) -> bool:
-    """Whether each quote stands in its document's current version, and its reader may read that."""
-    for evidence in verified.evidence:
-        passage = evidence.passage
-        document = library.get_document(connection, passage.document)
-        if document is None or document.version != passage.version or not visibility.may_read(document):
-            return False
-        text = library.version_slice(connection, passage.document, passage.version, *evidence.span)
-        if text != evidence.quote:
-            return False
-    return True
+def _to_be_asked_again(failures: Sequence[Failure], reading: Reading) -> tuple[Refused, ...]:
+    refused = [
+        Refused(one.draft.text, _WHY[one.reason] + ", ".join(one.what)) for one in failures[:_MOST_REFUSED]
+    ]
+    return (*refused, *([Refused("", _NOT_CLAIMS)] if reading.malformed else []))
 
 
-def _may_read(connection: sa.Connection, visibility: Visibility | None, claim: Claim) -> bool:
-    if visibility is None:
-        return False
-    documents = [library.get_document(connection, citation.document) for citation in claim.citations]
-    return all(document is not None and visibility.may_read(document) for document in documents)
-
-
-def _claim(verified: Verified, earlier: Sequence[Claim]) -> Claim:
-    """Number the citations in order of first appearance; the same place keeps its number."""
-    known = {(c.document, c.version, c.span): c.n for claim in earlier for c in claim.citations}
-    citations: list[Citation] = []
-    for evidence in verified.evidence:
-        passage = evidence.passage
-        place = (passage.document, passage.version, evidence.span)
-        n = known.setdefault(place, len(known) + 1)
-        citations.append(
-            Citation(
-                n,
-                passage.document,
-                passage.title,
-                passage.version,
-                passage.page_at(evidence.span[0]),
-                evidence.span,
-                evidence.quote,
-            )
-        )
-    return Claim(verified.text, tuple(citations))
+def _left_out(count: int) -> str:
+    said = "1 statement of the model was" if count == 1 else f"{count} statements of the model were"
+    return f"{said} left out: the passages did not prove it."
 
 
 def _within(cited: tuple[str, int, tuple[int, int]], passage: Passage) -> bool:
     document, version, (start, end) = cited
     same = (document, version) == (passage.document, passage.version)
     return same and passage.span[0] <= start and end <= passage.span[1]
-
-
-def _revisions(state: revisions.Revisions) -> dict[str, Json]:
-    return {"directory": state.directory, "access": state.access, "content": state.content}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
 
-from muniment.assistant.values import NOTHING_FOUND, Answer, Citation, Claim, numbered
+from muniment.assistant.values import NOTHING_FOUND, Answer, Citation, Claim, Nearest, numbered
 from muniment.foundation.clock import Clock
 from muniment.foundation.database import Database, metadata, storable
 from muniment.foundation.errors import NotFound
@@ -54,11 +54,15 @@ class Explanation:
     question: str
     status: str
     answer: str
+    claims: tuple[Claim, ...]
+    """Those whose evidence may be read now."""
     citations: tuple[Citation, ...]
     withheld: int
     """Claims whose evidence is no longer readable."""
     lineage: Mapping[str, Json]
     notes: tuple[str, ...]
+    nearest: tuple[Nearest, ...] = ()
+    """Of an abstention: documents that may be opened now."""
 
     def as_json(self) -> dict[str, Json]:
         """Return the explanation as one JSON object."""
@@ -69,10 +73,12 @@ class Explanation:
             "question": self.question,
             "status": self.status,
             "answer": self.answer,
+            "claims": [claim.as_json() for claim in self.claims],
             "citations": [citation.as_json() for citation in self.citations],
             "withheld": self.withheld,
             "lineage": dict(self.lineage),
             "notes": list(self.notes),
+            "nearest": [one.as_json() for one in self.nearest],
         }
 
     def text(self) -> str:
@@ -155,9 +161,14 @@ def store(
     kept = {
         "status": made.status,
         "claims": [
-            {"text": claim.text, "citations": [citation.as_json() for citation in claim.citations]}
+            {
+                "text": claim.text,
+                "inferred": claim.inferred,
+                "citations": [citation.as_json() for citation in claim.citations],
+            }
             for claim in claims
         ],
+        "nearest": [one.as_json() for one in made.nearest],
         "text": "" if claims else made.answer,
         "notes": list(made.notes),
         "usage": made.as_json()["usage"],
@@ -188,7 +199,11 @@ def _not_found() -> NotFound:
 def _explanation(row: sa.RowMapping, readable: Callable[[str], bool]) -> Explanation:
     kept = json.loads(row["answer"])
     lineage = cast("dict[str, Json]", json.loads(row["lineage"]))
-    claims = [Claim(one["text"], tuple(_citation(c) for c in one["citations"])) for one in kept["claims"]]
+    claims = [
+        Claim(one["text"], tuple(_citation(c) for c in one["citations"]), one.get("inferred", False))
+        for one in kept["claims"]
+    ]
+    close_by = [Nearest(one["document"], one["title"]) for one in kept.get("nearest", ())]
     shown = [claim for claim in claims if all(readable(c.document) for c in claim.citations)]
     withheld = len(claims) - len(shown)
     parts = [*([numbered(shown)] if shown else []), *([WITHHELD] if withheld else [])]
@@ -203,10 +218,12 @@ def _explanation(row: sa.RowMapping, readable: Callable[[str], bool]) -> Explana
         question=row["question"],
         status=kept["status"],
         answer=" ".join(parts) or kept["text"] or NOTHING_FOUND,
+        claims=tuple(shown),
         citations=tuple(dict.fromkeys(c for claim in shown for c in claim.citations)),
         withheld=withheld,
         lineage=lineage,
         notes=tuple(kept["notes"]),
+        nearest=tuple(one for one in close_by if readable(one.document)),
     )
 
 
@@ -237,6 +254,7 @@ def _lines(made: Explanation) -> list[str]:
         lines.append(
             f'  [{citation.n}] {citation.title}, version {citation.version}{page}, {where}: "{citation.quote}"'
         )
+    lines.extend(f"  Nearest: {one.title}" for one in made.nearest)
     lines.append("Passages considered:")
     for one in cast("Sequence[Mapping[str, Json]]", lineage.get("passages", ())):
         if one.get("withheld"):

@@ -15,6 +15,8 @@ NOTHING_FOUND = "I found nothing that you may read about this."
 """The same words whether hidden documents hold the answer or none does."""
 WITHDRAWN = "Your access changed while this was being answered, so the rest is withheld."
 
+INFERRED = " (inferred)"
+
 
 @dataclass(frozen=True, slots=True)
 class Citation:
@@ -49,6 +51,25 @@ class Claim:
 
     text: str
     citations: tuple[Citation, ...]
+    inferred: bool = False
+    """Whether it follows from its citations rather than stands in them."""
+
+    def as_json(self) -> dict[str, Json]:
+        """Return the claim with the numbers of its citations."""
+        cited: list[Json] = [{"n": n} for n in dict.fromkeys(c.n for c in self.citations)]
+        return {"text": self.text, "inferred": self.inferred, "citations": cited}
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """A document that comes closest to a question without answering it."""
+
+    document: str
+    title: str
+
+    def as_json(self) -> dict[str, Json]:
+        """Return it as the public contract spells it."""
+        return {"document": self.document, "title": self.title}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +80,14 @@ class Answer:
     status: Status
     answer: str
     """Released claims, each followed by its `[n]`; or the sentence that says why there are none."""
+    claims: tuple[Claim, ...]
     citations: tuple[Citation, ...]
     lineage: Mapping[str, Json]
     usage: Usage
     took_ms: float
     notes: tuple[str, ...]
+    nearest: tuple[Nearest, ...] = ()
+    """Where nothing was answered: documents that the reader may open, best first."""
 
     def as_json(self) -> dict[str, Json]:
         """Return the answer as the public contract spells it."""
@@ -71,6 +95,7 @@ class Answer:
             "id": self.id,
             "status": self.status,
             "answer": self.answer,
+            "claims": [claim.as_json() for claim in self.claims],
             "citations": [citation.as_json() for citation in self.citations],
             "lineage": dict(self.lineage),
             "usage": {
@@ -80,6 +105,7 @@ class Answer:
             },
             "took_ms": self.took_ms,
             "notes": list(self.notes),
+            "nearest": [one.as_json() for one in self.nearest],
         }
 
 
@@ -104,6 +130,7 @@ Event = Started | Claim | Finished
 def numbered(claims: Sequence[Claim]) -> str:
     """Return the claims as one text, each followed by its `[n]`."""
     return " ".join(
-        f"{claim.text} {''.join(f'[{n}]' for n in dict.fromkeys(c.n for c in claim.citations))}"
+        f"{claim.text}{INFERRED if claim.inferred else ''} "
+        f"{''.join(f'[{n}]' for n in dict.fromkeys(c.n for c in claim.citations))}"
         for claim in claims
     )

@@ -21,6 +21,15 @@ class NumberedPassage:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """A claim of an earlier reply that did not pass, and why; the claim is the model's word."""
+
+    text: str
+    """Empty for a reply that was no claim at all."""
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One question to a model, over passages that its asker may read."""
 
@@ -31,6 +40,8 @@ class Request:
     passages: tuple[NumberedPassage, ...]
     boundary: str
     """Random text that fences each passage of this request."""
+    refused: tuple[Refused, ...] = ()
+    """What of an earlier reply to this request is asked for again."""
     schema: Mapping[str, object] | None = None
     """The JSON Schema that the reply is to keep to; None: any text. No endpoint is trusted to have kept to it."""
 
@@ -43,6 +54,14 @@ class Usage:
     completion_tokens: int = 0
     cost: float = 0.0
     """In the currency of the endpoint's prices; 0 where none are set."""
+
+    def plus(self, other: Usage) -> Usage:
+        """Return the use of both."""
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.cost + other.cost,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +78,8 @@ class Draft:
 
     text: str
     marks: tuple[Mark, ...]
+    inferred: bool = False
+    """Whether the model says that it follows from its sources rather than stands in them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 from muniment.foundation.errors import BadInput
-from muniment.inference.messages import NumberedPassage, Request
+from muniment.inference.messages import NumberedPassage, Refused, Request
 
 _FRONT = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.DOTALL)
-_INVISIBLE = re.compile(
+INVISIBLE = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     r"\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+"""What no model is shown: control characters, and those without a look of their own."""
+
+AGAIN = (
+    "You replied to this before. What follows was refused. Reply again with corrected claims for these alone, each "
+    "with a quote that proves it; leave out what the passages do not prove. Do not repeat your other claims."
 )
 
 
@@ -71,23 +78,38 @@ def shipped() -> dict[str, Prompt]:
     return {prompt.name: prompt for prompt in found}
 
 
-def request(prompt: Prompt, question: str, passages: tuple[NumberedPassage, ...], boundary: str) -> Request:
+def request(
+    prompt: Prompt,
+    question: str,
+    passages: tuple[NumberedPassage, ...],
+    boundary: str,
+    schema: Mapping[str, object] | None = None,
+) -> Request:
     """Return the request for a question; `boundary` must be fresh random text for each."""
     if len(boundary) < 16:
         raise BadInput("A boundary needs at least 16 random characters.")
-    return Request(prompt.version, prompt.text, question, passages, boundary)
+    return Request(prompt.version, prompt.text, question, passages, boundary, schema=schema)
 
 
 def user_text(made: Request) -> str:
     """Return what a language model reads beside its instructions: the fenced passages, then the question."""
     blocks = [_fenced(passage, made.boundary) for passage in made.passages]
     question = neutral(made.question, made.boundary)
-    return "\n\n".join([*blocks, f"Question: {question}"])
+    refused = [_refused(n, one, made.boundary) for n, one in enumerate(made.refused, 1)]
+    again = [AGAIN, *refused] if refused else []
+    return "\n\n".join([*blocks, f"Question: {question}", *again])
+
+
+def _refused(n: int, one: Refused, boundary: str) -> str:
+    if not one.text:
+        return one.why
+    text = " ".join(neutral(one.text, boundary).split())
+    return f"<<<{boundary} claim {n}>>>\n{text}\n<<<{boundary} end claim {n}>>>\nRefused: {one.why}"
 
 
 def neutral(text: str, boundary: str) -> str:
     """Return `text` without control, invisible, direction and half characters, nor the boundary in any case."""
-    plain = _INVISIBLE.sub("", text)
+    plain = INVISIBLE.sub("", text)
     return re.sub(re.escape(boundary), " ", plain, flags=re.IGNORECASE)
 
 

@@ -14,6 +14,7 @@ from muniment.inference.messages import Draft, Mark, Usage
 from muniment.inference.providers.quotes import NOTE
 
 PAY = "What is the on-call engineer paid for each weekend?"
+PAID = ("is paid 300 crowns", "is paid for each weekend", "is paid 300 crowns for each weekend")
 BY = Actor("user:alice", "python")
 
 
@@ -90,7 +91,7 @@ def test_a_stream_stops_before_the_next_claim_after_a_revoke(
     ready: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quote = "The on-call engineer is paid 300 crowns for each weekend."
-    drafts = [Draft(f"Claim {'abc'[n]}.", (Mark(1, quote),)) for n in range(3)]
+    drafts = [Draft(f"The on-call engineer {what}.", (Mark(1, quote),)) for what in PAID]
 
     def revoke(at: int) -> None:
         if at == 1:

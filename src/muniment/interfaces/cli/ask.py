@@ -220,7 +220,7 @@ def _by(principal: Principal) -> Actor:
 
 def _last(events: Iterable[Event], say: bool) -> Answer:
     """Print each claim as it is released; return the answer."""
-    from muniment.assistant.values import Claim, Finished
+    from muniment.assistant.values import INFERRED, Claim, Finished
     from muniment.foundation.errors import Unavailable
 
     answer: Answer | None = None
@@ -228,7 +228,8 @@ def _last(events: Iterable[Event], say: bool) -> Answer:
     for event in events:
         if isinstance(event, Claim) and say:
             marks = "".join(f"[{citation.n}]" for citation in event.citations)
-            TERMINAL.show(visible(event.text) + (f" {marks}" if marks else ""))
+            inferred = INFERRED if event.inferred else ""
+            TERMINAL.show(visible(event.text) + inferred + (f" {marks}" if marks else ""))
         elif isinstance(event, Finished):
             if say and event.answer.status != "answered":
                 TERMINAL.show(visible(event.answer.answer))
@@ -245,6 +246,9 @@ def _show_evidence(answer: Answer) -> None:
 
     if answer.citations:
         TERMINAL.show("", *(citation(one) for one in answer.citations))
+    if answer.nearest:
+        TERMINAL.show(Text("Closest of what you may open:", style=QUIET))
+        TERMINAL.show(*(Text(f"  {visible(one.title)}") for one in answer.nearest))
     for note in answer.notes:
         TERMINAL.show(Text(f"Note: {visible(note)}", style=QUIET))
     TERMINAL.show(

@@ -156,6 +156,6 @@ def _event(event: Event) -> ServerEvent:
             return ServerEvent("started", {"id": event.answer_id, "model": event.model})
         case Claim():
             cited = [citation.as_json() for citation in event.citations]
-            return ServerEvent("claim", {"text": event.text, "citations": cited})
+            return ServerEvent("claim", {"text": event.text, "inferred": event.inferred, "citations": cited})
         case Finished():
             return ServerEvent("finished", event.answer.as_json())

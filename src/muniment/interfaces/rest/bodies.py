@@ -123,17 +123,42 @@ class CitationBody(BaseModel):
     quote: str
 
 
+class CitedBody(BaseModel):
+    """Which citation."""
+
+    n: int
+
+
+class ClaimBody(BaseModel):
+    """A sentence of an answer, and the numbers of its citations."""
+
+    text: str
+    inferred: bool
+    """It follows from its citations rather than stands in them."""
+    citations: list[CitedBody]
+
+
+class NearestBody(BaseModel):
+    """A document that comes closest to a question without answering it."""
+
+    document: str
+    title: str
+
+
 class AnswerResponse(BaseModel):
     """An answer with its evidence."""
 
     id: str
     status: Literal["answered", "abstained", "refused"]
     answer: str
+    claims: list[ClaimBody]
     citations: list[CitationBody]
     lineage: JsonObject
     usage: JsonObject
     took_ms: float
     notes: list[str]
+    nearest: list[NearestBody]
+    """Where nothing was answered: documents that the caller may open, best first."""
 
 
 class StoredAnswer(BaseModel):
@@ -144,9 +169,11 @@ class StoredAnswer(BaseModel):
     question: str
     status: Literal["answered", "abstained", "refused"]
     answer: str
+    claims: list[ClaimBody]
     citations: list[CitationBody]
     withheld: int
     notes: list[str]
+    nearest: list[NearestBody]
 
 
 class LineageResponse(BaseModel):

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from muniment.assistant.lineage import Explanation
-from muniment.assistant.values import WITHDRAWN, Claim, Event, Finished, Started
+from muniment.assistant.lineage import WITHHELD, Explanation
+from muniment.assistant.values import WITHDRAWN, Claim, Event, Finished, Nearest, Started
 from muniment.foundation.errors import Denied, NotFound
 from muniment.governance.identity.principal import Principal
 from muniment.inference.catalog import QUOTES
 from muniment.interfaces.authenticate import Caller
 from muniment.interfaces.rest.events import ServerEvent
 from muniment.interfaces.rest.models import usable_models
-from muniment.interfaces.web.evidence import Evidence, claims_of, distinct
+from muniment.interfaces.web.evidence import Evidence, distinct
 from muniment.interfaces.web.facts import facts
 from muniment.interfaces.web.rendering import say
-from muniment.interfaces.web.views import AnswerView, Fact, ModelChoice, RecentItem
+from muniment.interfaces.web.views import AnswerView, ClaimView, Fact, ModelChoice, RecentItem
 from muniment.interfaces.web.wording import day
 from muniment.knowledge import library
 from muniment.knowledge.retrieval.visibility import visible
@@ -47,6 +47,7 @@ def worded_events(workspace: Workspace, caller: Caller) -> Callable[[Event], Ser
                         "status": made.status,
                         "said": "" if made.status == "answered" else made.answer,
                         "notes": list(made.notes),
+                        "nearest": [{"href": h, "title": title} for h, title in nearest_links(made.nearest)],
                         "href": f"/answers/{made.id}",
                     },
                 )
@@ -60,14 +61,17 @@ def _claim(evidence: Evidence, claim: Claim) -> ServerEvent:
     except NotFound as error:
         raise Denied(WITHDRAWN) from error
     sources = [asdict(card) for card in view.cited]
-    return ServerEvent("claim", {"text": view.text, "quoted": view.quoted, "sources": sources})
+    told = {"text": view.text, "quoted": view.quoted, "inferred": view.inferred, "sources": sources}
+    return ServerEvent("claim", told)
 
 
 def stored_view(workspace: Workspace, caller: Caller, found: Explanation) -> AnswerView:
     """Return an earlier answer as its owner may read it now."""
     evidence = Evidence(workspace.reading, caller.principal, caller.actor)
-    claims = claims_of(found.answer, found.citations) if found.status == "answered" else []
+    claims = found.claims if found.status == "answered" else ()
     views = tuple(evidence.claim(claim) for claim in claims)
+    if views and found.withheld:
+        views = (*views, ClaimView(WITHHELD, quoted=False, cited=()))
     return AnswerView(
         id=found.id,
         question=found.question,
@@ -76,7 +80,13 @@ def stored_view(workspace: Workspace, caller: Caller, found: Explanation) -> Ans
         claims=views,
         sources=distinct(views),
         notes=found.notes,
+        nearest=nearest_links(found.nearest),
     )
+
+
+def nearest_links(nearest: Iterable[Nearest]) -> tuple[tuple[str, str], ...]:
+    """Return addresses and titles of the documents that come closest."""
+    return tuple((f"/documents/{one.document}", one.title) for one in nearest)
 
 
 def lineage_facts(workspace: Workspace, principal: Principal, found: Explanation) -> tuple[Fact, ...]:

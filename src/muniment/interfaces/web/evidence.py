@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from muniment.assistant.values import Citation, Claim
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 AROUND = 280
 """Characters of the passage shown on each side of a quote."""
-_NUMBERS = re.compile(r"\s?((?:\[\d+\])+)(?=\s|$)")
 
 
 class Evidence:
@@ -42,21 +40,8 @@ class Evidence:
         """Return a claim with its cards."""
         cited = {citation.n: citation for citation in claim.citations}
         quoted = any(claim.text.strip() == c.quote.strip() for c in claim.citations)
-        return ClaimView(claim.text, quoted, tuple(self.card(c) for c in cited.values()))
-
-
-def claims_of(answer: str, citations: Sequence[Citation]) -> list[Claim]:
-    """Cut an answer's text into its claims at the numbers that stand behind them."""
-    known = {citation.n: citation for citation in citations}
-    claims: list[Claim] = []
-    at = 0
-    for found in _NUMBERS.finditer(answer):
-        cited = [known[n] for n in map(int, re.findall(r"\d+", found[1])) if n in known]
-        if cited:
-            claims.append(Claim(answer[at : found.start()].strip(), tuple(cited)))
-            at = found.end()
-    rest = answer[at:].strip()
-    return [*claims, Claim(rest, ())] if rest else claims
+        inferred = say("answer.inferred") if claim.inferred else ""
+        return ClaimView(claim.text, quoted, tuple(self.card(c) for c in cited.values()), inferred)
 
 
 def distinct(claims: Iterable[ClaimView]) -> tuple[SourceCard, ...]:

@@ -48,6 +48,8 @@ class ClaimView:
     text: str
     quoted: bool
     cited: tuple[SourceCard, ...]
+    inferred: str = ""
+    """Says so where it follows from its sources rather than stands in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class AnswerView:
     claims: tuple[ClaimView, ...]
     sources: tuple[SourceCard, ...]
     notes: tuple[str, ...]
+    nearest: tuple[tuple[str, str], ...] = ()
+    """Of an abstention: address and title of documents that may be opened."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,11 +89,12 @@ function take({ name, data }) {
   else if (name === "error") fail(sentence(data));
 }
 
-function claim({ text, quoted, sources }) {
+function claim({ text, quoted, inferred, sources }) {
   const p = document.createElement("p");
   p.className = quoted ? "claim is-quoted" : "claim";
   p.dir = "auto";
   p.append(text);
+  if (inferred) p.append(" ", Object.assign(document.createElement("em"), { className: "inferred", textContent: inferred }));
   for (const source of sources) {
     evidence.add(source);
     p.append(chip(source));
@@ -114,7 +115,9 @@ function finish(data) {
   if (data.status !== "answered") {
     claims.replaceChildren();
     evidence.clear();
-    outcome.append(filled("nothing-template", { said: data.said }));
+    const nothing = filled("nothing-template", { said: data.said });
+    nearest(nothing.querySelector(".nearest"), data.nearest);
+    outcome.append(nothing);
   }
   const foot = filled("foot-template", {});
   const notes = foot.querySelector(".notes");
@@ -123,6 +126,16 @@ function finish(data) {
   // The query makes it another address than the one shown: a fragment alone would not load the page that holds it.
   link.href = `${data.href}?whole#lineage`;
   outcome.append(foot);
+}
+
+function nearest(block, documents) {
+  block.hidden = !documents.length;
+  for (const { href, title } of documents) {
+    const a = Object.assign(document.createElement("a"), { href, textContent: title, dir: "auto" });
+    const item = document.createElement("li");
+    item.append(a);
+    block.querySelector("ul").append(item);
+  }
 }
 
 function sentence({ title, detail }) {

@@ -1,0 +1,114 @@
+"""Evidence or nothing: what a claim must pass before its reader's rights are read.
+
+In order: its quotes stand, word for word, in the passages that it names; what it states as fact is in them; a check
+apart from the model finds that they support it. What is shown is the stored text's own characters, never the model's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from muniment.assistant import verbatim
+from muniment.assistant.facts import faults
+from muniment.assistant.support import SupportCheck
+from muniment.inference.messages import Draft, Mark
+from muniment.knowledge.passage import Passage
+
+SHORTEST_QUOTE = 12
+"""Characters; a shorter quote would be found by chance and counts only as a whole line."""
+LONGEST_QUOTE = 2_000
+
+Reason = Literal["quote", "fact", "inference", "support"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A verified place in a passage, before its reader's rights are read again."""
+
+    passage: Passage
+    span: tuple[int, int]
+    """Characters of the version's text."""
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A claim that passed, with those of its quotes that were found."""
+
+    text: str
+    evidence: tuple[Evidence, ...]
+    inferred: bool = False
+    """Whether it states more than its evidence does, and is to be shown as an inference."""
+    support: float = 1.0
+    """How likely the evidence supports it, as the support check says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a claim did not pass."""
+
+    draft: Draft
+    reason: Reason
+    what: tuple[str, ...] = ()
+    """The numbers, dates, names or negations at fault."""
+
+
+class Gate:
+    """The checks of one workspace."""
+
+    def __init__(self, support: SupportCheck, inferences: bool = False) -> None:
+        """With `inferences`, what a model marks as its own inference passes without its facts being quoted."""
+        self._support = support
+        self._inferences = inferences
+
+    @property
+    def name(self) -> str:
+        """Return the support check, for lineage."""
+        return self._support.name
+
+    def check(self, draft: Draft, passages: Sequence[Passage]) -> Verified | Failure:
+        """Return the claim as it may be shown, or why not."""
+        found = [evidence for mark in draft.marks if (evidence := locate(mark, passages)) is not None]
+        unique = tuple(dict.fromkeys(found))
+        text = " ".join(draft.text.split())
+        if not unique or not text:
+            return Failure(draft, "quote")
+        if draft.inferred and not self._inferences:
+            return Failure(draft, "inference")
+        quotes = [evidence.quote for evidence in unique]
+        around = list(
+            dict.fromkeys(line for one in unique for line in (one.passage.title, one.passage.heading))
+        )
+        if _same(text, quotes):
+            return Verified(text, unique)
+        wrong = faults(text, quotes, around)
+        if wrong and not draft.inferred:
+            return Failure(draft, "fact", tuple(one.what for one in wrong))
+        likelihood = self._support.likelihood(text, quotes, " ".join(around))
+        if likelihood < self._support.threshold:
+            return Failure(draft, "support")
+        return Verified(text, unique, draft.inferred, likelihood)
+
+
+def _same(text: str, quotes: Sequence[str]) -> bool:
+    """Whether the claim is its evidence, word for word and whole."""
+    return _words(text) == _words(" ".join(quotes))
+
+
+def _words(text: str) -> list[str]:
+    return [stripped for word in text.split() if (stripped := word.strip("|;.,: "))]
+
+
+def locate(mark: Mark, passages: Sequence[Passage]) -> Evidence | None:
+    """Return where the quote stands in the passage that the mark numbers (from 1), or None."""
+    if not 1 <= mark.n <= len(passages) or len(mark.quote) > LONGEST_QUOTE:
+        return None
+    passage = passages[mark.n - 1]
+    at = verbatim.find(mark.quote, passage.text, SHORTEST_QUOTE)
+    if at is None:
+        return None
+    start, end = at
+    offset = passage.span[0]
+    return Evidence(passage, (offset + start, offset + end), passage.text[start:end])
