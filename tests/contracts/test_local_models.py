@@ -19,6 +19,7 @@ from muniment.foundation.errors import Unavailable
 from muniment.inference.language_models import CATALOGUE
 from muniment.inference.loaded import Loaded
 from muniment.inference.messages import Chunk, Request, TextDelta, Usage
+from muniment.inference.prompts import user_text
 from muniment.inference.providers.local import LocalModel, LocalModels
 from muniment.inference.providers.measured import measure
 from muniment.inference.providers.provider import Budget
@@ -127,7 +128,7 @@ def test_the_process_ends_with_its_parent_while_it_writes() -> None:
     program = (
         "import time; from tests.simulators.local_models import running\n"
         "with running() as (model, process):\n"
-        "    replies = process.ask('', 'Write a very long poem.', 4000, None, 300)\n"
+        "    replies = process.ask({'user': 'Write a very long poem.'}, 4000, 300)\n"
         "    [next(replies) for _ in range(12)]; print(process.pid, flush=True); time.sleep(60)\n"
     )
     real_file()
@@ -157,3 +158,19 @@ def test_how_fast_a_model_is_here(name: str, capsys: pytest.CaptureFixture[str])
         print(f"\n{name}: {found}")
     assert found.read_per_second > 1 and found.written_per_second > 0.5
     assert found.memory_mb < CATALOGUE[name].size // 1_000_000 + 400
+
+
+def test_what_was_read_serves_the_same_question_again_and_no_other() -> None:
+    made = request(SENTENCE * 10)
+    with running() as (model, process):
+
+        def read(asked: Request) -> float:
+            fields = {"system": asked.instructions, "user": user_text(asked), "fence": asked.boundary}
+            *_, last = process.ask(fields, 1, BUDGET.timeout_seconds)
+            return last["done"]["read_tokens"]
+
+        first, again = read(made), read(replace(made, question=f"{made.question} Say it once more."))
+        other = read(replace(made, boundary="fence_fedcba9876543210"))
+        assert again < first / 3 and other > first - 5
+        used(model, made)
+        assert read(replace(made, boundary="fence_0000000000000000")) > first - 5

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ def request(schema: dict[str, object] | None = None, text: str = SENTENCE) -> Re
         (NumberedPassage(1, "Canteen", "", text),),
         "fence_0123456789abcdef",
     )
-    return Request(made.prompt, made.instructions, made.question, made.passages, made.boundary, schema)
+    return replace(made, schema=schema)
 
 
 def lives(pid: int) -> bool:
@@ -177,7 +178,7 @@ def test_the_process_ends_with_its_parent(tmp_path: Path) -> None:
     program = (
         "import sys, time; from muniment.inference.providers.local_process import LocalProcess\n"
         f"process = LocalProcess([sys.executable, '-S', {STAND_IN!r}, 'patient'])\n"
-        f"replies = process.ask('', {prompts.user_text(request())!r}, 100, None, 60)\n"
+        f"replies = process.ask({ {'user': prompts.user_text(request())}!r}, 100, 60)\n"
         "next(replies); print(process.pid, flush=True); time.sleep(60)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)

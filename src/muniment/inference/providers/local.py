@@ -93,10 +93,13 @@ class LocalModel:
         if request.schema is not None and (fault := inexpressible(request.schema)):
             raise Unavailable(f"{name} cannot be held to this form of reply: {fault}.")
         replies = self._process.ask(
-            request.instructions,
-            prompts.user_text(request),
+            {
+                "system": request.instructions,
+                "user": prompts.user_text(request),
+                "schema": request.schema,
+                "fence": request.boundary if request.passages else "",
+            },
             budget.max_output_tokens,
-            request.schema,
             budget.timeout_seconds,
         )
         begun = False

@@ -1,12 +1,14 @@
 """The inside of a local model's process: load one model, lock the process, answer requests until the pipe closes.
 
 Both directions are lines of JSON. The first line out is `ready`, `unconfined` or `failed`. A request is
-`{"id", "system", "user", "max_tokens", "schema"}`; the replies to it carry its id: `read` (prompt tokens so far),
-`text`, and one of `done` and `refused`. `{"stop": id}` ends a request early, with `done`.
+`{"id", "user", "max_tokens"}`, and perhaps `system`, `schema` and `fence`, random text that stands in this request and
+no other. The replies to it carry its id: `read` (prompt tokens so far), `text`, and one of `done` and `refused`.
+`{"stop": id}` ends a request early, with `done`.
 
 Invariants:
 - the bytes that are loaded are the bytes that were verified: a copy in memory that nothing can alter;
-- what an earlier request asked is nothing to a later one: only our own instructions stay in the model's memory;
+- what an earlier request asked is nothing to a later one: only our own instructions stay in the model's memory,
+  or what was read for the very same request before it was asked once more;
 - the process ends with its parent, even while the model is at work.
 """
 
@@ -36,8 +38,6 @@ WORK_BYTES = 1 << 30
 """What requests may take beyond what the loaded model has."""
 _BATCH = 64
 """Prompt tokens between two looks at whether to go on."""
-_BEHIND = 5
-"""How far a model stands back behind searches, as the system counts priority."""
 _ADD_SEALS = 1033  # fcntl(2); Python 3.11 does not name it
 _SEALS = 0x0001 | 0x0002 | 0x0004 | 0x0008  # F_SEAL_SEAL, SHRINK, GROW, WRITE
 
@@ -51,7 +51,6 @@ def main(arguments: Sequence[str]) -> None:
     try:
         leave_network()
         model = _Model(options)
-        os.nice(_BEHIND)
         questions.start()
         private, mapped = _memory()
         confine(
@@ -144,6 +143,7 @@ class _Model:
         with tempfile.TemporaryDirectory(prefix="muniment-") as folder:
             chosen.hostnames = [f"{folder}/model.sock"]
             self._server = runtime.Server(chosen)
+        self._fence = ""
         self._chat("", "", 1, None, lambda chunk: False)
 
     def answer(
@@ -155,11 +155,14 @@ class _Model:
         """Answer one request through `write`; return how it ended."""
         number: int = asked["id"]
         reply = _Reply(lambda said: write({"id": number, **said}), lambda: stopped(number))
-        # Cuts the model's memory back to our own instructions, whatever was asked before.
-        self._chat(asked["system"], "", 0, None, lambda chunk: stopped(number))
+        system, fence = asked.get("system", ""), asked.get("fence", "")
+        if not fence or fence != self._fence:
+            # Cuts the model's memory back to our own instructions, whatever was asked before.
+            self._chat(system, "", 0, None, lambda chunk: stopped(number))
+        self._fence = fence
         user = gguf.without_signals(asked["user"], self._signals)
         try:
-            self._chat(asked["system"], user, asked["max_tokens"], asked["schema"], reply.take)
+            self._chat(system, user, asked["max_tokens"], asked.get("schema"), reply.take)
         except ValueError as error:
             return {"refused": "schema", "detail": str(error)[-300:]}
         return reply.end()

@@ -76,20 +76,12 @@ class LocalProcess:
         """How long the last start took."""
         atexit.register(self.close)
 
-    def ask(
-        self, system: str, user: str, max_tokens: int, schema: Mapping[str, object] | None, seconds: float
-    ) -> Generator[dict[str, Any]]:
-        """Yield the replies of the process; close the iterator to stop the model.
+    def ask(self, asked: Mapping[str, object], max_tokens: int, seconds: float) -> Generator[dict[str, Any]]:
+        """Yield the replies of the process to a request (see `local_child`); close the iterator to stop the model.
 
         `seconds` bounds waiting and answering, not the first start. Raises Busy where too many wait, ChildFailed for
         a process that failed, Unavailable for a model that cannot be loaded, NotSetUp without isolation.
         """
-        asked: dict[str, object] = {
-            "system": system,
-            "user": user,
-            "max_tokens": max_tokens,
-            "schema": schema,
-        }
         waits_until = time.monotonic() + seconds
         with self._place(waits_until):
             child = self._running()
@@ -97,7 +89,7 @@ class LocalProcess:
             self._asked += 1
             ended = False
             try:
-                self._send(child, {"id": self._asked, **asked}, started + seconds)
+                self._send(child, {**asked, "id": self._asked, "max_tokens": max_tokens}, started + seconds)
                 for reply in self._replies(max_tokens, started + seconds):
                     ended = "done" in reply or "refused" in reply
                     yield reply

@@ -30,7 +30,7 @@ class Speed:
 def measure(process: LocalProcess, seconds: float) -> Speed:
     """Start `process` and have it answer once; raises as `LocalProcess.ask` does."""
     done: dict[str, float] = {}
-    with closing(process.ask("", f"{_TEXT}\n{_QUESTION}", _WRITTEN, None, seconds)) as replies:
+    with closing(process.ask({"user": f"{_TEXT}\n{_QUESTION}"}, _WRITTEN, seconds)) as replies:
         for reply in replies:
             done = reply.get("done", done)
     if not done.get("read_ms") or not done.get("write_ms"):

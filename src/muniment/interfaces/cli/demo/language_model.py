@@ -24,7 +24,7 @@ passages = 6
 kind = "local"
 model = "{model}"
 timeout_seconds = 900
-max_output_tokens = 240
+max_output_tokens = 200
 """
 
 
