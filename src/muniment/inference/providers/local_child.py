@@ -1,8 +1,8 @@
 """The inside of a local model's process: load one model, lock the process, answer requests until the pipe closes.
 
 Both directions are lines of JSON. The first line out is `ready`, `unconfined` or `failed`. A request is
-`{"id", "user", "max_tokens"}`, and perhaps `system`, `schema` and `fence`, random text that stands in this request and
-no other. The replies to it carry its id: `read` (prompt tokens so far), `text`, and one of `done` and `refused`.
+`{"id", "user", "max_tokens"}`, and perhaps `system`, `schema` and `fence`, random text that stands in this request
+and no other. The replies to it carry its id: `read` (prompt tokens so far), `text`, and one of `done` and `refused`.
 `{"stop": id}` ends a request early, with `done`.
 
 Invariants:
