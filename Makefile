@@ -18,9 +18,14 @@ setup: .venv/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# The sample company, from nothing. DEMO=once exits at the end instead of serving the web page.
-demo: setup
-	@$(BIN)/muniment demo $(if $(filter once,$(DEMO)),--once)
+# The sample company, from nothing. DEMO=once exits at the end instead of serving the web page. MODEL=local has a small
+# language model on this machine answer: its runtime goes into .venv, its weights (0.5 GB) into the cache.
+demo: setup $(if $(filter local,$(MODEL)),.venv/.local)
+	@$(BIN)/muniment demo $(if $(filter once,$(DEMO)),--once) $(if $(MODEL),--model $(MODEL))
+
+.venv/.local: .venv/.ready requirements/local.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: -r requirements/local.txt
+	@touch $@
 
 # Lint and the whole suite.
 test: lint node
@@ -66,6 +71,7 @@ lock:
 	uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --only-binary :all: --exclude-newer "$$(date -d '7 days ago' +%F)" requirements/base.in -o requirements/base.txt
 	uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --only-binary :all: --exclude-newer "$$(date -d '7 days ago' +%F)" requirements/dev.in -o requirements/dev.txt
 	uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --only-binary :all: --exclude-newer "$$(date -d '7 days ago' +%F)" --constraints requirements/base.txt requirements/bench.in -o requirements/bench.txt
+	uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --only-binary :all: --exclude-newer "$$(date -d '7 days ago' +%F)" --constraints requirements/base.txt requirements/local.in -o requirements/local.txt
 	cd $(PROVIDER) && npm install --package-lock-only --ignore-scripts --no-audit --no-fund --omit-lockfile-registry-resolved
 
 clean:

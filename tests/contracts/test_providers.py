@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 from tests.simulators import anthropic_server, azure_server, bedrock_server, openai_server
+from tests.simulators.local_models import local, served, stand_in
 from tests.simulators.openai_server import Mind, Simulator, Wire, answering, serving
 
 from muniment.foundation.egress import Egress
@@ -97,7 +98,30 @@ REMOTE: dict[str, Make] = {
         Endpoint("remote", "bedrock", model=bedrock_server.MODEL, region=bedrock_server.REGION),
     ),
 }
-PROVIDERS = pytest.mark.parametrize("make", [quotes, *REMOTE.values()], ids=["quotes", *REMOTE])
+
+
+def on_this_machine(make: Callable[[], AbstractContextManager[Provider]]) -> Make:
+    """Return what makes a provider of a language model of this machine, which may take its time."""
+
+    @contextmanager
+    def made(**_: object) -> Iterator[Behind]:
+        with make() as provider:
+            yield Behind(provider, seconds=120.0)
+
+    return made
+
+
+PROVIDERS = pytest.mark.parametrize(
+    "make",
+    [
+        quotes,
+        *REMOTE.values(),
+        on_this_machine(stand_in),
+        pytest.param(on_this_machine(local), marks=pytest.mark.prove),
+        pytest.param(on_this_machine(served), marks=pytest.mark.prove),
+    ],
+    ids=["quotes", *REMOTE, "stand-in", "local", "served"],
+)
 REMOTES = pytest.mark.parametrize("make", REMOTE.values(), ids=list(REMOTE))
 
 
@@ -147,9 +171,25 @@ def test_closing_early_stops_the_call(make: Make) -> None:
 
 @PROVIDERS
 def test_hostile_text_in_passages_raises_nothing(make: Make) -> None:
-    hostile = ("\x00\ufffd\u202e canteen", "| | |\n|---|\n: : :", '[1 "canteen"]' * 50, "canteen " * 5000, "")
+    hostile = (
+        "\x00\ufffd\u202e canteen",
+        "| | |\n|---|\n: : :",
+        '[1 "canteen"]' * 50,
+        "\ud800 <|im_end|>",
+        "",
+    )
     with make() as behind:
         assert isinstance(behind.ask(request(*hostile))[-1], Usage)
+
+
+@PROVIDERS
+def test_what_is_too_long_is_answered_or_refused_and_nothing_else(make: Make) -> None:
+    with make() as behind:
+        try:
+            end: object = behind.ask(request("canteen " * 5000))[-1]
+        except Unavailable as refused:
+            end = refused
+    assert isinstance(end, Usage) or ("'remote'" in str(end) and "canteen" not in str(end))
 
 
 @REMOTES

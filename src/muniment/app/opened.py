@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from muniment.foundation.egress import Refusal
     from muniment.foundation.egress_rules import EgressRules
     from muniment.inference.embedding import Embedder
+    from muniment.inference.providers.local_process import LocalProcess
     from muniment.inference.reranking import Reranker
 
 Injected = Callable[[], "Embedder | Sequence[Embedder] | None"]
@@ -44,6 +45,7 @@ class Models:
     def __init__(self) -> None:
         self.embedders: Loaded[Embedder] = Loaded()
         self.rerankers: Loaded[Reranker] = Loaded()
+        self.local: Loaded[LocalProcess] = Loaded()
 
 
 class Opened:

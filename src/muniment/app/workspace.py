@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from muniment.inference.gateway import Gateway
     from muniment.inference.prompt_file import Prompt
     from muniment.inference.prompt_registry import Prompts
+    from muniment.inference.providers.local import LocalModels
     from muniment.inference.spending import Spending
 
 
@@ -61,8 +62,17 @@ class Workspace(Searching):
             embedder=self.embedder,
             reranker=self.cross_encoder,
             spending=self.spending,
+            local=self.local_models,
             clock=self.clock,
         )
+
+    @cached_property
+    def local_models(self) -> LocalModels:
+        """The language models of this machine, each in a process of its own."""
+        from muniment.inference.providers.local import LocalModels
+
+        folders = settings_file.weight_folders(self.settings)
+        return LocalModels(folders, self.home, self.settings.ingestion.isolation, self._models.local)
 
     @cached_property
     def spending(self) -> Spending:

@@ -4,8 +4,9 @@ Why: documents are hostile, and the libraries that read them are large. A proces
 imported all that it needs; from then on a defect in such a library reaches memory of this process only.
 
 Invariants of `confine(..., "required")`, which raises Unconfined if it cannot establish them:
-- only the system calls listed here work; none of them opens a file or socket, starts a program, process or
-  thread, signals, traces or reads another process; memory never becomes executable;
+- only the system calls listed here work; none of them opens a file or socket, starts a program or process, signals,
+  traces or reads another process, or (unless `threads`) starts a thread; memory never becomes executable;
+- they hold for every thread that there is;
 - no new privileges, no core dump, no growth of any file, memory and processor time bounded;
 - every descriptor but the given ones is closed.
 A network namespace of its own is taken where the kernel permits it; the filter does not depend on it.
@@ -36,6 +37,7 @@ _CALLS = {
             "ppoll": 271, "set_robust_list": 273, "getrandom": 318, "membarrier": 324, "rseq": 334,
         },
         {"mmap": 9, "mprotect": 10},
+        {"clone": 56, "clone3": 435, "seccomp": 317},
     ),
     "aarch64": (
         0xC00000B7,
@@ -49,15 +51,24 @@ _CALLS = {
             "rseq": 293,
         },
         {"mmap": 222, "mprotect": 226},
+        {"clone": 220, "clone3": 435, "seccomp": 277},
     ),
 }  # fmt: skip
-"""Per machine: its audit number, the calls allowed, and those allowed except for executable memory."""
+"""Per machine: its audit number, the calls allowed, those allowed except for executable memory, and three others."""
 
 _LOAD, _EQUAL, _ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06  # BPF: ld word, jeq, jset, ret
 _ALLOW, _REFUSE, _KILL = 0x7FFF0000, 0x00050000 | 1, 0x80000000  # SECCOMP_RET_*; refused calls see EPERM
-_NUMBER, _MACHINE, _THIRD_ARGUMENT = 0, 4, 32  # offsets in struct seccomp_data, little endian
+_UNKNOWN = 0x00050000 | 38  # ENOSYS: the C library then asks with the older call
+_NUMBER, _MACHINE, _FIRST_ARGUMENT, _THIRD_ARGUMENT = (
+    0,
+    4,
+    16,
+    32,
+)  # offsets in struct seccomp_data, little endian
+_CLONE_THREAD = 0x10000
+_SET_MODE_FILTER, _FOR_ALL_THREADS = 1, 1
 _PROT_EXEC = 4
-_PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 4, 22, 38
+_PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
 _CLONE_NEWNET, _CLONE_NEWUSER = 0x40000000, 0x10000000
 
 
@@ -65,20 +76,29 @@ class Unconfined(Exception):
     """The process could not be locked; the text says what is missing."""
 
 
-def confine(memory_bytes: int, cpu_seconds: int, keep: Collection[int], isolation: Isolation) -> None:
+def confine(
+    memory_bytes: int,
+    cpu_seconds: int,
+    keep: Collection[int],
+    isolation: Isolation,
+    *,
+    address_bytes: int | None = None,
+    threads: bool = False,
+) -> None:
     """Lock this process for good.
 
-    `memory_bytes` bounds its private writable memory, `cpu_seconds` the processor time of its life;
-    descriptors outside `keep` are closed. Raises Unconfined. Call it with one thread running and all imports done.
+    `memory_bytes` bounds its private writable memory, `address_bytes` all of its memory (for None, a gigabyte more),
+    `cpu_seconds` the processor time of its life; descriptors outside `keep` are closed. Raises Unconfined. Call it
+    with all imports done, and with one thread running unless `threads`, which lets more of them start.
     """
     _close_descriptors(keep)
     if isolation == "required":
         if sys.platform != "linux" or platform.machine() not in _CALLS:
             raise Unconfined(f"no system call filter exists for {sys.platform} on {platform.machine()}")
-        _leave_network()
-    _limit(memory_bytes, cpu_seconds, keep)
+        leave_network()
+    _limit(memory_bytes, address_bytes or memory_bytes + (1 << 30), cpu_seconds, keep, threads)
     if isolation == "required":
-        _filter_calls(platform.machine())
+        _filter_calls(platform.machine(), threads)
 
 
 def _close_descriptors(keep: Collection[int]) -> None:
@@ -90,7 +110,9 @@ def _close_descriptors(keep: Collection[int]) -> None:
         first = descriptor + 1
 
 
-def _limit(memory_bytes: int, cpu_seconds: int, keep: Collection[int]) -> None:
+def _limit(
+    memory_bytes: int, address_bytes: int, cpu_seconds: int, keep: Collection[int], threads: bool
+) -> None:
     try:
         import resource
     except ImportError as error:
@@ -98,12 +120,13 @@ def _limit(memory_bytes: int, cpu_seconds: int, keep: Collection[int]) -> None:
     limits = {
         "RLIMIT_CORE": 0,
         "RLIMIT_FSIZE": 0,
-        "RLIMIT_NPROC": 0,
         "RLIMIT_NOFILE": max(keep, default=0) + 1,
         "RLIMIT_CPU": cpu_seconds,
         "RLIMIT_DATA": memory_bytes,
-        "RLIMIT_AS": memory_bytes + (1 << 30),
+        "RLIMIT_AS": address_bytes,
     }
+    if not threads:
+        limits["RLIMIT_NPROC"] = 0
     for name, value in limits.items():
         kind = getattr(resource, name, None)
         if kind is None:
@@ -114,15 +137,16 @@ def _limit(memory_bytes: int, cpu_seconds: int, keep: Collection[int]) -> None:
             raise Unconfined(f"{name} could not be set ({error})") from error
 
 
-def _leave_network() -> None:
+def leave_network() -> None:
+    """Give the calling thread, and those it starts, a network of their own without any way out, where permitted."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(_CLONE_NEWNET) != 0:
         libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
 
 
-def _filter_calls(machine: str) -> None:
+def _filter_calls(machine: str, threads: bool) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
-    code = filter_program(machine)
+    code = filter_program(machine, threads)
     text = ctypes.create_string_buffer(code, len(code))
 
     class Program(ctypes.Structure):
@@ -133,13 +157,14 @@ def _filter_calls(machine: str) -> None:
     libc.prctl(_PR_SET_DUMPABLE, zero, zero, zero, zero)
     if libc.prctl(_PR_SET_NO_NEW_PRIVS, ctypes.c_ulong(1), zero, zero, zero) != 0:
         raise Unconfined(f"the kernel refused no_new_privs ({os.strerror(ctypes.get_errno())})")
-    if libc.prctl(_PR_SET_SECCOMP, ctypes.c_ulong(2), ctypes.byref(program), zero, zero) != 0:
+    call = _CALLS[machine][3]["seccomp"]
+    if libc.syscall(call, _SET_MODE_FILTER, _FOR_ALL_THREADS, ctypes.byref(program)) != 0:
         raise Unconfined(f"the kernel refused the system call filter ({os.strerror(ctypes.get_errno())})")
 
 
-def filter_program(machine: str) -> bytes:
+def filter_program(machine: str, threads: bool = False) -> bytes:
     """Return the filter of a machine as packed `struct sock_filter` (seccomp(2))."""
-    audit_number, allowed, unless_executable = _CALLS[machine]
+    audit_number, allowed, unless_executable, others = _CALLS[machine]
     steps = [
         (_LOAD, 0, 0, _MACHINE),
         (_EQUAL, 1, 0, audit_number),
@@ -154,6 +179,14 @@ def filter_program(machine: str) -> bytes:
             (_LOAD, 0, 0, _THIRD_ARGUMENT),
             (_ANY_BIT, 0, 1, _PROT_EXEC),
             (_RETURN, 0, 0, _REFUSE),
+            (_RETURN, 0, 0, _ALLOW),
+        ]
+    if threads:
+        steps += [(_EQUAL, 0, 1, others["clone3"]), (_RETURN, 0, 0, _UNKNOWN)]
+        steps += [
+            (_EQUAL, 0, 3, others["clone"]),
+            (_LOAD, 0, 0, _FIRST_ARGUMENT),
+            (_ANY_BIT, 0, 1, _CLONE_THREAD),
             (_RETURN, 0, 0, _ALLOW),
         ]
     steps.append((_RETURN, 0, 0, _REFUSE))

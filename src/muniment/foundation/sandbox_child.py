@@ -24,7 +24,7 @@ READY, DONE, FAILED, OUT_OF_MEMORY, UNCONFINED = b"R", b"D", b"F", b"M", b"U"
 def main(arguments: Sequence[str]) -> None:
     """Serve the module named in the JSON of `arguments[0]` over standard input and output."""
     options = json.loads(arguments[0])
-    replies = _own_output()
+    replies = own_output()
     try:
         module = importlib.import_module(options["module"])
         module.warm_up()
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> None:
     _serve(module.handle, sys.stdin.buffer, replies)
 
 
-def _own_output() -> BinaryIO:
+def own_output() -> BinaryIO:
     """Keep the reply pipe for frames alone: whatever a library prints goes nowhere."""
     replies = os.fdopen(os.dup(1), "wb", buffering=0)
     nowhere = os.open(os.devnull, os.O_WRONLY)

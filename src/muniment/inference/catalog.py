@@ -11,10 +11,11 @@ from muniment.foundation.errors import BadInput
 from muniment.foundation.secret import Secret
 from muniment.governance.identity.clearance import LEVELS, clears
 from muniment.governance.privacy.handling import ALLOWED, PROMPTS, Handling
+from muniment.inference.language_models import CATALOGUE as LANGUAGE_MODELS
 
 QUOTES = "quotes"
 """The built-in endpoint: quotes passages without a language model."""
-Kind = Literal["quotes", "openai", "azure", "anthropic", "bedrock"]
+Kind = Literal["quotes", "openai", "azure", "anthropic", "bedrock", "local"]
 REMOTE: frozenset[Kind] = frozenset({"openai", "azure", "anthropic", "bedrock"})
 """What is reached over the network."""
 Hosting = Literal["hosted", "self-managed"]
@@ -65,6 +66,10 @@ class Endpoint:
     guardrail_version: str = ""
     renewed_key: Callable[[], Secret | None] | None = None
     """Reads the key anew, where it is a token that runs out."""
+    sha256: str = ""
+    """Of the file that `model` names, where it is none of those that this version knows; for local models."""
+    threads: int = 0
+    """Of a local model at work; 0 is one for each core, at most 8."""
     sensitive: Handling = PROMPTS
     """What is done about sensitive values on the way to it."""
 
@@ -163,6 +168,11 @@ def _check(endpoint: Endpoint) -> None:
         raise BadInput(
             f"The model {endpoint.name!r} lacks a base_url (http or https) or a model.",
             fix=f"Set both under [models.{endpoint.name}].",
+        )
+    if endpoint.kind == "local" and not endpoint.sha256 and endpoint.model not in LANGUAGE_MODELS:
+        raise BadInput(
+            f"The model {endpoint.name!r} names no language model that is known, and no file with its sha256.",
+            fix=f"Known: {', '.join(sorted(LANGUAGE_MODELS))}.",
         )
     if (
         endpoint.timeout_seconds <= 0

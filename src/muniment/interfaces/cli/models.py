@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from muniment.interfaces.cli import language
+from muniment.interfaces.cli.download import download_bar, outside
 from muniment.interfaces.cli.options import AsUser, example
 from muniment.interfaces.cli.terminal import TERMINAL, visible
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from muniment.inference.embedders import Offer
-    from muniment.inference.weights import Progress
     from muniment.settings import Settings
 
 app = typer.Typer(no_args_is_help=True)
@@ -34,7 +33,7 @@ def list_() -> None:
 
     settings = _settings()
     endpoints = listed(settings)
-    weights = _weights(settings, verify=False)
+    weights = _weights(settings, verify=False) + language.rows(settings)
     if TERMINAL.json:
         TERMINAL.document({"endpoints": endpoints, "weights": weights})
         return
@@ -49,16 +48,30 @@ def list_() -> None:
     )
 
 
-@app.command(epilog=example("muniment models check", "muniment models check --endpoints"))
+@app.command(
+    epilog=example(
+        "muniment models check",
+        "muniment models check --endpoints",
+        "muniment models check qwen2.5-coder-0.5b",
+    )
+)
 def check(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A language model: try it, and say how fast it is here.", show_default=False),
+    ] = None,
     endpoints: Annotated[
         bool, typer.Option("--endpoints", help="Ask each language model one tiny request too.")
     ] = False,
 ) -> None:
-    """Verify the digests of the weights that are present; exit 1 where one is wrong or missing."""
+    """Verify the digests of the weights that are present; exit 1 where one is wrong, or missing for search."""
     from muniment.interfaces.cli.model_endpoints import checked
 
-    weights = _weights(_settings(), verify=True)
+    settings = _settings()
+    if name is not None:
+        language.try_out(settings, TERMINAL.home_folder(), name)
+        return
+    weights = _weights(settings, verify=True) + language.verified_rows(settings)
     asked: list[dict[str, object]] = []
     if endpoints:
         with TERMINAL.workspace() as workspace:
@@ -156,9 +169,17 @@ def usage(
 
 
 @app.command(
-    epilog=example("muniment models fetch", "without a network: muniment models fetch --from /media/weights")
+    epilog=example(
+        "muniment models fetch",
+        "muniment models fetch qwen2.5-coder-0.5b",
+        "without a network: muniment models fetch --from /media/weights",
+    )
 )
 def fetch(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A language model; left out: what search needs.", show_default=False),
+    ] = None,
     from_: Annotated[
         Path | None,
         typer.Option(
@@ -166,9 +187,12 @@ def fetch(
         ),
     ] = None,
 ) -> None:
-    """Bring the weights for search by meaning into the cache, once, and verify them."""
+    """Bring the weights for search by meaning, or a language model, into the cache, once, and verify them."""
     TERMINAL.interrupted = "muniment: Stopped. Whole files are kept; run the same command again."
     settings = _settings()
+    if name is not None:
+        language.fetch(settings, name, from_)
+        return
     places = _from_folder(settings, from_) if from_ is not None else fetch_with_bar(settings, TERMINAL.err)
     if TERMINAL.json:
         TERMINAL.document({"weights": [{"name": name, "folder": str(place)} for name, place in places]})
@@ -180,35 +204,14 @@ def fetch(
 
 def fetch_with_bar(settings: Settings, console: Console) -> list[tuple[str, Path]]:
     """Fetch the weights with a progress bar; raises Unavailable where it cannot be done, Denied where it may not."""
-    if settings.network.private:
-        from muniment.foundation.errors import Denied
-
-        raise Denied(
-            "Weights lie outside your own network, and network.private = true.",
-            fix="Bring their folder here and run `muniment models fetch --from FOLDER`.",
-        )
     from muniment.inference import weights
     from muniment.settings import process_environment, weight_cache
+
+    outside(settings)
 
     with download_bar(console) as progress:
         found = weights.fetch(weight_cache(settings), progress, process_environment())
     return [(one.weights.name, one.folder) for one in found]
-
-
-@contextmanager
-def download_bar(console: Console) -> Generator[Progress]:
-    """A bar in bytes on a terminal; elsewhere one line."""
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    if not console.is_terminal:
-        console.print("Fetching model weights ...")
-        yield lambda done, total: None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(complete_style="cyan"), DownloadColumn())
-    bar = Progress(*columns, TransferSpeedColumn(), console=console)
-    task = bar.add_task("Fetching model weights", total=None)
-    with bar:
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _from_folder(settings: Settings, folder: Path) -> list[tuple[str, Path]]:

@@ -40,6 +40,8 @@ class Story:
     workspace: Workspace
     script: Script
     stage: Stage
+    language_model: str = ""
+    """What answers in place of quoting."""
     good: bool = True
     titles: dict[str, str] = field(default_factory=dict[str, str])
 
@@ -52,6 +54,13 @@ class Story:
         """Show what a check found; one that fails makes the whole demo fail."""
         self.good = self.good and good
         self.stage.verdict(good, words)
+
+    def hope(self, good: bool, words: str, otherwise: str) -> None:
+        """Show what quoting always achieves; a language model may have nothing to show, and then that is told."""
+        if good or not self.language_model:
+            self.check(good, words)
+        else:
+            self.stage.say(f"  ~ {otherwise}", WARN)
 
     def who(self, name: str) -> str:
         """Return a person's full name."""
@@ -127,7 +136,11 @@ def questions(story: Story) -> None:
         stage.side_by_side([answered(story.who(n), story.role(n), a) for n, a in answers.items()])
         silent += sum(answer.status == "abstained" for answer in answers.values())
         different = len({answer.answer for answer in answers.values()})
-        story.check(different > 1, f"{different} different outcomes, {_times(answers.values())}")
+        story.hope(
+            different > 1,
+            f"{different} different outcomes, {_times(answers.values())}",
+            f"one outcome for all, {_times(answers.values())}",
+        )
         stage.say("")
     story.check(
         silent > 0,
@@ -151,8 +164,13 @@ def revocation(story: Story) -> None:
     who = story.who(told.user)
     stage.side_by_side([answered(f"{who}, before", was, before), answered(f"{who}, after", now, after)])
     story.check(
-        before.status == "answered" and after.status == "abstained" and not after.citations,
+        after.status == "abstained" and not after.citations,
         f"{who} left the group {told.group}, asked again at once, and gets nothing",
+    )
+    story.hope(
+        before.status == "answered",
+        f"while {who} was in it, there was an answer",
+        f"{story.language_model} had found no answer with evidence before either",
     )
 
 
@@ -235,8 +253,11 @@ def explain(story: Story) -> None:
             "  " + (line if len(line) < 400 else line[:400] + " \u2026"),
             QUIET if line.startswith(" ") else "",
         )
-    story.check(
-        found.status == "answered" and found.withheld == 0, "every passage, version and check is on record"
+    story.check(found.withheld == 0, "every passage, version and check is on record")
+    story.hope(
+        found.status == "answered",
+        "and so is the answer",
+        f"{story.language_model} had no answer with evidence",
     )
 
 

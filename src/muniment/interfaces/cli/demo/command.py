@@ -17,15 +17,24 @@ MARK = "made-by-muniment-demo"
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog=example("muniment demo", "muniment demo --once"))(demo)
+    app.command(epilog=example("muniment demo", "muniment demo --once", "muniment demo --model local"))(demo)
 
 
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Exit at the end instead of serving.")] = False,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            help="Answer by a language model on this machine: its name, or `local` for the smallest.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """See it work: a sample company, three people, one question, and proof. Uses ./.demo or --home, made anew."""
     from muniment import app as composition
     from muniment.interfaces.cli.demo import chapters
+    from muniment.interfaces.cli.demo.language_model import prepare
     from muniment.interfaces.cli.demo.script import read_script
     from muniment.interfaces.cli.demo.stage import Stage
     from muniment.interfaces.cli.shipped import shipped
@@ -33,13 +42,14 @@ def demo(
     home = TERMINAL.home or HOME
     script = read_script(shipped("examples/acme"))
     _start_afresh(home)
-    workspace = composition.create(home)
-    (home / MARK).touch()
     TERMINAL.interrupted = f"muniment: Stopped. The demo lives in {home} and may be deleted."
     console = TERMINAL.err if TERMINAL.json else TERMINAL.out
+    language_model = prepare(home, model, console) if model is not None else ""
+    workspace = composition.create(home)
+    (home / MARK).touch()
     try:
         stage = Stage(console, workspace.clock)
-        story = chapters.Story(workspace, script, stage)
+        story = chapters.Story(workspace, script, stage, language_model)
         stage.opening(
             "muniment",
             "Ask the company. Get only what you may know. With proof.",
