@@ -10,6 +10,7 @@ from typing import Any
 import openai
 import pytest
 from openai import OpenAI
+from pydantic import BaseModel, ConfigDict
 from tests.simulators import openai_server
 from tests.simulators.served import served
 from tests.simulators.web_client import api_key, bearer, client, document_id, kinds
@@ -233,6 +234,51 @@ def test_parameters_without_effect_and_those_that_ask_for_nothing_are_taken(hous
     )  # fmt: skip
     assert "300 crowns" in made.choices[0].message.content
     assert b'"max_tokens":10' not in house.model.bodies[-1].replace(b" ", b"")
+
+
+class Pay(BaseModel):
+    """What the client wants to get."""
+
+    model_config = ConfigDict(extra="forbid")
+    crowns: int
+    per: str
+
+
+PROOF = "The on-call engineer is paid 300 crowns for each weekend."
+
+
+def filled(prompt: str) -> str:
+    """Fill in the form from the passage that holds the proof."""
+    n = next((n for n, text in openai_server.passages_of(prompt) if PROOF in text), 0)
+    evidence = [{"path": path, "quotes": [{"passage": n, "quote": PROOF}]} for path in ("/crowns", "/per")]
+    return json.dumps({"found": n > 0, "evidence": evidence, "result": {"crowns": 300, "per": "weekend"}})
+
+
+def test_the_client_gets_an_object_of_its_own_class_with_the_evidence_of_each_field(house: House) -> None:
+    house.model.mind = filled
+    made = house.client().chat.completions.parse(model="house", messages=ASKED, response_format=Pay)
+    assert made.choices[0].message.parsed == Pay(crowns=300, per="weekend")
+    evidence = made.choices[0].message.muniment
+    assert [one["text"] for one in evidence["claims"]] == ["/crowns: 300", "/per: weekend"]
+    assert {one["quote"] for one in evidence["citations"]} == {PROOF}
+    with house.client().chat.completions.stream(model="house", messages=ASKED, response_format=Pay) as stream:
+        last = stream.get_final_completion()
+    assert last.choices[0].message.parsed == Pay(crowns=300, per="weekend")
+
+
+def test_a_form_that_nothing_fills_is_a_refusal_and_no_content(house: House) -> None:
+    house.model.mind = filled
+    made = house.client("carol").chat.completions.parse(model="house", messages=ASKED, response_format=Pay)
+    message = made.choices[0].message
+    assert (message.content, message.parsed, message.refusal) == (None, None, NOTHING_FOUND)
+
+
+def test_a_schema_that_cannot_be_used_is_named(house: House) -> None:
+    schema = {"$ref": "https://evil.example/schema"}
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    error = refused(lambda: house.ask(response_format=form), openai.BadRequestError)
+    assert "which is not inside it" in error.message
+    assert house.model.bodies == []
 
 
 def test_an_unknown_parameter_is_refused(house: House) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -88,18 +90,27 @@ def ask(
     sensitivity: Sensitivity = None,
     after: After = None,
     before: Before = None,
+    schema: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A JSON Schema: answer with JSON that keeps to it.", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Answer from what USER may read, with quotes that were checked; or say that nothing was found."""
     from muniment.knowledge.retrieval.filters import of
 
     filters = of(_filters(source, folder, type_, author, sensitivity, after, before))
+    form = None if schema is None else _read_schema(schema)
     with TERMINAL.workspace() as workspace:
         principal = workspace.directory.principal(as_)
-        events = workspace.assistant.stream(principal, question, _by(principal), model, filters)
-        answer = _last(events, say=not TERMINAL.json)
+        events = workspace.assistant.stream(principal, question, _by(principal), model, filters, form)
+        answer = _last(events, say=not TERMINAL.json and form is None)
     if TERMINAL.json:
         TERMINAL.document(answer.as_json())
         return
+    if form is not None:
+        _show_result(answer)
     _show_evidence(answer)
 
 
@@ -237,6 +248,33 @@ def _last(events: Iterable[Event], say: bool) -> Answer:
     if answer is None:
         raise Unavailable("The answer did not come to its end.")
     return answer
+
+
+def _read_schema(path: Path) -> object:
+    """Return the JSON of a file; raises BadInput naming it."""
+    from muniment.foundation.errors import BadInput
+
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise BadInput(
+            f"{path} cannot be read ({error.strerror}).", fix="Name a file that is there."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{path} is not JSON: {error}.", fix="Give a JSON Schema.") from error
+
+
+def _show_result(answer: Answer) -> None:
+    """Print the result, and behind each of its values the citations that prove it."""
+    from muniment.assistant.values import INFERRED
+
+    if answer.result is None:
+        TERMINAL.show(visible(answer.answer))
+        return
+    TERMINAL.show(visible(json.dumps(answer.result, ensure_ascii=False, indent=2)))
+    for claim in answer.claims:
+        marks = "".join(f"[{n}]" for n in dict.fromkeys(citation.n for citation in claim.citations))
+        TERMINAL.show(f"  {visible(claim.text)}{INFERRED if claim.inferred else ''} {marks}")
 
 
 def _show_evidence(answer: Answer) -> None:

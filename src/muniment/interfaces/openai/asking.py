@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from muniment.interfaces.openai.bodies import ChatRequest, Message, Part, ResponseFormat
 from muniment.interfaces.openai.errors import Unfit
@@ -41,6 +42,7 @@ class Asked:
     question: str
     model: str | None
     filters: FilterBody
+    output_schema: Mapping[str, object] | None = None
 
 
 def asked(body: ChatRequest, models: Sequence[str]) -> Asked:
@@ -53,19 +55,24 @@ def asked(body: ChatRequest, models: Sequence[str]) -> Asked:
         raise Unfit(
             "stream_options belong to a stream.", "stream_options", fix="Set stream, or leave them out."
         )
-    check_format(body.response_format)
+    schema = schema_of(body.response_format)
     model = None if body.model == DEFAULT and DEFAULT not in models else body.model
-    return Asked(question_of(body.messages), model, body.muniment.filters)
+    return Asked(question_of(body.messages), model, body.muniment.filters, schema)
 
 
-def check_format(wanted: ResponseFormat | None) -> None:
-    """Refuse a form of answer that is not served; raises Unfit."""
-    if wanted is not None and wanted.type != "text":
+def schema_of(wanted: ResponseFormat | None) -> Mapping[str, object] | None:
+    """Return the schema that an answer is to keep to; None for text. Raises Unfit for another form."""
+    if wanted is None or wanted.type == "text":
+        return None
+    form = wanted.json_schema
+    schema = cast("Mapping[str, object]", form).get("schema") if isinstance(form, Mapping) else None
+    if wanted.type != "json_schema" or not isinstance(schema, Mapping):
         raise Unfit(
-            "response_format: answers in JSON are not yet served here.",
+            "response_format is none that is served.",
             "response_format",
-            fix="Ask for the type 'text'.",
+            fix="Ask for the type 'text', or 'json_schema' with the fields in json_schema.schema.",
         )
+    return cast("Mapping[str, object]", schema)
 
 
 def question_of(messages: Sequence[Message]) -> str:

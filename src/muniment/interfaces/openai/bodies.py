@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from muniment.interfaces.rest.bodies import CitationBody, FilterBody, Taken
+from muniment.interfaces.rest.bodies import CitationBody, ClaimBody, FilterBody, Taken
 
 Unused = Annotated[object, Field(description="Taken, and without effect.")]
 Unserved = Annotated[object, Field(description="Refused, unless it asks for nothing.")]
@@ -131,6 +131,8 @@ class Evidence(BaseModel):
     id: str
     """Of the answer."""
     status: Literal["answered", "abstained", "refused"]
+    claims: list[ClaimBody]
+    """Sentences, or the values of a result, each with the numbers of its citations."""
     citations: list[CitationBody]
     notes: list[str]
     lineage: str
@@ -141,8 +143,9 @@ class ReplyMessage(BaseModel):
     """The answer."""
 
     role: Literal["assistant"] = "assistant"
-    content: str
-    refusal: None = None
+    content: str | None
+    refusal: str | None = None
+    """Why there is no content, where a form of answer was asked for and nothing was found."""
     annotations: list[Annotation]
     muniment: Evidence
 

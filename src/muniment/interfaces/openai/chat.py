@@ -35,7 +35,12 @@ async def chat_completion(body: ChatRequest, request: Request, caller: Asker, th
     workspace = workspace_of(request)
     wanted = asked(body, [one.name for one in workspace.catalog.endpoints()])
     created = int(workspace.clock.now().timestamp())
-    frame = Frame(wanted.model or workspace.catalog.default, created, str(request.base_url))
+    frame = Frame(
+        wanted.model or workspace.catalog.default,
+        created,
+        str(request.base_url),
+        wanted.output_schema is not None,
+    )
     if body.stream:
         options = body.stream_options
         stream = Stream(frame, usage=bool(options and options.include_usage))

@@ -23,7 +23,7 @@ from muniment.interfaces.openai.bodies import (
     UrlCitation,
     UsageBody,
 )
-from muniment.interfaces.rest.bodies import CitationBody
+from muniment.interfaces.rest.bodies import CitationBody, ClaimBody
 
 Mark = tuple[int, int, Citation]
 """Where the `[n]` of a citation begins and ends."""
@@ -38,6 +38,8 @@ class Frame:
     """Seconds since 1970."""
     base: str
     """This server's own address, with a slash behind it."""
+    form: bool = False
+    """Whether the answer is to be JSON: it comes whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,10 @@ def _completion(frame: Frame, made: Answer, claims: Sequence[Claim]) -> ChatComp
     text, marks = "", list[Mark]()
     for claim in kept:
         text += _appended(text, claim, marks)
+    unfilled = frame.form and made.result is None
     message = ReplyMessage(
-        content=made.answer,
+        content=None if unfilled else made.answer,
+        refusal=made.answer if unfilled else None,
         annotations=_annotations(frame, made, marks) if made.answer.startswith(text) else [],
         muniment=_evidence(frame, made),
     )
@@ -101,6 +105,8 @@ class Stream:
                 self._id = event.answer_id
                 return Chunks((self._chunk({"role": "assistant", "content": ""}),))
             case Claim():
+                if self.frame.form:
+                    return Chunks(())
                 added = _appended(self._text, event, self._marks)
                 self._text += added
                 return Chunks((self._chunk({"content": added}),))
@@ -110,8 +116,9 @@ class Stream:
     def _end(self, made: Answer) -> Chunks:
         said = made.answer.startswith(self._text)
         rest = made.answer[len(self._text) :] if said else f" {WITHDRAWN}"
+        unfilled = self.frame.form and made.result is None
         delta = {
-            **({"content": rest} if rest else {}),
+            **({"refusal" if unfilled else "content": rest} if rest else {}),
             "annotations": [one.model_dump() for one in _annotations(self.frame, made, self._marks)],
             "muniment": _evidence(self.frame, made).model_dump(),
         }
@@ -161,6 +168,7 @@ def _evidence(frame: Frame, made: Answer) -> Evidence:
     return Evidence(
         id=made.id,
         status=made.status,
+        claims=[ClaimBody.model_validate(one.as_json()) for one in made.claims],
         citations=[CitationBody.model_validate(one.as_json()) for one in made.citations],
         notes=list(made.notes),
         lineage=f"{frame.base}v1/answers/{made.id}/lineage",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import aclosing, closing
 from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar, cast
 
@@ -97,7 +97,9 @@ async def answer(body: AnswerRequest, request: Request, caller: Asker, threads: 
     def ask() -> dict[str, object]:
         check_model(workspace, caller, body.model)
         limits = body.filters.filters()
-        made = workspace.assistant.ask(caller.principal, body.question, caller.actor, body.model, limits)
+        made = workspace.assistant.ask(
+            caller.principal, body.question, caller.actor, body.model, limits, body.output_schema
+        )
         return dict(made.as_json())
 
     return JSONResponse(await threads.run(ask))
@@ -135,13 +137,17 @@ class Asked(Protocol):
     def model(self) -> str | None: ...
     @property
     def filters(self) -> FilterBody: ...
+    @property
+    def output_schema(self) -> Mapping[str, object] | None: ...
 
 
 def events_of(workspace: Workspace, caller: Caller, asked: Asked) -> Generator[Event]:
     """Yield the events of an answer as `Assistant.stream` does, to a caller who may use the model that is asked."""
     check_model(workspace, caller, asked.model)
     limits = asked.filters.filters()
-    yield from workspace.assistant.stream(caller.principal, asked.question, caller.actor, asked.model, limits)
+    yield from workspace.assistant.stream(
+        caller.principal, asked.question, caller.actor, asked.model, limits, asked.output_schema
+    )
 
 
 async def streamed(

@@ -68,6 +68,8 @@ class AnswerRequest(Taken):
     model: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     """A name from `/v1/models`; absent: the default one."""
     filters: FilterBody = FilterBody()
+    output_schema: JsonObject | None = None
+    """A JSON Schema: the answer is a `result` that keeps to it, each of its values a claim."""
 
 
 class FeedbackRequest(Taken):
@@ -179,6 +181,8 @@ class AnswerResponse(BaseModel):
     notes: list[str]
     nearest: list[NearestBody]
     """Where nothing was answered: documents that the caller may open, best first."""
+    result: object
+    """Of an answer in a schema: what keeps to it."""
 
 
 class StoredAnswer(BaseModel):
@@ -194,6 +198,8 @@ class StoredAnswer(BaseModel):
     withheld: int
     notes: list[str]
     nearest: list[NearestBody]
+    result: object
+    """Of an answer in a schema, while all of its evidence may be read."""
 
 
 class LineageResponse(BaseModel):
