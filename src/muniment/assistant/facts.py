@@ -27,6 +27,8 @@ _MONTHS = re.findall(
     r"\w+", "january february march april may june july august september october november december"
 )
 _DAYS = re.findall(r"\w+", "monday tuesday wednesday thursday friday saturday sunday")
+MOST_NUMBERS = 40
+"""In one sentence: with more it is no sentence, and would take long to check."""
 _DAY_AND_MONTH = re.compile(
     r"\b(\d{1,2})(?:st|nd|rd|th)?(?: of)? ([A-Z][a-z]{2,8}\b)|"
     r"\b([A-Z][a-z]{2,8})\.? (\d{1,2})(?:st|nd|rd|th)?\b(?![:.]\d)"
@@ -69,6 +71,8 @@ def _numbers(claim: str, quoted: str, wide: str) -> list[Fault]:
     stated = [one for one in quantities(claim) if one.must_be_found]
     if not stated:
         return []
+    if len(stated) > MOST_NUMBERS:
+        return [Fault("number", f"more than {MOST_NUMBERS} numbers")]
     known = quantities(quoted)
     found: list[Fault] = []
     for one in stated:

@@ -20,6 +20,8 @@ from muniment.knowledge.passage import Passage
 SHORTEST_QUOTE = 12
 """Characters; a shorter quote would be found by chance and counts only as a whole line."""
 LONGEST_QUOTE = 2_000
+MOST_QUOTED = 6_000
+"""Characters of all quotes of a claim; what comes after them is no evidence."""
 
 Reason = Literal["quote", "fact", "inference", "support"]
 
@@ -63,8 +65,7 @@ class Gate:
 
     def check(self, draft: Draft, passages: Sequence[Passage]) -> Verified | Failure:
         """Return the claim as it may be shown, or why not."""
-        found = [evidence for mark in draft.marks if (evidence := locate(mark, passages)) is not None]
-        unique = tuple(dict.fromkeys(found))
+        unique = _evidence(draft, passages)
         text = " ".join(draft.text.split())
         if not unique or not inert(text):
             return Failure(draft, "quote")
@@ -82,6 +83,19 @@ class Gate:
         if support(text, quotes, " ".join(around)) < THRESHOLD:
             return Failure(draft, "support")
         return Verified(inert(text), unique, draft.inferred)
+
+
+def _evidence(draft: Draft, passages: Sequence[Passage]) -> tuple[Evidence, ...]:
+    found: dict[Evidence, None] = {}
+    size = 0
+    for mark in draft.marks:
+        evidence = locate(mark, passages)
+        if evidence is not None and evidence not in found:
+            size += len(evidence.quote)
+            if size > MOST_QUOTED:
+                break
+            found[evidence] = None
+    return tuple(found)
 
 
 def _same(text: str, quotes: Sequence[str]) -> bool:
