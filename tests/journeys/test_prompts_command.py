@@ -93,9 +93,8 @@ def test_a_draft_becomes_a_candidate_then_live_and_is_rolled_back(tmp_path: Path
         file.write_text(file.read_text().replace("Be brief.", "Be long."))
         assert asked(command)["lineage"]["prompt"] == live["version"]
         assert sent(server) == "Be brief. Prove each sentence."
-        stages = {
-            one["prompt"]: one["stage"] for one in command("--json", "prompts", "list").document["prompts"]
-        }
+        listed = command("--json", "prompts", "list").document["prompts"]
+        stages = {one["prompt"]: one["stage"] for one in listed if one["purpose"] == "answer"}
         assert sorted(stages.values()) == ["draft", "live", "retired"] and stages[first] == "retired"
 
         back = command("--json", "prompts", "rollback", "--reason", "Too short").document

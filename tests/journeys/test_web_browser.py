@@ -99,8 +99,9 @@ def test_the_keyboard_alone_asks_opens_a_citation_and_closes_it(
         assert "300 crowns" in shown.locator("mark").inner_text()
         assert "engineering/oncall.md" in shown.inner_text()
         page.keyboard.press("Escape")
-        page.wait_for_function("document.activeElement.matches('.chip')")
-        page.wait_for_function("!document.querySelector('.sheet[open], .source.is-active')")
+        # A function to wait for would have to be evaluated in the page, which its policy refuses.
+        page.wait_for_selector(".chip:focus")
+        page.wait_for_selector(".sheet[open], .source.is-active", state="detached")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
@@ -191,7 +192,8 @@ def test_a_documents_markup_stays_text(
         page.fill("#question", "Which door does the magenta badge open?")
         page.keyboard.press("Enter")
         page.wait_for_selector(".quietly a")
-        assert "<script>alert(2)</script>" in page.locator(".claims").inner_text()
+        shown = page.locator(".claims").inner_text()
+        assert "opens the alert(2) door here and https://evil.example/a too" in shown and "<" not in shown
         page.hover(".chip >> nth=0")
         assert "<img src=x onerror" in page.locator(".source.is-active").inner_text()
         page.click(".source.is-active .open")
