@@ -18,6 +18,7 @@ from benchmarks.bars import Bar, Progress, bar, p50
 from muniment.app import Workspace
 from muniment.assistant.answer import Assistant
 from muniment.assistant.inquiry import Inquiry
+from muniment.assistant.release import Release
 from muniment.assistant.values import Claim
 from muniment.foundation.egress import Egress
 from muniment.governance.audit.entry import Actor
@@ -72,6 +73,7 @@ def _assistant(workspace: Workspace, url: str) -> Assistant:
         spending=workspace.spending,
         clock=workspace.clock,
     )
+    release = Release(workspace.database, workspace.audit, workspace.policy)
     return Assistant(
         database=workspace.database,
         audit=workspace.audit,
@@ -82,10 +84,12 @@ def _assistant(workspace: Workspace, url: str) -> Assistant:
             database=workspace.database,
             gateway=gateway,
             gate=workspace.evidence_gate,
+            release=release,
             live=workspace.prompts.live,
             ids=workspace.ids,
             when_sensitive="withhold",
         ),
+        release=release,
         lineage=workspace.lineage,
         clock=workspace.clock,
         ids=workspace.ids,

@@ -126,7 +126,9 @@ class Workspace(Searching):
         """Return an assistant that takes its prompts from `live`, for trials of another one."""
         from muniment.assistant.answer import Assistant
         from muniment.assistant.inquiry import Inquiry
+        from muniment.assistant.release import Release
 
+        release = Release(self.database, self.audit, self.policy)
         return Assistant(
             database=self.database,
             audit=self.audit,
@@ -137,10 +139,12 @@ class Workspace(Searching):
                 database=self.database,
                 gateway=self.gateway,
                 gate=self.evidence_gate,
+                release=release,
                 live=live,
                 ids=self.ids,
                 when_sensitive=self.settings.answers.when_sensitive,
             ),
+            release=release,
             lineage=self.lineage,
             clock=self.clock,
             ids=self.ids,

@@ -66,6 +66,7 @@ class Assistant:
         retriever: Retriever,
         gateway: Gateway,
         inquiry: Inquiry,
+        release: Release,
         lineage: stored.Lineage,
         clock: Clock,
         ids: Ids,
@@ -78,7 +79,7 @@ class Assistant:
         self._retriever = retriever
         self._gateway = gateway
         self._inquiry = inquiry
-        self._release = Release(database, audit, policy)
+        self._release = release
         self._lineage = lineage
         self._clock = clock
         self._ids = ids
@@ -139,7 +140,7 @@ class Assistant:
                         break
                     asking.claims.append(claim)
                     yield claim
-            finished = Finished(self._finish(asking, released))
+            finished = Finished(self._finish(asking, released and not asking.withdrawn))
         except GeneratorExit:
             self._record_failure(asking, "stopped")
             raise

@@ -47,6 +47,8 @@ class Asking:
     dropped: Counter[str] = field(default_factory=Counter[str])
     """Claims that did not pass, by reason, those that were asked for again left out."""
     asked_again: bool = False
+    withdrawn: bool = False
+    """Whether its reader's access changed before the model could be asked again."""
     instead_of: Endpoint | None = None
     """Which was asked for, where another answered."""
     sent: frozenset[int] = frozenset()

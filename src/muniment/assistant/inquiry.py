@@ -2,7 +2,8 @@
 
 Invariants:
 - a passage is sent to an endpoint only as far as its sensitivity and its values may go there;
-- what does not pass is asked for again, claims once and results twice, and is then left out;
+- what does not pass is asked for again, claims once and results twice, and is then left out; passages are sent again
+  only while their reader may read all of them;
 - nothing of a reply is passed on but what is proved.
 """
 
@@ -19,6 +20,7 @@ from muniment.assistant.asking import Asking
 from muniment.assistant.claims import SCHEMA, Reading, drafts
 from muniment.assistant.gate import Failure, Gate, Verified
 from muniment.assistant.output_schema import OutputSchema, wrapped
+from muniment.assistant.release import Release
 from muniment.foundation.database import Database
 from muniment.foundation.errors import TooMany, Unavailable
 from muniment.foundation.ids import Ids
@@ -55,6 +57,7 @@ class Inquiry:
         database: Database,
         gateway: Gateway,
         gate: Gate,
+        release: Release,
         live: Callable[[str, str | None], Prompt],
         ids: Ids,
         when_sensitive: str,
@@ -62,6 +65,7 @@ class Inquiry:
         self._database = database
         self._gateway = gateway
         self._gate = gate
+        self._release = release
         self._live = live
         self._ids = ids
         self._when_sensitive = when_sensitive
@@ -92,9 +96,8 @@ class Inquiry:
 
     def _claims(self, asking: Asking, request: Request) -> Generator[Verified]:
         failed = yield from self._passing(asking, request)
-        if not failed:
+        if not failed or not self._may_ask_again(asking):
             return
-        asking.asked_again = True
         try:
             failed = yield from self._passing(asking, replace(request, refused=failed))
         except (TooMany, Unavailable):
@@ -136,7 +139,8 @@ class Inquiry:
         for _ in range(MOST_REPAIRS):
             if not found.faults:
                 break
-            asking.asked_again = True
+            if not self._may_ask_again(asking):
+                return
             wrong = tuple(Refused("", fault) for fault in found.faults[:_MOST_REFUSED])
             reply = self._reply(asking, replace(request, refused=wrong))
             found = structured.read(reply, schema, asking.passages)
@@ -152,6 +156,12 @@ class Inquiry:
             return
         asking.result = found.value
         yield from (field.verified for field in found.fields)
+
+    def _may_ask_again(self, asking: Asking) -> bool:
+        """Whether what was sent may still be read; where not, the answer is withdrawn."""
+        asking.asked_again = self._release.all_readable(asking.principal, asking.passages)
+        asking.withdrawn = not asking.asked_again
+        return asking.asked_again
 
     def _reply(self, asking: Asking, request: Request) -> str:
         """Return the text of a whole reply, as far as one is read."""

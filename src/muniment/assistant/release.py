@@ -83,6 +83,20 @@ class Release:
             now = self.rights(connection, principal)
             return now is not None and _stands(connection, now, verified)
 
+    def all_readable(self, principal: Principal, passages: Sequence[Passage]) -> bool:
+        """Return whether the principal may read every one of these passages now, as they were found."""
+        with self._database.read() as connection:
+            visibility = self.rights(connection, principal)
+            if visibility is None:
+                return False
+            found = library.get_documents(connection, sorted({passage.document for passage in passages}))
+        return all(
+            (document := found.get(passage.document)) is not None
+            and document.version == passage.version
+            and visibility.may_read(document)
+            for passage in passages
+        )
+
     def rights(self, connection: sa.Connection, principal: Principal) -> Visibility | None:
         """Return what the principal may read now; None where policy no longer lets it ask at all."""
         try:

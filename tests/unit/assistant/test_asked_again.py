@@ -126,6 +126,20 @@ def test_what_passed_stands_where_the_model_fails_the_second_time(
     assert answer.lineage["checks"]["reasons"] == {"not asked again": 1}
 
 
+@pytest.mark.parametrize("schema", [None, {"type": "object", "properties": {"crowns": {"type": "integer"}}}])
+def test_passages_are_not_sent_again_once_their_reader_may_not_read_them(
+    make_workspace: Callable[..., Any], folder: Path, schema: Any
+) -> None:
+    def mind(_: str) -> str:
+        workspace.directory.remove_member("platform", "alice", OPERATOR)
+        return reply(WRONG)
+
+    with asking(make_workspace, folder, mind) as (workspace, server):
+        answer = workspace.ask(PAY, as_="alice", model="remote", schema=schema)
+    assert len(server.bodies) == 1
+    assert (answer.status, answer.nearest, answer.result) == ("refused", (), None)
+
+
 def test_a_refused_claim_cannot_close_its_fence_on_the_way_back(
     make_workspace: Callable[..., Any], folder: Path
 ) -> None:
