@@ -205,6 +205,7 @@ MISFITS: list[tuple[str, dict[str, Any]]] = [
     ("search", {"query": "x\x00"}),
     ("search", {"query": "x", "filters": {"owner": "walnut-canary"}}),
     ("answer", {"question": "x", "model": "walnut-canary"}),
+    ("answer", {"question": "x", "output_schema": {"$ref": "https://evil.example/walnut-canary"}}),
     ("answer", {"question": "x" * 2_001}),
     ("open_document", {"id": "x", "start": -1}),
     ("open_document", {"id": ["walnut-canary"]}),

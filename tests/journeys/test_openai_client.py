@@ -277,7 +277,7 @@ def test_a_schema_that_cannot_be_used_is_named(house: House) -> None:
     schema = {"$ref": "https://evil.example/schema"}
     form = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
     error = refused(lambda: house.ask(response_format=form), openai.BadRequestError)
-    assert "which is not inside it" in error.message
+    assert "what is not inside it" in error.message
     assert house.model.bodies == []
 
 

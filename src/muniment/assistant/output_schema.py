@@ -128,7 +128,7 @@ class _Resolving:
         reference = node["$ref"]
         if not isinstance(reference, str) or not reference.startswith("#"):
             raise BadInput(
-                f"The schema refers to {str(reference)[:100]!r}, which is not inside it.",
+                "The schema refers to what is not inside it.",
                 fix="Only references such as #/$defs/NAME are followed.",
             )
         if reference in open_:

@@ -177,8 +177,8 @@ def test_values_come_only_once_all_of_them_are_proved(
     [
         ([], "is not a JSON object"),
         ({"type": "sentence"}, "not valid at /type"),
-        ({"$ref": "https://evil.example/schema"}, "which is not inside it"),
-        ({"$ref": "file:///etc/passwd"}, "which is not inside it"),
+        ({"$ref": "https://evil.example/schema"}, "what is not inside it"),
+        ({"$ref": "file:///etc/passwd"}, "what is not inside it"),
         ({"$ref": "#"}, "recursive at #"),
         ({"properties": {"a": {"$ref": "#/properties/b"}, "b": {"$ref": "#/properties/a"}}}, "recursive"),
         ({"$ref": "#/$defs/none"}, "which it does not hold"),

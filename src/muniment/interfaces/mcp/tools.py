@@ -14,7 +14,9 @@ from muniment.interfaces.problems import NOTHING_HERE
 from muniment.interfaces.rest.bodies import (
     AnswerRequest,
     CitationBody,
+    ClaimBody,
     DocumentResponse,
+    NearestBody,
     SearchRequest,
     SearchResponse,
     Taken,
@@ -60,8 +62,13 @@ class Answered(BaseModel):
     id: str
     status: Literal["answered", "abstained", "refused"]
     answer: str
+    claims: list[ClaimBody]
     citations: list[CitationBody]
     notes: list[str]
+    nearest: list[NearestBody]
+    """Where nothing was answered: documents that the caller may open, best first."""
+    result: object
+    """What keeps to the schema, where one was given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,12 @@ class Offered:
 def _answer(workspace: Workspace, caller: Caller, body: AnswerRequest) -> Answered:
     check_model(workspace, caller, body.model)
     made = workspace.assistant.ask(
-        caller.principal, body.question, caller.actor, body.model, body.filters.filters()
+        caller.principal,
+        body.question,
+        caller.actor,
+        body.model,
+        body.filters.filters(),
+        body.output_schema,
     )
     return Answered.model_validate({name: made.as_json()[name] for name in Answered.model_fields})
 
