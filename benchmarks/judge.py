@@ -65,5 +65,5 @@ def verdict(model: Provider, claim: str, title: str, text: str) -> bool | None:
     try:
         said = "".join(one.text for one in model.complete(request, _BUDGET) if isinstance(one, TextDelta))
         return bool(json.loads(said)["supported"])
-    except (Unavailable, ValueError, KeyError):
+    except (Unavailable, ValueError, KeyError, TypeError):
         return None

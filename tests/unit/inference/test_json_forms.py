@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import random
 from typing import Any
 
@@ -87,6 +88,20 @@ SCHEMAS: dict[str, Any] = {
         "maximum": 4,
     },
     "a date": {"type": "string", "format": "date"},
+    "a pattern": {"type": "string", "pattern": "^x+$", "maxLength": 4},
+    "a pattern that only a check can tell": {"type": "string", "format": "date", "pattern": "^\\b2031"},
+    "names of a pattern": {
+        "type": "object",
+        "patternProperties": {"^key": {"type": "null"}},
+        "additionalProperties": False,
+        "minProperties": 1,
+    },
+    "at least one of several": {
+        "properties": {"a": {"type": "null"}, "b": {"type": "null"}},
+        "minProperties": 1,
+    },
+    "a step": {"type": "integer", "multipleOf": 3, "minimum": 1},
+    "a number in bounds": {"type": "number", "exclusiveMinimum": 0, "maximum": 1.5},
     "long": {"type": "string", "maxLength": 100_000},
 }
 
@@ -105,12 +120,12 @@ def test_whatever_the_form_lets_through_is_valid(name: str) -> None:
 @pytest.mark.parametrize(
     "narrower",
     [
-        {"pattern": "^a+$"},
-        {"multipleOf": 3},
+        {"pattern": "^(?=a)"},
+        {"pattern": "a\\b"},
         {"not": {"type": "null"}},
         {"uniqueItems": True},
         {"if": {"minLength": 3}, "then": {"pattern": "x"}},
-        {"format": "email"},
+        {"format": "regex"},
     ],
 )
 def test_what_only_a_check_can_tell_is_left_to_the_check(narrower: dict[str, object]) -> None:
@@ -133,6 +148,7 @@ def test_the_form_of_an_answer_stays_what_it_is() -> None:
         ({"allOf": [{"type": "string"}, {"type": "integer"}]}, "nothing keeps to it"),
         ({"type": "integer", "enum": ["a"]}, "nothing keeps to it"),
         ({"properties": {"a": False}, "required": ["a"]}, '"a"'),
+        ({"type": "integer", "minimum": 3, "exclusiveMaximum": 3}, "nothing keeps to it"),
         ({"allOf": [{"anyOf": [{"minLength": n} for n in range(30)]} for _ in range(9)]}, "multiply"),
     ],
 )
@@ -160,7 +176,9 @@ def _some(form: Any, chance: random.Random) -> Any:
 
 def _object(form: Any, chance: random.Random) -> Any:
     if "properties" not in form:
-        return {f"key {n}": _some(form["additionalProperties"], chance) for n in range(chance.randrange(3))}
+        least = form.get("minProperties", 0)
+        inner = form["additionalProperties"] or form["patternProperties"]["^key"]
+        return {f"key {n}": _some(inner, chance) for n in range(chance.randint(least, 2))}
     required = form.get("required", ())
     kept = [name for name in form["properties"] if name in required or chance.random() < 0.5]
     return {name: _some(form["properties"][name], chance) for name in kept}
@@ -178,21 +196,31 @@ def _array(form: Any, chance: random.Random) -> Any:
 def _string(form: Any, chance: random.Random) -> str:
     if "format" in form:
         return {"date": "2031-04-05"}[form["format"]]
-    least = form.get("minLength", 0)
+    least = form.get("minLength", 1 if "pattern" in form else 0)
     return "x" * chance.randint(least, form.get("maxLength", least + 9))
 
 
-def _integer(form: Any, chance: random.Random) -> int:
-    least = form.get("minimum", min(0, form.get("maximum", 0)))
-    return chance.randint(least, form.get("maximum", least + 9))
+def _number(form: Any, chance: random.Random) -> float:
+    step = form.get("multipleOf", 1 if form["type"] == "integer" else 0.25)
+    within = [n * step for n in range(-40, 40)]
+    for word, keeps in _KEEPS.items():
+        if word in form:
+            within = [value for value in within if keeps(value, form[word])]
+    return chance.choice(within)
 
 
+_KEEPS = {
+    "minimum": operator.ge,
+    "maximum": operator.le,
+    "exclusiveMinimum": operator.gt,
+    "exclusiveMaximum": operator.lt,
+}
 _OF = {
     "object": _object,
     "array": _array,
     "string": _string,
-    "integer": _integer,
-    "number": lambda form, chance: chance.choice([0, -1.5, 3]),
+    "integer": _number,
+    "number": _number,
     "boolean": lambda form, chance: chance.random() < 0.5,
     "null": lambda form, chance: None,
 }
