@@ -10,6 +10,7 @@ from pathlib import Path
 
 from muniment import settings
 from muniment.foundation.errors import Unavailable
+from muniment.inference import language_weights
 from muniment.inference.catalog import Endpoint
 from muniment.inference.loaded import Loaded
 from muniment.inference.messages import NumberedPassage, Request, TextDelta
@@ -34,7 +35,8 @@ _BUDGET = Budget(16, 120.0)
 
 @contextmanager
 def judging(name: str, threads: int = 1) -> Generator[LocalModel]:
-    """Give a model of this machine that judges; raises Unavailable where it cannot be had."""
+    """Give a model of this machine that judges; raises BadInput for an unknown one, else Unavailable."""
+    language_weights.named(name)
     endpoint = Endpoint(
         name,
         "local",

@@ -25,7 +25,7 @@ from muniment.assistant import structured
 from muniment.assistant.inquiry import EXTRACT, MOST_REPAIRS
 from muniment.assistant.output_schema import OutputSchema, wrapped
 from muniment.foundation.errors import BadInput, MunimentError, Unavailable
-from muniment.inference import prompts
+from muniment.inference import language_weights, prompts
 from muniment.inference.catalog import Endpoint
 from muniment.inference.language_models import SMALL
 from muniment.inference.loaded import Loaded
@@ -84,6 +84,7 @@ def run(options: Mapping[str, object], progress: Progress) -> dict[str, object]:
     if not options.get("folder"):
         raise BadInput("No folder of schemas was named.", fix="Give --folder DIR with JSON Schemas.")
     name = str(options.get("model", SMALL.name))
+    language_weights.named(name)
     tokens, threads = whole_number(options, "tokens", 200), whole_number(options, "threads", 1)
     until = time.monotonic() + 60 * whole_number(options, "minutes", 24 * 60)
     endpoint = Endpoint(
