@@ -7,12 +7,15 @@ pairs it is measured on); so does the cross-encoder. The default keeps the one t
 from __future__ import annotations
 
 import json
+import random
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from benchmarks.bars import Bar, Progress, bar
+from benchmarks import judge
+from benchmarks.bars import Bar, Progress, bar, p50
 from muniment import settings
 from muniment.assistant.facts import faults
 from muniment.assistant.support import THRESHOLD, covered, support
@@ -37,8 +40,10 @@ class Pair:
         return " ".join(" ".join(self.evidence).split())
 
 
-def bars(path: Path, tune: Path | None, progress: Progress) -> list[Bar]:
-    """Return the macro-F1 of each checker."""
+def bars(
+    path: Path, tune: Path | None, progress: Progress, judge_by: str = "", judged: int = 60
+) -> list[Bar]:
+    """Return the macro-F1 of each checker; with a model to judge by, also that of its verdicts on so many pairs."""
     pairs, tuning = read(path), read(tune) if tune else read(path)
     progress(f"checking {len(pairs):,} labelled pairs")
     found: list[Bar] = []
@@ -47,12 +52,41 @@ def bars(path: Path, tune: Path | None, progress: Progress) -> list[Bar]:
         value = _tuned(score, tuning, pairs)
         best = max(best, value)
         found.append(bar(f"macro-F1, {name}", None, value, ""))
-    judge = _cross_encoder()
-    if judge is not None:
-        found.append(bar("macro-F1, cross-encoder", None, _tuned(judge, tuning, pairs), ""))
+    encoder = _cross_encoder()
+    if encoder is not None:
+        found.append(bar("macro-F1, cross-encoder", None, _tuned(encoder, tuning, pairs), ""))
     own = macro_f1([default(pair) >= THRESHOLD for pair in pairs], [pair.supported for pair in pairs])
     found.append(bar("macro-F1, the default (words and facts)", best + 0.05, own, "", True))
-    return found
+    return found + (_judged(judge_by, pairs, judged, progress) if judge_by else [])
+
+
+def _judged(name: str, pairs: Sequence[Pair], count: int, progress: Progress) -> list[Bar]:
+    """Return how a language model judges some of the pairs, beside the default on the same ones."""
+    chosen = random.Random(7).sample(list(pairs), min(count, len(pairs)))
+    labels = [pair.supported for pair in chosen]
+    seconds: list[float] = []
+    verdicts: list[bool | None] = []
+    with judge.judging(name) as model:
+        progress(f"asking {name} about {len(chosen)} of them")
+        for pair in chosen:
+            started = time.perf_counter()
+            verdicts.append(judge.verdict(model, pair.claim, pair.title, pair.text))
+            seconds.append(time.perf_counter() - started)
+    own = [default(pair) >= THRESHOLD for pair in chosen]
+    these = f"{len(chosen)} pairs"
+    return [
+        bar(
+            f"macro-F1, {name} as judge, {these}",
+            None,
+            macro_f1([one is True for one in verdicts], labels),
+            "",
+        ),
+        bar(f"macro-F1, the default, the same {these}", None, macro_f1(own, labels), "", True),
+        bar(f"found supported by {name}", None, 100 * verdicts.count(True) / len(chosen), "%"),
+        bar("supported, as people found", None, 100 * sum(labels) / len(chosen), "%"),
+        bar(f"no verdict of {name}", None, float(verdicts.count(None)), "pairs"),
+        bar(f"{name}, per pair, p50", None, p50(seconds) / 1000, "s"),
+    ]
 
 
 def read(path: Path) -> list[Pair]:

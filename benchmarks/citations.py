@@ -1,10 +1,10 @@
 """Claims, good and bad, put to the gate: what is caught, what is blocked by mistake, and what it takes.
 
-Run by `muniment bench citations [--good 1000] [--bad 2000] [--attribution FILE] [--tune FILE]`. The sample company is
-ingested, and its passages are those of real searches. Good claims are its sentences as they are, in other words by
-rule (`wording.py`) and in other words by hand (`paraphrases.txt`). Bad ones are of six kinds, each made from a
-sentence by a seeded rule. The attribution files hold a JSON object a line: `claim`, `evidence` (a list), `title`,
-`supported`.
+Run by `muniment bench citations [--good 1000] [--bad 2000] [--attribution FILE] [--tune FILE]
+[--judge MODEL [--judge-pairs 60]]`. The sample company is ingested, and its passages are those of real searches.
+Good claims are its sentences as they are, in other words by rule (`wording.py`) and in other words by hand
+(`paraphrases.txt`). Bad ones are of six kinds, each made from a sentence by a seeded rule. The attribution files hold
+a JSON object a line: `claim`, `evidence` (a list), `title`, `supported`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Sentence:
 
 def run(options: Mapping[str, object], progress: Progress) -> dict[str, object]:
     """Return the bars."""
-    checked(options, "good", "bad", "attribution", "tune", "show")
+    checked(options, "good", "bad", "attribution", "tune", "show", "judge", "judge_pairs")
     good, bad = whole_number(options, "good", 1000), whole_number(options, "bad", 2000)
     chance = random.Random(7)
     with (
@@ -68,7 +68,11 @@ def run(options: Mapping[str, object], progress: Progress) -> dict[str, object]:
     if options.get("attribution"):
         tune = options.get("tune")
         bars += attribution.bars(
-            Path(str(options["attribution"])), Path(str(tune)) if tune else None, progress
+            Path(str(options["attribution"])),
+            Path(str(tune)) if tune else None,
+            progress,
+            str(options.get("judge") or ""),
+            whole_number(options, "judge_pairs", 60),
         )
     return {"name": "citations", "machine": described(), "bars": bars}
 

@@ -18,7 +18,14 @@ LARGEST = 65_536
 """Bytes of a schema."""
 DEEPEST = 24
 MOST_NODES = 5_000
-"""Of a schema with its references resolved."""
+MOST_CHARACTERS = 4 * LARGEST
+"""Both of a schema with its references resolved."""
+_DATA = frozenset({"const", "enum", "default", "examples"})
+"""Keywords that hold values, in which nothing refers to anything."""
+_NAMED = frozenset(
+    {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies"}
+)
+"""Keywords that hold schemas by name."""
 _HINT = 'Give a JSON Schema, such as {"type": "object", "properties": {"days": {"type": "integer"}}}.'
 
 
@@ -99,6 +106,7 @@ class _Resolving:
     def __init__(self, whole: dict[str, Any]) -> None:
         self._whole = whole
         self._nodes = 0
+        self._characters = 0
 
     def resolve(self) -> dict[str, Any]:
         found = self._resolved(self._whole, (), 0)
@@ -106,7 +114,8 @@ class _Resolving:
             found.pop(name, None)
         return found
 
-    def _resolved(self, node: Any, open_: tuple[str, ...], depth: int) -> Any:
+    def _resolved(self, node: Any, open_: tuple[str, ...], depth: int, names: bool = False) -> Any:
+        """Return a node resolved; with `names`, its keys are names that the schema gives, not keywords."""
         self._nodes += 1
         if depth > DEEPEST:
             raise BadInput(f"The schema is nested deeper than {DEEPEST} levels.", fix="Flatten it.")
@@ -115,14 +124,31 @@ class _Resolving:
         if isinstance(node, list):
             return [self._resolved(one, open_, depth + 1) for one in cast("list[Any]", node)]
         if not isinstance(node, dict):
-            return node
+            return self._value(node)
         found = cast("dict[str, Any]", node)
+        if names:
+            return {key: self._resolved(one, open_, depth + 1) for key, one in found.items()}
         for name in ("$dynamicRef", "$recursiveRef", "$dynamicAnchor"):
             if name in found:
                 raise BadInput(f"The schema uses {name}.", fix="Write out what it stands for.")
         if "$ref" not in found:
-            return {key: self._resolved(one, open_, depth + 1) for key, one in found.items() if key != "$id"}
+            return {
+                key: self._value(one)
+                if key in _DATA
+                else self._resolved(one, open_, depth + 1, key in _NAMED)
+                for key, one in found.items()
+                if key != "$id"
+            }
         return self._referred(found, open_, depth)
+
+    def _value(self, value: Any) -> Any:
+        self._characters += len(json.dumps(value))
+        if self._characters > MOST_CHARACTERS:
+            raise BadInput(
+                f"The schema has more than {MOST_CHARACTERS:,} characters with its references resolved.",
+                fix="Ask for less at a time.",
+            )
+        return value
 
     def _referred(self, node: dict[str, Any], open_: tuple[str, ...], depth: int) -> Any:
         reference = node["$ref"]

@@ -205,6 +205,26 @@ def test_a_schema_that_grows_without_end_by_its_references_is_refused() -> None:
         OutputSchema({"$ref": "#/$defs/n0", "$defs": {**definitions, "n10": {"type": "string"}}})
 
 
+@pytest.mark.parametrize("word", ["description", "enum"])
+def test_a_schema_whose_words_multiply_by_its_references_is_refused(word: str) -> None:
+    long: object = "x" * 9_000
+    fields = {f"n{at}": {"$ref": "#/$defs/long"} for at in range(100)}
+    with pytest.raises(BadInput, match="262,144 characters"):
+        OutputSchema({"properties": fields, "$defs": {"long": {word: [long] if word == "enum" else long}}})
+
+
+def test_names_and_values_that_look_like_keywords_are_names_and_values() -> None:
+    link = {
+        "type": "object",
+        "properties": {"$ref": {"type": "string"}, "$id": {"const": 4}, "enum": {"$ref": "#/$defs/n"}},
+    }
+    values = {"enum": [{"$ref": "elsewhere"}], "default": {"$ref": "#/none"}}
+    schema = OutputSchema({"properties": {"link": link, "kind": values}, "$defs": {"n": {"type": "null"}}})
+    assert not schema.faults({"link": {"$ref": "a", "$id": 4, "enum": None}, "kind": {"$ref": "elsewhere"}})
+    for wrong in ({"$ref": 1}, {"$id": 5}, {"enum": 2}):
+        assert schema.faults({"link": wrong})
+
+
 def passage(text: str) -> Passage:
     return Passage("doc", "Leave", 1, "doc:1:0", None, (0, len(text)), 1.0, text, "", "s", "p", "text/plain")
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from benchmarks import attribution, wording
+from benchmarks import attribution, judge, wording
 from benchmarks.citations import by_hand
-from muniment.foundation.errors import BadInput
+from muniment.foundation.errors import BadInput, Unavailable
+from muniment.inference.messages import Chunk, Request, TextDelta
+from muniment.inference.providers.provider import Budget
 
 SENTENCE = "Employees must report an accident to Alice Moreau within 5 days."
 
@@ -59,3 +62,26 @@ def test_a_line_that_is_no_pair_is_named(tmp_path: Path) -> None:
     file.write_text(json.dumps(good) + '\n{"claim": 1}\n')
     with pytest.raises(BadInput, match="line 2"):
         attribution.read(file)
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict"),
+    [
+        ('{"supported": true}', True),
+        ('{"supported": false}', False),
+        ('{"supported": ', None),
+        ("yes", None),
+        (None, None),
+    ],
+)
+def test_a_judge_that_says_neither_yes_nor_no_gives_no_verdict(
+    said: str | None, verdict: bool | None
+) -> None:
+    class Model:
+        def complete(self, request: Request, budget: Budget) -> Iterator[Chunk]:
+            assert request.schema == judge.SCHEMA and request.passages[0].text == "Guests may enter."
+            if said is None:
+                raise Unavailable("It is too long.")
+            yield TextDelta(said)
+
+    assert judge.verdict(Model(), "Guests may enter.", "Doors", "Guests may enter.") is verdict

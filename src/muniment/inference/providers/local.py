@@ -18,7 +18,7 @@ from muniment.inference.language_models import CATALOGUE
 from muniment.inference.language_weights import ModelFile
 from muniment.inference.loaded import Loaded
 from muniment.inference.messages import Chunk, Request, TextDelta, Usage
-from muniment.inference.providers.json_forms import inexpressible
+from muniment.inference.providers.json_forms import Inexpressible, grammar_form
 from muniment.inference.providers.local_process import Limits, LocalProcess, command
 from muniment.inference.providers.provider import Budget, Busy
 
@@ -90,13 +90,15 @@ class LocalModel:
     def complete(self, request: Request, budget: Budget) -> Generator[Chunk]:
         """Yield the reply as it comes; raises as `Provider.complete` says."""
         name = f"The model {self._endpoint.name!r}"
-        if request.schema is not None and (fault := inexpressible(request.schema)):
-            raise Unavailable(f"{name} cannot be held to this form of reply: {fault}.")
+        try:
+            form = None if request.schema is None else grammar_form(request.schema)
+        except Inexpressible as why:
+            raise Unavailable(f"{name} cannot be held to this form of reply: {why}.") from None
         replies = self._process.ask(
             {
                 "system": request.instructions,
                 "user": prompts.user_text(request),
-                "schema": request.schema,
+                "schema": form,
                 "fence": request.boundary if request.passages else "",
             },
             budget.max_output_tokens,

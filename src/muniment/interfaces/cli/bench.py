@@ -28,7 +28,7 @@ def bench(
         str,
         typer.Argument(
             metavar="NAME",
-            help="citations, control, everyday, keys, policy, retrieval, scale, sensitive, or all.",
+            help="citations, control, everyday, keys, policy, retrieval, scale, schemas, sensitive, or all.",
             show_default=False,
         ),
     ],
