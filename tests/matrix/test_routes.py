@@ -17,6 +17,7 @@ from tests.simulators.web_client import ORIGIN, bearer, client, document_id
 from muniment import app
 from muniment.app import Workspace
 from muniment.foundation.clock import FixedClock
+from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import OPERATOR
 from muniment.governance.identity.tokens import Tokens
 from muniment.interfaces.server import create_server
@@ -107,9 +108,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     workspace.roles.grant("operator", "olga", "runs it", OPERATOR)
     places = {
         "answer_id": workspace.ask("What does the heron cost?", "alice").id,
+        "conversation_id": workspace.conversations.create(
+            workspace.principal("alice"), Actor("user:alice", "python"), "Herons"
+        ).id,
         "document_id": document_id(workspace, "heron.md"),
         "model_id": "quotes",
         "build": "none",
+        "subject_id": "group:herons",
         "name": "none",
         "described_id": "none",
         "resource_id": "none",

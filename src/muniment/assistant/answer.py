@@ -15,6 +15,8 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
+
 from muniment.assistant import lineage as stored
 from muniment.assistant import sending
 from muniment.assistant.claims import SCHEMA, Reading, drafts
@@ -61,6 +63,8 @@ if TYPE_CHECKING:
     from muniment.inference.gateway import Gateway
     from muniment.knowledge.retrieval.retrieve import Retriever
 
+Keep = Callable[[sa.Connection, str], None]
+"""Stores what belongs to the answer of an id, in the transaction that stores the answer."""
 LONGEST_QUESTION = 2_000
 PROMPT = "answer"
 _MOST_REFUSED = 8
@@ -106,6 +110,7 @@ class _Asking:
     """Their sensitivities."""
     notes: tuple[str, ...] = ()
     withheld: int = 0
+    keep: Keep | None = None
 
     @property
     def reader(self) -> Reader:
@@ -185,14 +190,16 @@ class Assistant:
         by: Actor,
         model: str | None = None,
         filters: Filters = EVERYTHING,
+        keep: Keep | None = None,
     ) -> Generator[Event]:
         """Yield Started, each claim once it is verified and released, and Finished.
 
-        What the answer rests on is limited to what the filters admit.
+        What the answer rests on is limited to what the filters admit. `keep` is called where the answer is stored.
         Raises BadInput for an unusable question or unknown model, Denied by policy, Unavailable when the model
         or the log fails. Close the generator to stop early; that too is recorded.
         """
         asking = self._admit(principal, question, by, model)
+        asking.keep = keep
         try:
             yield Started(asking.id, asking.endpoint.version)
             asking.retrieval = self._retriever.retrieve(
@@ -353,6 +360,8 @@ class Assistant:
             made = self._answer(asking, kept, released, close_by)
             at = timestamp(self._clock.now())
             stored.store(connection, asking.principal.ref, at, asking.question, made, kept)
+            if asking.keep is not None:
+                asking.keep(connection, asking.id)
             about: dict[str, Json] = {
                 "answer": asking.id,
                 "status": made.status,

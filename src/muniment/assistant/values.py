@@ -88,6 +88,10 @@ class Answer:
     notes: tuple[str, ...]
     nearest: tuple[Nearest, ...] = ()
     """Where nothing was answered: documents that the reader may open, best first."""
+    conversation: str = ""
+    """Which one it is a turn of, if any."""
+    standalone: str = ""
+    """What was answered in the place of a follow-up."""
 
     def as_json(self) -> dict[str, Json]:
         """Return the answer as the public contract spells it."""
@@ -106,6 +110,8 @@ class Answer:
             "took_ms": self.took_ms,
             "notes": list(self.notes),
             "nearest": [one.as_json() for one in self.nearest],
+            **({"conversation": self.conversation} if self.conversation else {}),
+            **({"standalone": self.standalone} if self.standalone else {}),
         }
 
 

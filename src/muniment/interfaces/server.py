@@ -34,7 +34,16 @@ from muniment.interfaces.locked import Locked
 from muniment.interfaces.mcp import routes as mcp
 from muniment.interfaces.offload import Offload
 from muniment.interfaces.openai import chat, errors
-from muniment.interfaces.rest import answers, documents, feedback, health, models, search, token
+from muniment.interfaces.rest import (
+    answers,
+    conversations,
+    documents,
+    feedback,
+    health,
+    models,
+    search,
+    token,
+)
 from muniment.interfaces.web import pages, signin
 from muniment.interfaces.web.problem_page import problem_page
 
@@ -101,7 +110,7 @@ def create_server(
     )
     app.state.door = CapacityLimiter(AT_THE_DOOR)
     problems.install(app, problem_page)
-    for room in (search, answers, feedback, documents, chat, models, token, health, mcp):
+    for room in (search, answers, conversations, feedback, documents, chat, models, token, health, mcp):
         app.include_router(room.router)
     app.include_router(signin.router)
     app.include_router(pages.router)

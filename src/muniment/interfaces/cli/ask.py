@@ -88,6 +88,14 @@ def ask(
     sensitivity: Sensitivity = None,
     after: After = None,
     before: Before = None,
+    conversation: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID|new",
+            help="Go on with a conversation of USER's own, or begin one: a follow-up is understood.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Answer from what USER may read, with quotes that were checked; or say that nothing was found."""
     from muniment.knowledge.retrieval.filters import of
@@ -95,12 +103,19 @@ def ask(
     filters = of(_filters(source, folder, type_, author, sensitivity, after, before))
     with TERMINAL.workspace() as workspace:
         principal = workspace.directory.principal(as_)
-        events = workspace.assistant.stream(principal, question, _by(principal), model, filters)
+        by = _by(principal)
+        thread = workspace.dialogue.resume(principal, conversation, question, by) if conversation else None
+        if thread is None:
+            events = workspace.assistant.stream(principal, question, by, model, filters)
+        else:
+            events = workspace.dialogue.stream(principal, thread, by, model, filters)
         answer = _last(events, say=not TERMINAL.json)
     if TERMINAL.json:
         TERMINAL.document(answer.as_json())
         return
     _show_evidence(answer)
+    if answer.conversation:
+        _show_conversation(answer)
 
 
 def explain(
@@ -237,6 +252,16 @@ def _last(events: Iterable[Event], say: bool) -> Answer:
     if answer is None:
         raise Unavailable("The answer did not come to its end.")
     return answer
+
+
+def _show_conversation(answer: Answer) -> None:
+    from rich.text import Text
+
+    from muniment.interfaces.cli.render import QUIET
+
+    if answer.standalone:
+        TERMINAL.show(Text(f"Answered as: {visible(answer.standalone)}", style=QUIET))
+    TERMINAL.show(Text(f"Go on: muniment ask QUESTION --conversation {answer.conversation}", style=QUIET))
 
 
 def _show_evidence(answer: Answer) -> None:

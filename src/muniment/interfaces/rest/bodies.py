@@ -68,6 +68,8 @@ class AnswerRequest(Taken):
     model: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     """A name from `/v1/models`; absent: the default one."""
     filters: FilterBody = FilterBody()
+    conversation: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """The id of one of the caller's own, to go on with; `new` begins one."""
 
 
 class FeedbackRequest(Taken):
@@ -179,6 +181,10 @@ class AnswerResponse(BaseModel):
     notes: list[str]
     nearest: list[NearestBody]
     """Where nothing was answered: documents that the caller may open, best first."""
+    conversation: str | None = None
+    """Where it is a turn of one."""
+    standalone: str | None = None
+    """What was answered in the place of a follow-up."""
 
 
 class StoredAnswer(BaseModel):
