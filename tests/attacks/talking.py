@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from tests.simulators.openai_server import Simulator, serving
-from tests.simulators.web_client import bearer, client
+from tests.simulators.web_client import Browser, bearer, client
 
 from muniment import settings
 from muniment.app import Workspace
@@ -145,6 +145,7 @@ def surfaces(company: Company, conversation: str, who: str) -> dict[str, str]:
         "document": json.dumps(whole.as_json()),
         "markdown": exported.markdown(),
         "http": got.text,
+        "page": Browser(workspace).sign_in(who).http.get(f"/conversations/{conversation}").text,
     }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.attacks.talking import TOPICS, Company, found_by, surfaces, talking
 from tests.postgres import BOTH
-from tests.simulators.web_client import bearer, client
+from tests.simulators.web_client import Browser, bearer, client
 
 from muniment.app import Workspace
 from muniment.foundation.errors import NotFound
@@ -90,6 +90,7 @@ def test_an_absent_and_a_forbidden_conversation_look_the_same(company: Company) 
     shared = company.talk(["tarn"])
     share(company, shared)
     http, bob = client(company.workspace), bearer(company.workspace, "bob")
+    page = Browser(company.workspace).sign_in("bob").http
     absent = (theirs[:-1] + ("a" if theirs[-1] != "a" else "b"), "x", "%00")
     asked = {"question": "What does it read?"}
 
@@ -106,8 +107,10 @@ def test_an_absent_and_a_forbidden_conversation_look_the_same(company: Company) 
             made.append(http.post("/v1/answers", json={**asked, "conversation": one}, headers=bob))
         return made
 
-    seen = [observable(http.get(f"/v1/conversations/{one}", headers=bob)) for one in (theirs, *absent)]
-    assert seen[0][0] == 404 and all(one == seen[0] for one in seen)
+    for reading in (http, page):
+        place = "/v1/conversations" if reading is http else "/conversations"
+        seen = [observable(reading.get(f"{place}/{one}", headers=bob)) for one in (theirs, *absent)]
+        assert seen[0][0] == 404 and all(one == seen[0] for one in seen)
     # What is shared may be read, and is its owner's alone to change or to go on with.
     refused = [observable(one) for conversation in (theirs, shared, *absent) for one in tries(conversation)]
     assert refused[0][0] == 404 and all(one == refused[0] for one in refused)

@@ -104,6 +104,9 @@ PAGES = {
     ("POST", "/ask"),
     ("GET", "/answers/{answer_id}"),
     ("POST", "/answers/{answer_id}/feedback"),
+    ("GET", "/conversations/{conversation_id}"),
+    ("POST", "/conversations/{conversation_id}/title"),
+    ("POST", "/conversations/{conversation_id}/delete"),
     ("GET", "/documents/{document_id}"),
     ("POST", "/signout"),
 }

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from tests.journeys.command import Command, write_documents
-from tests.simulators.web_client import bearer, client
+from tests.simulators.web_client import Browser, bearer, client
 
 from muniment.app import Workspace
-from muniment.assistant.lineage import WITHHELD
+from muniment.assistant.lineage import WITHHELD, answer
 
 FIRST = "How much is the on-call engineer paid for each weekend?"
 SECOND = "And where is the key ceremony held?"
@@ -118,9 +119,30 @@ def test_openai_clients_complete_follow_ups_from_the_users_own_messages(
     http, alice = client(workspace), bearer(workspace, "alice")
     made = http.post("/v1/chat/completions", json={"model": "default", "messages": said}, headers=alice)
     assert "closes at three" in made.json()["choices"][0]["message"]["content"]
-    [kept] = workspace.lineage.recent(workspace.principal("alice"), 5)
-    assert "canteen" in kept.question and "walnut" not in kept.question
+    with workspace.database.read() as connection:
+        [kept] = connection.execute(sa.select(answer.c.question)).scalars()
+    assert "canteen" in kept and "walnut" not in kept
     assert workspace.conversations.listing(workspace.principal("alice"), _by()) == []
+
+
+def test_a_page_changes_nothing_without_its_own_form(workspace: Workspace, folder: Path) -> None:
+    workspace.ingest(folder, "docs")
+    alice = Browser(workspace).sign_in("alice")
+    alice.ask(FIRST)
+    [one] = workspace.conversations.listing(workspace.principal("alice"), _by())
+    place = f"/conversations/{one.id}"
+    csrf = alice.csrf
+    assert alice.post(f"{place}/title", csrf="wrong", title="Mine").status_code == 403
+    assert alice.post(f"{place}/delete", csrf="wrong").status_code == 403
+    assert alice.post(f"{place}/title", csrf=csrf, title=" ").status_code == 422
+    assert alice.post(f"{place}/title", csrf=csrf, title='"><b>x').status_code == 303
+    assert "&#34;&gt;&lt;b&gt;x" in alice.http.get(place).text and "<b>x" not in alice.http.get("/").text
+    followed = alice.post("/ask", csrf=csrf, question="And for each weekday?", conversation=one.id)
+    page = alice.http.get(followed.headers["location"]).text
+    assert "Earlier in this conversation" in page and "Answered as: How much" in page
+    assert alice.post("/ask", csrf=csrf, question=FIRST, conversation="conv_none").status_code == 404
+    assert alice.post(f"{place}/delete", csrf=csrf).headers["location"] == "/"
+    assert alice.http.get(place).status_code == 404
 
 
 def _by() -> Any:

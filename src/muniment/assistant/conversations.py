@@ -114,6 +114,14 @@ class Conversations:
             raise not_open()
         return whole
 
+    def around(self, principal: Principal, answer_id: str, by: Actor) -> Conversation | None:
+        """Return the conversation of one's own that an answer is a turn of, or None; raises as `read` does."""
+        turn = conversation_turn.c
+        with self._database.read() as connection:
+            query = sa.select(turn.conversation).where(turn.answer == answer_id)
+            conversation_id = connection.execute(query).scalar() if storable(answer_id) else None
+        return None if conversation_id is None else self.read(principal, str(conversation_id), by)
+
     def search(self, principal: Principal, words: str, by: Actor, count: int = 50) -> list[Hit]:
         """Return where all of these words stand in what a principal may read now, last changed first.
 

@@ -90,16 +90,6 @@ class Explanation:
         return "\n".join(_lines(self))
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A question that a principal asked."""
-
-    id: str
-    """Of its answer."""
-    at: str
-    question: str
-
-
 class Lineage:
     """The stored answers of one workspace."""
 
@@ -117,18 +107,6 @@ class Lineage:
             raise _not_found()
         kind, _, name = str(row.principal).partition(":")
         return Principal("service" if kind == "service" else "user", name)
-
-    def recent(self, principal: Principal, count: int) -> list[Asked]:
-        """Return the last questions of a principal's own, newest first; no answers and no evidence."""
-        table = answer.c
-        query = (
-            sa.select(table.id, table.at, table.question)
-            .where(table.principal == principal.ref)
-            .order_by(table.at.desc(), table.id)
-            .limit(count)
-        )
-        with self._database.read() as connection:
-            return [Asked(row.id, row.at, row.question) for row in connection.execute(query)]
 
     def explain(self, principal: Principal, answer_id: str, by: Actor | None = None) -> Explanation:
         """Return how an answer came about, as far as `principal` may read its evidence now.
