@@ -159,7 +159,7 @@ def _other(rest: str, joined: bool) -> str | None:
     words = found.lower().split()
     if not _content(found) or len(words) > _LONGEST_SWAP or set(words) & (_ASKING | _AUXILIARIES):
         return None if found is rest else ""
-    return "" if _PRONOUN.search(found) else found
+    return "" if _PRONOUN.search(found) or words[-1] in ("one", "ones") else found
 
 
 def _swapped(basis: str, other: str) -> str:
