@@ -104,6 +104,8 @@ PAGES = {
     ("POST", "/ask"),
     ("GET", "/answers/{answer_id}"),
     ("POST", "/answers/{answer_id}/feedback"),
+    ("GET", "/conversations"),
+    ("POST", "/conversations/search"),
     ("GET", "/conversations/{conversation_id}"),
     ("POST", "/conversations/{conversation_id}/title"),
     ("POST", "/conversations/{conversation_id}/delete"),

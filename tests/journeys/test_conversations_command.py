@@ -137,6 +137,12 @@ def test_a_page_changes_nothing_without_its_own_form(workspace: Workspace, folde
     assert alice.post(f"{place}/title", csrf=csrf, title=" ").status_code == 422
     assert alice.post(f"{place}/title", csrf=csrf, title='"><b>x').status_code == 303
     assert "&#34;&gt;&lt;b&gt;x" in alice.http.get(place).text and "<b>x" not in alice.http.get("/").text
+    assert f'href="{place}"' in alice.http.get("/conversations").text
+    hit = alice.post("/conversations/search", csrf=csrf, words="crowns weekend").text
+    assert f'href="{place}"' in hit and "300 crowns" in hit
+    none = alice.post("/conversations/search", csrf=csrf, words="<i>walnut").text
+    assert "stand nowhere" in none and "<i>walnut" not in none
+    assert alice.post("/conversations/search", csrf="wrong", words="crowns").status_code == 403
     followed = alice.post("/ask", csrf=csrf, question="And for each weekday?", conversation=one.id)
     page = alice.http.get(followed.headers["location"]).text
     assert "Earlier in this conversation" in page and "Answered as: How much" in page

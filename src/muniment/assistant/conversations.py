@@ -295,5 +295,6 @@ def _excerpt(text: str, folded: str, word: str) -> str:
     at = folded.find(word)
     # Folding may change the length; then the beginning is shown.
     start = max(0, at - _EXCERPT // 3) if len(folded) == len(text) else 0
+    start = text.find(" ", start, at) + 1 or start if start else 0
     part = " ".join(text[start : start + _EXCERPT].split())
     return f"{'… ' if start else ''}{part}{' …' if start + _EXCERPT < len(text) else ''}"

@@ -1,16 +1,50 @@
-"""Pages of conversations: read one and go on with it, rename it, delete it."""
+"""Pages of conversations: all of them, where words stand in them, and one to go on with, rename or delete."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from muniment.assistant.conversations import LONGEST_SEARCH
+from muniment.governance.identity.sessions import Session
 from muniment.interfaces.authenticate import PageSession, check_change, workspace_of
 from muniment.interfaces.rest.answers import Threads
-from muniment.interfaces.web.desk import caller, desk, talk_view
+from muniment.interfaces.web.desk import caller, desk, item, person, talk_view
 from muniment.interfaces.web.forms import form_of
+from muniment.interfaces.web.rendering import render, say
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+LISTED = 500
+"""Conversations on the page of all."""
+
+
+@router.get("/conversations")
+async def all_conversations(request: Request, session: PageSession, threads: Threads) -> Response:
+    """List the conversations that the person may open."""
+    rooms, who = workspace_of(request).conversations, caller(session)
+
+    def shown() -> str:
+        found = rooms.listing(who.principal, who.actor, LISTED)
+        return _list(request, session, items=[item(one) for one in found])
+
+    return HTMLResponse(await threads.run(shown))
+
+
+@router.post("/conversations/search")
+async def search(request: Request, session: PageSession, threads: Threads) -> Response:
+    """Show where words stand in what the person may read now."""
+    fields = await form_of(request, "csrf", "words")
+    check_change(request, session, fields.get("csrf"))
+    rooms, who = workspace_of(request).conversations, caller(session)
+    words = fields.get("words", "").strip()
+
+    def shown() -> str:
+        hits = rooms.search(who.principal, words, who.actor)
+        listed = [item(one.conversation, one.excerpt) for one in hits]
+        return _list(request, session, words=words, hits=listed)
+
+    return HTMLResponse(await threads.run(shown))
 
 
 @router.get("/conversations/{conversation_id}")
@@ -47,3 +81,9 @@ async def delete(conversation_id: str, request: Request, session: PageSession, t
     rooms, who = workspace_of(request).conversations, caller(session)
     await threads.run(lambda: rooms.delete(who.principal, conversation_id, who.actor))
     return RedirectResponse("/", 303)
+
+
+def _list(request: Request, session: Session, **shown: object) -> str:
+    values: dict[str, object] = {"words": "", "hits": (), "items": (), **shown}
+    values |= {"person": person(request, session), "longest": LONGEST_SEARCH}
+    return render("conversations.html", say("ask.recent"), **values)

@@ -22,7 +22,7 @@ from muniment.interfaces.web.wording import day
 
 if TYPE_CHECKING:
     from muniment.app import Workspace
-    from muniment.assistant.conversation import Conversation, Turn
+    from muniment.assistant.conversation import Conversation, Summary, Turn
 
 LISTED = 8
 """Conversations that the ask page lists."""
@@ -70,16 +70,13 @@ def items(workspace: Workspace, who: Caller) -> tuple[TalkItem, ...]:
         found = workspace.conversations.listing(who.principal, who.actor, LISTED)
     except Denied:
         return ()
-    return tuple(
-        TalkItem(
-            one.id,
-            one.title or say("talk.untitled"),
-            one.changed,
-            day(one.changed),
-            "" if one.mine else say("talk.of", owner=one.owner.partition(":")[2]),
-        )
-        for one in found
-    )
+    return tuple(item(one) for one in found)
+
+
+def item(one: Summary, excerpt: str = "") -> TalkItem:
+    """Return a conversation as a line of a list."""
+    whose = "" if one.mine else say("talk.of", owner=one.owner.partition(":")[2])
+    return TalkItem(one.id, one.title or say("talk.untitled"), one.changed, day(one.changed), whose, excerpt)
 
 
 def instead(standalone: str) -> str:

@@ -89,6 +89,8 @@ class TalkItem:
     day: str
     whose: str
     """Empty for the person's own."""
+    excerpt: str = ""
+    """Of the place where words were found."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,7 @@ async function ask(text) {
 function begin(text) {
   if (page.dataset.answered) putAside();
   page.classList.add("is-answering", "is-fresh");
+  page.querySelector(".recent + .whole")?.remove();
   page.querySelector(".recent")?.remove();
   page.querySelector(".feedback")?.remove();
   page.querySelector(".lineage")?.remove();
@@ -148,7 +149,7 @@ function finish(data) {
   form.elements.conversation.value = data.conversation;
   box.placeholder = page.dataset.again;
   page.querySelector(".anew").hidden = false;
-  const whole = page.querySelector(".whole");
+  const whole = page.querySelector(".talk + .whole");
   whole.hidden = false;
   whole.querySelector("a").href = `/conversations/${data.conversation}`;
   page.dataset.answered = data.href;
