@@ -80,6 +80,9 @@ def bodies(ids: dict[str, str]) -> dict[str, object]:
         "/v1/answers": {"question": QUESTION},
         "/v1/chat/completions": {"messages": [{"role": "user", "content": QUESTION}]},
         "/v1/feedback": {"answer": ids["answer_id"], "useful": True},
+        "/v1/conversations/search": {"words": "canteen"},
+        f"/v1/conversations/{ids['conversation_id']}": {"title": "Tea"},
+        f"/v1/conversations/{ids['conversation_id']}/shares": {"subject": "user:bob"},
         "/mcp": {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": opened},
     }
 
@@ -100,7 +103,13 @@ def seen(http: TestClient, route: str, ids: dict[str, str], headers: dict[str, s
 
 def ids_of(workspace: Workspace) -> dict[str, str]:
     answer = workspace.ask(QUESTION, "alice").id
-    return {"answer_id": answer, "document_id": document_id(workspace, "all/canteen.txt")}
+    conversation = workspace.conversations.create(workspace.principal("alice"), OPERATOR, "Canteen").id
+    return {
+        "answer_id": answer,
+        "conversation_id": conversation,
+        "document_id": document_id(workspace, "all/canteen.txt"),
+        "subject_id": "group:sales",
+    }
 
 
 def credentials(workspace: Workspace) -> dict[str, dict[str, str]]:
@@ -171,7 +180,8 @@ def test_what_is_another_tenants_is_answered_as_what_is_nobodys(twins: Hosted, k
     """Every route: with the other's credential as it is, and under this tenant's name; at the host and inside it."""
     acme, globex = twins.tenants["acme"], twins.tenants["globex"]
     ids = ids_of(globex)
-    nowhere = {"answer_id": "ans_" + "a" * 20, "document_id": "doc_" + "a" * 20}
+    nowhere = {name: f"{one.split('_')[0]}_{'a' * 20}" for name, one in ids.items() if name != "subject_id"}
+    nowhere["subject_id"] = ids["subject_id"]
     mine = credentials(acme)[kind]
     moved = relabelled(mine, kind, "acme", "globex")
     nobodys = relabelled(mine, kind, "acme", "hooli")

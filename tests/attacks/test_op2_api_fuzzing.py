@@ -27,6 +27,7 @@ from muniment import app, settings
 from muniment.app import Workspace
 from muniment.foundation.clock import FixedClock
 from muniment.foundation.keyring_file import read_head
+from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import OPERATOR
 from muniment.interfaces.server import create_server
 
@@ -41,14 +42,23 @@ CHECKS = [
 ]
 FIT, MISFIT = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 SHARE = {
-    "POST /v1/search": {FIT: 0.18, MISFIT: 0.16},
+    "POST /v1/search": {FIT: 0.13, MISFIT: 0.11},
     "POST /v1/answers": {FIT: 0.11, MISFIT: 0.10},
+    "GET /v1/conversations": {FIT: 0.01, MISFIT: 0.01},
+    "POST /v1/conversations": {FIT: 0.01, MISFIT: 0.01},
+    "POST /v1/conversations/search": {FIT: 0.01, MISFIT: 0.01},
+    "GET /v1/conversations/{conversation_id}": {FIT: 0.01},
+    "PATCH /v1/conversations/{conversation_id}": {FIT: 0.01, MISFIT: 0.01},
+    "DELETE /v1/conversations/{conversation_id}": {FIT: 0.01},
+    "GET /v1/conversations/{conversation_id}/shares": {FIT: 0.01},
+    "POST /v1/conversations/{conversation_id}/shares": {FIT: 0.01, MISFIT: 0.01},
+    "DELETE /v1/conversations/{conversation_id}/shares/{subject_id}": {FIT: 0.02},
     "POST /v1/chat/completions": {FIT: 0.06, MISFIT: 0.06},
     "POST /v1/feedback": {FIT: 0.02, MISFIT: 0.02},
     "GET /v1/answers/{answer_id}": {FIT: 0.02},
     "GET /v1/models/{model_id}": {FIT: 0.01},
     "POST /v1/token": {FIT: 0.04, MISFIT: 0.04},
-    "GET /v1/answers/{answer_id}/lineage": {FIT: 0.11},
+    "GET /v1/answers/{answer_id}/lineage": {FIT: 0.06},
     "GET /v1/documents/{document_id}": {FIT: 0.05, MISFIT: 0.02},
     "GET /v1/models": {FIT: 0},
     "GET /healthz": {FIT: 0},
@@ -118,8 +128,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     }
     places = {
         "answer_id": workspace.ask("What does the heron cost?", "alice").id,
+        "conversation_id": workspace.conversations.create(
+            workspace.principal("alice"), Actor("user:alice", "python")
+        ).id,
         "document_id": document_id(workspace, "heron.md"),
         "model_id": "quotes",
+        "subject_id": "group:herons",
     }
     server = create_server(workspace)
     schema = schemathesis.openapi.from_dict(server.openapi())

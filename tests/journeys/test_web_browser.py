@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.simulators.web_client import link
+from tests.simulators.web_client import Browser, link
 
 from muniment.app import Workspace
 
@@ -202,13 +202,59 @@ def test_a_documents_markup_stays_text(
         assert all(one.startswith(address) for one in links)
 
 
-def test_the_ask_page_lists_ones_own_questions_and_nobody_elses(
+def test_the_ask_page_lists_ones_own_conversations_and_nobody_elses(
     chromium: Any, address: str, workspace: Workspace
 ) -> None:
-    workspace.ask(QUESTION, "alice")
-    workspace.ask("When does the canteen open?", "bob")
+    Browser(workspace).sign_in("alice").ask(QUESTION)
+    Browser(workspace).sign_in("bob").ask("When does the canteen open?")
     with page_of(chromium, address, viewport=WIDE) as page:
         sign_in(page, address, workspace, "alice")
         assert page.locator(".recent li span").all_inner_texts() == [QUESTION]
         page.click(".recent a")
-        assert "300 crowns" in page.locator(".claims").inner_text()
+        assert "300 crowns" in page.locator(".talk .reply").inner_text()
+
+
+@pytest.mark.parametrize(("viewport", "scheme"), [(WIDE, "light"), (PHONE, "dark")])
+def test_a_follow_up_goes_on_with_the_conversation(
+    chromium: Any, address: str, workspace: Workspace, viewport: dict[str, int], scheme: str
+) -> None:
+    with page_of(chromium, address, viewport=viewport, color_scheme=scheme) as page:
+        sign_in(page, address, workspace, "alice")
+        page.fill("#question", "When does the canteen open?")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/answers/*")
+        page.fill("#question", "And when does it close?")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".talk .said")
+        page.wait_for_selector("[data-instead]:not([hidden])")
+        assert "When does the canteen open?" in page.locator("[data-instead]").inner_text()
+        assert page.locator(".talk h3").all_inner_texts() == ["When does the canteen open?"]
+        page.wait_for_url("**/answers/*")
+        page.reload()
+        assert page.locator("[data-question]").inner_text() == "And when does it close?"
+        assert page.locator(".talk h3").all_inner_texts() == ["When does the canteen open?"]
+        page.click(".whole a")
+        assert page.locator(".talk h3").count() == 2
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_conversation_is_renamed_and_deleted_without_scripts(
+    chromium: Any, address: str, workspace: Workspace
+) -> None:
+    with page_of(chromium, address, viewport=PHONE, java_script_enabled=False) as page:
+        page.goto(f"{address}/signin?token={link(workspace, 'alice')}")
+        page.click("main button")
+        page.fill("#question", QUESTION)
+        page.click("form.ask button")
+        page.fill("#question", "And for each weekday?")
+        page.click("form.ask button")
+        page.click(".whole a")
+        assert page.locator("h1").inner_text() == QUESTION
+        page.click(".manage summary")
+        page.fill("#title", "On <b>call</b>")
+        page.click("text=Rename >> nth=-1")
+        assert page.locator("h1").inner_text() == "On <b>call</b>"
+        page.click(".manage summary")
+        page.click("text=Delete for good")
+        assert page.url == f"{address}/"
+        assert page.locator(".recent").count() == 0

@@ -17,6 +17,7 @@ from tests.simulators.web_client import ORIGIN, bearer, client, document_id
 from muniment import app
 from muniment.app import Workspace
 from muniment.foundation.clock import FixedClock
+from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import OPERATOR
 from muniment.governance.identity.tokens import Tokens
 from muniment.interfaces.server import create_server
@@ -78,6 +79,11 @@ class Site:
                 headers |= self.cookies[caller]
         else:
             headers |= self.bearers[caller]
+        if "{conversation_id}" in path and caller == CALLERS[0]:
+            # A route that deletes it leaves the next one another.
+            alice = self.workspace.principal("alice")
+            made = self.workspace.conversations.create(alice, Actor(alice.ref, "python"), "Herons")
+            self.places["conversation_id"] = made.id
         place = path.format(**self.places)
         json = {name: self.places.get(str(value)[1:-1], value) for name, value in row.get("json", {}).items()}
         answer = self.http.request(method, place, headers=headers, json=json or None, data=form)
@@ -110,6 +116,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "document_id": document_id(workspace, "heron.md"),
         "model_id": "quotes",
         "build": "none",
+        "subject_id": "group:herons",
         "name": "none",
         "described_id": "none",
         "resource_id": "none",

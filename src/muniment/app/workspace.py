@@ -18,6 +18,8 @@ from muniment.governance.identity.principal import Principal
 
 if TYPE_CHECKING:
     from muniment.assistant.answer import Assistant
+    from muniment.assistant.conversations import Conversations
+    from muniment.assistant.dialogue import Dialogue
     from muniment.assistant.feedback import Feedback
     from muniment.assistant.gate import Gate
     from muniment.assistant.lineage import Lineage
@@ -116,6 +118,20 @@ class Workspace(Searching):
         from muniment.assistant.feedback import Feedback
 
         return Feedback(self.database, self.audit, self.policy, self.clock)
+
+    @cached_property
+    def conversations(self) -> Conversations:
+        """Questions that were asked one after the other, and who else may read them."""
+        from muniment.assistant.conversations import Conversations
+
+        return Conversations(self.database, self.audit, self.policy, self.clock, self.ids)
+
+    @cached_property
+    def dialogue(self) -> Dialogue:
+        """Asking within conversations."""
+        from muniment.assistant.dialogue import Dialogue
+
+        return Dialogue(self.database, self.audit, self.assistant, self.conversations, self.clock, self.ids)
 
     @cached_property
     def assistant(self) -> Assistant:

@@ -14,7 +14,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from muniment.assistant import lineage as stored
-from muniment.assistant.asking import Asking
+from muniment.assistant.asking import Asking, Keep
 from muniment.assistant.inquiry import Inquiry
 from muniment.assistant.output_schema import OutputSchema
 from muniment.assistant.release import Release, may_read, nearest
@@ -115,15 +115,18 @@ class Assistant:
         model: str | None = None,
         filters: Filters = EVERYTHING,
         schema: object = None,
+        keep: Keep | None = None,
     ) -> Generator[Event]:
         """Yield Started, each claim once it is verified and released, and Finished.
 
         What the answer rests on is limited to what the filters admit. With a JSON Schema, the answer is a result that
         keeps to it, and its claims are the result's values, given once all of them are proved.
+        `keep` is called where the answer is stored.
         Raises BadInput for an unusable question, schema or model, Denied by policy, Unavailable when the model
         or the log fails. Close the generator to stop early; that too is recorded.
         """
         asking = self._admit(principal, question, by, model, schema)
+        asking.keep = keep
         try:
             yield Started(asking.id, asking.endpoint.version)
             asking.retrieval = self._retriever.retrieve(
@@ -213,6 +216,8 @@ class Assistant:
             made = self._answer(asking, kept, released, close_by)
             at = timestamp(self._clock.now())
             stored.store(connection, asking.principal.ref, at, asking.question, made, kept)
+            if asking.keep is not None:
+                asking.keep(connection, asking.id)
             about: dict[str, Json] = {
                 "answer": asking.id,
                 "status": made.status,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+
+import sqlalchemy as sa
 
 from muniment.assistant.output_schema import OutputSchema
 from muniment.assistant.release import Reader
@@ -20,6 +22,9 @@ from muniment.inference.messages import Usage
 from muniment.inference.prompt_file import Prompt
 from muniment.knowledge.ingestion.chunk import VERSION as CHUNKING
 from muniment.knowledge.passage import Passage, Retrieval
+
+Keep = Callable[[sa.Connection, str], None]
+"""Stores what belongs to the answer of an id, in the transaction that stores the answer."""
 
 
 @dataclass(slots=True)
@@ -57,6 +62,7 @@ class Asking:
     """Their sensitivities."""
     notes: tuple[str, ...] = ()
     withheld: int = 0
+    keep: Keep | None = None
 
     @property
     def reader(self) -> Reader:

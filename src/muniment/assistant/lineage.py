@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
@@ -42,6 +43,9 @@ answer = sa.Table(
 )
 
 WITHHELD = "[withheld: you may no longer read what this rests on]"
+Readable = Callable[[str], bool]
+"""Whether the document of an id may be read."""
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +93,6 @@ class Explanation:
         return "\n".join(_lines(self))
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A question that a principal asked."""
-
-    id: str
-    """Of its answer."""
-    at: str
-    question: str
-
-
 class Lineage:
     """The stored answers of one workspace."""
 
@@ -117,18 +111,6 @@ class Lineage:
         kind, _, name = str(row.principal).partition(":")
         return Principal("service" if kind == "service" else "user", name)
 
-    def recent(self, principal: Principal, count: int) -> list[Asked]:
-        """Return the last questions of a principal's own, newest first; no answers and no evidence."""
-        table = answer.c
-        query = (
-            sa.select(table.id, table.at, table.question)
-            .where(table.principal == principal.ref)
-            .order_by(table.at.desc(), table.id)
-            .limit(count)
-        )
-        with self._database.read() as connection:
-            return [Asked(row.id, row.at, row.question) for row in connection.execute(query)]
-
     def explain(self, principal: Principal, answer_id: str, by: Actor | None = None) -> Explanation:
         """Return how an answer came about, as far as `principal` may read its evidence now.
 
@@ -140,11 +122,7 @@ class Lineage:
             visibility = visible(connection, principal)
             row = _stored_answer(connection, answer_id)
             decision = _decided(connection, self._policy, principal, visibility, answer_id, row)
-
-            def readable(document_id: str) -> bool:
-                document = library.get_document(connection, document_id)
-                return document is not None and visibility.may_read(document)
-
+            readable = readable_by(connection, visibility)
             found = _explanation(row, readable) if row is not None and decision.allowed else None
         about: dict[str, Json] = {"answer": answer_id[:64], "principal": principal.ref}
         effect = {"effect": "allow" if found else "deny"}
@@ -152,6 +130,32 @@ class Lineage:
         if found is None:
             raise _not_found()
         return found
+
+
+def readable_by(connection: sa.Connection, visibility: Visibility) -> Readable:
+    """Return what tells of a document's id whether that may be read now; valid inside that transaction only."""
+
+    @cache
+    def readable(document_id: str) -> bool:
+        document = library.get_document(connection, document_id)
+        return document is not None and visibility.may_read(document)
+
+    return readable
+
+
+def as_readable(
+    connection: sa.Connection, answer_ids: Sequence[str], readable: Readable
+) -> Mapping[str, Explanation]:
+    """Return stored answers by id, as far as their evidence is readable; those that are not there are left out.
+
+    Whose answers they are is for the caller to ask.
+    """
+    found: dict[str, Explanation] = {}
+    for start in range(0, len(answer_ids), _AT_ONCE):
+        ids = answer_ids[start : start + _AT_ONCE]
+        for row in connection.execute(sa.select(answer).where(answer.c.id.in_(ids))).mappings():
+            found[str(row["id"])] = _explanation(row, readable)
+    return found
 
 
 def store(
@@ -222,7 +226,7 @@ def _not_found() -> NotFound:
     return NotFound("There is no such answer among yours.", fix="Check its id.")
 
 
-def _explanation(row: sa.RowMapping, readable: Callable[[str], bool]) -> Explanation:
+def _explanation(row: sa.RowMapping, readable: Readable) -> Explanation:
     kept = json.loads(row["answer"])
     lineage = cast("dict[str, Json]", json.loads(row["lineage"]))
     claims = [

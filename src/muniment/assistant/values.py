@@ -90,6 +90,10 @@ class Answer:
     """Where nothing was answered: documents that the reader may open, best first."""
     result: Json = None
     """Of an answer in a schema: what keeps to it; its values are the claims."""
+    conversation: str = ""
+    """Which one it is a turn of, if any."""
+    standalone: str = ""
+    """What was answered in the place of a follow-up."""
 
     def as_json(self) -> dict[str, Json]:
         """Return the answer as the public contract spells it."""
@@ -109,6 +113,8 @@ class Answer:
             "notes": list(self.notes),
             "nearest": [one.as_json() for one in self.nearest],
             "result": self.result,
+            **({"conversation": self.conversation} if self.conversation else {}),
+            **({"standalone": self.standalone} if self.standalone else {}),
         }
 
 

@@ -34,7 +34,17 @@ from muniment.interfaces.locked import Locked
 from muniment.interfaces.mcp import routes as mcp
 from muniment.interfaces.offload import Offload
 from muniment.interfaces.openai import chat, errors
-from muniment.interfaces.rest import answers, documents, feedback, health, models, search, token
+from muniment.interfaces.rest import (
+    answers,
+    conversations,
+    documents,
+    feedback,
+    health,
+    models,
+    search,
+    token,
+)
+from muniment.interfaces.web import conversations as talks
 from muniment.interfaces.web import pages, signin
 from muniment.interfaces.web.problem_page import problem_page
 
@@ -101,10 +111,11 @@ def create_server(
     )
     app.state.door = CapacityLimiter(AT_THE_DOOR)
     problems.install(app, problem_page)
-    for room in (search, answers, feedback, documents, chat, models, token, health, mcp):
+    for room in (search, answers, conversations, feedback, documents, chat, models, token, health, mcp):
         app.include_router(room.router)
     app.include_router(signin.router)
     app.include_router(pages.router)
+    app.include_router(talks.router)
     names = host_names(workspace) if hosts is None else hosts
     app.mount(scim.PREFIX, Lazily(lambda: _provisioning(app, names)), name="scim")
     app.add_middleware(Locked, check=workspace.lease.check, answer=refusal)

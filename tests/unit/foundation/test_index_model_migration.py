@@ -33,6 +33,9 @@ LATER = (
     "DROP TABLE prompt_version",
     "DROP TABLE prompt_stage",
     "DROP TABLE feedback",
+    "DROP TABLE conversation",
+    "DROP TABLE conversation_turn",
+    "DROP TABLE conversation_share",
 )
 EARLIER = {
     "file": ("ALTER TABLE segment DROP COLUMN generation",),

@@ -16,6 +16,8 @@ NO_RIGHTS = frozenset(
         "audit_entry",
         "audit_tree",
         "chunk",
+        "conversation",
+        "conversation_turn",
         "document_version",
         "feedback",
         "index_model",

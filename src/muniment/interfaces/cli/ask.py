@@ -96,6 +96,14 @@ def ask(
             metavar="FILE", help="A JSON Schema: answer with JSON that keeps to it.", show_default=False
         ),
     ] = None,
+    conversation: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID|new",
+            help="Go on with a conversation of USER's own, or begin one: a follow-up is understood.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Answer from what USER may read, with quotes that were checked; or say that nothing was found."""
     from muniment.knowledge.retrieval.filters import of
@@ -104,7 +112,12 @@ def ask(
     form = None if schema is None else _read_schema(schema)
     with TERMINAL.workspace() as workspace:
         principal = workspace.directory.principal(as_)
-        events = workspace.assistant.stream(principal, question, _by(principal), model, filters, form)
+        by = _by(principal)
+        thread = workspace.dialogue.resume(principal, conversation, question, by) if conversation else None
+        if thread is None:
+            events = workspace.assistant.stream(principal, question, by, model, filters, form)
+        else:
+            events = workspace.dialogue.stream(principal, thread, by, model, filters, form)
         answer = _last(events, say=not TERMINAL.json and form is None)
     if TERMINAL.json:
         TERMINAL.document(answer.as_json())
@@ -112,6 +125,8 @@ def ask(
     if form is not None:
         _show_result(answer)
     _show_evidence(answer)
+    if answer.conversation:
+        _show_conversation(answer)
 
 
 def explain(
@@ -275,6 +290,16 @@ def _show_result(answer: Answer) -> None:
     for claim in answer.claims:
         marks = "".join(f"[{n}]" for n in dict.fromkeys(citation.n for citation in claim.citations))
         TERMINAL.show(f"  {visible(claim.text)}{INFERRED if claim.inferred else ''} {marks}")
+
+
+def _show_conversation(answer: Answer) -> None:
+    from rich.text import Text
+
+    from muniment.interfaces.cli.render import QUIET
+
+    if answer.standalone:
+        TERMINAL.show(Text(f"Answered as: {visible(answer.standalone)}", style=QUIET))
+    TERMINAL.show(Text(f"Go on: muniment ask QUESTION --conversation {answer.conversation}", style=QUIET))
 
 
 def _show_evidence(answer: Answer) -> None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 from muniment.foundation.errors import BadInput
 from muniment.interfaces.authenticate import Caller
 from muniment.interfaces.problems import NOTHING_HERE
+from muniment.interfaces.rest.answers import answer_of
 from muniment.interfaces.rest.bodies import (
     AnswerRequest,
     CitationBody,
@@ -23,7 +24,6 @@ from muniment.interfaces.rest.bodies import (
     whole_number,
 )
 from muniment.interfaces.rest.documents import LONGEST_SLICE, opened_document
-from muniment.interfaces.rest.models import check_model
 from muniment.interfaces.rest.search import found
 
 if TYPE_CHECKING:
@@ -69,6 +69,10 @@ class Answered(BaseModel):
     """Where nothing was answered: documents that the caller may open, best first."""
     result: object
     """What keeps to the schema, where one was given."""
+    conversation: str | None
+    """Where it is a turn of one."""
+    standalone: str | None
+    """What was answered in the place of a follow-up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +89,8 @@ class Offered:
 
 
 def _answer(workspace: Workspace, caller: Caller, body: AnswerRequest) -> Answered:
-    check_model(workspace, caller, body.model)
-    made = workspace.assistant.ask(
-        caller.principal,
-        body.question,
-        caller.actor,
-        body.model,
-        body.filters.filters(),
-        body.output_schema,
-    )
-    return Answered.model_validate({name: made.as_json()[name] for name in Answered.model_fields})
+    made = answer_of(workspace, caller, body).as_json()
+    return Answered.model_validate({name: made.get(name) for name in Answered.model_fields})
 
 
 def _open(workspace: Workspace, caller: Caller, body: OpenRequest) -> DocumentResponse:

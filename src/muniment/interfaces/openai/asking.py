@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from muniment.assistant.follow_up import standalone
 from muniment.interfaces.openai.bodies import ChatRequest, Message, Part, ResponseFormat
 from muniment.interfaces.openai.errors import Unfit
 from muniment.interfaces.rest.bodies import FilterBody
@@ -40,9 +41,12 @@ class Asked:
     """A question, and what to answer it with."""
 
     question: str
+    """Standing alone: a follow-up is completed from what the user asked before in the same request."""
     model: str | None
     filters: FilterBody
     output_schema: Mapping[str, object] | None = None
+    conversation: None = None
+    """Nothing is stored but the answer: the client keeps the conversation."""
 
 
 def asked(body: ChatRequest, models: Sequence[str]) -> Asked:
@@ -76,14 +80,15 @@ def schema_of(wanted: ResponseFormat | None) -> Mapping[str, object] | None:
 
 
 def question_of(messages: Sequence[Message]) -> str:
-    """Return the question of a conversation: its last message of a user's, by itself.
+    """Return the question of a conversation: its last message of a user's, made to stand alone.
 
-    What the user said before is where a follow-up would be completed from; it is not, so far.
+    A follow-up is completed from the user's own earlier messages, and from nothing else.
     """
     theirs = [(at, message) for at, message in enumerate(messages) if message.role == "user"]
     if not theirs:
         raise Unfit("There is no message of a user's.", "messages", fix="Send one with the question.")
-    return [_text(message, at) for at, message in theirs][-1]
+    *earlier, question = [_text(message, at) for at, message in theirs]
+    return standalone(question, earlier)
 
 
 def _text(message: Message, at: int) -> str:

@@ -10,8 +10,8 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Request, Security
 from starlette.responses import JSONResponse, Response
 
-from muniment.assistant.values import Claim, Event, Finished, Started
-from muniment.foundation.errors import TooMany
+from muniment.assistant.values import Answer, Claim, Event, Finished, Started
+from muniment.foundation.errors import TooMany, Unavailable
 from muniment.governance.audit.entry import Json
 from muniment.interfaces.authenticate import Caller, api_caller, limits_of, workspace_of
 from muniment.interfaces.limits import ANONYMOUS, share_of
@@ -95,12 +95,7 @@ async def answer(body: AnswerRequest, request: Request, caller: Asker, threads: 
         return await opened(streamed(workspace, threads, caller, body, _event))
 
     def ask() -> dict[str, object]:
-        check_model(workspace, caller, body.model)
-        limits = body.filters.filters()
-        made = workspace.assistant.ask(
-            caller.principal, body.question, caller.actor, body.model, limits, body.output_schema
-        )
-        return dict(made.as_json())
+        return dict(answer_of(workspace, caller, body).as_json())
 
     return JSONResponse(await threads.run(ask))
 
@@ -139,15 +134,31 @@ class Asked(Protocol):
     def filters(self) -> FilterBody: ...
     @property
     def output_schema(self) -> Mapping[str, object] | None: ...
+    @property
+    def conversation(self) -> str | None: ...
 
 
 def events_of(workspace: Workspace, caller: Caller, asked: Asked) -> Generator[Event]:
     """Yield the events of an answer as `Assistant.stream` does, to a caller who may use the model that is asked."""
     check_model(workspace, caller, asked.model)
-    limits = asked.filters.filters()
-    yield from workspace.assistant.stream(
-        caller.principal, asked.question, caller.actor, asked.model, limits, asked.output_schema
-    )
+    principal, by, limits = caller.principal, caller.actor, asked.filters.filters()
+    if asked.conversation is None:
+        yield from workspace.assistant.stream(
+            principal, asked.question, by, asked.model, limits, asked.output_schema
+        )
+        return
+    thread = workspace.dialogue.resume(principal, asked.conversation, asked.question, by)
+    yield from workspace.dialogue.stream(principal, thread, by, asked.model, limits, asked.output_schema)
+
+
+def answer_of(workspace: Workspace, caller: Caller, asked: Asked) -> Answer:
+    """Return the whole answer; raises as `events_of` does."""
+    last: Event | None = None
+    for event in events_of(workspace, caller, asked):
+        last = event
+    if not isinstance(last, Finished):
+        raise Unavailable("The answer did not come to its end.")
+    return last.answer
 
 
 async def streamed(

@@ -70,6 +70,8 @@ class AnswerRequest(Taken):
     filters: FilterBody = FilterBody()
     output_schema: JsonObject | None = None
     """A JSON Schema: the answer is a `result` that keeps to it, each of its values a claim."""
+    conversation: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """The id of one of the caller's own, to go on with; `new` begins one."""
 
 
 class FeedbackRequest(Taken):
@@ -183,6 +185,10 @@ class AnswerResponse(BaseModel):
     """Where nothing was answered: documents that the caller may open, best first."""
     result: object
     """Of an answer in a schema: what keeps to it."""
+    conversation: str | None = None
+    """Where it is a turn of one."""
+    standalone: str | None = None
+    """What was answered in the place of a follow-up."""
 
 
 class StoredAnswer(BaseModel):

@@ -17,16 +17,12 @@ from muniment.interfaces.rest.models import usable_models
 from muniment.interfaces.web.evidence import Evidence, distinct
 from muniment.interfaces.web.facts import facts
 from muniment.interfaces.web.rendering import say
-from muniment.interfaces.web.views import AnswerView, ClaimView, Fact, ModelChoice, RecentItem
-from muniment.interfaces.web.wording import day
+from muniment.interfaces.web.views import AnswerView, ClaimView, Fact, ModelChoice
 from muniment.knowledge import library
 from muniment.knowledge.retrieval.visibility import visible
 
 if TYPE_CHECKING:
     from muniment.app import Workspace
-
-RECENT = 6
-"""Questions that the ask page lists."""
 
 
 def worded_events(workspace: Workspace, caller: Caller) -> Callable[[Event], ServerEvent]:
@@ -49,6 +45,8 @@ def worded_events(workspace: Workspace, caller: Caller) -> Callable[[Event], Ser
                         "notes": list(made.notes),
                         "nearest": [{"href": h, "title": title} for h, title in nearest_links(made.nearest)],
                         "href": f"/answers/{made.id}",
+                        "conversation": made.conversation,
+                        "instead": say("talk.instead", question=made.standalone) if made.standalone else "",
                     },
                 )
 
@@ -114,9 +112,3 @@ def model_choices(workspace: Workspace, principal: Principal, chosen: str | None
         ModelChoice(one.name, say("ask.model_quotes") if one.name == QUOTES else one.name, one.name == wanted)
         for one in usable_models(workspace, principal)
     ]
-
-
-def recent_items(workspace: Workspace, principal: Principal) -> tuple[RecentItem, ...]:
-    """Return a person's own last questions."""
-    asked = workspace.lineage.recent(principal, RECENT)
-    return tuple(RecentItem(one.id, one.question, one.at, day(one.at)) for one in asked)

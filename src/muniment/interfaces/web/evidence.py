@@ -48,6 +48,12 @@ class Evidence:
         return ClaimView(claim.text, quoted, tuple(self.card(c) for c in cited.values()), inferred)
 
 
+def address(citation: Citation) -> str:
+    """Return where a citation's words are shown in their document."""
+    start, end = citation.span
+    return f"/documents/{citation.document}?version={citation.version}&at={start}-{end}#quote"
+
+
 def distinct(claims: Iterable[ClaimView]) -> tuple[SourceCard, ...]:
     """Return each card once, by number."""
     return tuple(sorted({card.n: card for claim in claims for card in claim.cited}.values(), key=_number))
@@ -75,7 +81,7 @@ def _card(citation: Citation, read: DocumentRead, shown: Handling) -> SourceCard
         before=_before(text, lower, start),
         quote=citation.quote,
         after=_after(text, end, max(upper, end)),
-        href=f"/documents/{citation.document}?version={version}&at={start}-{end}#quote",
+        href=address(citation),
         open=say("answer.open_at", place=place) if place else say("answer.open"),
     )
 

@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from muniment.assistant.answer import LONGEST_QUESTION
-from muniment.assistant.feedback import LONGEST_REASON, LONGEST_RIGHT_ANSWER, Opinion
+from muniment.assistant.dialogue import NEW
+from muniment.assistant.feedback import Opinion
 from muniment.foundation.errors import BadInput, MunimentError, NotFound, Unauthenticated
-from muniment.governance.audit.entry import Actor
-from muniment.governance.identity.sessions import Session
 from muniment.interfaces.authenticate import (
-    Caller,
     PageSession,
     check_change,
     workspace_of,
 )
 from muniment.interfaces.problems import NOTHING_HERE, problem_of
-from muniment.interfaces.rest.answers import Threads, streamed
+from muniment.interfaces.rest.answers import Threads, answer_of, streamed
 from muniment.interfaces.rest.bodies import AnswerRequest
 from muniment.interfaces.rest.events import MEDIA_TYPE, opened
-from muniment.interfaces.rest.models import check_model
-from muniment.interfaces.web.answering import (
-    lineage_facts,
-    model_choices,
-    recent_items,
-    stored_view,
-    worded_events,
-)
+from muniment.interfaces.web.answering import lineage_facts, stored_view, worded_events
+from muniment.interfaces.web.desk import caller as caller_of
+from muniment.interfaces.web.desk import desk, instead, items, person, talk_view
 from muniment.interfaces.web.forms import form_of
 from muniment.interfaces.web.leaves import document_view, parsed_span, title_of
 from muniment.interfaces.web.rendering import assets, render, say, static_root
-from muniment.interfaces.web.views import BLANK_CARD, Person
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -42,11 +35,11 @@ _FOREVER = "public, max-age=31536000, immutable"
 
 @router.get("/")
 async def ask_page(request: Request, session: PageSession, threads: Threads) -> Response:
-    """Show the question box, and what the person asked before."""
+    """Show the question box, and the conversations that the person may open."""
 
     def shown() -> str:
-        recent = recent_items(workspace_of(request), session.principal)
-        return _ask_page(request, session, say("ask.title"), recent=recent)
+        listed = items(workspace_of(request), caller_of(session))
+        return desk(request, session, say("ask.title"), items=listed)
 
     return HTMLResponse(await threads.run(shown))
 
@@ -54,26 +47,25 @@ async def ask_page(request: Request, session: PageSession, threads: Threads) -> 
 @router.post("/ask")
 async def ask(request: Request, session: PageSession, threads: Threads) -> Response:
     """Answer as events for the page's script, or as a page of its own for a browser without scripts."""
-    fields = await form_of(request, "csrf", "question", "model")
+    fields = await form_of(request, "csrf", "question", "model", "conversation")
     check_change(request, session, fields.get("csrf"))
-    workspace, caller = workspace_of(request), _caller(session)
+    workspace, caller = workspace_of(request), caller_of(session)
     question, model = fields.get("question", "").strip(), fields.get("model") or None
+    conversation = fields.get("conversation") or NEW
     if MEDIA_TYPE in request.headers.get("accept", ""):
-        body = _body(question, model)
+        body = _body(question, model, conversation)
         worded = worded_events(workspace, caller)
         return await opened(streamed(workspace, threads, caller, body, worded))
 
     def answer() -> Response:
         try:
-            body = _body(question, model)
-            check_model(workspace, caller, body.model)
-            made = workspace.assistant.ask(caller.principal, body.question, caller.actor, body.model)
+            made = answer_of(workspace, caller, _body(question, model, conversation))
         except (Unauthenticated, NotFound):
             raise
         except MunimentError as error:
             told = problem_of(error)
             trouble = f"{told.title} {told.detail}".strip()
-            shown = _ask_page(
+            shown = desk(
                 request,
                 session,
                 say("ask.title"),
@@ -81,6 +73,7 @@ async def ask(request: Request, session: PageSession, threads: Threads) -> Respo
                 asked=question,
                 typed=question,
                 model=model,
+                conversation=conversation,
             )
             return HTMLResponse(shown, told.status)
         return RedirectResponse(f"/answers/{made.id}", 303)
@@ -91,14 +84,23 @@ async def ask(request: Request, session: PageSession, threads: Threads) -> Respo
 @router.get("/answers/{answer_id}")
 async def answer_page(answer_id: str, request: Request, session: PageSession, threads: Threads) -> Response:
     """Show an earlier answer of one's own, and how it came about."""
-    workspace, caller = workspace_of(request), _caller(session)
+    workspace, caller = workspace_of(request), caller_of(session)
 
     def shown() -> str:
         found = workspace.lineage.explain(caller.principal, answer_id, caller.actor)
         view = stored_view(workspace, caller, found)
-        lineage = lineage_facts(workspace, caller.principal, found)
-        said = workspace.feedback.of(caller.principal, answer_id)
-        return _ask_page(request, session, found.question, answer=view, lineage=lineage, said=said)
+        shown = {
+            "lineage": lineage_facts(workspace, caller.principal, found),
+            "said": workspace.feedback.of(caller.principal, answer_id),
+        }
+        whole = workspace.conversations.around(caller.principal, answer_id, caller.actor)
+        if whole is None:
+            return desk(request, session, view.question, answer=view, **shown)
+        turn = next(one for one in whole.turns if one.answer_id == answer_id)
+        view = replace(view, question=turn.question, instead=instead(turn.standalone))
+        talk = talk_view(whole, up_to=answer_id)
+        shown |= {"talk": talk, "conversation": talk.id}
+        return desk(request, session, view.question, answer=view, **shown)
 
     return HTMLResponse(await threads.run(shown))
 
@@ -108,7 +110,7 @@ async def feedback(answer_id: str, request: Request, session: PageSession, threa
     """Keep what the person says of an answer of their own."""
     fields = await form_of(request, "csrf", "useful", "reason", "right_answer")
     check_change(request, session, fields.get("csrf"))
-    workspace, caller = workspace_of(request), _caller(session)
+    workspace, caller = workspace_of(request), caller_of(session)
     useful = {"yes": True, "no": False}.get(fields.get("useful", ""))
     if useful is None:
         raise BadInput("An answer was useful, or it was not.", fix="Choose one of the two.")
@@ -128,13 +130,12 @@ async def document_page(
     page: Annotated[str, Query()] = "",
 ) -> Response:
     """Show a document's stored text, the words at `at` marked."""
-    workspace, caller = workspace_of(request), _caller(session)
+    workspace, caller = workspace_of(request), caller_of(session)
 
     def shown() -> str:
         read = workspace.reading.read(caller.principal, document_id, _number(version), caller.actor)
         view = document_view(read, parsed_span(at, len(read.version.text)), _number(page))
-        person = _person(request, session)
-        return render("document.html", title_of(read), person=person, document=view)
+        return render("document.html", title_of(read), person=person(request, session), document=view)
 
     return HTMLResponse(await threads.run(shown))
 
@@ -148,39 +149,11 @@ async def static(build: str, name: str) -> Response:
     return Response(asset.content, media_type=asset.media_type, headers={"cache-control": _FOREVER})
 
 
-def _ask_page(request: Request, session: Session, title: str, **shown: object) -> str:
-    model = shown.pop("model", None)
-    values: dict[str, object] = {
-        "answer": None,
-        "trouble": "",
-        "asked": "",
-        "typed": "",
-        "recent": (),
-        "lineage": (),
-        "said": None,
-        **shown,
-        "person": _person(request, session),
-        "models": model_choices(workspace_of(request), session.principal, str(model) if model else None),
-        "longest": LONGEST_QUESTION,
-        "longest_reason": LONGEST_REASON,
-        "longest_right_answer": LONGEST_RIGHT_ANSWER,
-        "blank": BLANK_CARD,
-    }
-    return render("ask.html", title, **values)
-
-
-def _body(question: str, model: str | None) -> AnswerRequest:
+def _body(question: str, model: str | None, conversation: str) -> AnswerRequest:
     if not question or len(question) > LONGEST_QUESTION:
         raise BadInput(f"A question has 1 to {LONGEST_QUESTION} characters.", fix="Shorten it, or write one.")
-    return AnswerRequest(question=question, model=model[:200] if model else None)
-
-
-def _caller(session: Session) -> Caller:
-    return Caller(session.principal, Actor(session.principal.ref, "web"))
-
-
-def _person(request: Request, session: Session) -> Person:
-    return Person(workspace_of(request).directory.title(session.principal), session.csrf)
+    model = model[:200] if model else None
+    return AnswerRequest(question=question, model=model, conversation=conversation[:200])
 
 
 def _number(text: str) -> int | None:

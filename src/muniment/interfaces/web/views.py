@@ -66,6 +66,8 @@ class AnswerView:
     notes: tuple[str, ...]
     nearest: tuple[tuple[str, str], ...] = ()
     """Of an abstention: address and title of documents that may be opened."""
+    instead: str = ""
+    """Says which question was answered in the place of a follow-up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +80,45 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class RecentItem:
-    """A question of the person's own."""
+class TalkItem:
+    """A conversation in a list."""
 
     id: str
-    question: str
+    title: str
     at: str
     day: str
+    whose: str
+    """Empty for the person's own."""
+    excerpt: str = ""
+    """Of the place where words were found."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnView:
+    """An earlier question of a conversation, and what was answered."""
+
+    question: str
+    instead: str
+    answer: str
+    href: str
+    """Of the answer's own page, which is its owner's alone."""
+    sources: tuple[tuple[str, str], ...]
+    """Address and title."""
+
+
+BLANK_TURN = TurnView("", "", "", "/", ())
+
+
+@dataclass(frozen=True, slots=True)
+class TalkView:
+    """A conversation as a page shows it."""
+
+    id: str
+    title: str
+    mine: bool
+    owner: str
+    turns: tuple[TurnView, ...]
+    """Newest first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ const form = page.querySelector("form.ask");
 const box = form.elements.question;
 const reading = page.querySelector(".reading");
 const question = reading.querySelector("[data-question]");
+const instead = reading.querySelector("[data-instead]");
+const turns = page.querySelector("[data-turns]");
 const claims = reading.querySelector("[data-claims]");
 const outcome = reading.querySelector("[data-outcome]");
 const progress = reading.querySelector("[data-progress]");
@@ -62,20 +64,42 @@ async function ask(text) {
 }
 
 function begin(text) {
+  if (page.dataset.answered) putAside();
   page.classList.add("is-answering", "is-fresh");
+  page.querySelector(".recent + .whole")?.remove();
   page.querySelector(".recent")?.remove();
   page.querySelector(".feedback")?.remove();
   page.querySelector(".lineage")?.remove();
+  page.querySelector(".manage")?.remove();
+  page.querySelector(".titled")?.remove();
   reading.hidden = false;
   question.textContent = text;
   claims.replaceChildren();
+  instead.hidden = true;
   outcome.replaceChildren();
   evidence.clear();
   progress.hidden = false;
   live.setAttribute("aria-busy", "true");
   box.value = "";
-  box.placeholder = page.dataset.again;
   history.replaceState(null, "", "/");
+}
+
+// What was answered last moves to the earlier turns of the conversation.
+function putAside() {
+  const turn = document.getElementById("turn-template").content.firstElementChild.cloneNode(true);
+  const link = turn.querySelector("a");
+  link.href = page.dataset.answered;
+  link.textContent = question.textContent;
+  for (const one of claims.querySelectorAll(".chip")) one.textContent = ` [${one.textContent}]`;
+  const said = [...claims.querySelectorAll(".claim")].map((one) => one.textContent).join(" ");
+  turn.querySelector(".reply").textContent = said || outcome.querySelector(".said")?.textContent || "";
+  turn.querySelector(".instead").textContent = instead.textContent;
+  turn.querySelector(".instead").hidden = instead.hidden;
+  turns.prepend(turn);
+  const section = turns.closest(".talk");
+  section.hidden = false;
+  section.querySelector("h2").classList.remove("visually-hidden");
+  delete page.dataset.answered;
 }
 
 function end() {
@@ -120,6 +144,15 @@ function finish(data) {
     nearest(nothing.querySelector(".nearest"), data.nearest);
     outcome.append(nothing);
   }
+  instead.textContent = data.instead;
+  instead.hidden = !data.instead;
+  form.elements.conversation.value = data.conversation;
+  box.placeholder = page.dataset.again;
+  page.querySelector(".anew").hidden = false;
+  const whole = page.querySelector(".talk + .whole");
+  whole.hidden = false;
+  whole.querySelector("a").href = `/conversations/${data.conversation}`;
+  page.dataset.answered = data.href;
   const foot = filled("foot-template", {});
   const notes = foot.querySelector(".notes");
   for (const note of data.notes) notes.append(Object.assign(document.createElement("li"), { textContent: note }));
