@@ -69,7 +69,7 @@ def pair(
 
 def masked(text: str) -> str:
     """Return a response without what is random or a matter of time by its nature."""
-    text = re.sub(r"(ans|doc|seg)_[a-z0-9]{20}", r"\1_id", text)
+    text = re.sub(r"(ans|conv|doc|seg)_[a-z0-9]{20}", r"\1_id", text)
     text = re.sub(r'name="csrf" value="[^"]+"', "csrf", text)
     return re.sub(r'"(took_ms|directory|access|content)": ?[0-9.]+', r"\1", text)
 

@@ -29,6 +29,12 @@ CANARY = "walnut-canary"
         ("/v1/feedback", {"answer": "x", "useful": True, "principal": CANARY}),
         ("/v1/feedback", {"answer": "x", "useful": CANARY}),
         ("/v1/answers", CANARY),
+        ("/v1/answers", {"question": "x", "conversation": [CANARY]}),
+        ("/v1/conversations", {"title": "x", "owner": CANARY}),
+        ("/v1/conversations", {"title": "x" * 201}),
+        ("/v1/conversations/search", {"words": "x", "as": CANARY}),
+        ("/v1/conversations/search", {"words": ""}),
+        ("/v1/conversations/x/shares", {"subject": [CANARY]}),
     ],
 )
 def test_a_field_that_does_not_belong_is_refused_and_not_echoed(

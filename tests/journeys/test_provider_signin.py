@@ -52,8 +52,8 @@ def test_a_person_signs_in_and_is_who_the_provider_says(provided: Workspace) -> 
     assert 'href="/signin?issuer=corp"' in page and "Continue with corp" in page
     done = browser.through()
     assert (done.status_code, done.headers["location"]) == (303, "/")
-    assert "Alice Moreau" in browser.http.get("/").text
     assert kinds(provided)[-2:] == ["signin.signed_in", "session.created"]
+    assert "Alice Moreau" in browser.http.get("/").text
     entry = newest(provided, "signin.signed_in")
     assert (entry.actor, entry.via, entry.about) == ("user:alice", "web", {"issuer": "corp"})
     assert browser.http.get("/signin").headers["location"] == "/"

@@ -47,6 +47,8 @@ conversation_share = sa.Table(
     sa.Index("conversation_share_subject", "subject"),
 )
 
+_AT_ONCE = 500
+"""Names in one statement; somebody may be in thousands of groups."""
 OwnAnswer = Callable[[str], bool]
 """Whether policy lets a principal read its own answer of an id."""
 
@@ -60,15 +62,17 @@ class Shown:
         self._own_answer = own_answer
         self._readable = readable_by(connection, visibility)
 
-    def accessible(self, mine: bool = False) -> list[sa.RowMapping]:
+    def accessible(self) -> list[sa.RowMapping]:
         """Return the conversations that the reader may open, last changed first."""
-        owned = conversation.c.owner == self._visibility.principal.ref
-        named = sa.select(conversation_share.c.conversation).where(
-            conversation_share.c.subject.in_(sorted(self._visibility.grants))
-        )
-        query = sa.select(conversation).where(owned if mine else sa.or_(owned, conversation.c.id.in_(named)))
-        query = query.order_by(conversation.c.changed.desc(), conversation.c.id)
-        return list(self._connection.execute(query).mappings())
+        owned = sa.select(conversation).where(conversation.c.owner == self._visibility.principal.ref)
+        rows = {str(row["id"]): row for row in self._connection.execute(owned).mappings()}
+        share, grants = conversation_share.c, sorted(self._visibility.grants)
+        for start in range(0, len(grants), _AT_ONCE):
+            some = grants[start : start + _AT_ONCE]
+            shared = sa.select(conversation).join(conversation_share, share.conversation == conversation.c.id)
+            found = self._connection.execute(shared.where(share.subject.in_(some))).mappings()
+            rows |= {str(row["id"]): row for row in found}
+        return sorted(rows.values(), key=lambda row: (row["changed"], row["id"]), reverse=True)
 
     def find(self, conversation_id: str) -> sa.RowMapping | None:
         """Return a conversation that the reader may open, or None."""

@@ -20,7 +20,8 @@ from muniment.knowledge.retrieval.wording import STOP_WORDS
 
 _LAST = 12
 """Questions that are looked at, the newest of them."""
-_LONGEST_BASIS = 300
+_LONGEST_READ = 300
+"""Characters; a longer question says what it is about, and says too much to be what another is about."""
 _LONGEST = 1_000
 _ENOUGH = 3
 """Words of content that others may rest on, though something in the question points back to nothing."""
@@ -125,6 +126,8 @@ def standalone(question: str, earlier: Sequence[str]) -> str:
 
 
 def _completed(question: str, basis: str) -> _Made:
+    if len(question) > _LONGEST_READ:
+        return _Made(question, "")
     bare = _FILLER.sub("", question).rstrip(" ?!.")
     joined = _JOINING.match(bare)
     rest = bare[joined.end() :] if joined else bare
@@ -133,7 +136,7 @@ def _completed(question: str, basis: str) -> _Made:
         return _Made(made, made) if made and len(made) <= _LONGEST else _about(question, basis)
     if _points_back(rest, joined is not None):
         return _referring(question, rest, basis)
-    return _Made(question, question if len(question) <= _LONGEST_BASIS else "")
+    return _Made(question, question)
 
 
 def _about(question: str, basis: str) -> _Made:
@@ -141,7 +144,7 @@ def _about(question: str, basis: str) -> _Made:
     if not basis:
         return _Made(
             question,
-            question if len(_content(question)) >= _ENOUGH and len(question) <= _LONGEST_BASIS else "",
+            question if len(_content(question)) >= _ENOUGH else "",
         )
     made = f"{question} {_POINTS_BACK}{basis}"
     return _Made(made if len(made) <= _LONGEST else question, basis)

@@ -77,6 +77,12 @@ def test_without_a_question_to_rest_on_it_stands_as_it_was_asked(earlier: list[s
     assert standalone("How long is it?", earlier) == "How long is it?"
 
 
+def test_a_long_question_is_not_looked_into() -> None:
+    long = "and what about it, " * 20_000
+    assert standalone(long, [LEAVE]) == " ".join(long.split())
+    assert standalone("How long is it?", [LEAVE, long]) == "How long is it?"
+
+
 TEXT = st.text(st.sampled_from("abW tihsofe?!.,-'\"(3é"), max_size=60)
 
 
