@@ -79,6 +79,14 @@ class Endpoint:
             return True
         return self.max_sensitivity in LEVELS and clears(self.max_sensitivity, label)
 
+    @property
+    def weights_sha256(self) -> str:
+        """Return the digest of the weights that a local model runs on; empty for what runs elsewhere."""
+        if self.kind != "local":
+            return ""
+        known = LANGUAGE_MODELS.get(self.model)
+        return self.sha256 or (known.sha256 if known else "")
+
     def key(self) -> Secret | None:
         """Return the key as it is now."""
         return self.api_key if self.renewed_key is None else self.renewed_key()

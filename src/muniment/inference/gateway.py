@@ -122,7 +122,8 @@ class Gateway:
     def parts(self, endpoint: Endpoint) -> dict[str, Json]:
         """Return the models that take part in an endpoint's answers, for lineage."""
         if endpoint.kind != "quotes":
-            return {"language_model": endpoint.model}
+            digest = endpoint.weights_sha256
+            return {"language_model": endpoint.model, **({"weights": f"sha256:{digest}"} if digest else {})}
         embedding = (
             None if self._embedder is None else f"{self._embedder.model.name}@{self._embedder.model.digest}"
         )

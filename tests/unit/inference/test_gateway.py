@@ -215,3 +215,16 @@ def test_who_finds_no_place_is_told_so(ready: Callable[..., Any]) -> None:
         places.acquire()
         with pytest.raises(Unavailable, match="as many requests"):
             workspace.ask(QUESTION, as_="carol", model="remote")
+
+
+def test_lineage_names_the_very_weights_of_a_model_on_this_machine(
+    make_workspace: Callable[..., Any],
+) -> None:
+    models = {
+        "small": {"kind": "local", "model": "qwen2.5-coder-0.5b"},
+        "far": {"base_url": "http://127.0.0.1:1/v1", "model": "m"},
+    }
+    workspace = make_workspace(settings=settings.parse({"models": models}))
+    small, far = (workspace.gateway.parts(workspace.catalog.get(name)) for name in ("small", "far"))
+    assert small["weights"] == "sha256:1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32"
+    assert far == {"language_model": "m"}
