@@ -6,6 +6,7 @@ Nothing of the process's environment reaches the library, and its connections ar
 from __future__ import annotations
 
 import importlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -44,7 +45,7 @@ _HEADERS = frozenset(
 """What is sent of the headers that the library states: it takes others from the environment."""
 
 
-class ChatEndpoint:
+class ChatEndpoint(ABC):
     """One endpoint of the catalog, asked through a model class of the client library."""
 
     modules: ClassVar[tuple[str, ...]]
@@ -58,13 +59,13 @@ class ChatEndpoint:
         self.endpoint = endpoint
         self._egress = egress
 
+    @abstractmethod
     def model(self, client: Client) -> Model:
         """Return the library's model over this connection, for the key `NO_KEY`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def credential(self, key: str) -> dict[str, str]:
         """Return the headers that a key travels in."""
-        raise NotImplementedError
 
     def parameters(self, request: Request, model: Model) -> ModelRequestParameters | None:
         """Return how the library is to ask for the request's schema; None where it is not sent so."""
