@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -58,6 +59,22 @@ def test_a_reply_keeps_to_its_form_whatever_the_model_would_say() -> None:
     assert found["passage"] in (4, 5, 6) and found["kind"] in ("fact", "rule")
     assert len(found["words"]) == 2 and all(len(word) <= 5 for word in found["words"])
     assert isinstance(chunks[-1], Usage) and chunks[-1].prompt_tokens > 100
+
+
+def test_a_form_as_people_write_it_is_kept_to_as_well() -> None:
+    form = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Shift",
+        "allOf": [
+            {"properties": {"code": {"type": "string", "pattern": "^q[0-9]{3}-[xyz]$", "default": "q1"}}},
+            {"properties": {"day": {"allOf": [{"type": "string"}, {"format": "date", "title": "Day"}]}}},
+        ],
+        "anyOf": [{"required": ["code", "day"], "not": {"required": ["kind"]}}],
+    }
+    with running() as (model, _):
+        found = json.loads(said(list(model.complete(replace(request(SENTENCE), schema=form), BUDGET))))
+    assert set(found) == {"code", "day"}
+    assert re.fullmatch(r"q\d{3}-[xyz]", found["code"]) and re.fullmatch(r"\d{4}-\d\d-\d\d", found["day"])
 
 
 def test_a_passage_cannot_take_the_part_of_the_system() -> None:

@@ -1,11 +1,11 @@
 """The form of a JSON Schema that a grammar can hold a reply to.
 
-The runtime's grammars know a part of JSON Schema. What they do not know of the rest spoils the whole grammar, and the
-reply is then held to nothing. So a schema is first written in the part that they know: one type at a time,
-alternatives on their own, what `allOf` puts together put together. Words for people (`title`, `default` and the like)
-are left out, and so is what narrows values further than a grammar can (`not`, `uniqueItems`, conditions, patterns
-that look around and the like): whoever asked checks the reply against the whole schema anyway, and asks again. Where
-a schema leaves open what else may stand, the grammar takes the narrower reading: no fields but those named.
+The runtime's grammars know a part of JSON Schema, read some of the rest wrongly and pass over the remainder. So a
+schema is first written in the part that they read rightly: one type at a time, alternatives on their own, what
+`allOf` puts together put together. Words for people (`title`, `default` and the like) are left out, and so is what
+narrows values further than a grammar can (`not`, `multipleOf`, `uniqueItems`, bounds of fractions, conditions, most
+patterns): whoever asked checks the reply against the whole schema anyway, and asks again. Where a schema leaves open
+what else may stand, the grammar takes the narrower reading: no fields but those named.
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ _LONGEST = 500
 _MOST_ITEMS = 64
 """Longer repetitions make slow grammars; whoever asked counts anyway."""
 _LARGEST = 1 << 53
-_FORMATS = frozenset({"date", "time", "date-time", "uuid", "email", "hostname", "uri", "ipv4", "ipv6"})
-_BEYOND = re.compile(r"\(\?(?!:)|\\[bBAzZ1-9k]")
-"""What a pattern may hold that no regular language has."""
-_LONGEST_PATTERN = 500
+_FORMATS = frozenset({"date", "time", "date-time", "uuid"})
+_CLASS = r"\[(?:0-9|A-Z|a-z|A-F|a-f|1-9|[0-9A-Za-z_ .:/+@])+-?\]"
+_PATTERN = re.compile(
+    rf"\^(?:[0-9A-Za-z_ :/@-]|{_CLASS}|\((?:\?:)?|\)|[*+?|]|\{{[0-9]{{1,2}}(?:,[0-9]{{0,2}})?\}}){{1,200}}\$"
+)
+"""A pattern that the grammars read rightly, and whose values need no escape in JSON."""
 _OPEN = ("string", "number", "boolean", "null")
 """What a value may be of which the schema says nothing."""
 _IMPLIED = {
@@ -104,7 +106,7 @@ class _Forming:
 
     def _object(self, plain: _Schema) -> _Schema:
         named = cast("Mapping[str, Any]", plain.get("properties") or {})
-        others, pattern = _unnamed(plain)
+        others = _unnamed(plain)
         required = [name for name in plain.get("required") or () if isinstance(name, str)]
         fields: _Schema = {}
         for name, one in {**named, **{name: others for name in required if name not in named}}.items():
@@ -118,11 +120,7 @@ class _Forming:
             required = required or list(fields)[: min(least, 1)]
             closed: _Schema = {"type": "object", "properties": fields, "additionalProperties": False}
             return {**closed, "required": required} if required else closed
-        inner = self.form(others)
-        made: _Schema = {"type": "object", "additionalProperties": inner}
-        if pattern:
-            made = {"type": "object", "patternProperties": {pattern: inner}, "additionalProperties": False}
-        return {**made, "minProperties": 1} if least else made
+        return {"type": "object", "additionalProperties": self.form(others)}
 
     def _array(self, plain: _Schema) -> _Schema:
         items = plain.get("prefixItems", plain.get("items", True))
@@ -140,54 +138,51 @@ class _Forming:
             return {"type": "array", "prefixItems": []}
 
 
-def _unnamed(plain: _Schema) -> tuple[object, str]:
-    """Return what fields that have no name in the schema keep to, and the pattern of their names, if any."""
+def _unnamed(plain: _Schema) -> object:
+    """Return what fields that have no name in the schema keep to."""
     others = plain.get("additionalProperties", True)
     patterns = plain.get("patternProperties")
     if isinstance(others, Mapping) or not isinstance(patterns, Mapping) or not patterns:
-        return others, ""
-    pattern, inner = next(iter(cast("Mapping[str, Any]", patterns).items()))
-    return inner, pattern if _is_regular(pattern) else ""
+        return others
+    return next(iter(cast("Mapping[str, Any]", patterns).values()))
 
 
 def _single(kind: str, plain: _Schema) -> _Schema:
-    made: _Schema = {"type": kind}
     if kind == "string":
-        for name in ("minLength", "maxLength"):
-            if (count := _whole(plain.get(name))) is not None and 0 <= count <= _LONGEST:
-                made[name] = count
-        if _is_regular(plain.get("pattern")):
-            made["pattern"] = plain["pattern"]
-        elif plain.get("format") in _FORMATS:
-            made["format"] = plain["format"]
-    elif kind in ("integer", "number"):
-        made |= _bounds(kind, plain)
-    return made
+        return {"type": kind, **_text(plain)}
+    return {"type": kind, **_bounds(plain)} if kind == "integer" else {"type": kind}
 
 
-def _is_regular(pattern: object) -> bool:
-    return isinstance(pattern, str) and len(pattern) <= _LONGEST_PATTERN and not _BEYOND.search(pattern)
+def _text(plain: _Schema) -> _Schema:
+    """Return what a grammar can hold a text to: one of pattern, format and length."""
+    if _is_held(plain.get("pattern")):
+        return {"pattern": plain["pattern"]}
+    if plain.get("format") in _FORMATS:
+        return {"format": plain["format"]}
+    lengths = {name: _whole(plain.get(name)) for name in ("minLength", "maxLength")}
+    return {name: count for name, count in lengths.items() if count is not None and 0 <= count <= _LONGEST}
 
 
-def _bounds(kind: str, plain: _Schema) -> _Schema:
-    """Return the bounds of a number, whichever way they are written."""
+def _is_held(pattern: object) -> bool:
+    if not isinstance(pattern, str) or not _PATTERN.fullmatch(pattern):
+        return False
+    # Alternatives at the top would take the anchors apart.
+    return "|" not in pattern or re.fullmatch(r"\^\([^()]*\)\$", pattern) is not None
+
+
+def _bounds(plain: _Schema) -> _Schema:
+    """Return the bounds of a whole number, whichever way they are written."""
     made: _Schema = {}
-    for name in ("minimum", "maximum"):
-        bound, exclusive = plain.get(name), plain.get(f"exclusive{name.title()}")
-        if _is_bound(bound):
-            made[f"exclusive{name.title()}" if exclusive is True else name] = bound
-        if _is_bound(exclusive):
-            made[f"exclusive{name.title()}"] = exclusive
-    least = max([made[name] for name in ("minimum", "exclusiveMinimum") if name in made], default=-_LARGEST)
-    most = min([made[name] for name in ("maximum", "exclusiveMaximum") if name in made], default=_LARGEST)
-    if least > most or (least == most and ("exclusiveMinimum" in made or "exclusiveMaximum" in made)):
+    for name, step in (("minimum", 1), ("maximum", -1)):
+        exclusive = plain.get(f"exclusive{name.title()}")
+        inclusive, beyond = _whole(plain.get(name)), _whole(exclusive)
+        found = [] if inclusive is None else [inclusive + (step if exclusive is True else 0)]
+        found += [] if beyond is None else [beyond + step]
+        if found:
+            made[name] = max(found) if step == 1 else min(found)
+    if made.get("minimum", -_LARGEST) > made.get("maximum", _LARGEST):
         raise Inexpressible("nothing keeps to it")
-    step = _whole(plain.get("multipleOf"))
-    return {**made, "multipleOf": step} if kind == "integer" and step and step > 0 else made
-
-
-def _is_bound(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST
+    return made
 
 
 def _whole(value: object) -> int | None:
