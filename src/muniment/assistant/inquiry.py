@@ -148,8 +148,8 @@ class Inquiry:
             raise Unavailable(
                 f"The model {asking.endpoint.name!r} gave no result that keeps to the schema and is proved by the "
                 f"passages: {'; '.join(found.faults[:3])}.",
-                fix="Ask for less, raise its max_output_tokens, let the schema take null for what may be missing, or ask "
-                "another model.",
+                fix="Ask for less, raise its max_output_tokens, let the schema take null for what may be missing, or "
+                "ask another model.",
             )
         if not found.found:
             return
