@@ -65,8 +65,6 @@ class Reading:
     usage: list[Usage] = field(default_factory=list[Usage])
     malformed: int = 0
     """Claims, or whole replies, that are not of the schema."""
-    empty: bool = False
-    """The reply was of the schema and held no claim: the model found nothing."""
 
 
 def drafts(chunks: Iterable[Chunk], reading: Reading) -> Generator[Draft]:
@@ -87,9 +85,8 @@ def drafts(chunks: Iterable[Chunk], reading: Reading) -> Generator[Draft]:
                     yield draft
             if array.spent:
                 break
-    if array.found == 0:
-        reading.empty = array.closed
-        reading.malformed += int(array.seen and not array.closed)
+    if array.found == 0 and array.seen and not array.closed:
+        reading.malformed += 1
 
 
 class _Array:

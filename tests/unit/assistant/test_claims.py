@@ -33,7 +33,7 @@ def read(text: str, step: int = 7) -> tuple[list[Draft], Reading]:
 def test_claims_are_the_same_however_the_stream_is_cut(step: int, before: str) -> None:
     found, reading = read(before + TWO + "\n```", step)
     assert found == READ
-    assert not reading.malformed and not reading.empty
+    assert not reading.malformed
 
 
 def test_a_claim_is_given_as_soon_as_it_is_whole() -> None:
@@ -48,9 +48,9 @@ def test_a_claim_is_given_as_soon_as_it_is_whole() -> None:
     assert len(given_so_far) == 1
 
 
-def test_an_empty_reply_of_the_right_form_says_that_nothing_was_found() -> None:
+def test_an_empty_reply_of_the_right_form_is_nothing_to_ask_for_again() -> None:
     found, reading = read(reply())
-    assert (found, reading.empty, reading.malformed) == ([], True, 0)
+    assert (found, reading.malformed) == ([], 0)
 
 
 @pytest.mark.parametrize(
@@ -65,11 +65,11 @@ def test_an_empty_reply_of_the_right_form_says_that_nothing_was_found() -> None:
 )
 def test_what_is_not_of_the_form_makes_no_claim_and_is_counted(text: str) -> None:
     found, reading = read(text)
-    assert (found, reading.empty, reading.malformed) == ([], False, 1)
+    assert (found, reading.malformed) == ([], 1)
 
 
 def test_nothing_at_all_is_neither_a_claim_nor_a_finding() -> None:
-    assert read("") == ([], Reading([Usage(1, 2)], 0, False))
+    assert read("") == ([], Reading([Usage(1, 2)], 0))
 
 
 GOOD = claim("Visitors sign in.", (1, "sign in at the desk"))

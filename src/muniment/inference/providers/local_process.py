@@ -14,7 +14,6 @@ import contextlib
 import json
 import os
 import select
-import signal
 import subprocess
 import sys
 import threading
@@ -24,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from muniment.foundation.errors import MunimentError, NotSetUp, Unavailable
-from muniment.foundation.sandbox import ChildFailed
+from muniment.foundation.sandbox import ChildFailed, end_group
 from muniment.inference.providers.provider import Busy
 
 _BOOT = (
@@ -221,15 +220,8 @@ class LocalProcess:
 
     def _stop(self) -> None:
         child, self._child = self._child, None
-        if child is None:
-            return
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.pid, signal.SIGKILL)
-        child.kill()
-        child.wait()
-        for pipe in (child.stdin, child.stdout):
-            if pipe:
-                pipe.close()
+        if child is not None:
+            end_group(child)
 
 
 class _Lines:
