@@ -76,7 +76,7 @@ class Simulator:
 
     mind: Mind = answering
     fault: str = ""
-    """"", slow, cut, short, 429, 429-once, 500, 401, malformed, html, empty, huge, endless, beating, tool,
+    """"", slow, cut, short, wordy, 429, 429-once, 500, 401, malformed, html, empty, huge, endless, beating, tool,
     redirect."""
     delay: float = 5.0
     bodies: list[bytes] = field(default_factory=list)
@@ -197,6 +197,9 @@ class Wire(BaseHTTPRequestHandler):
             return self._beat()
         text = self.simulator.mind(self.simulator.prompts[-1])
         parts = [text[at : at + 7] for at in range(0, len(text), 7)]
+        if fault == "wordy":
+            # It opens more than it can close before it must end.
+            parts = ['{"again": '] * (body.get("max_tokens") or body["max_completion_tokens"])
         for at, part in enumerate(parts):
             if fault in ("cut", "short") and at >= len(parts) // 2:
                 return None

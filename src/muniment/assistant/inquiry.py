@@ -135,15 +135,14 @@ class Inquiry:
 
     def _values(self, asking: Asking, request: Request, schema: OutputSchema) -> Generator[Verified]:
         """Yield each value of a result, once all of it is valid and proved."""
-        found = structured.read(self._reply(asking, request), schema, asking.passages)
+        found = self._read(asking, request, schema)
         for _ in range(MOST_REPAIRS):
             if not found.faults:
                 break
             if not self._may_ask_again(asking):
                 return
             wrong = tuple(Refused("", fault) for fault in found.faults[:_MOST_REFUSED])
-            reply = self._reply(asking, replace(request, refused=wrong))
-            found = structured.read(reply, schema, asking.passages)
+            found = self._read(asking, replace(request, refused=wrong), schema)
         if found.faults:
             raise Unavailable(
                 f"The model {asking.endpoint.name!r} gave no result that keeps to the schema and is proved by the "
@@ -158,21 +157,35 @@ class Inquiry:
         asking.result = found.value
         yield from (field.verified for field in found.fields)
 
+    def _read(self, asking: Asking, request: Request, schema: OutputSchema) -> structured.Result:
+        """Return what a reply holds; raises Unavailable where it was cut: asking again would only cut another."""
+        text, tokens = self._reply(asking, request)
+        found = structured.read(text, schema, asking.passages)
+        most = asking.endpoint.max_output_tokens
+        if not found.whole and tokens >= most:
+            raise Unavailable(
+                f"The model {asking.endpoint.name!r} was still filling in the form after {most:,} tokens, the most "
+                "that it may write.",
+                fix="Raise its max_output_tokens, or ask with a schema of fewer fields.",
+            )
+        return found
+
     def _may_ask_again(self, asking: Asking) -> bool:
         """Whether what was sent may still be read; where not, the answer is withdrawn."""
         asking.asked_again = self._release.all_readable(asking.principal, asking.passages)
         asking.withdrawn = not asking.asked_again
         return asking.asked_again
 
-    def _reply(self, asking: Asking, request: Request) -> str:
-        """Return the text of a whole reply, as far as one is read."""
+    def _reply(self, asking: Asking, request: Request) -> tuple[str, int]:
+        """Return the text of a whole reply, as far as one is read, and how many tokens it took."""
         parts: list[str] = []
-        size = 0
+        size = tokens = 0
         with closing(self._gateway.complete(asking.standing, asking.by, asking.endpoint, request)) as call:
             try:
                 for chunk in call:
                     if isinstance(chunk, Usage):
                         asking.usage = asking.usage.plus(chunk)
+                        tokens += chunk.completion_tokens
                     elif isinstance(chunk, TextDelta) and size <= structured.LONGEST_REPLY:
                         parts.append(chunk.text)
                         size += len(chunk.text)
@@ -180,7 +193,7 @@ class Inquiry:
                         break
             finally:
                 asking.answered_by(call.endpoint)
-        return "".join(parts)
+        return "".join(parts), tokens
 
     def _choose(self, asking: Asking) -> None:
         """Leave out what is too sensitive for the model, or go over to another."""

@@ -16,7 +16,7 @@ from muniment.foundation.errors import BadInput
 
 LARGEST = 65_536
 """Bytes of a schema."""
-DEEPEST = 24
+DEEPEST = 64
 MOST_NODES = 5_000
 MOST_CHARACTERS = 4 * LARGEST
 """Both of a schema with its references resolved."""

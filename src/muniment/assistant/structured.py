@@ -45,6 +45,8 @@ class Result:
     fields: tuple[Field, ...] = ()
     found: bool = True
     """Whether the model says that the passages hold what was asked for."""
+    whole: bool = True
+    """Whether the reply is the JSON object that was asked for."""
     faults: tuple[str, ...] = ()
 
 
@@ -52,7 +54,7 @@ def read(text: str, schema: OutputSchema, passages: Sequence[Passage]) -> Result
     """Return the result of a reply, checked against the schema and the passages."""
     reply = _reply(text)
     if reply is None:
-        return Result(faults=("/: the reply is not the JSON object that was asked for",))
+        return Result(whole=False, faults=("/: the reply is not the JSON object that was asked for",))
     if reply["found"] is False:
         return Result(found=False)
     wrong = schema.faults(reply["result"])

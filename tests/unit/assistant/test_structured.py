@@ -135,6 +135,19 @@ def test_what_is_not_valid_or_not_proved_is_asked_for_twice_more_and_then_an_err
     assert "What follows was wrong." in server.prompts[1]
 
 
+def test_a_reply_that_was_cut_is_said_to_be_and_not_asked_for_again(
+    make_workspace: Callable[..., Any], folder: Path
+) -> None:
+    with asking(make_workspace, folder, replies(GOOD)) as (workspace, server):
+        server.fault = "wordy"
+        with pytest.raises(Unavailable, match="still filling in the form after 800 tokens") as caught:
+            workspace.ask(PAY, as_="alice", model="remote", schema=SCHEMA)
+        assert "max_output_tokens" in str(caught.value.fix)
+        assert len(server.bodies) == 1
+        refused = workspace.audit.tail(1)[0]
+    assert (refused.kind, "again" in str(refused)) == ("answer.refused", False)
+
+
 def test_a_form_that_the_passages_do_not_fill_is_an_abstention(
     make_workspace: Callable[..., Any], folder: Path
 ) -> None:
@@ -197,6 +210,18 @@ def test_a_schema_that_cannot_be_used_is_refused_before_anything_is_asked(
         with pytest.raises(BadInput, match="fills in no form"):
             workspace.ask(PAY, as_="alice", model="quotes", schema=SCHEMA)
     assert server.bodies == []
+
+
+def test_forms_as_deep_as_real_ones_are_taken_and_bottomless_ones_are_not() -> None:
+    def nested(levels: int) -> dict[str, Any]:
+        form: dict[str, Any] = {"type": "integer"}
+        for _ in range(levels):
+            form = {"type": "object", "properties": {"a": form}}
+        return form
+
+    assert not OutputSchema(nested(30)).faults({"a": {}})
+    with pytest.raises(BadInput, match="deeper than 64 levels"):
+        OutputSchema(nested(40))
 
 
 def test_a_schema_that_grows_without_end_by_its_references_is_refused() -> None:
