@@ -135,6 +135,8 @@ class AnswerSettings(_Section):
     """Where passages are too sensitive for the model: leave them out, or ask a fallback that may be sent them all."""
     inferences: bool = False
     """Show what a model marks as its own inference, marked so; else it is left out."""
+    follow_ups: Literal["rules", "model"] = "rules"
+    """What writes a follow-up so that it stands alone: fixed rules, or the model that answers, else the rules."""
 
 
 class IngestionSettings(_Section):

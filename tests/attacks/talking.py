@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from tests.simulators.openai_server import Simulator, serving
+from tests.simulators.openai_server import Simulator, rewriting, serving
 from tests.simulators.web_client import Browser, bearer, client
 
 from muniment import settings
@@ -113,11 +113,14 @@ class Company:
 
 
 @contextmanager
-def talking(make_workspace: Callable[..., Workspace], place: Path) -> Iterator[Company]:
+def talking(
+    make_workspace: Callable[..., Workspace], place: Path, follow_ups: str = "rules"
+) -> Iterator[Company]:
     """A company whose default model is a running server that quotes the first two passages of what it is sent."""
-    with serving() as server:
+    with serving(rewriting) as server:
         model = {"base_url": server.url, "model": "m", "timeout_seconds": 10.0}
-        chosen = settings.parse({"models": {"remote": model}, "answers": {"model": "remote"}})
+        answers = {"model": "remote", "follow_ups": follow_ups}
+        chosen = settings.parse({"models": {"remote": model}, "answers": answers})
         company = Company.made(make_workspace(settings=chosen), place)
         company.server = server
         yield company

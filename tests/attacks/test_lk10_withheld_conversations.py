@@ -42,7 +42,15 @@ def test_an_owner_sees_of_every_turn_what_they_may_read_now(company: Company) ->
             assert bool(found_by(company, word, "alice")) == (word in allowed), word
 
 
-def test_no_prompt_holds_a_word_of_a_withheld_turn(company: Company) -> None:
+@pytest.mark.parametrize("follow_ups", ["rules", "model"])
+def test_no_prompt_holds_a_word_of_a_withheld_turn(
+    make_workspace: Callable[..., Workspace], tmp_path: Path, follow_ups: str
+) -> None:
+    with talking(make_workspace, tmp_path / "notes", follow_ups) as company:
+        _ask_while_access_changes(company)
+
+
+def _ask_while_access_changes(company: Company) -> None:
     chance = random.Random(11)
     conversation = company.talk(list(TOPICS))
     carried = 0

@@ -237,6 +237,9 @@ def test_a_trial_shows_a_prompt_beside_the_live_one_and_says_which_is_worse(
         assert instructions == {"Be brief.", shipped_prompts.load("answer").text}
         assert command("--json", "prompts", "history").document["history"] == []
         assert "reads no prompt" in command(*words[1:], "quotes").line
+        (command.home / "prompts" / "form.md").write_text(shipped_prompts.load("extract").content)
+        other = command("prompts", "test", "extract", "--suite", suite, "--reason", "Try", "--model", "house")
+        assert "for the purpose 'extract'" in other.line
 
 
 def test_a_prompt_that_answers_less_is_said_to_be_worse(tmp_path: Path, documents: Path) -> None:

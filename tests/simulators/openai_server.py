@@ -48,6 +48,19 @@ def answering(prompt: str) -> str:
     return reply(*(claim(f"{line.rstrip('.')}.", (n, line)) for n, line in lines))
 
 
+def rewriting(prompt: str) -> str:
+    """Say a follow-up together with the newest question that it is shown; answer what is no follow-up."""
+    if not is_rewriting(prompt):
+        return answering(prompt)
+    *_, newest, asked = [line.removeprefix("- ") for line in prompt.split("\n")]
+    return json.dumps({"question": f"{asked} {newest}"})
+
+
+def is_rewriting(prompt: str) -> bool:
+    """Whether a question is to be written so that it stands alone."""
+    return prompt.startswith("Question: how is the last of these asked")
+
+
 def lying(prompt: str) -> str:
     """Cite words that stand nowhere, and a passage that was not given."""
     return reply(

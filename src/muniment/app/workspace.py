@@ -130,8 +130,20 @@ class Workspace(Searching):
     def dialogue(self) -> Dialogue:
         """Asking within conversations."""
         from muniment.assistant.dialogue import Dialogue
+        from muniment.assistant.rewriting import Rewriting
 
-        return Dialogue(self.database, self.audit, self.assistant, self.conversations, self.clock, self.ids)
+        rewriting = None
+        if self.settings.answers.follow_ups == "model":
+            rewriting = Rewriting(
+                database=self.database,
+                policy=self.policy,
+                gateway=self.gateway,
+                live=self.prompts.live,
+                ids=self.ids,
+            )
+        return Dialogue(
+            self.database, self.audit, self.assistant, self.conversations, self.clock, self.ids, rewriting
+        )
 
     @cached_property
     def assistant(self) -> Assistant:

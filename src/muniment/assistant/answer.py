@@ -116,17 +116,19 @@ class Assistant:
         filters: Filters = EVERYTHING,
         schema: object = None,
         keep: Keep | None = None,
+        rewritten_by: Mapping[str, Json] | None = None,
     ) -> Generator[Event]:
         """Yield Started, each claim once it is verified and released, and Finished.
 
         What the answer rests on is limited to what the filters admit. With a JSON Schema, the answer is a result that
         keeps to it, and its claims are the result's values, given once all of them are proved.
-        `keep` is called where the answer is stored.
+        `keep` is called where the answer is stored; `rewritten_by` says what made the question of a follow-up.
         Raises BadInput for an unusable question, schema or model, Denied by policy, Unavailable when the model
         or the log fails. Close the generator to stop early; that too is recorded.
         """
         asking = self._admit(principal, question, by, model, schema)
         asking.keep = keep
+        asking.rewritten_by = rewritten_by or {}
         try:
             yield Started(asking.id, asking.endpoint.version)
             asking.retrieval = self._retriever.retrieve(

@@ -63,6 +63,8 @@ class Asking:
     notes: tuple[str, ...] = ()
     withheld: int = 0
     keep: Keep | None = None
+    rewritten_by: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    """The prompt and the model that made the question of a follow-up."""
 
     @property
     def reader(self) -> Reader:
@@ -111,6 +113,7 @@ class Asking:
             "parts": dict(parts),
             **({"schema": self.schema.digest} if self.schema else {}),
             "prompt": self.prompt or self.template.version,
+            **({"rewritten_by": dict(self.rewritten_by)} if self.rewritten_by else {}),
             "policy": self.standing.policy,
             **({"acted_by": self.by.service} if self.by.service else {}),
             "code": VERSION,

@@ -1,7 +1,8 @@
 """Asking within a conversation: a follow-up becomes a question that stands alone, and the answer becomes a turn.
 
 Invariants:
-- a follow-up is completed from questions alone, and from those only whose answers the asker may still read whole;
+- a follow-up is completed from questions alone, and from those only whose answers the asker may still read whole,
+  whether rules complete it or a model;
 - an answer and its turn are stored in one transaction: there is neither without the other.
 """
 
@@ -23,6 +24,7 @@ from muniment.assistant.conversation_tables import (
     turns_of,
 )
 from muniment.assistant.follow_up import standalone
+from muniment.assistant.rewriting import Rewriting, Rewritten
 from muniment.assistant.values import Event, Finished
 from muniment.foundation.clock import Clock, timestamp
 from muniment.foundation.database import Database
@@ -50,7 +52,8 @@ class Thread:
     conversation: str
     begins: bool
     asked: str
-    standalone: str
+    earlier: tuple[str, ...] = ()
+    """Questions that may be completed from, oldest first."""
 
 
 class Dialogue:
@@ -64,13 +67,16 @@ class Dialogue:
         conversations: Conversations,
         clock: Clock,
         ids: Ids,
+        rewriting: Rewriting | None = None,
     ) -> None:
+        """Without `rewriting`, fixed rules complete follow-ups."""
         self._database = database
         self._audit = audit
         self._assistant = assistant
         self._conversations = conversations
         self._clock = clock
         self._ids = ids
+        self._rewriting = rewriting
 
     def resume(self, principal: Principal, conversation_id: str, question: str, by: Actor) -> Thread:
         """Return the thread of a question in a conversation of one's own, or in a `new` one.
@@ -87,7 +93,7 @@ class Dialogue:
             earlier = looking.shown.askable(row) if row is not None and mine else []
             turns = len(turns_of(connection, conversation_id)) if mine else 0
         if begins:
-            return Thread(self._ids.new("conv"), True, asked, asked)
+            return Thread(self._ids.new("conv"), True, asked)
         if not mine:
             about: dict[str, Json] = {"conversation": conversation_id[:64], "principal": principal.ref}
             about |= {"asked": "continued", **looking.decision.stated(), "effect": "deny"}
@@ -95,7 +101,7 @@ class Dialogue:
             raise not_open()
         if turns >= MOST_TURNS:
             raise BadInput(f"The conversation has {turns} questions.", fix="Begin a new one.")
-        return Thread(conversation_id, False, asked, standalone(asked, earlier))
+        return Thread(conversation_id, False, asked, tuple(earlier))
 
     def stream(
         self,
@@ -111,20 +117,35 @@ class Dialogue:
         The answer says which conversation it is a turn of, and what was answered in the place of a follow-up.
         """
 
-        def keep(connection: sa.Connection, answer_id: str) -> None:
-            self._keep(connection, principal, thread, answer_id, by)
+        rewritten = self._rewritten(principal, thread, by, model)
 
-        rewritten = thread.standalone if thread.standalone != thread.asked else ""
-        made = self._assistant.stream(principal, thread.standalone, by, model, filters, schema, keep)
+        def keep(connection: sa.Connection, answer_id: str) -> None:
+            self._keep(connection, principal, thread, rewritten.text, answer_id, by)
+
+        instead = rewritten.text if rewritten.text != thread.asked else ""
+        made = self._assistant.stream(
+            principal, rewritten.text, by, model, filters, schema, keep, rewritten.made_by
+        )
         with closing(made) as events:
             for event in events:
                 if isinstance(event, Finished):
-                    answer = replace(event.answer, conversation=thread.conversation, standalone=rewritten)
+                    answer = replace(event.answer, conversation=thread.conversation, standalone=instead)
                     event = Finished(answer)
                 yield event
 
+    def _rewritten(self, principal: Principal, thread: Thread, by: Actor, model: str | None) -> Rewritten:
+        if self._rewriting is not None:
+            return self._rewriting.rewritten(principal, thread.asked, thread.earlier, by, model)
+        return Rewritten(standalone(thread.asked, thread.earlier))
+
     def _keep(
-        self, connection: sa.Connection, principal: Principal, thread: Thread, answer_id: str, by: Actor
+        self,
+        connection: sa.Connection,
+        principal: Principal,
+        thread: Thread,
+        standalone: str,
+        answer_id: str,
+        by: Actor,
     ) -> None:
         at = timestamp(self._clock.now())
         about: dict[str, Json] = {"conversation": thread.conversation, "principal": principal.ref}
@@ -144,7 +165,7 @@ class Dialogue:
                 number=number,
                 answer=answer_id,
                 asked=thread.asked,
-                standalone=thread.standalone,
+                standalone=standalone,
             )
         )
         values = {"changed": at}
@@ -152,7 +173,7 @@ class Dialogue:
             values["title"] = _title(thread.asked)
         one = conversation.c.id == thread.conversation
         connection.execute(sa.update(conversation).where(one).values(values))
-        rewritten = thread.standalone != thread.asked
+        rewritten = standalone != thread.asked
         about |= {"answer": answer_id, "number": number, "rewritten": rewritten}
         self._audit.append(connection, [Entry("conversation.continued", by, about)])
 

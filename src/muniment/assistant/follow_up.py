@@ -20,7 +20,7 @@ from muniment.knowledge.retrieval.wording import STOP_WORDS
 
 _LAST = 12
 """Questions that are looked at, the newest of them."""
-_LONGEST_READ = 300
+LONGEST_READ = 300
 """Characters; a longer question says what it is about, and says too much to be what another is about."""
 _LONGEST = 1_000
 _ENOUGH = 3
@@ -126,7 +126,7 @@ def standalone(question: str, earlier: Sequence[str]) -> str:
 
 
 def _completed(question: str, basis: str) -> _Made:
-    if len(question) > _LONGEST_READ:
+    if len(question) > LONGEST_READ:
         return _Made(question, "")
     bare = _FILLER.sub("", question).rstrip(" ?!.")
     joined = _JOINING.match(bare)

@@ -46,6 +46,9 @@ WITHHELD = "[withheld: you may no longer read what this rests on]"
 Readable = Callable[[str], bool]
 """Whether the document of an id may be read."""
 _AT_ONCE = 500
+_MADE_BY = (
+    "model", "instead_of", "parts", "prompt", "rewritten_by", "policy", "code", "chunking", "index", "checks",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,8 +297,8 @@ def _lines(made: Explanation) -> list[str]:
             unused = "not cited" if one.get("sent", True) else "not sent to the model"
             cited = "cited" if one["cited"] else unused
             lines.append(f"  {one['n']}. {one['chunk']} score {one['score']}, {cited}")
-    for key in ("model", "instead_of", "parts", "prompt", "policy", "code", "chunking", "index", "checks"):
-        if key != "instead_of" or key in lineage:
+    for key in _MADE_BY:
+        if key not in ("instead_of", "rewritten_by") or key in lineage:
             lines.append(f"{key.replace('_', ' ').capitalize()}: {_plain(lineage.get(key))}")
     lines.extend(f"Note: {note}" for note in made.notes)
     return lines

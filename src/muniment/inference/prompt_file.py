@@ -46,6 +46,7 @@ class Purpose:
 PURPOSES: Mapping[str, Purpose] = {
     "answer": Purpose({"question": "text", "passages": "passages"}, "claims"),
     "extract": Purpose({"question": "text", "passages": "passages", "schema": "schema"}, "result"),
+    "rewrite": Purpose({"question": "text", "earlier": "text"}, "question"),
 }
 """What muniment asks models for."""
 

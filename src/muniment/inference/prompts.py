@@ -7,7 +7,7 @@ a template, and a passage cannot close the fence around it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -28,6 +28,7 @@ AGAIN = (
     "You replied to this before. What follows was refused. Reply again with corrected claims for these alone, each "
     "with a quote that proves it; leave out what the passages do not prove. Do not repeat your other claims."
 )
+LAST_IN_FULL = "how is the last of these asked, so that it can be understood without the others?"
 
 
 @cache
@@ -61,6 +62,16 @@ def request(
     if len(boundary) < 16:
         raise BadInput("A boundary needs at least 16 random characters.")
     return Request(prompt.version, prompt.text, question, passages, boundary, form, schema=schema)
+
+
+def rewriting(
+    prompt: Prompt, question: str, earlier: Sequence[str], boundary: str, schema: Mapping[str, object]
+) -> Request:
+    """Return the request for a question that stands alone; it holds nothing of the library."""
+    before = "\n".join(f"- {' '.join(one.split())}" for one in earlier)
+    check_inputs(prompt, {"question": question, "earlier": before})
+    asked = f"{LAST_IN_FULL}\n{before}\n- {question}"
+    return Request(prompt.version, prompt.text, asked, (), boundary, schema=schema, labels=frozenset())
 
 
 def user_text(made: Request) -> str:

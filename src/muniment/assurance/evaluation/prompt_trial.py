@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from muniment.assistant.answer import Assistant
+from muniment.assistant.inquiry import ANSWER
 from muniment.assistant.values import Answer
 from muniment.assurance.evaluation.commission import Commission
 from muniment.assurance.evaluation.run import OnProgress, Subject, SuiteReport, run_suite
@@ -73,6 +74,12 @@ def tried(
     """Run the suite once with each prompt; raises as `run_suite` does, and BadInput for `quotes`."""
     if model == QUOTES:
         raise BadInput("The endpoint quotes reads no prompt.", fix="Name a language model with --model.")
+    for prompt in prompts:
+        if prompt.purpose != ANSWER:
+            raise BadInput(
+                f"{prompt.version} is for the purpose {prompt.purpose!r}, which the suite's questions do not try.",
+                fix="Name a prompt for the purpose 'answer'.",
+            )
     relevant = {case.id: frozenset(case.relevant) for case in read_suite(suite).cases}
     made: list[PromptFigures] = []
     for at, prompt in enumerate(prompts):

@@ -1,0 +1,153 @@
+"""A follow-up that a language model writes to stand alone, held to the words that were asked.
+
+Invariants:
+- the model is shown nothing but questions that the asker put themselves;
+- what it writes is used only where it says all that was asked, and nothing that nobody asked; else the fixed rules of
+  `follow_up` decide;
+- its failure costs no answer.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from muniment.assistant.follow_up import LONGEST_READ, standalone
+from muniment.assistant.function_words import FUNCTION_WORDS
+from muniment.foundation.database import Database
+from muniment.foundation.errors import MunimentError
+from muniment.foundation.ids import Ids
+from muniment.foundation.stems import stem
+from muniment.governance.audit.entry import Actor, Json
+from muniment.governance.identity.principal import Principal
+from muniment.governance.policy.decision import WORKSPACE
+from muniment.governance.policy.rules import Standing
+from muniment.inference import prompts
+from muniment.inference.catalog import QUOTES, Endpoint
+from muniment.inference.messages import Request, TextDelta
+from muniment.inference.prompt_file import Prompt
+from muniment.knowledge.retrieval.visibility import visible
+
+if TYPE_CHECKING:
+    from muniment.governance.policy.decide import Policy
+    from muniment.inference.gateway import Gateway
+
+REWRITE = "rewrite"
+"""The purpose of its prompt."""
+SCHEMA: Mapping[str, object] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["question"],
+    "properties": {"question": {"type": "string"}},
+}
+_MOST_EARLIER = 6
+_LONGEST = 600
+"""Characters of what is taken for a question."""
+_LONGEST_REPLY = 2_000
+_NEGATIONS = frozenset({"no", "not", "never", "without", "nor", "neither"})
+_FREE = (
+    FUNCTION_WORDS | frozenset(re.findall(r"\w+", "after before during long many much often since"))
+) - _NEGATIONS
+"""Words that join others and say little: a model may add them, and leave them out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """A question that stands alone."""
+
+    text: str
+    made_by: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    """The prompt and the model that wrote it; nothing where rules did."""
+
+
+class Rewriting:
+    """Asks the model that will answer."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        policy: Policy,
+        gateway: Gateway,
+        live: Callable[[str, str | None], Prompt],
+        ids: Ids,
+    ) -> None:
+        self._database = database
+        self._policy = policy
+        self._gateway = gateway
+        self._live = live
+        self._ids = ids
+
+    def rewritten(
+        self, principal: Principal, question: str, earlier: Sequence[str], by: Actor, model: str | None
+    ) -> Rewritten:
+        """Return a question that stands alone, by the endpoint `model`, or where that writes none, by rules."""
+        known = [one for one in earlier if len(one) <= LONGEST_READ][-_MOST_EARLIER:]
+        if known and len(question) <= LONGEST_READ:
+            try:
+                made = self._by_model(principal, question, known, by, model)
+            except MunimentError:
+                # Whatever keeps the model from this is recorded, and keeps it from answering too.
+                made = None
+            if made is not None:
+                return made
+        return Rewritten(standalone(question, earlier))
+
+    def _by_model(
+        self, principal: Principal, question: str, earlier: Sequence[str], by: Actor, model: str | None
+    ) -> Rewritten | None:
+        with self._database.read() as connection:
+            standing = self._policy.standing(connection, principal, visible(connection, principal).grants)
+        if not standing.decide("ask", WORKSPACE).allowed:
+            return None
+        endpoint = self._gateway.endpoint(standing, model)
+        if endpoint.kind == QUOTES:
+            return None
+        prompt = self._live(REWRITE, endpoint.name)
+        request = prompts.rewriting(prompt, question, earlier, self._ids.new("fence"), SCHEMA)
+        reply, answered = self._reply(standing, by, endpoint, request)
+        text = written(reply, question, earlier)
+        if text is None:
+            return None
+        return Rewritten(text, {"prompt": request.prompt, "model": answered.version})
+
+    def _reply(
+        self, standing: Standing, by: Actor, endpoint: Endpoint, request: Request
+    ) -> tuple[str, Endpoint]:
+        text = ""
+        with closing(self._gateway.complete(standing, by, endpoint, request)) as call:
+            for chunk in call:
+                if isinstance(chunk, TextDelta):
+                    text += chunk.text
+                if len(text) > _LONGEST_REPLY:
+                    break
+            return text, call.endpoint
+
+
+def written(reply: str, question: str, earlier: Sequence[str]) -> str | None:
+    """Return the question of a reply; None where there is none that says what was asked, and only that."""
+    at = reply.find("{")
+    if at < 0 or len(reply) > _LONGEST_REPLY:
+        return None
+    try:
+        made, _ = json.JSONDecoder().raw_decode(reply, at)
+    except (ValueError, RecursionError):
+        return None
+    said = cast("dict[str, Any]", made).get("question") if isinstance(made, dict) else None
+    if not isinstance(said, str):
+        return None
+    text = " ".join(prompts.INVISIBLE.sub("", said).split())
+    if not text or len(text) > _LONGEST:
+        return None
+    asked, known, used = _content(question), _content(" ".join([question, *earlier])), _content(text)
+    # What adds no word has not been made to stand alone; the rules may know better.
+    return text if asked < used <= known else None
+
+
+def _content(text: str) -> frozenset[str]:
+    """Return the stems of the words that say something."""
+    return frozenset(stem(word) for word in re.findall(r"\w+", text.casefold()) if word not in _FREE)
