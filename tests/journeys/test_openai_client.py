@@ -187,6 +187,27 @@ def test_what_the_client_writes_is_neither_instruction_nor_evidence(house: House
     assert QUESTION in house.model.prompts[-1]
 
 
+@pytest.mark.parametrize(
+    ("by", "asked"),
+    [("rules", f"Why? This is about: {QUESTION}"), ("model", f"Why is that? {QUESTION}")],
+)
+def test_a_follow_up_is_completed_from_the_users_own_messages(
+    make_workspace: Callable[..., Workspace], folder: Path, by: str, asked: str
+) -> None:
+    with openai_server.serving(openai_server.rewriting) as model:
+        answers = {"model": "house", "follow_ups": by}
+        models = {"house": {"base_url": model.url, "model": "m"}}
+        workspace = make_workspace(settings=parse({"models": models, "answers": answers}))
+        workspace.ingest(folder, "docs")
+        with served(workspace) as url:
+            house = House(workspace, url, model)
+            first = house.ask().choices[0].message.model_dump()
+            question = asked.partition(" This is")[0].removesuffix(f" {QUESTION}")
+            house.ask(messages=[*ASKED, first, {"role": "user", "content": question}])
+    assert f"Question: {asked}" in model.prompts[-1]
+    assert len(model.prompts) == (2 if by == "rules" else 3)
+
+
 def test_a_reply_can_be_sent_back_as_it_came(house: House) -> None:
     first = house.ask().choices[0].message
     again = house.ask(messages=[*ASKED, first.model_dump(), {"role": "user", "content": QUESTION}])

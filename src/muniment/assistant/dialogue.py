@@ -8,7 +8,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -117,7 +117,7 @@ class Dialogue:
         The answer says which conversation it is a turn of, and what was answered in the place of a follow-up.
         """
 
-        rewritten = self._rewritten(principal, thread, by, model)
+        rewritten = self._in_full(principal, thread.asked, thread.earlier, by, model)
 
         def keep(connection: sa.Connection, answer_id: str) -> None:
             self._keep(connection, principal, thread, rewritten.text, answer_id, by)
@@ -133,10 +133,31 @@ class Dialogue:
                     event = Finished(answer)
                 yield event
 
-    def _rewritten(self, principal: Principal, thread: Thread, by: Actor, model: str | None) -> Rewritten:
+    def after(
+        self,
+        principal: Principal,
+        question: str,
+        earlier: Sequence[str],
+        by: Actor,
+        model: str | None = None,
+        filters: Filters = EVERYTHING,
+        schema: object = None,
+    ) -> Generator[Event]:
+        """Yield the events of an answer as `Assistant.stream` does, to a question asked after `earlier` ones.
+
+        The conversation is the caller's to keep: of it nothing is stored but the question that is answered.
+        """
+        full = self._in_full(principal, question, earlier, by, model) if earlier else Rewritten(question)
+        yield from self._assistant.stream(
+            principal, full.text, by, model, filters, schema, rewritten_by=full.made_by
+        )
+
+    def _in_full(
+        self, principal: Principal, question: str, earlier: Sequence[str], by: Actor, model: str | None
+    ) -> Rewritten:
         if self._rewriting is not None:
-            return self._rewriting.rewritten(principal, thread.asked, thread.earlier, by, model)
-        return Rewritten(standalone(thread.asked, thread.earlier))
+            return self._rewriting.rewritten(principal, question, earlier, by, model)
+        return Rewritten(standalone(question, earlier))
 
     def _keep(
         self,

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from muniment.assistant.follow_up import standalone
 from muniment.interfaces.openai.bodies import ChatRequest, Message, Part, ResponseFormat
 from muniment.interfaces.openai.errors import Unfit
 from muniment.interfaces.rest.bodies import FilterBody
@@ -41,9 +40,10 @@ class Asked:
     """A question, and what to answer it with."""
 
     question: str
-    """Standing alone: a follow-up is completed from what the user asked before in the same request."""
     model: str | None
     filters: FilterBody
+    earlier: tuple[str, ...] = ()
+    """What the user asked before in the same request, oldest first."""
     output_schema: Mapping[str, object] | None = None
     conversation: None = None
     """Nothing is stored but the answer: the client keeps the conversation."""
@@ -61,7 +61,8 @@ def asked(body: ChatRequest, models: Sequence[str]) -> Asked:
         )
     schema = schema_of(body.response_format)
     model = None if body.model == DEFAULT and DEFAULT not in models else body.model
-    return Asked(question_of(body.messages), model, body.muniment.filters, schema)
+    *earlier, question = questions_of(body.messages)
+    return Asked(question, model, body.muniment.filters, tuple(earlier), schema)
 
 
 def schema_of(wanted: ResponseFormat | None) -> Mapping[str, object] | None:
@@ -79,16 +80,12 @@ def schema_of(wanted: ResponseFormat | None) -> Mapping[str, object] | None:
     return cast("Mapping[str, object]", schema)
 
 
-def question_of(messages: Sequence[Message]) -> str:
-    """Return the question of a conversation: its last message of a user's, made to stand alone.
-
-    A follow-up is completed from the user's own earlier messages, and from nothing else.
-    """
+def questions_of(messages: Sequence[Message]) -> list[str]:
+    """Return what the user asked, the newest last; nothing else of a conversation is read."""
     theirs = [(at, message) for at, message in enumerate(messages) if message.role == "user"]
     if not theirs:
         raise Unfit("There is no message of a user's.", "messages", fix="Send one with the question.")
-    *earlier, question = [_text(message, at) for at, message in theirs]
-    return standalone(question, earlier)
+    return [_text(message, at) for at, message in theirs]
 
 
 def _text(message: Message, at: int) -> str:

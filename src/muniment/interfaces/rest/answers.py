@@ -136,6 +136,8 @@ class Asked(Protocol):
     def output_schema(self) -> Mapping[str, object] | None: ...
     @property
     def conversation(self) -> str | None: ...
+    @property
+    def earlier(self) -> tuple[str, ...]: ...
 
 
 def events_of(workspace: Workspace, caller: Caller, asked: Asked) -> Generator[Event]:
@@ -143,8 +145,8 @@ def events_of(workspace: Workspace, caller: Caller, asked: Asked) -> Generator[E
     check_model(workspace, caller, asked.model)
     principal, by, limits = caller.principal, caller.actor, asked.filters.filters()
     if asked.conversation is None:
-        yield from workspace.assistant.stream(
-            principal, asked.question, by, asked.model, limits, asked.output_schema
+        yield from workspace.dialogue.after(
+            principal, asked.question, asked.earlier, by, asked.model, limits, asked.output_schema
         )
         return
     thread = workspace.dialogue.resume(principal, asked.conversation, asked.question, by)

@@ -73,6 +73,11 @@ class AnswerRequest(Taken):
     conversation: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     """The id of one of the caller's own, to go on with; `new` begins one."""
 
+    @property
+    def earlier(self) -> tuple[str, ...]:
+        """Nothing: what was asked before is the conversation's to know."""
+        return ()
+
 
 class FeedbackRequest(Taken):
     """What to say of an answer."""
