@@ -178,6 +178,30 @@ def test_labels_of_another_labeller_title_or_shape_count_as_missing(
         assert names(workspace) == good
 
 
+def test_a_passage_that_joins_chunks_has_the_names_of_all_or_of_none(
+    make_workspace: Make, notes: Path
+) -> None:
+    filler = "The heron keeper counts herons near the old lock. " * 16
+    write(notes, "long", f"{filler}\n\nAnn Heron asks. {filler}\n\nBo answers. {filler}")
+    workspace = labelled(make_workspace, notes)
+    passages = workspace.search("heron keeper counts", as_="alice").passages
+    (at,) = [n for n, one in enumerate(passages) if len(one.pieces) > 1]
+    joined = passages[at]
+
+    def found() -> Names | None:
+        with workspace.database.read() as connection:
+            return name_labels.names_of(connection, passages)[at]
+
+    names = found()
+    assert names is not None
+    assert [joined.text[one.start : one.end] for one in names.text] == ["Ann Heron", "Bo"]
+    with workspace.database.write() as connection:
+        last = int(joined.pieces[-1].chunk.rsplit(":", 1)[1])
+        here = sa.and_(name_label.c.document == joined.document, name_label.c.ordinal == last)
+        connection.execute(sa.delete(name_label).where(here))
+    assert found() is None
+
+
 def test_a_label_made_meanwhile_for_a_version_that_is_gone_is_not_stored(
     make_workspace: Make, notes: Path
 ) -> None:

@@ -1,7 +1,8 @@
 """What of the names that a model of language finds is taken for a name.
 
 A model reads headings, tables and code as if they were sentences. Words with digits or signs that names do not have
-part what stands on their sides, and so does the end of a line; what begins with no capital letter is no name.
+part what stands on their sides, and so does the end of a line; a short abbreviation is no person. A name may well
+be written small: to ask for a capital letter cost a fifteenth of those that are found, and gained nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def plausible(text: str, kind: str, start: int, end: int) -> Iterator[tuple[int,
         if found is None:
             continue
         said = _POSSESSIVE.sub("", found[0])
-        if len(said) <= LONGEST and _is_name(said, kind):
+        if len(said) <= LONGEST and not (kind == "person" and _ABBREVIATION.fullmatch(said)):
             yield first + found.start(), first + found.start() + len(said)
 
 
@@ -44,13 +45,3 @@ def _parts(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         at = word.end()
     if first is not None:
         yield first, at
-
-
-def _is_name(said: str, kind: str) -> bool:
-    if not any(word[:1].isupper() or _has_no_case(word) for word in said.split()):
-        return False
-    return not (kind == "person" and _ABBREVIATION.fullmatch(said))
-
-
-def _has_no_case(word: str) -> bool:
-    return word.upper() == word.lower() and word[:1].isalpha()
