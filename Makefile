@@ -66,12 +66,14 @@ bench: setup $(if $(filter no,$(PEERS)),,.venv/.peers)
 serve: setup
 	$(BIN)/muniment serve
 
-# Pins every package with its digest; nothing younger than a week.
+# Pins every package with its digest; nothing younger than a week. spaCy asks for setuptools, which it never imports, and
+# which would have every Python of the environment run a file of its own at each start.
 lock:
 	uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --only-binary :all: --exclude-newer "$$(date -d '7 days ago' +%F)" requirements/base.in -o requirements/base.txt
-	uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --only-binary :all: --exclude-newer "$$(date -d '7 days ago' +%F)" requirements/dev.in -o requirements/dev.txt
+	uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --only-binary :all: --exclude-newer "$$(date -d '7 days ago' +%F)" --no-emit-package setuptools requirements/dev.in -o requirements/dev.txt
 	uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --only-binary :all: --exclude-newer "$$(date -d '7 days ago' +%F)" --constraints requirements/base.txt requirements/bench.in -o requirements/bench.txt
 	uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --only-binary :all: --exclude-newer "$$(date -d '7 days ago' +%F)" --constraints requirements/base.txt requirements/local.in -o requirements/local.txt
+	uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --only-binary :all: --exclude-newer "$$(date -d '7 days ago' +%F)" --constraints requirements/base.txt --no-emit-package setuptools requirements/labels.in -o requirements/labels.txt
 	cd $(PROVIDER) && npm install --package-lock-only --ignore-scripts --no-audit --no-fund --omit-lockfile-registry-resolved
 
 clean:

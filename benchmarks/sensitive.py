@@ -3,7 +3,8 @@
 Run by `muniment bench sensitive`. The set that ships is made anew, from a seed: numbers whose check digits are right
 and neighbours of them whose are wrong, in sentences; what makes them shares no code with what finds them. `--data
 FILE` takes another set, one JSON object a line with `full_text` and `spans`, as the generator of Presidio's research
-writes them. Latency is processor time of one thread, over the texts of the set that is measured.
+writes them. With `--names`, names of persons and places are measured instead (`benchmarks/names.py`). Latency is
+processor time of one thread, over the texts of the set that is measured.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import names
 from benchmarks.bars import Bar, bar
 from benchmarks.machine import described
 from benchmarks.options import checked
@@ -62,12 +64,16 @@ class Case:
 
 
 def run(options: Mapping[str, object], progress: Callable[[str], None]) -> dict[str, object]:
-    """Return the bars; option `data` names a labelled set to measure as well."""
-    checked(options, "data")
+    """Return the bars; option `data` names a labelled set to measure as well, `names` measures names alone."""
+    checked(options, "data", "names")
+    given = options.get("data")
+    if options.get("names"):
+        labelled = rows(Path(str(given)), names.KINDS) if given else []
+        bars, sets = names.measured(labelled, progress)
+        return {"name": "sensitive", "machine": described(), "sets": sets, "bars": bars}
     result: dict[str, object] = {"name": "sensitive", "machine": described()}
     progress("values that are made here")
     bars, result["made here"] = _measured("made here", made(random.Random(11)), KINDS)
-    given = options.get("data")
     if given:
         progress(f"values of {given}")
         cases = read(Path(str(given)))
@@ -128,18 +134,23 @@ def _latency(texts: Sequence[str]) -> float:
 
 def read(path: Path) -> list[Case]:
     """Return the cases of a labelled file; raises BadInput for one that cannot be read."""
+    return [Case(text, spans) for text, spans in rows(path, _NAMES)]
+
+
+def rows(path: Path, kinds: Mapping[str, str]) -> list[tuple[str, tuple[tuple[str, int, int], ...]]]:
+    """Return the texts of a labelled file with the spans of these kinds; raises BadInput as `read` does."""
     try:
-        rows = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+        found = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
         return [
-            Case(
+            (
                 row["full_text"],
                 tuple(
-                    (_NAMES[span["entity_type"]], span["start_position"], span["end_position"])
+                    (kinds[span["entity_type"]], span["start_position"], span["end_position"])
                     for span in row["spans"]
-                    if span["entity_type"] in _NAMES
+                    if span["entity_type"] in kinds
                 ),
             )
-            for row in rows
+            for row in found
         ]
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path} cannot be read.", fix="Name a file of JSON lines.") from error

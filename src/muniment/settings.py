@@ -25,7 +25,7 @@ from muniment.governance.identity.claimed import GroupRule
 from muniment.governance.identity.client_certificates import ClientCertificateSettings
 from muniment.governance.identity.issuer import BrowserClient, Issuer
 from muniment.governance.identity.issuer_settings import IssuerSettings
-from muniment.governance.privacy.sensitive_settings import SensitiveSettings
+from muniment.governance.privacy.sensitive_settings import SensitiveSettings, unlabelled_problem
 from muniment.inference.catalog import QUOTES, Endpoint, fallback_problem
 from muniment.inference.endpoint_settings import ModelSettings
 
@@ -150,6 +150,8 @@ class IngestionSettings(_Section):
     """Most time that one file may take to parse."""
     nice: int = Field(5, ge=0, le=19)
     """How far `ingest` and the `index` commands stand back behind searches, as the system counts priority."""
+    labels: bool = False
+    """Label names of persons and places at the end of each ingest; needs the extra `labels`."""
 
 
 class ServerSettings(_Section):
@@ -252,6 +254,13 @@ class Settings(_Section):
         model = self.answers.model
         if model != QUOTES and model not in self.models:
             raise ValueError(f"answers.model is {model!r}, and there is no [models.{model}]")
+        return self
+
+    @model_validator(mode="after")
+    def _labelled(self) -> Settings:
+        endpoints = {name: one.sensitive for name, one in self.models.items()}
+        if not self.ingestion.labels and (problem := unlabelled_problem(self.sensitive, endpoints)):
+            raise ValueError(problem)
         return self
 
 

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -285,3 +287,21 @@ def test_the_key_file_lies_in_the_home_unless_it_is_absolute(tmp_path: Path) -> 
     assert settings.kek_file(settings.Settings(), tmp_path) == tmp_path / "keys" / "kek"
     apart = settings.parse({"keys": {"kek_file": "/media/safe/kek"}})
     assert settings.kek_file(apart, tmp_path) == Path("/media/safe/kek")
+
+
+@pytest.mark.parametrize(
+    ("document", "field"),
+    [
+        ({"sensitive": {"prompts": {"person": "redact"}}}, "sensitive.prompts.person is 'redact'"),
+        ({"sensitive": {"answers": {"place": "block"}}}, "sensitive.answers.place is 'block'"),
+        (
+            {"models": {"m": {**MODEL, "sensitive": {"person": "block"}}}},
+            "models.m.sensitive.person is 'block'",
+        ),
+    ],
+)
+def test_names_are_handled_only_where_they_are_labelled(document: dict[str, Any], field: str) -> None:
+    with pytest.raises(BadInput, match=re.escape(field) + ".*ingestion.labels = true"):
+        settings.parse(document)
+    assert settings.parse({**document, "ingestion": {"labels": True}}).ingestion.labels
+    assert settings.parse({"sensitive": {"prompts": {"person": "allow"}}}).sensitive.prompts.person == "allow"

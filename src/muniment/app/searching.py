@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from muniment.inference.reranking import Reranker
     from muniment.knowledge.access_control import AccessControl
     from muniment.knowledge.ingestion.index_writer import IndexWriter
+    from muniment.knowledge.ingestion.labelling import Labelling
     from muniment.knowledge.ingestion.parts import Parts
     from muniment.knowledge.ingestion.pipeline import Pipeline
     from muniment.knowledge.ingestion.reembed import Reembed
@@ -188,7 +189,16 @@ class Searching(Governed):
                 ParseLimits(file_bytes, Limits(seconds=float(limits.parse_seconds))), limits.isolation
             ),
             file_bytes,
+            self.labelling if limits.labels else None,
         )
+
+    @cached_property
+    def labelling(self) -> Labelling:
+        """Labels of the names in what is known."""
+        from muniment.knowledge.ingestion.labeller import Labeller
+        from muniment.knowledge.ingestion.labelling import Labelling
+
+        return Labelling(self.database, self.audit, lambda: Labeller(self.settings.ingestion.isolation))
 
     def prepare(self) -> None:
         """Do now what the first searches would wait for: load weights and index, and compile loops over many rows.

@@ -178,6 +178,7 @@ class Workspace(Searching):
             ids=self.ids,
             passages=self.settings.answers.passages,
             sensitive=self.shown_in_answers,
+            not_names=self.settings.sensitive.not_names,
         )
 
     @property

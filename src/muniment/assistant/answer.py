@@ -9,7 +9,7 @@ Invariants:
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -41,8 +41,10 @@ from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decision import WORKSPACE
 from muniment.governance.privacy.handling import ANSWERS, Handling
+from muniment.governance.privacy.names import Names
 from muniment.inference.catalog import QUOTES
 from muniment.inference.providers.quotes import NOTE
+from muniment.knowledge import name_labels
 from muniment.knowledge.retrieval.filters import EVERYTHING, Filters
 from muniment.knowledge.retrieval.visibility import visible
 
@@ -72,6 +74,7 @@ class Assistant:
         ids: Ids,
         passages: int = 8,
         sensitive: Handling = ANSWERS,
+        not_names: Collection[str] = (),
     ) -> None:
         self._database = database
         self._audit = audit
@@ -85,6 +88,7 @@ class Assistant:
         self._ids = ids
         self._k = passages
         self._sensitive = sensitive
+        self._not_names = frozenset(not_names)
 
     def ask(
         self,
@@ -134,7 +138,8 @@ class Assistant:
             asking.retrieval = self._retriever.retrieve(
                 principal, asking.question, self._k, by, "answer", filters
             )
-            asking.shown = Shown(self._sensitive, asking.passages)
+            asking.names = self._names(asking)
+            asking.shown = Shown(self._sensitive, asking.passages, asking.names)
             released = True
             with closing(self._inquiry.proved(asking)) as claims:
                 for verified in claims:
@@ -207,6 +212,13 @@ class Assistant:
             form,
         )
 
+    def _names(self, asking: Asking) -> Sequence[Names | None]:
+        """Return what is labelled in the passages, where the answer or a model that may be asked needs it."""
+        if not (self._sensitive.handles_names or self._gateway.needs_names(asking.endpoint)):
+            return ()
+        with self._database.read() as connection:
+            return name_labels.names_of(connection, asking.passages, self._not_names)
+
     def _finish(self, asking: Asking, released: bool) -> Answer:
         """Store answer, lineage and entry in one transaction, on the rights as of that transaction."""
         with self._database.write() as connection:
@@ -263,7 +275,7 @@ class Assistant:
             usage=asking.usage,
             took_ms=round((self._clock.seconds() - asking.started) * 1000, 1),
             notes=notes,
-            nearest=close_by,
+            nearest=asking.shown.nearest(close_by),
         )
 
     def _result(self, asking: Asking) -> Json:

@@ -17,9 +17,11 @@ from muniment.foundation.version import VERSION
 from muniment.governance.audit.entry import Actor, Json
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.rules import Standing
+from muniment.governance.privacy.names import Names
 from muniment.inference.catalog import Endpoint
 from muniment.inference.messages import Usage
 from muniment.inference.prompt_file import Prompt
+from muniment.inference.redaction import LeftOut
 from muniment.knowledge.ingestion.chunk import VERSION as CHUNKING
 from muniment.knowledge.passage import Passage, Retrieval
 
@@ -43,8 +45,10 @@ class Asking:
     schema: OutputSchema | None = None
     """What the result is to keep to; None: claims are asked for."""
     result: Json = None
-    left_out: int = 0
+    left_out: LeftOut = field(default_factory=LeftOut)
     """Passages that the model does not get, because of sensitive values."""
+    names: Sequence[Names | None] = ()
+    """What is labelled in each passage, None where nothing is; empty where nobody needs it."""
     retrieval: Retrieval | None = None
     prompt: str = ""
     claims: list[Claim] = field(default_factory=list[Claim])
@@ -87,8 +91,16 @@ class Asking:
         self.notes += notes
 
     def sensitive(self) -> dict[str, Json]:
-        """Return how many claims were masked or dropped, and passages left out, because of sensitive values."""
-        return {"masked": self.shown.masked, "dropped": self.shown.dropped, "left_out": self.left_out}
+        """Return how many claims were masked or dropped, and passages left out, because of sensitive values.
+
+        Of what was dropped or left out, `unlabelled` is so because nobody has labelled the names in it.
+        """
+        return {
+            "masked": self.shown.masked,
+            "dropped": self.shown.dropped,
+            "left_out": len(self.left_out.numbers),
+            "unlabelled": len(self.left_out.unlabelled) + self.shown.unlabelled,
+        }
 
     def lineage(self, claims: Sequence[Claim], parts: Mapping[str, Json]) -> dict[str, Json]:
         """Return how the answer came about; `parts` are the models that took part."""

@@ -87,7 +87,8 @@ class Inquiry:
             return
         request = self._assemble(asking)
         asking.left_out = self._gateway.left_out(asking.endpoint, request)
-        if asking.left_out == len(request.passages):
+        asking.sent -= asking.left_out.numbers
+        if not asking.sent:
             return
         if asking.schema is None:
             yield from self._claims(asking, request)
@@ -213,7 +214,13 @@ class Inquiry:
     def _assemble(self, asking: Asking) -> Request:
         """Put the prompt beside the question and the untrusted passages."""
         passages = tuple(
-            NumberedPassage(n, passage.title, passage.heading, passage.text)
+            NumberedPassage(
+                n,
+                passage.title,
+                passage.heading,
+                passage.text,
+                asking.names[n - 1] if asking.names else None,
+            )
             for n, passage in enumerate(asking.passages, 1)
             if n in asking.sent
         )

@@ -42,6 +42,7 @@ _HIDDEN = (
     "prompt_version",
     "prompt_stage",
     "feedback",
+    "name_label",
     "alembic_version",
 )
 """Tables that no search or reading looks into."""

@@ -31,7 +31,7 @@ from muniment.inference.catalog import Catalog, Endpoint
 from muniment.inference.check import Checked, check
 from muniment.inference.messages import Chunk, Draft, Request, TextDelta, Usage
 from muniment.inference.providers.provider import Provider
-from muniment.inference.redaction import Guarded, counted
+from muniment.inference.redaction import Guarded, LeftOut, counted
 from muniment.inference.spending import MILLION, Held, Spending, Use, priced
 
 if TYPE_CHECKING:
@@ -129,10 +129,16 @@ class Gateway:
         )
         return {"embedding": embedding, "reranker": self._reranker.name if self._reranker else None}
 
-    def left_out(self, endpoint: Endpoint, request: Request) -> int:
-        """Return how many passages may not go to an endpoint; raises Denied where the question may not."""
-        blocking = endpoint.sensitive.kinds("block")
-        return Guarded(request, endpoint.sensitive, endpoint.name).left_out if blocking else 0
+    def left_out(self, endpoint: Endpoint, request: Request) -> LeftOut:
+        """Return which passages may not go to an endpoint; raises Denied where the question may not."""
+        handling = endpoint.sensitive
+        if not handling.kinds("block") and not handling.handles_names:
+            return LeftOut()
+        return Guarded(request, handling, endpoint.name).left_out
+
+    def needs_names(self, endpoint: Endpoint) -> bool:
+        """Return whether something is done about names on the way to an endpoint or to what may stand in for it."""
+        return any(one.sensitive.handles_names for one in (endpoint, *self.catalog.after(endpoint)))
 
     def complete(self, standing: Standing, by: Actor, endpoint: Endpoint, request: Request) -> Call:
         """Return the request on its way, and where the endpoint does not answer, to its fallbacks.

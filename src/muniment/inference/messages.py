@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from muniment.governance.privacy.names import Names
+
 
 @dataclass(frozen=True, slots=True)
 class NumberedPassage:
@@ -18,6 +20,8 @@ class NumberedPassage:
     title: str
     heading: str
     text: str
+    names: Names | None = None
+    """Names of persons and places in it; None: nobody has labelled them, or nobody needed to ask."""
 
 
 @dataclass(frozen=True, slots=True)

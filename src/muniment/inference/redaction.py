@@ -2,6 +2,7 @@
 
 Invariants:
 - a value of a class that is not allowed is in no byte of the request that is sent;
+- where names are not allowed, a passage whose names nobody has labelled is not sent;
 - one value has one placeholder in a request, and no text of the request held that placeholder before;
 - only a placeholder that was given is replaced in a reply, also where the stream cuts it; any other is left as it is.
 """
@@ -13,7 +14,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from muniment.foundation.errors import Denied
 from muniment.governance.privacy.handling import ALLOWED, Handling
@@ -28,8 +29,24 @@ _NAMES: dict[Kind, str] = {
     "national_id": "IDENTIFIER",
     "email": "EMAIL",
     "phone": "PHONE",
+    "person": "PERSON",
+    "place": "PLACE",
 }
 _TAG_LENGTH = 4
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Numbers of the passages that do not go to an endpoint."""
+
+    blocked: frozenset[int] = frozenset()
+    """Because of what they hold."""
+    unlabelled: frozenset[int] = frozenset()
+    """Because nobody has labelled the names in them."""
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        return self.blocked | self.unlabelled
 
 
 class Guarded:
@@ -43,8 +60,7 @@ class Guarded:
         self._pending = ""
         self.counts: Counter[Kind] = Counter()
         """How many values of each class were replaced."""
-        self.left_out = 0
-        """How many passages were left out."""
+        self.left_out = LeftOut()
         self.request = request if handling == ALLOWED else self._sealed(request, handling, endpoint)
         self._given = re.compile("|".join(map(re.escape, self._values))) if self._values else None
 
@@ -83,6 +99,12 @@ class Guarded:
     def _sealed(self, request: Request, handling: Handling, endpoint: str) -> Request:
         blocked = handling.kinds("block")
         known = Known(handling.kinds("redact", "block"))
+        labelled = [one for one in request.passages if one.names is not None or not handling.handles_names]
+        for one in labelled:
+            if one.names is not None:
+                known.label(one.title, one.names.title)
+                known.label(one.heading, one.names.heading)
+                known.label(one.text, one.names.text)
         known.learn(request.question, *_texts(request.passages), *(one.text for one in request.refused))
         for one in known.find(request.question):
             if one.kind in blocked:
@@ -97,13 +119,16 @@ class Guarded:
             )
         kept = tuple(
             passage
-            for passage in request.passages
+            for passage in labelled
             if not any(one.kind in blocked for text in _texts([passage]) for one in known.find(text))
         )
         refused = tuple(
             one for one in request.refused if not any(found.kind in blocked for found in known.find(one.text))
         )
-        self.left_out = len(request.passages) - len(kept)
+        numbers = frozenset(one.n for one in labelled)
+        self.left_out = LeftOut(
+            numbers - {one.n for one in kept}, frozenset(one.n for one in request.passages) - numbers
+        )
         self._tag = _tag(request)
 
         def sealed(text: str) -> str:

@@ -24,22 +24,30 @@ from muniment.knowledge.library import (
     below,
     documents_at,
     get_document,
+    get_documents,
     in_parts,
     is_below,
     live_below,
     overrides,
 )
+from muniment.knowledge.name_labels import NameLabel
 from muniment.knowledge.tables import (
     access_class,
     access_override,
     chunk,
     document,
     document_version,
+    name_label,
     segment,
     source,
 )
 
 _CLASS = sa.select(access_class.c.id).where(access_class.c.digest == sa.bindparam("key"))
+_FORGET_LABEL = sa.delete(name_label).where(
+    name_label.c.document == sa.bindparam("of"),
+    name_label.c.version == sa.bindparam("at"),
+    name_label.c.ordinal == sa.bindparam("number"),
+)
 _USED = sa.or_(
     sa.exists().where(document.c.access_class == sa.bindparam("number")),
     sa.exists().where(document.c.source_access_class == sa.bindparam("number")),
@@ -123,6 +131,7 @@ def put_versions(
         for one in new
     ]
     _write_documents(connection, rows, known, _next_epoch(connection))
+    drop_labels(connection, [row.id for row in known.values()])
     _write_versions(connection, [(row, one.version) for row, one in zip(rows, new, strict=True)], at)
     if rows:
         revisions.bump(connection, "content")
@@ -237,7 +246,7 @@ def _write_versions(
         connection.execute(sa.insert(chunk), pieces)
 
 
-def _columns(row: DocumentRow | ChunkText) -> dict[str, Any]:
+def _columns(row: DocumentRow | ChunkText | NameLabel) -> dict[str, Any]:
     """Return the values of a row by column; the standard way copies each of them."""
     return {field.name: getattr(row, field.name) for field in fields(row)}
 
@@ -255,6 +264,7 @@ def rename_document(connection: sa.Connection, document_id: str, path: str, at: 
 def remove_document(connection: sa.Connection, document_id: str, at: str) -> None:
     """Take a document out of every reader's sight; its versions stay as evidence behind past answers."""
     nobody = class_of(connection, NOBODY)
+    drop_labels(connection, [document_id])
     connection.execute(
         sa.update(document)
         .where(document.c.id == document_id)
@@ -336,6 +346,27 @@ def _drop_unused_classes(connection: sa.Connection, numbers: Iterable[int]) -> N
     """Forget those of these lists that nothing points to any more; a number is never given twice."""
     for number in numbers:
         connection.execute(_DROP_UNUSED, {"number": number})
+
+
+def put_labels(connection: sa.Connection, labels: Sequence[NameLabel]) -> int:
+    """Store the labels of chunks that are still current, in the place of earlier ones; return how many."""
+    versions = {
+        row.id: row.version
+        for part in in_parts(sorted({one.document for one in labels}))
+        for row in get_documents(connection, part).values()
+    }
+    current = [one for one in labels if versions.get(one.document) == one.version]
+    if current:
+        here = [{"of": one.document, "at": one.version, "number": one.ordinal} for one in current]
+        connection.execute(_FORGET_LABEL, here)
+        connection.execute(sa.insert(name_label), [_columns(one) for one in current])
+    return len(current)
+
+
+def drop_labels(connection: sa.Connection, documents: Sequence[str]) -> None:
+    """Forget every label of these documents."""
+    for part in in_parts(documents):
+        connection.execute(sa.delete(name_label).where(name_label.c.document.in_(part)))
 
 
 def add_segment(connection: sa.Connection, row: SegmentRow, at: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,8 @@ from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decision import WORKSPACE, Decision
-from muniment.knowledge import library
+from muniment.governance.privacy.kinds import Finding
+from muniment.knowledge import library, name_labels
 from muniment.knowledge.library import DocumentRow, VersionRow
 from muniment.knowledge.retrieval.visibility import Visibility, visible
 
@@ -68,6 +70,13 @@ class Reading:
         about |= {"document": found.document.id, "version": found.version.version}
         self._audit.record([Entry("document.read", by, about)])
         return found
+
+    def names(
+        self, read: DocumentRead, start: int, end: int, not_names: Collection[str]
+    ) -> tuple[Finding, ...] | None:
+        """Return the names labelled in a stretch of what was read; None where not all of it is labelled."""
+        with self._database.read() as connection:
+            return name_labels.names_near(connection, read.version, start, end, not_names)
 
 
 def _find(

@@ -82,6 +82,16 @@ chunk = sa.Table(
     sa.Column("heading", sa.Text, nullable=False),
     sa.Column("text", sa.Text, nullable=False),
 )
+name_label = sa.Table(
+    "name_label",
+    metadata,
+    sa.Column("document", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("ordinal", sa.Integer, primary_key=True),
+    sa.Column("labeller", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("spans", sa.Text, nullable=False),
+)
 segment = sa.Table(
     "segment",
     metadata,

@@ -36,6 +36,7 @@ LATER = (
     "DROP TABLE conversation",
     "DROP TABLE conversation_turn",
     "DROP TABLE conversation_share",
+    "DROP TABLE name_label",
 )
 EARLIER = {
     "file": ("ALTER TABLE segment DROP COLUMN generation",),

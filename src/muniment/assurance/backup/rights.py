@@ -22,6 +22,7 @@ NO_RIGHTS = frozenset(
         "feedback",
         "index_model",
         "model_usage",
+        "name_label",
         "prompt_stage",
         "prompt_version",
         "ranking_settings",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from muniment.governance.privacy.kinds import KINDS, Kind
+from muniment.governance.privacy.kinds import KINDS, LABELLED, Kind
 
 Action = Literal["allow", "redact", "block"]
 
@@ -20,6 +20,8 @@ class Handling:
     secret: Action = "allow"  # noqa: S105
     email: Action = "allow"
     phone: Action = "allow"
+    person: Action = "allow"
+    place: Action = "allow"
 
     def action(self, kind: Kind) -> Action:
         """Return what is done about a value of this class."""
@@ -29,6 +31,11 @@ class Handling:
     def kinds(self, *actions: Action) -> frozenset[Kind]:
         """Return the classes that one of these actions is taken on."""
         return frozenset(kind for kind in KINDS if self.action(kind) in actions)
+
+    @property
+    def handles_names(self) -> bool:
+        """Whether anything is done about names of persons or places, so that their labels are needed."""
+        return not LABELLED.isdisjoint(self.kinds("redact", "block"))
 
 
 ALLOWED = Handling()

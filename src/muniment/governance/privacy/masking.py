@@ -36,4 +36,12 @@ def mask(kind: Kind, value: str) -> str:
         return f"*** {digits_of(value)[-2:]}"
     if kind == "email":
         return f"{value[:1]}***@{value.rpartition('@')[2]}"
-    return "[key or password]" if kind == "secret" else "[national identifier]"
+    return _IN_WORDS[kind]
+
+
+_IN_WORDS: dict[Kind, str] = {
+    "secret": "[key or password]",
+    "national_id": "[national identifier]",
+    "person": "[name]",
+    "place": "[place]",
+}

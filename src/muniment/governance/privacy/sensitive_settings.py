@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import BaseModel, ConfigDict
 
 from muniment.governance.privacy.handling import ANSWERS, PROMPTS, Action, Handling
+from muniment.governance.privacy.kinds import LABELLED
 
 
 class _Section(BaseModel):
@@ -26,6 +29,10 @@ class PromptSettings(_Section):
     """E-mail addresses."""
     phone: Action = PROMPTS.phone
     """Telephone numbers."""
+    person: Action = PROMPTS.person
+    """Names of persons, as labelled when documents are taken in."""
+    place: Action = PROMPTS.place
+    """Names of places, likewise."""
 
 
 class ShownSettings(_Section):
@@ -43,6 +50,10 @@ class ShownSettings(_Section):
     """E-mail addresses."""
     phone: Action = ANSWERS.phone
     """Telephone numbers."""
+    person: Action = ANSWERS.person
+    """Names of persons, as labelled when documents are taken in."""
+    place: Action = ANSWERS.place
+    """Names of places, likewise."""
 
 
 class EndpointSettings(_Section):
@@ -60,6 +71,10 @@ class EndpointSettings(_Section):
     """E-mail addresses."""
     phone: Action | None = None
     """Telephone numbers."""
+    person: Action | None = None
+    """Names of persons, as labelled when documents are taken in."""
+    place: Action | None = None
+    """Names of places, likewise."""
 
 
 class SensitiveSettings(_Section):
@@ -67,6 +82,8 @@ class SensitiveSettings(_Section):
 
     prompts: PromptSettings = PromptSettings()
     answers: ShownSettings = ShownSettings()
+    not_names: tuple[str, ...] = ()
+    """Words that are labelled as names and are none, such as those of products; each whole, as it is written."""
 
     def to_model(self, endpoint: EndpointSettings) -> Handling:
         """Return what is done on the way to an endpoint."""
@@ -76,3 +93,21 @@ class SensitiveSettings(_Section):
     def to_reader(self) -> Handling:
         """Return what is done on the way to a reader."""
         return Handling(**self.answers.model_dump())
+
+
+def unlabelled_problem(sensitive: SensitiveSettings, endpoints: Mapping[str, EndpointSettings]) -> str | None:
+    """Return the first setting that does something about names, which it cannot where nothing is labelled."""
+    sections: dict[str, BaseModel] = {
+        "sensitive.prompts": sensitive.prompts,
+        "sensitive.answers": sensitive.answers,
+        **{f"models.{name}.sensitive": one for name, one in endpoints.items()},
+    }
+    for section, one in sections.items():
+        for kind in sorted(LABELLED):
+            action = getattr(one, kind)
+            if action not in (None, "allow"):
+                return (
+                    f"{section}.{kind} is {action!r}, and names are found only where ingestion.labels = true "
+                    "labels them"
+                )
+    return None

@@ -83,6 +83,8 @@ def checks(home: Path) -> Iterator[Check]:
         yield from _guarded("database", lambda: _database(workspace))
         yield from _guarded("segments", lambda: _segments(workspace))
         yield from _guarded("index", lambda: _index(workspace))
+        if settings.ingestion.labels:
+            yield from _guarded("labels", lambda: _labels(workspace))
         yield from _guarded("policy", lambda: _policy(workspace))
         yield from _guarded("emergency", lambda: _emergency(workspace))
         yield from _guarded("log", lambda: _log(workspace))
@@ -200,6 +202,18 @@ def _index(workspace: Workspace) -> Check:
             else build.fix,
         )
     return Check("index", "ok", says)
+
+
+def _labels(workspace: Workspace) -> Check:
+    from muniment.interfaces.cli.ingest import pieces
+
+    workspace.labelling.require()
+    left = workspace.labelling.lacking()
+    if left:
+        return Check(
+            "labels", "warn", f"{pieces(left)} without labels of names", "Run `muniment sensitive label`."
+        )
+    return Check("labels", "ok", "names of persons and places are labelled in every piece")
 
 
 def _log(workspace: Workspace) -> Check:

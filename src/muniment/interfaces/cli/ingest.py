@@ -16,9 +16,11 @@ from muniment.interfaces.cli.terminal import TERMINAL, visible
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from muniment.knowledge.ingestion.labelling import Labelled
     from muniment.knowledge.ingestion.report import IngestReport, OnProgress
 
-STAGES = {"scan": "Reading folder", "index": "Indexing"}
+STAGES = {"scan": "Reading folder", "index": "Indexing", "label": "Labelling names"}
+_COUNTED = {"label": "pieces"}
 SHOWN_FAILURES = 50
 
 
@@ -43,7 +45,8 @@ def ingest(
         TERMINAL.document(report.as_json())
     else:
         _show(report)
-    if report.failed and not report.formats and not (report.unchanged or report.renamed):
+    unlabelled = report.labels is not None and report.labels.left > 0
+    if unlabelled or (report.failed and not report.formats and not (report.unchanged or report.renamed)):
         raise typer.Exit(1)
 
 
@@ -58,9 +61,11 @@ def progress_bar(console: Console) -> Generator[OnProgress]:
         said: set[str] = set()
 
         def tell(moment: Moment) -> None:
-            if moment.stage not in said:
+            if moment.stage not in said and (moment.total or moment.stage != "label"):
                 said.add(moment.stage)
-                console.print(f"{STAGES[moment.stage]} ({moment.total} files) ...")
+                console.print(
+                    f"{STAGES[moment.stage]} ({moment.total} {_COUNTED.get(moment.stage, 'files')}) ..."
+                )
 
         yield tell
         return
@@ -96,6 +101,11 @@ def formats_line(report: IngestReport) -> str:
     return ", ".join(f"{count} {name.lstrip('.')}" for name, count in ordered)
 
 
+def pieces(count: int) -> str:
+    """Return a number of chunks in words."""
+    return "1 piece" if count == 1 else f"{count} pieces"
+
+
 def _show(report: IngestReport) -> None:
     would = "would be " if report.dry_run else ""
     counts = (
@@ -114,6 +124,8 @@ def _show(report: IngestReport) -> None:
         TERMINAL.show(f"  pieces   {report.chunks} in {report.seconds:.1f} s")
         if not report.vectors:
             TERMINAL.show(f"  vectors  {visible(report.vectors_note)}")
+    if report.labels is not None:
+        _show_labels(report.labels)
     if report.failed:
         TERMINAL.show(f"{len(report.failed)} not taken in as they stand (the rest is):")
         for problem in report.failed[:SHOWN_FAILURES]:
@@ -122,3 +134,9 @@ def _show(report: IngestReport) -> None:
             TERMINAL.show(f"  and {len(report.failed) - SHOWN_FAILURES} more; --json lists all")
     if report.withheld:
         TERMINAL.show(f"{report.withheld} known documents are withheld until they can be read again.")
+
+
+def _show_labels(labels: Labelled) -> None:
+    TERMINAL.show(f"  names    labelled in {pieces(labels.labelled)}")
+    if labels.left:
+        TERMINAL.show(f"{pieces(labels.left)} without labels of names: {visible(labels.note)}")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from muniment.governance.privacy.handling import Handling
 
 LONGEST = 1_000_000
+_LABELLING = "Labelling names"
 app = typer.Typer(no_args_is_help=True)
 
 
@@ -78,6 +79,39 @@ def check(
             ],
         ),
     )
+
+
+@app.command(epilog=example("muniment sensitive label --dry-run", "muniment sensitive label"))
+def label(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say how many pieces have no labels.")
+    ] = False,
+    again: Annotated[bool, typer.Option("--again", help="Label all anew.")] = False,
+) -> None:
+    """Label names of persons and places in what has no labels yet; exit 1 where some cannot be labelled."""
+    from muniment.governance.identity.principal import OPERATOR
+    from muniment.interfaces.cli.background import step_back
+    from muniment.interfaces.cli.ingest import pieces
+    from muniment.interfaces.cli.progress import progress
+    from muniment.knowledge.ingestion.labelling import Labelled
+
+    TERMINAL.interrupted = "muniment: Stopped. Labels so far are kept; run the same command again to go on."
+    with TERMINAL.workspace() as workspace, progress() as stage:
+        step_back(workspace)
+        labelling = workspace.labelling
+        done = (
+            Labelled(0, labelling.lacking()) if dry_run else labelling.run(OPERATOR, stage(_LABELLING), again)
+        )
+    if TERMINAL.json:
+        TERMINAL.document({"dry_run": dry_run, **done.as_json()})
+    elif dry_run:
+        TERMINAL.show(f"{pieces(done.left)} without labels of names.")
+    else:
+        TERMINAL.show(f"Names are labelled in {pieces(done.labelled)}.")
+        if done.left:
+            TERMINAL.show(f"{pieces(done.left)} without them still: {visible(done.note)}")
+    if done.left and not dry_run:
+        raise typer.Exit(1)
 
 
 def _given() -> str:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def worded_events(workspace: Workspace, caller: Caller) -> Callable[[Event], ServerEvent]:
     """Return what turns an answer's events into those of the page; each claim brings its cards."""
-    evidence = Evidence(workspace.reading, caller.principal, caller.actor, workspace.shown_in_answers)
+    evidence = _evidence(workspace, caller)
 
     def worded(event: Event) -> ServerEvent:
         match event:
@@ -53,6 +53,11 @@ def worded_events(workspace: Workspace, caller: Caller) -> Callable[[Event], Ser
     return worded
 
 
+def _evidence(workspace: Workspace, caller: Caller) -> Evidence:
+    not_names = workspace.settings.sensitive.not_names
+    return Evidence(workspace.reading, caller.principal, caller.actor, workspace.shown_in_answers, not_names)
+
+
 def _claim(evidence: Evidence, claim: Claim) -> ServerEvent:
     try:
         view = evidence.claim(claim)
@@ -65,7 +70,7 @@ def _claim(evidence: Evidence, claim: Claim) -> ServerEvent:
 
 def stored_view(workspace: Workspace, caller: Caller, found: Explanation) -> AnswerView:
     """Return an earlier answer as its owner may read it now."""
-    evidence = Evidence(workspace.reading, caller.principal, caller.actor, workspace.shown_in_answers)
+    evidence = _evidence(workspace, caller)
     claims = found.claims if found.status == "answered" else ()
     views = tuple(evidence.claim(claim) for claim in claims)
     if views and found.withheld:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from muniment.assistant.values import Citation, Claim
 from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import Principal
 from muniment.governance.privacy.handling import Handling
+from muniment.governance.privacy.kinds import Finding
+from muniment.governance.privacy.known import Known
 from muniment.governance.privacy.masking import blotted
-from muniment.governance.privacy.recognise import recognise
 from muniment.interfaces.web.rendering import say
 from muniment.interfaces.web.views import ClaimView, SourceCard
 from muniment.interfaces.web.wording import capitalised, day, unit_at, units_of
@@ -26,8 +28,17 @@ AROUND = 280
 class Evidence:
     """Makes the cards of one answer for one reader; a document is read once per answer."""
 
-    def __init__(self, reading: Reading, principal: Principal, actor: Actor, shown: Handling) -> None:
+    def __init__(
+        self,
+        reading: Reading,
+        principal: Principal,
+        actor: Actor,
+        shown: Handling,
+        not_names: Collection[str] = (),
+    ) -> None:
+        """`shown` is what answers do with sensitive values, `not_names` what is labelled as a name and is none."""
         self._shown = shown
+        self._not_names = not_names
         self._reading = reading
         self._principal = principal
         self._actor = actor
@@ -38,7 +49,25 @@ class Evidence:
         key = (citation.document, citation.version)
         if key not in self._read:
             self._read[key] = self._reading.read(self._principal, *key, self._actor)
-        return _card(citation, self._read[key], self._shown)
+        read = self._read[key]
+        return _card(citation, read, self._covered(read, *citation.span))
+
+    def _covered(self, read: DocumentRead, start: int, end: int) -> str | None:
+        """Return the text with what an answer does not show covered near the quote, at the same places.
+
+        None where names are not shown and nobody has labelled those around the quote.
+        """
+        text, kinds = read.version.text, self._shown.kinds("redact", "block")
+        first, last = max(0, start - 2 * AROUND), min(len(text), end + 2 * AROUND)
+        near, known = text[first:last], Known(kinds)
+        if self._shown.handles_names:
+            names = self._reading.names(read, first, last, self._not_names)
+            if names is None:
+                return None
+            known.label(
+                near, [_clipped(one, first, last) for one in names if one.start < last and first < one.end]
+            )
+        return text[:first] + blotted(near, known.find(near)) + text[last:]
 
     def claim(self, claim: Claim) -> ClaimView:
         """Return a claim with its cards."""
@@ -63,34 +92,31 @@ def _number(card: SourceCard) -> int:
     return int(card.n)
 
 
-def _card(citation: Citation, read: DocumentRead, shown: Handling) -> SourceCard:
+def _clipped(name: Finding, first: int, last: int) -> Finding:
+    return replace(name, start=max(name.start, first) - first, end=min(name.end, last) - first)
+
+
+def _card(citation: Citation, read: DocumentRead, text: str | None) -> SourceCard:
+    """Return the card; `text` is that around the quote, as it is shown, or None where nothing of it is."""
     start, end = citation.span
-    text, unit = read.version.text, unit_at(units_of(read.version), start)
-    text = _around(text, start, end, shown)
+    unit = unit_at(units_of(read.version), start)
     place = unit.named("place") if unit else ""
     version = citation.version
     where = say("answer.place", place=place, version=version) if place else ""
     where = capitalised(where) or say("answer.placeless", version=version)
-    lower, upper = (unit.start, unit.end) if unit else (0, len(text))
+    lower, upper = (unit.start, unit.end) if unit else (0, len(read.version.text))
     return SourceCard(
         n=citation.n,
         label=say("answer.source", n=citation.n, title=citation.title),
         title=citation.title,
         where=say("answer.dated", where=where, date=day(read.version.modified_at)),
         path=read.document.path,
-        before=_before(text, lower, start),
+        before=_before(text, lower, start) if text is not None else "",
         quote=citation.quote,
-        after=_after(text, end, max(upper, end)),
+        after=_after(text, end, max(upper, end)) if text is not None else "",
         href=address(citation),
         open=say("answer.open_at", place=place) if place else say("answer.open"),
     )
-
-
-def _around(text: str, start: int, end: int, shown: Handling) -> str:
-    """Return the text with what an answer does not show covered near the quote, at the same places."""
-    first, last = max(0, start - 2 * AROUND), end + 2 * AROUND
-    near = text[first:last]
-    return text[:first] + blotted(near, recognise(near, shown.kinds("redact", "block"))) + text[last:]
 
 
 def _before(text: str, lower: int, start: int) -> str:

@@ -12,7 +12,7 @@ import queue
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
@@ -27,6 +27,7 @@ from muniment.knowledge.ingestion.fitness import UNFIT
 from muniment.knowledge.ingestion.in_use import embedder_in_use, why_none
 from muniment.knowledge.ingestion.index_writer import IndexWriter
 from muniment.knowledge.ingestion.indexing import Indexing
+from muniment.knowledge.ingestion.labelling import Labelling
 from muniment.knowledge.ingestion.parser import Parser
 from muniment.knowledge.ingestion.parts import Parts
 from muniment.knowledge.ingestion.plan import Plan, plan
@@ -70,12 +71,19 @@ class Pipeline:
     """Makes the library equal to a folder."""
 
     def __init__(
-        self, parts: Parts, index: IndexWriter, parser: Callable[[], Parser], max_file_bytes: int
+        self,
+        parts: Parts,
+        index: IndexWriter,
+        parser: Callable[[], Parser],
+        max_file_bytes: int,
+        labelling: Labelling | None = None,
     ) -> None:
+        """With `labelling`, an ingest ends with it."""
         self._parts = parts
         self._index_writer = index
         self._parser = parser
         self._max_file_bytes = max_file_bytes
+        self._labelling = labelling
 
     def sync(
         self,
@@ -85,12 +93,25 @@ class Pipeline:
         on_progress: OnProgress = lambda _: None,
         dry_run: bool = False,
     ) -> IngestReport:
-        """Make the library equal to `root`; raises BadInput, Conflict (another ingest runs), Unavailable."""
+        """Make the library equal to `root`, and then label names where that is wanted.
+
+        Raises BadInput, Conflict (another ingest runs), Unavailable, NotSetUp where what labels is not installed. A
+        failure to label undoes nothing, and the report tells of it.
+        """
         if not source or not source.isprintable() or "/" in source or ":" in source:
             raise BadInput(f"{source!r} cannot name a source.", fix="Use letters, digits and dashes.")
+        if self._labelling is not None:
+            self._labelling.require()
         folder = Folder(root, self._max_file_bytes)
         with turn_beside_builds(self._parts.database):
-            return self._sync(folder, source, by, on_progress, dry_run)
+            report = self._sync(folder, source, by, on_progress, dry_run)
+        if self._labelling is None or dry_run:
+            return report
+
+        def labelled(done: int, total: int) -> None:
+            on_progress(Progress("label", done, total, ""))
+
+        return replace(report, labels=self._labelling.after_ingest(by, labelled))
 
     def _sync(
         self, folder: Folder, source: str, by: Actor, on_progress: OnProgress, dry_run: bool

@@ -6,17 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from muniment.knowledge.ingestion.labelling import Labelled
 from muniment.knowledge.sources.folder import Problem
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an ingest is; `total` files are to be read or indexed in this stage.
+    """How far an ingest is; `total` files are to be read or indexed in this stage, or chunks to be labelled.
 
     In stage "index", `path` is a document that was just committed, or a file that failed.
     """
 
-    stage: Literal["scan", "index"]
+    stage: Literal["scan", "index", "label"]
     done: int
     total: int
     path: str
@@ -48,6 +49,8 @@ class IngestReport:
     """Why there are no vectors, and what to do about it."""
     dry_run: bool
     seconds: float
+    labels: Labelled | None = None
+    """What was labelled at the end, where names are."""
 
     def as_json(self) -> dict[str, object]:
         """Return the report as plain values."""
@@ -67,4 +70,5 @@ class IngestReport:
             "vectors_note": self.vectors_note,
             "dry_run": self.dry_run,
             "seconds": round(self.seconds, 3),
+            **({"labels": self.labels.as_json()} if self.labels else {}),
         }
