@@ -105,7 +105,8 @@ class Rewriting:
         if not standing.decide("ask", WORKSPACE).allowed:
             return None
         endpoint = self._gateway.endpoint(standing, model)
-        if endpoint.kind == QUOTES:
+        # Names are known by labels of passages, and a question before its search has none beside it.
+        if endpoint.kind == QUOTES or endpoint.sensitive.handles_names:
             return None
         prompt = self._live(REWRITE, endpoint.name)
         request = prompts.rewriting(prompt, question, earlier, self._ids.new("fence"), SCHEMA)

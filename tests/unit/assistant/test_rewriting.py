@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.attacks.talking import talking
-from tests.simulators.openai_server import is_rewriting, rewriting
+from tests.simulators.openai_server import is_rewriting, rewriting, serving
 
 from muniment.assistant.rewriting import written
+from muniment.governance.audit.entry import Actor
+from muniment.settings import parse
 
 ASKED = "And for contractors?"
 EARLIER = ["How long is parental leave for employees?", "Who approves it?"]
@@ -109,3 +111,19 @@ def test_the_first_question_costs_no_further_call(make_workspace: Callable[..., 
     with talking(make_workspace, tmp_path / "notes", "model") as company:
         company.talk(["heron"])
         assert len(company.server.bodies) == 1
+
+
+def test_a_model_that_is_to_see_no_names_is_sent_no_earlier_questions(
+    make_workspace: Callable[..., Any], folder: Path
+) -> None:
+    with serving(rewriting) as server:
+        model = {"base_url": server.url, "model": "m", "sensitive": {"person": "redact"}}
+        chosen = {"model": "remote", "follow_ups": "model"}
+        workspace = make_workspace(
+            settings=parse({"models": {"remote": model}, "answers": chosen, "ingestion": {"labels": True}})
+        )
+        alice = workspace.principal("alice")
+        by = Actor(alice.ref, "test")
+        asked = workspace.dialogue.after(alice, "How long does she work?", ["Who is Jane Walnut?"], by)
+        *_, last = asked
+    assert last.answer.status == "abstained" and server.bodies == []
