@@ -35,8 +35,8 @@ from muniment.inference.providers.provider import Budget
 from muniment.interfaces.cli.shipped import shipped
 from muniment.knowledge.passage import Passage
 
-Say = Callable[[Request], tuple[str, int]]
-"""Asks a model: its whole reply, and how many tokens that took."""
+Say = Callable[[Request], tuple[str, bool]]
+"""Asks a model: its whole reply, and whether it ended at a limit."""
 QUESTION = "Fill in the form."
 SOURCE = "documents/people/policies/parental-leave.md"
 SECONDS = 120.0
@@ -88,7 +88,13 @@ def run(options: Mapping[str, object], progress: Progress) -> dict[str, object]:
     tokens, threads = whole_number(options, "tokens", 200), whole_number(options, "threads", 1)
     until = time.monotonic() + 60 * whole_number(options, "minutes", 24 * 60)
     endpoint = Endpoint(
-        name, "local", model=name, threads=threads, timeout_seconds=SECONDS, context_tokens=4096
+        name,
+        "local",
+        model=name,
+        threads=threads,
+        timeout_seconds=SECONDS,
+        context_tokens=4096,
+        max_output_tokens=tokens,
     )
     models = LocalModels(settings.weight_folders(settings.Settings()), Path(), "required", Loaded())
     process, model = models.process(endpoint), models.provider(endpoint)
@@ -96,7 +102,7 @@ def run(options: Mapping[str, object], progress: Progress) -> dict[str, object]:
     started = time.monotonic()
     try:
         for at, (file, given) in enumerate(_schemas(Path(str(options["folder"]))), 1):
-            put(given, lambda request: _reply(model, request, tokens), tokens, tally)
+            put(given, lambda request: _reply(model, endpoint, request), tally)
             if at % 10 == 0:
                 progress(f"{at} schemas, {time.monotonic() - started:.0f} s: {dict(tally.ends)}")
             if tally.ends[OTHER] > len(tally.unclear):
@@ -130,8 +136,8 @@ def _schemas(folder: Path) -> Iterator[tuple[str, object]]:
             continue
 
 
-def put(given: object, say: Say, tokens: int, tally: Tally) -> None:
-    """Ask for a result in one schema, and note what came of it; a reply of so many tokens may have been cut."""
+def put(given: object, say: Say, tally: Tally) -> None:
+    """Ask for a result in one schema, and note what came of it."""
     try:
         schema = OutputSchema(given)
     except BadInput as error:
@@ -148,12 +154,12 @@ def put(given: object, say: Say, tokens: int, tally: Tally) -> None:
     wrong: list[str] = []
     for time_asked in range(1 + MOST_REPAIRS):
         try:
-            text, used = say(replace(asked, refused=tuple(Refused("", one) for one in wrong)))
+            text, ended = say(replace(asked, refused=tuple(Refused("", one) for one in wrong)))
         except Unavailable as error:
             return tally.end(BY_THE_MODEL, _reason(error))
         result = _result(text)
         if result is None:
-            return tally.end(CUT if used >= tokens else OTHER)
+            return tally.end(CUT if ended else OTHER)
         wrong = schema.faults(result["result"])
         if not wrong:
             tally.first += time_asked == 0
@@ -162,15 +168,15 @@ def put(given: object, say: Say, tokens: int, tally: Tally) -> None:
     return tally.end(INVALID, wrong[0].partition(": ")[2][:60])
 
 
-def _reply(model: LocalModel, request: Request, tokens: int) -> tuple[str, int]:
-    """Return a reply and how many tokens it took."""
-    text, used = "", 0
-    for chunk in model.complete(request, Budget(tokens, SECONDS)):
+def _reply(model: LocalModel, endpoint: Endpoint, request: Request) -> tuple[str, bool]:
+    """Return a reply, and whether it ended at a limit."""
+    text, used = "", Usage()
+    for chunk in model.complete(request, Budget(endpoint.max_output_tokens, SECONDS)):
         if isinstance(chunk, TextDelta):
             text += chunk.text
         elif isinstance(chunk, Usage):
-            used = chunk.completion_tokens
-    return text, used
+            used = chunk
+    return text, endpoint.limit_reached(used.prompt_tokens, used.completion_tokens) > 0
 
 
 def _result(text: str) -> Mapping[str, Any] | None:

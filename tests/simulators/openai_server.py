@@ -92,6 +92,8 @@ class Simulator:
     """"", slow, cut, short, wordy, 429, 429-once, 500, 401, malformed, html, empty, huge, endless, beating, tool,
     redirect."""
     delay: float = 5.0
+    prompt_tokens: int = 120
+    """What a request is said to have used."""
     bodies: list[bytes] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
@@ -255,7 +257,8 @@ class OpenAI(Wire):
         self._event({"choices": [{"index": 0, "delta": {"content": text}}]})
 
     def end(self, count: int) -> None:
-        usage = {"prompt_tokens": 120, "completion_tokens": count, "total_tokens": 120 + count}
+        read = self.simulator.prompt_tokens
+        usage = {"prompt_tokens": read, "completion_tokens": count, "total_tokens": read + count}
         self._event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
         self._event({"choices": [], "usage": usage})
         self.send_bytes(b"data: [DONE]\n\n")

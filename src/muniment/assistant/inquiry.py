@@ -160,14 +160,13 @@ class Inquiry:
 
     def _read(self, asking: Asking, request: Request, schema: OutputSchema) -> structured.Result:
         """Return what a reply holds; raises Unavailable where it was cut: asking again would only cut another."""
-        text, tokens = self._reply(asking, request)
+        text, used = self._reply(asking, request)
         found = structured.read(text, schema, asking.passages)
-        most = asking.endpoint.max_output_tokens
-        if not found.whole and tokens >= most:
+        limit = asking.endpoint.limit_reached(used.prompt_tokens, used.completion_tokens)
+        if not found.whole and limit:
             raise Unavailable(
-                f"The model {asking.endpoint.name!r} was still filling in the form after {most:,} tokens, the most "
-                "that it may write.",
-                fix="Raise its max_output_tokens, or ask with a schema of fewer fields.",
+                f"The model {asking.endpoint.name!r} was still filling in the form at its limit of {limit:,} tokens.",
+                fix="Raise its max_output_tokens and context_tokens, or ask with a schema of fewer fields.",
             )
         return found
 
@@ -177,16 +176,16 @@ class Inquiry:
         asking.withdrawn = not asking.asked_again
         return asking.asked_again
 
-    def _reply(self, asking: Asking, request: Request) -> tuple[str, int]:
-        """Return the text of a whole reply, as far as one is read, and how many tokens it took."""
+    def _reply(self, asking: Asking, request: Request) -> tuple[str, Usage]:
+        """Return the text of a whole reply, as far as one is read, and what it used."""
         parts: list[str] = []
-        size = tokens = 0
+        size, used = 0, Usage()
         with closing(self._gateway.complete(asking.standing, asking.by, asking.endpoint, request)) as call:
             try:
                 for chunk in call:
                     if isinstance(chunk, Usage):
                         asking.usage = asking.usage.plus(chunk)
-                        tokens += chunk.completion_tokens
+                        used = used.plus(chunk)
                     elif isinstance(chunk, TextDelta) and size <= structured.LONGEST_REPLY:
                         parts.append(chunk.text)
                         size += len(chunk.text)
@@ -194,7 +193,7 @@ class Inquiry:
                         break
             finally:
                 asking.answered_by(call.endpoint)
-        return "".join(parts), tokens
+        return "".join(parts), used
 
     def _choose(self, asking: Asking) -> None:
         """Leave out what is too sensitive for the model, or go over to another."""

@@ -79,6 +79,12 @@ class Endpoint:
             return True
         return self.max_sensitivity in LEVELS and clears(self.max_sensitivity, label)
 
+    def limit_reached(self, prompt_tokens: int, completion_tokens: int) -> int:
+        """Return the limit, in tokens, at which a reply ended; 0 where it ended before any."""
+        if completion_tokens >= self.max_output_tokens:
+            return self.max_output_tokens
+        return self.context_tokens if prompt_tokens + completion_tokens >= self.context_tokens else 0
+
     @property
     def weights_sha256(self) -> str:
         """Return the digest of the weights that a local model runs on; empty for what runs elsewhere."""

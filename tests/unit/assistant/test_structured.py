@@ -135,17 +135,22 @@ def test_what_is_not_valid_or_not_proved_is_asked_for_twice_more_and_then_an_err
     assert "What follows was wrong." in server.prompts[1]
 
 
+@pytest.mark.parametrize(("fault", "limit"), [("wordy", "800"), ("", "4,000")])
 def test_a_reply_that_was_cut_is_said_to_be_and_not_asked_for_again(
-    make_workspace: Callable[..., Any], folder: Path
+    make_workspace: Callable[..., Any], folder: Path, fault: str, limit: str
 ) -> None:
-    with asking(make_workspace, folder, replies(GOOD)) as (workspace, server):
-        server.fault = "wordy"
-        with pytest.raises(Unavailable, match="still filling in the form after 800 tokens") as caught:
+    with serving(replies(GOOD[:40]), fault) as server:
+        model = {"base_url": server.url, "model": "m", "context_tokens": 4_000}
+        workspace = make_workspace(settings=settings.parse({"models": {"remote": model}}))
+        workspace.ingest(folder, "acme")
+        server.prompt_tokens = 3_995
+        with pytest.raises(
+            Unavailable, match=f"still filling in the form at its limit of {limit} tokens"
+        ) as caught:
             workspace.ask(PAY, as_="alice", model="remote", schema=SCHEMA)
         assert "max_output_tokens" in str(caught.value.fix)
         assert len(server.bodies) == 1
-        refused = workspace.audit.tail(1)[0]
-    assert (refused.kind, "again" in str(refused)) == ("answer.refused", False)
+        assert workspace.audit.tail(1)[0].kind == "answer.refused"
 
 
 def test_a_form_that_the_passages_do_not_fill_is_an_abstention(

@@ -14,21 +14,21 @@ from muniment.inference.messages import Request
 DAYS = {"type": "object", "required": ["days"], "properties": {"days": {"type": "integer", "multipleOf": 5}}}
 
 
-def saying(*results: object) -> tuple[Say, list[Request]]:
+def saying(*results: object, ended: bool = False) -> tuple[Say, list[Request]]:
     asked: list[Request] = []
 
-    def say(request: Request) -> tuple[str, int]:
+    def say(request: Request) -> tuple[str, bool]:
         asked.append(request)
         result = results[min(len(asked), len(results)) - 1]
-        return result if isinstance(result, str) else json.dumps({"result": result}), 20
+        return result if isinstance(result, str) else json.dumps({"result": result}), ended
 
     return say, asked
 
 
-def came(given: object, *results: object, tokens: int = 100) -> tuple[Tally, list[Request]]:
-    say, asked = saying(*results)
+def came(given: object, *results: object, ended: bool = False) -> tuple[Tally, list[Request]]:
+    say, asked = saying(*results, ended=ended)
     tally = Tally()
-    schemas.put(given, say, tokens, tally)
+    schemas.put(given, say, tally)
     assert tally.ends.total() == 1
     return tally, asked
 
@@ -62,17 +62,17 @@ def test_a_schema_that_is_refused_is_asked_of_no_model(given: object, why: str) 
     assert why in str(list(tally.reasons))
 
 
-def test_half_a_reply_was_cut_only_if_it_took_all_the_tokens() -> None:
-    assert came(DAYS, '{"result": {"da', tokens=20)[0].ends[CUT] == 1
-    assert came(DAYS, '{"result": {"da', tokens=21)[0].ends[OTHER] == 1
+def test_half_a_reply_was_cut_only_if_it_ended_at_a_limit() -> None:
+    assert came(DAYS, '{"result": {"da', ended=True)[0].ends[CUT] == 1
+    assert came(DAYS, '{"result": {"da')[0].ends[OTHER] == 1
 
 
 def test_what_the_model_refuses_is_counted_by_reason() -> None:
-    def say(request: Request) -> tuple[str, int]:
+    def say(request: Request) -> tuple[str, bool]:
         raise Unavailable("The model 'm' reads at most 4096 tokens; the question with its passages has 9000.")
 
     tally = Tally()
-    schemas.put(DAYS, say, 100, tally)
+    schemas.put(DAYS, say, tally)
     assert list(tally.reasons) == [(schemas.BY_THE_MODEL, "too big for the model's context")]
 
 
