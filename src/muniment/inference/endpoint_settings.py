@@ -13,9 +13,8 @@ from muniment.foundation.secret import Secret
 from muniment.governance.privacy.handling import Handling
 from muniment.governance.privacy.sensitive_settings import EndpointSettings
 from muniment.inference.catalog import Ceiling, Endpoint, Hosting, Structured
+from muniment.inference.language_models import LOCAL_CONTEXT
 
-LOCAL_CONTEXT = 4096
-"""Tokens of a local model where none are set."""
 _KNOWN_ADDRESSES = {
     "anthropic": "https://api.anthropic.com",
     "bedrock": "https://bedrock-runtime.{region}.amazonaws.com",

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 from muniment.inference.carriers import Carrier
 
+LOCAL_CONTEXT = 4096
+"""Tokens of a local model's context where none are set; the most that one can takes memory that few questions use."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:

@@ -11,6 +11,7 @@ import pytest
 from muniment import settings
 from muniment.foundation.errors import BadInput, Unavailable
 from muniment.inference.catalog import Catalog, Endpoint
+from muniment.inference.language_models import LOCAL_CONTEXT
 from muniment.inference.loaded import Loaded
 from muniment.inference.providers.local import LocalModels
 
@@ -53,7 +54,10 @@ def test_endpoints_with_equal_settings_share_a_process(tmp_path: Path) -> None:
     placed(tmp_path)
     found = models(tmp_path)
     same = Endpoint("other", "local", model=MINE.model)
+    plain = Endpoint("plain", "local", model=MINE.model, context_tokens=LOCAL_CONTEXT)
     wider = Endpoint("wider", "local", model=MINE.model, context_tokens=8192)
+    # Without a limit the library would take the most that the model can, and the memory for it.
+    assert found.process(MINE) is found.process(plain)
     assert found.process(MINE) is found.process(same)
     assert found.process(MINE) is not found.process(wider)
 

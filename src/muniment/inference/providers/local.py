@@ -14,7 +14,7 @@ from muniment.foundation.errors import MunimentError, Unavailable
 from muniment.foundation.sandbox import ChildFailed
 from muniment.inference import language_weights, prompts
 from muniment.inference.catalog import Endpoint
-from muniment.inference.language_models import CATALOGUE
+from muniment.inference.language_models import CATALOGUE, LOCAL_CONTEXT
 from muniment.inference.language_weights import ModelFile
 from muniment.inference.loaded import Loaded
 from muniment.inference.messages import Chunk, Request, TextDelta, Usage
@@ -61,7 +61,7 @@ class LocalModels:
             "name": file.name,
             "path": str(file.path.absolute()),
             "sha256": file.sha256,
-            "context": endpoint.context_tokens,
+            "context": endpoint.context_tokens or LOCAL_CONTEXT,
             "threads": threads,
             "isolation": self._isolation,
             "cpu_seconds": int(Limits().life_seconds + endpoint.timeout_seconds) * threads,
