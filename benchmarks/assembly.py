@@ -25,8 +25,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
-
 from benchmarks.arrangements import (
     Arrangement,
     as_in_their_documents,
@@ -38,6 +36,7 @@ from benchmarks.bars import Bar, Progress, bar
 from benchmarks.copies import with_copies
 from benchmarks.machine import described
 from benchmarks.options import checked, whole_number
+from benchmarks.paired import beside, verdict
 from muniment import app
 from muniment.assistant.answer import Assistant
 from muniment.assistant.gate import Failure, Gate, Verified
@@ -65,7 +64,6 @@ from muniment.knowledge.retrieval.retrieve import RetrievalSettings, Retriever
 SECONDS = 300.0
 """Most that one reply may take."""
 _SEED = 7
-_DRAWS = 10_000
 _CONTEXT = 8192
 
 
@@ -353,40 +351,21 @@ def _judged(case: Case, answer: Answer, words: Sequence[str], seconds: float) ->
     )
 
 
-def interval(differences: Sequence[float]) -> tuple[float, float]:
-    """Return between what the mean of paired differences lies, at 95 %, by drawing from them again and again."""
-    values = np.asarray(differences, dtype=np.float64)
-    chance = np.random.default_rng(_SEED)
-    means = values[chance.integers(0, len(values), (_DRAWS, len(values)))].mean(axis=1)
-    low, high = np.percentile(means, (2.5, 97.5))
-    return float(low), float(high)
-
-
 def rows(tally: Tally, measure: Callable[[Outcome], bool]) -> list[dict[str, object]]:
     """Return by how much each way is beside today's, over the same questions."""
-    today = tally.outcomes[TODAY.name]
-    return [_row(way, tally.outcomes[way.name], today, measure) for way in WAYS]
+    today = [measure(one) for one in tally.outcomes[TODAY.name]]
+    return [
+        {"arrangement": name}
+        | beside([measure(one) for one in found], today)
+        | {"verdict": "today's" if name == TODAY.name else _verdict(found, measure, today)}
+        for name, found in tally.outcomes.items()
+    ]
 
 
-def _row(
-    way: Way, found: Sequence[Outcome], today: Sequence[Outcome], measure: Callable[[Outcome], bool]
-) -> dict[str, object]:
-    differences = [100.0 * (measure(one) - measure(other)) for one, other in zip(found, today, strict=True)]
-    low, high = interval(differences)
-    return {
-        "arrangement": way.name,
-        "share": round(_mean([100.0 * measure(one) for one in found]), 1),
-        "difference": round(_mean(differences), 1),
-        "from": round(low, 1),
-        "to": round(high, 1),
-        "verdict": "today's" if way is TODAY else _verdict(low, high),
-    }
-
-
-def _verdict(low: float, high: float) -> str:
-    if low > 0:
-        return "better"
-    return "worse" if high < 0 else "no difference shown"
+def _verdict(found: Sequence[Outcome], measure: Callable[[Outcome], bool], today: Sequence[bool]) -> str:
+    if not any(one.differs for one in found):
+        return "not compared, every request was today's"
+    return verdict([measure(one) for one in found], today)
 
 
 def _claims(tally: Tally) -> list[dict[str, object]]:

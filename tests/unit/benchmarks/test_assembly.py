@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.simulators.embedder import HashedEmbedder
 from tests.simulators.local_models import ENDPOINT, STAND_IN
 
-from benchmarks import assembly
+from benchmarks import assembly, paired
 from benchmarks.arrangements import (
     Arrangement,
     as_in_their_documents,
@@ -22,7 +22,7 @@ from benchmarks.arrangements import (
     best_first,
     best_last,
 )
-from benchmarks.assembly import WAYS, Outcome, Tally
+from benchmarks.assembly import TODAY, WAYS, Outcome, Tally
 from benchmarks.copies import with_copies
 from muniment.app import Workspace
 from muniment.assurance.evaluation.suite import Case
@@ -172,7 +172,7 @@ def outcomes(**right: list[bool]) -> Tally:
     many = len(next(iter(right.values())))
     for way in WAYS:
         told = right.get(way.name.replace(" ", "_"), right["best_first"])
-        tally.outcomes[way.name] = [Outcome(holds=told[at]) for at in range(many)]
+        tally.outcomes[way.name] = [Outcome(holds=told[at], differs=way is not TODAY) for at in range(many)]
     return tally
 
 
@@ -194,9 +194,16 @@ def test_a_difference_is_named_only_where_its_interval_leaves_nothing_out() -> N
     assert worse[1]["verdict"] == "worse"
 
 
+def test_requests_that_were_all_today_s_compare_nothing() -> None:
+    tally = outcomes(best_first=[True, False])
+    tally.outcomes["as in their documents"] = tally.outcomes["best first"]
+    same = assembly.rows(tally, lambda one: one.holds)[3]
+    assert same["verdict"] == "not compared, every request was today's"
+
+
 @given(st.lists(st.sampled_from([-1.0, 0.0, 1.0]), min_size=1, max_size=40))
 def test_the_interval_holds_the_mean(differences: list[float]) -> None:
-    low, high = assembly.interval(differences)
+    low, high = paired.interval(differences)
     assert (
         low <= sum(differences) / len(differences) + 1e-9
         and high >= sum(differences) / len(differences) - 1e-9
