@@ -6,15 +6,13 @@ person may not read, and the log says that an evaluation did it, by whose leave 
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
 from muniment.assistant.values import Answer
-from muniment.assurance.evaluation import graders
+from muniment.assurance.evaluation import graders, stated
 from muniment.assurance.evaluation.commission import Commission, begin
 from muniment.assurance.evaluation.suite import Case, Suite, read_suite
 from muniment.foundation.database import Database
@@ -188,7 +186,6 @@ def _run(workspace: Subject, case: Case, path_of: dict[str, str], model: str | N
     near = [passage.path for passage in found.passages[:NEAR]]
     cited = [path_of.get(citation.document, citation.document) for citation in answer.citations]
     shown = {*(passage.path for passage in found.passages), *cited}
-    said = "\n".join([answer.answer, *(citation.quote for citation in answer.citations)])
     wanted = dict.fromkeys(case.relevant, 1)
     return CaseResult(
         case=case.id,
@@ -197,7 +194,7 @@ def _run(workspace: Subject, case: Case, path_of: dict[str, str], model: str | N
         abstain=case.abstain,
         status=answer.status,
         found=None if case.abstain else graders.success(near, wanted, NEAR) == 1.0,
-        facts=_facts(case, said),
+        facts=None if case.abstain or not case.facts else stated.share(case.facts, stated.said(answer)),
         forbidden=tuple(sorted(shown.intersection(case.forbidden))),
         paths=tuple(dict.fromkeys(near)),
         cited=tuple(dict.fromkeys(cited)),
@@ -206,21 +203,6 @@ def _run(workspace: Subject, case: Case, path_of: dict[str, str], model: str | N
         ask_ms=answer.took_ms,
         tags=case.tags,
     )
-
-
-def _facts(case: Case, said: str) -> float | None:
-    if case.abstain or not case.facts:
-        return None
-    plain = _plain(said)
-    return _share([any(_plain(spelling) in plain for spelling in fact) for fact in case.facts])
-
-
-def _plain(text: str) -> str:
-    """Return `text` as it is compared: one case, one kind of space, dash and quote, no thousands separators."""
-    text = unicodedata.normalize("NFKC", text).casefold()
-    text = re.sub(r"[\u2010-\u2015\u2212]", "-", text).replace("\u2019", "'")
-    text = re.sub(r"(?<=\d)[,\u0020](?=\d{3}\b)", "", text)
-    return " ".join(text.split())
 
 
 def _share(outcomes: Sequence[bool]) -> float:

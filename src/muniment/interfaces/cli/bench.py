@@ -28,7 +28,8 @@ def bench(
         str,
         typer.Argument(
             metavar="NAME",
-            help="citations, control, everyday, keys, policy, retrieval, scale, schemas, sensitive, or all.",
+            help="assembly, citations, control, everyday, keys, policy, retrieval, scale, schemas, "
+            "sensitive, or all.",
             show_default=False,
         ),
     ],
