@@ -106,7 +106,7 @@ class Rewriting:
             return None
         endpoint = self._gateway.endpoint(standing, model)
         # Names are known by labels of passages, and a question before its search has none beside it.
-        if endpoint.kind == QUOTES or endpoint.sensitive.handles_names:
+        if endpoint.kind == QUOTES or self._gateway.needs_names(endpoint):
             return None
         prompt = self._live(REWRITE, endpoint.name)
         request = prompts.rewriting(prompt, question, earlier, self._ids.new("fence"), SCHEMA)

@@ -113,14 +113,19 @@ def test_the_first_question_costs_no_further_call(make_workspace: Callable[..., 
         assert len(company.server.bodies) == 1
 
 
-def test_a_model_that_is_to_see_no_names_is_sent_no_earlier_questions(
-    make_workspace: Callable[..., Any], folder: Path
+@pytest.mark.parametrize("asked_for", ["careful", "open"])
+def test_where_names_stay_back_no_earlier_question_goes_to_a_model_or_what_may_stand_in_for_it(
+    make_workspace: Callable[..., Any], asked_for: str
 ) -> None:
     with serving(rewriting) as server:
-        model = {"base_url": server.url, "model": "m", "sensitive": {"person": "redact"}}
-        chosen = {"model": "remote", "follow_ups": "model"}
+        model = {"base_url": server.url, "model": "m"}
+        models = {
+            "careful": {**model, "sensitive": {"person": "redact"}},
+            "open": {**model, "fallbacks": ["careful"]},
+        }
+        chosen = {"model": asked_for, "follow_ups": "model"}
         workspace = make_workspace(
-            settings=parse({"models": {"remote": model}, "answers": chosen, "ingestion": {"labels": True}})
+            settings=parse({"models": models, "answers": chosen, "ingestion": {"labels": True}})
         )
         alice = workspace.principal("alice")
         by = Actor(alice.ref, "test")
