@@ -9,15 +9,15 @@ Invariants:
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from muniment.assistant.follow_up import LONGEST_READ, standalone
 from muniment.assistant.function_words import FUNCTION_WORDS
+from muniment.assistant.reply_object import reply_object
 from muniment.foundation.database import Database
 from muniment.foundation.errors import MunimentError
 from muniment.foundation.ids import Ids
@@ -91,7 +91,7 @@ class Rewriting:
             try:
                 made = self._by_model(principal, question, known, by, model)
             except MunimentError:
-                # Whatever keeps the model from this is recorded, and keeps it from answering too.
+                # The rules need no model, and a call that was refused or failed is in the log.
                 made = None
             if made is not None:
                 return made
@@ -131,14 +131,8 @@ class Rewriting:
 
 def written(reply: str, question: str, earlier: Sequence[str]) -> str | None:
     """Return the question of a reply; None where there is none that says what was asked, and only that."""
-    at = reply.find("{")
-    if at < 0 or len(reply) > _LONGEST_REPLY:
-        return None
-    try:
-        made, _ = json.JSONDecoder().raw_decode(reply, at)
-    except (ValueError, RecursionError):
-        return None
-    said = cast("dict[str, Any]", made).get("question") if isinstance(made, dict) else None
+    made = reply_object(reply, _LONGEST_REPLY)
+    said = None if made is None else made.get("question")
     if not isinstance(said, str):
         return None
     text = " ".join(prompts.INVISIBLE.sub("", said).split())

@@ -17,6 +17,7 @@ from muniment.assistant.facts import day_stands, faults
 from muniment.assistant.gate import Evidence, Verified, locate
 from muniment.assistant.output_schema import OutputSchema
 from muniment.assistant.quantities import contradicted, quantities
+from muniment.assistant.reply_object import reply_object
 from muniment.assistant.support import THRESHOLD, support
 from muniment.inference.messages import Mark
 from muniment.knowledge.passage import Passage
@@ -75,21 +76,14 @@ def read(text: str, schema: OutputSchema, passages: Sequence[Passage]) -> Result
 
 
 def _reply(text: str) -> dict[str, Any] | None:
-    """Return the JSON object of a reply, whatever stands around it."""
-    at = text.find("{")
-    if at < 0 or len(text) > LONGEST_REPLY:
+    """Return the object of a reply, where it has the form that was asked for."""
+    reply = reply_object(text, LONGEST_REPLY)
+    if reply is None or set(reply) != {"found", "evidence", "result"}:
         return None
-    try:
-        made, _ = json.JSONDecoder().raw_decode(text, at)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(made, dict) or set(cast("dict[str, Any]", made)) != {"found", "evidence", "result"}:
-        return None
-    reply = cast("dict[str, Any]", made)
     if (
         not isinstance(reply["found"], bool)
         or not isinstance(reply["evidence"], list)
-        or not _is_unicode(made)
+        or not _is_unicode(reply)
     ):
         return None
     return reply
