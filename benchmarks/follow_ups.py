@@ -53,20 +53,11 @@ def measured(
 
 def by_model(workspace: app.Workspace, name: str, used: list[str]) -> Way:
     """Return what a model makes of a case; `used` gets the cases in which that is what is searched for."""
-    from muniment.assistant.rewriting import Rewriting
-
-    rewriting = Rewriting(
-        database=workspace.database,
-        policy=workspace.policy,
-        gateway=workspace.gateway,
-        live=workspace.prompts.live,
-        ids=workspace.ids,
-    )
 
     def way(case: Mapping[str, Any]) -> str:
         principal = workspace.principal(case["asker"])
         by = Actor(principal.ref, "benchmark")
-        made = rewriting.rewritten(principal, case["question"], case["earlier"], by, name)
+        made = workspace.rewriting.rewritten(principal, case["question"], case["earlier"], by, name)
         if made.made_by:
             used.append(case["id"])
         return made.text

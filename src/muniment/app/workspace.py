@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from muniment.assistant.feedback import Feedback
     from muniment.assistant.gate import Gate
     from muniment.assistant.lineage import Lineage
+    from muniment.assistant.rewriting import Rewriting
     from muniment.assistant.values import Answer
     from muniment.assurance.backup.make import Backups
     from muniment.governance.policy.decision import Resource
@@ -130,19 +131,23 @@ class Workspace(Searching):
     def dialogue(self) -> Dialogue:
         """Asking within conversations."""
         from muniment.assistant.dialogue import Dialogue
-        from muniment.assistant.rewriting import Rewriting
 
-        rewriting = None
-        if self.settings.answers.follow_ups == "model":
-            rewriting = Rewriting(
-                database=self.database,
-                policy=self.policy,
-                gateway=self.gateway,
-                live=self.prompts.live,
-                ids=self.ids,
-            )
+        rewriting = self.rewriting if self.settings.answers.follow_ups == "model" else None
         return Dialogue(
             self.database, self.audit, self.assistant, self.conversations, self.clock, self.ids, rewriting
+        )
+
+    @cached_property
+    def rewriting(self) -> Rewriting:
+        """Follow-ups written in full by the model that answers."""
+        from muniment.assistant.rewriting import Rewriting
+
+        return Rewriting(
+            database=self.database,
+            policy=self.policy,
+            gateway=self.gateway,
+            live=self.prompts.live,
+            ids=self.ids,
         )
 
     @cached_property
