@@ -164,7 +164,7 @@ class Dialogue:
         connection: sa.Connection,
         principal: Principal,
         thread: Thread,
-        standalone: str,
+        full: str,
         answer_id: str,
         by: Actor,
     ) -> None:
@@ -186,7 +186,7 @@ class Dialogue:
                 number=number,
                 answer=answer_id,
                 asked=thread.asked,
-                standalone=standalone,
+                standalone=full,
             )
         )
         values = {"changed": at}
@@ -194,7 +194,7 @@ class Dialogue:
             values["title"] = _title(thread.asked)
         one = conversation.c.id == thread.conversation
         connection.execute(sa.update(conversation).where(one).values(values))
-        rewritten = standalone != thread.asked
+        rewritten = full != thread.asked
         about |= {"answer": answer_id, "number": number, "rewritten": rewritten}
         self._audit.append(connection, [Entry("conversation.continued", by, about)])
 

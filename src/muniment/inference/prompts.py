@@ -68,9 +68,9 @@ def rewriting(
     prompt: Prompt, question: str, earlier: Sequence[str], boundary: str, schema: Mapping[str, object]
 ) -> Request:
     """Return the request for a question that stands alone; it holds nothing of the library."""
-    before = "\n".join(f"- {' '.join(one.split())}" for one in earlier)
-    check_inputs(prompt, {"question": question, "earlier": before})
-    asked = f"{LAST_IN_FULL}\n{before}\n- {question}"
+    *before, last = [f"- {' '.join(one.split())}" for one in [*earlier, question]]
+    check_inputs(prompt, {"question": question, "earlier": "\n".join(before)})
+    asked = "\n".join([LAST_IN_FULL, *before, last])
     return Request(prompt.version, prompt.text, asked, (), boundary, schema=schema, labels=frozenset())
 
 
