@@ -23,7 +23,8 @@ from benchmarks.options import checked, whole_number
 from muniment import settings
 from muniment.assistant import structured
 from muniment.assistant.inquiry import EXTRACT, MOST_REPAIRS
-from muniment.assistant.output_schema import OutputSchema, wrapped
+from muniment.assistant.structured import wrapped
+from muniment.foundation.checked_schema import CheckedSchema
 from muniment.foundation.errors import BadInput, MunimentError, Unavailable
 from muniment.inference import language_weights, prompts
 from muniment.inference.catalog import Endpoint
@@ -139,7 +140,7 @@ def _schemas(folder: Path) -> Iterator[tuple[str, object]]:
 def put(given: object, say: Say, tally: Tally) -> None:
     """Ask for a result in one schema, and note what came of it."""
     try:
-        schema = OutputSchema(given)
+        schema = CheckedSchema(given)
     except BadInput as error:
         return tally.end(REFUSED, _reason(error))
     passage = _passage()

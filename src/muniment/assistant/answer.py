@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from muniment.assistant import lineage as stored
 from muniment.assistant.asking import Asking, Keep
 from muniment.assistant.inquiry import Inquiry
-from muniment.assistant.output_schema import OutputSchema
 from muniment.assistant.release import Release, may_read, nearest
 from muniment.assistant.shown import Shown
 from muniment.assistant.values import (
@@ -31,6 +30,7 @@ from muniment.assistant.values import (
     Status,
     numbered,
 )
+from muniment.foundation.checked_schema import CheckedSchema
 from muniment.foundation.clock import Clock, timestamp
 from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput, Denied, MunimentError, Unavailable
@@ -181,7 +181,7 @@ class Assistant:
                 raise BadInput(
                     f"The question has {len(asked)} characters.", fix=f"Use at most {LONGEST_QUESTION}."
                 )
-            form = None if schema is None else OutputSchema(schema)
+            form = None if schema is None else CheckedSchema(schema)
             with self._database.read() as connection:
                 grants = visible(connection, principal).grants
                 standing = self._policy.standing(connection, principal, grants)

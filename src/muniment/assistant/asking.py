@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from muniment.assistant.output_schema import OutputSchema
 from muniment.assistant.release import Reader
 from muniment.assistant.shown import Shown
 from muniment.assistant.support import VERSION as SUPPORT
 from muniment.assistant.values import Claim
+from muniment.foundation.checked_schema import CheckedSchema
 from muniment.foundation.version import VERSION
 from muniment.governance.audit.entry import Actor, Json
 from muniment.governance.identity.principal import Principal
@@ -42,7 +42,7 @@ class Asking:
     standing: Standing
     started: float
     shown: Shown
-    schema: OutputSchema | None = None
+    schema: CheckedSchema | None = None
     """What the result is to keep to; None: claims are asked for."""
     result: Json = None
     left_out: LeftOut = field(default_factory=LeftOut)

@@ -19,8 +19,9 @@ from muniment.assistant import sending, structured
 from muniment.assistant.asking import Asking
 from muniment.assistant.claims import SCHEMA, Reading, drafts
 from muniment.assistant.gate import Failure, Gate, Verified
-from muniment.assistant.output_schema import OutputSchema, wrapped
 from muniment.assistant.release import Release
+from muniment.assistant.structured import wrapped
+from muniment.foundation.checked_schema import CheckedSchema
 from muniment.foundation.database import Database
 from muniment.foundation.errors import TooMany, Unavailable
 from muniment.foundation.ids import Ids
@@ -70,7 +71,7 @@ class Inquiry:
         self._ids = ids
         self._when_sensitive = when_sensitive
 
-    def template(self, endpoint: Endpoint, schema: OutputSchema | None) -> Prompt:
+    def template(self, endpoint: Endpoint, schema: CheckedSchema | None) -> Prompt:
         """Return the prompt that an endpoint is asked with now."""
         purpose = ANSWER if schema is None else EXTRACT
         return self._live(purpose, None if endpoint.kind == QUOTES else endpoint.name)
@@ -134,7 +135,7 @@ class Inquiry:
             finally:
                 asking.answered_by(call.endpoint)
 
-    def _values(self, asking: Asking, request: Request, schema: OutputSchema) -> Generator[Verified]:
+    def _values(self, asking: Asking, request: Request, schema: CheckedSchema) -> Generator[Verified]:
         """Yield each value of a result, once all of it is valid and proved."""
         found = self._read(asking, request, schema)
         for _ in range(MOST_REPAIRS):
@@ -158,7 +159,7 @@ class Inquiry:
         asking.result = found.value
         yield from (field.verified for field in found.fields)
 
-    def _read(self, asking: Asking, request: Request, schema: OutputSchema) -> structured.Result:
+    def _read(self, asking: Asking, request: Request, schema: CheckedSchema) -> structured.Result:
         """Return what a reply holds; raises Unavailable where it was cut: asking again would only cut another."""
         text, used = self._reply(asking, request)
         found = structured.read(text, schema, asking.passages)

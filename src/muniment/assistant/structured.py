@@ -15,10 +15,10 @@ from typing import Any, cast
 
 from muniment.assistant.facts import day_stands, faults
 from muniment.assistant.gate import Evidence, Verified, locate
-from muniment.assistant.output_schema import OutputSchema
 from muniment.assistant.quantities import contradicted, quantities
 from muniment.assistant.reply_object import reply_object
 from muniment.assistant.support import THRESHOLD, support
+from muniment.foundation.checked_schema import CheckedSchema
 from muniment.inference.messages import Mark
 from muniment.knowledge.passage import Passage
 
@@ -51,7 +51,33 @@ class Result:
     faults: tuple[str, ...] = ()
 
 
-def read(text: str, schema: OutputSchema, passages: Sequence[Passage]) -> Result:
+def wrapped(schema: CheckedSchema) -> Mapping[str, object]:
+    """Return the schema of a whole reply: where each value stands, and the result itself."""
+    quote: Mapping[str, object] = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["passage", "quote"],
+        "properties": {"passage": {"type": "integer"}, "quote": {"type": "string"}},
+    }
+    field: Mapping[str, object] = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["path", "quotes"],
+        "properties": {"path": {"type": "string"}, "quotes": {"type": "array", "items": quote}},
+    }
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["found", "evidence", "result"],
+        "properties": {
+            "found": {"type": "boolean"},
+            "evidence": {"type": "array", "items": field},
+            "result": schema.resolved,
+        },
+    }
+
+
+def read(text: str, schema: CheckedSchema, passages: Sequence[Passage]) -> Result:
     """Return the result of a reply, checked against the schema and the passages."""
     reply = _reply(text)
     if reply is None:

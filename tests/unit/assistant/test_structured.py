@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from tests.simulators.openai_server import Mind, Simulator, serving
 
 from muniment import settings
-from muniment.assistant.output_schema import OutputSchema
 from muniment.assistant.structured import read
 from muniment.assistant.values import Claim
+from muniment.foundation.checked_schema import CheckedSchema
 from muniment.foundation.errors import BadInput, Unavailable
 from muniment.governance.identity.principal import OPERATOR
 from muniment.knowledge.passage import Passage
@@ -224,15 +224,15 @@ def test_forms_as_deep_as_real_ones_are_taken_and_bottomless_ones_are_not() -> N
             form = {"type": "object", "properties": {"a": form}}
         return form
 
-    assert not OutputSchema(nested(30)).faults({"a": {}})
+    assert not CheckedSchema(nested(30)).faults({"a": {}})
     with pytest.raises(BadInput, match="deeper than 64 levels"):
-        OutputSchema(nested(40))
+        CheckedSchema(nested(40))
 
 
 def test_a_schema_that_grows_without_end_by_its_references_is_refused() -> None:
     definitions = {f"n{at}": {"allOf": [{"$ref": f"#/$defs/n{at + 1}"}] * 8} for at in range(10)}
     with pytest.raises(BadInput, match=r"parts|levels"):
-        OutputSchema({"$ref": "#/$defs/n0", "$defs": {**definitions, "n10": {"type": "string"}}})
+        CheckedSchema({"$ref": "#/$defs/n0", "$defs": {**definitions, "n10": {"type": "string"}}})
 
 
 @pytest.mark.parametrize("word", ["description", "enum"])
@@ -240,7 +240,7 @@ def test_a_schema_whose_words_multiply_by_its_references_is_refused(word: str) -
     long: object = "x" * 9_000
     fields = {f"n{at}": {"$ref": "#/$defs/long"} for at in range(100)}
     with pytest.raises(BadInput, match="262,144 characters"):
-        OutputSchema({"properties": fields, "$defs": {"long": {word: [long] if word == "enum" else long}}})
+        CheckedSchema({"properties": fields, "$defs": {"long": {word: [long] if word == "enum" else long}}})
 
 
 def test_names_and_values_that_look_like_keywords_are_names_and_values() -> None:
@@ -249,7 +249,7 @@ def test_names_and_values_that_look_like_keywords_are_names_and_values() -> None
         "properties": {"$ref": {"type": "string"}, "$id": {"const": 4}, "enum": {"$ref": "#/$defs/n"}},
     }
     values = {"enum": [{"$ref": "elsewhere"}], "default": {"$ref": "#/none"}}
-    schema = OutputSchema({"properties": {"link": link, "kind": values}, "$defs": {"n": {"type": "null"}}})
+    schema = CheckedSchema({"properties": {"link": link, "kind": values}, "$defs": {"n": {"type": "null"}}})
     assert not schema.faults({"link": {"$ref": "a", "$id": 4, "enum": None}, "kind": {"$ref": "elsewhere"}})
     for wrong in ({"$ref": 1}, {"$id": 5}, {"enum": 2}):
         assert schema.faults({"link": wrong})
@@ -276,10 +276,10 @@ def passage(text: str) -> Passage:
 def test_a_value_is_proved_by_its_own_words_or_number(value: Any, quote: str, stands: bool) -> None:
     name = next(iter(value))
     reply = result(value, field(f"/{name}", (1, quote)))
-    found = read(reply, OutputSchema({"type": "object", "properties": {name: {}}}), [passage(quote)])
+    found = read(reply, CheckedSchema({"type": "object", "properties": {name: {}}}), [passage(quote)])
     assert (found.faults == ()) is stands
 
 
 @given(st.text(max_size=300))
 def test_any_reply_is_read_without_an_error(text: str) -> None:
-    assert read(text, OutputSchema(SCHEMA), [passage(PROOF)]).faults
+    assert read(text, CheckedSchema(SCHEMA), [passage(PROOF)]).faults

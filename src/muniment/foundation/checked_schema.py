@@ -1,7 +1,7 @@
-"""The JSON Schema that an asker wants an answer in: checked before a model is asked, and what makes its result valid.
+"""A JSON Schema that somebody gave: checked before it is used, and what values are checked against.
 
 References are resolved here and nowhere else: nothing outside the schema is ever fetched. Patterns are matched in
-linear time, so neither a schema nor a result can make a check run on.
+linear time, so neither a schema nor a value can make a check run on.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _NAMED = frozenset(
 _HINT = 'Give a JSON Schema, such as {"type": "object", "properties": {"days": {"type": "integer"}}}.'
 
 
-class OutputSchema:
-    """A schema that results can be checked against."""
+class CheckedSchema:
+    """A schema that values can be checked against."""
 
     def __init__(self, given: object) -> None:
         """Raises BadInput naming the place in the schema that is at fault."""
@@ -62,21 +62,21 @@ class OutputSchema:
             said = str(getattr(error, "message", error)).splitlines()[0][:200]
             raise BadInput(f"The schema is not valid at {where}: {said}.", fix=_HINT) from error
 
-    def faults(self, result: object) -> list[str]:
-        """Return what is wrong with a result, each as its place and a sentence; empty where it is valid.
+    def faults(self, value: object) -> list[str]:
+        """Return what is wrong with a value, each as its place and a sentence; empty where it is valid.
 
-        No value of the result is in them, and no name that the schema does not know.
+        Nothing of the value is in them, and no name that the schema does not know.
         """
         try:
             return [
                 f"{self.known(_pointer(error.instance_path))}: {_said(error)}"
-                for error, _ in zip(self._validator.iter_errors(result), range(8), strict=False)
+                for error, _ in zip(self._validator.iter_errors(value), range(8), strict=False)
             ]
         except (ValueError, RecursionError):
             return ["/: it is no JSON value that can be checked"]
 
     def known(self, pointer: str) -> str:
-        """Return a place as far as the schema names it; deeper names are the model's."""
+        """Return a place as far as the schema names it; deeper names are those of whoever made the value."""
         node: Any = self.resolved
         kept: list[str] = []
         for part in pointer.split("/")[1:]:
@@ -178,32 +178,6 @@ class _Resolving:
             else:
                 raise BadInput(f"The schema refers to {reference[:100]}, which it does not hold.")
         return place
-
-
-def wrapped(schema: OutputSchema) -> Mapping[str, object]:
-    """Return the schema of a whole reply: where each value stands, and the result itself."""
-    quote: Mapping[str, object] = {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["passage", "quote"],
-        "properties": {"passage": {"type": "integer"}, "quote": {"type": "string"}},
-    }
-    field: Mapping[str, object] = {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["path", "quotes"],
-        "properties": {"path": {"type": "string"}, "quotes": {"type": "array", "items": quote}},
-    }
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["found", "evidence", "result"],
-        "properties": {
-            "found": {"type": "boolean"},
-            "evidence": {"type": "array", "items": field},
-            "result": schema.resolved,
-        },
-    }
 
 
 def _pointer(path: Any) -> str:
