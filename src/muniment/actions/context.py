@@ -1,0 +1,44 @@
+"""What a run has seen: the label of everything that its model could know, and the results of its planned calls.
+
+Kept by the runtime. Nothing that a model writes is read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from muniment.actions.labels import USERS, Label, join
+from muniment.actions.plan import Plan
+from muniment.actions.reading import Labelled, Reading
+
+
+@dataclass(frozen=True)
+class Context:
+    """One state of a run; each change gives a new one."""
+
+    label: Label = USERS
+    """Of all that its model has seen."""
+    plan: Plan | None = None
+    used: frozenset[str] = frozenset()
+    """Calls of the plan that were used."""
+    readings: Mapping[str, Reading] = field(default_factory=dict[str, Reading])
+    """Results of planned calls, by step."""
+
+    def saw(self, label: Label) -> Context:
+        """Return the run after its model has seen something more."""
+        return replace(self, label=join([self.label, label]))
+
+    def planned(self, plan: Plan) -> Context:
+        """Return the run with its plan."""
+        return replace(self, plan=plan)
+
+    def did(self, step: str, result: Reading | None) -> Context:
+        """Return the run after a planned call; its result is for later calls, its model has not seen it."""
+        known = self.readings if result is None else {**self.readings, step: result}
+        return replace(self, used=self.used | {step}, readings=known)
+
+    def pinned_arguments(self, step: str) -> Labelled:
+        """Return the arguments of a planned call; raises BadInput without a plan, Unresolved as `selectors` does."""
+        plan = self.plan or Plan((), self.label)
+        return plan.arguments(step, self.readings)
