@@ -156,6 +156,8 @@ class Manifest:
     """Of a result."""
     stated: Mapping[str, object] = field(default_factory=dict[str, object])
     """All of it, as it was written."""
+    source: str = ""
+    """The text that it was read from."""
 
     @property
     def acts(self) -> bool:

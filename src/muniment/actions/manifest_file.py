@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import cast, get_args
 
 from muniment.actions.labels import Integrity
@@ -55,7 +56,7 @@ def read_manifest(text: str) -> Manifest:
         stated = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise BadInput(f"The manifest is no TOML: {error}.", fix="Mend the line that it names.") from error
-    return manifest_of(stated)
+    return replace(manifest_of(stated), source=text)
 
 
 def manifest_of(stated: Mapping[str, object]) -> Manifest:

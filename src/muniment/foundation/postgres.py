@@ -43,6 +43,13 @@ _HIDDEN = (
     "prompt_stage",
     "feedback",
     "name_label",
+    "tool",
+    "tool_manifest",
+    "tool_stop",
+    "tool_call",
+    "action",
+    "action_decision",
+    "approval_delegation",
     "alembic_version",
 )
 """Tables that no search or reading looks into."""

@@ -37,6 +37,13 @@ LATER = (
     "DROP TABLE conversation_turn",
     "DROP TABLE conversation_share",
     "DROP TABLE name_label",
+    "DROP TABLE tool",
+    "DROP TABLE tool_manifest",
+    "DROP TABLE tool_stop",
+    "DROP TABLE tool_call",
+    "DROP TABLE action",
+    "DROP TABLE action_decision",
+    "DROP TABLE approval_delegation",
 )
 EARLIER = {
     "file": ("ALTER TABLE segment DROP COLUMN generation",),
