@@ -77,8 +77,10 @@ class Bound:
     record: Record = field(default_factory=Record)
     context: Label = field(default_factory=Label)
     """Of everything that was known where it was proposed."""
-    pinned: str = ""
-    """Digest of the plan that it belongs to."""
+    values: Label | None = None
+    """Of the arguments, where they are those of a planned call."""
+    plan: str = ""
+    """Digest of that plan."""
     step: str = ""
     origins: Mapping[str, Origin] = field(default_factory=dict[str, Origin])
     evidence: tuple[Evidence, ...] = ()
@@ -91,6 +93,7 @@ class Bound:
             "agent": asdict(self.agent),
             "record": asdict(self.record),
             "context": _label(self.context),
+            "values": None if self.values is None else _label(self.values),
             "origins": {place: asdict(one) for place, one in self.origins.items()},
             "evidence": [asdict(one) for one in self.evidence],
         }
@@ -110,7 +113,7 @@ _PLAIN = (
     "nonce",
     "expires_at",
     "approvers",
-    "pinned",
+    "plan",
     "step",
 )
 
@@ -136,6 +139,7 @@ def read_bound(text: str, digest: str) -> Bound:
             agent=Agent(**whole["agent"]),
             record=Record(**whole["record"]),
             context=_read_label(whole["context"]),
+            values=None if whole["values"] is None else _read_label(whole["values"]),
             origins={place: Origin(**one) for place, one in whole["origins"].items()},
             evidence=tuple(Evidence(**one) for one in whole["evidence"]),
         )

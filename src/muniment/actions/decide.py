@@ -19,6 +19,7 @@ from muniment.actions.labels import Label, join
 from muniment.actions.manifest import Manifest
 from muniment.actions.risk import APPROVERS, Classified, RiskPolicy
 from muniment.foundation.errors import MunimentError
+from muniment.governance.audit.entry import Json
 from muniment.governance.policy.decision import Decision
 
 Outcome = Literal["pass", "ask", "deny"]
@@ -100,7 +101,7 @@ class Verdict:
         """Return why it is not simply carried out."""
         return tuple(step.reason for step in self.steps if step.outcome != "pass")
 
-    def stated(self) -> dict[str, object]:
+    def stated(self) -> dict[str, Json]:
         """Return what the log keeps of it."""
         return {
             "outcome": self.outcome,

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 
 import sqlalchemy as sa
 
 from muniment.actions.decide import Recipient
 from muniment.actions.manifest import Manifest
 from muniment.actions.paths import at
+from muniment.foundation.database import storable
 from muniment.foundation.errors import Denied
 from muniment.governance.identity.directory import grants
 from muniment.governance.identity.principal import Principal
-
-Resolve = Callable[[sa.Connection, Manifest, Mapping[str, object]], tuple[Recipient, ...]]
 
 
 class Recipients:
@@ -30,7 +29,7 @@ class Recipients:
         found: list[Recipient] = []
         for place, namespace in manifest.recipients.items():
             for value in at(arguments, place):
-                spelled = value if isinstance(value, str) else ""
+                spelled = value if isinstance(value, str) and storable(value) else ""
                 account = self._account(namespace, spelled)
                 found.append(Recipient(spelled, None if account is None else _held(connection, account)))
         return tuple(found)

@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from muniment import settings as settings_file
+from muniment.app.acting import Acting
 from muniment.app.adapters import frozen_database
 from muniment.app.opened import PYTHON
-from muniment.app.searching import Searching
 from muniment.foundation.errors import BadInput, NotFound
 from muniment.foundation.sqlcipher import SqlCipherDatabase
 from muniment.governance.audit.entry import Actor
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from muniment.inference.spending import Spending
 
 
-class Workspace(Searching):
+class Workspace(Acting):
     """A home that answers: all that muniment does, from Python."""
 
     @cached_property

@@ -1,0 +1,287 @@
+"""People decide what waits for them: each action by itself, by its digest, after being shown it.
+
+Invariants:
+- nobody decides on their own request, twice, or without the right to approve, which is asked again at the claim;
+- who decides is known from a session or token that was opened a short while ago, never from what is sent along;
+- a decision is of one digest: what is shown, what is approved and what is carried out are the same bytes;
+- a rejection needs a reason and is final; nobody in time means no.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+from typing import Any
+
+import sqlalchemy as sa
+
+from muniment.actions import store
+from muniment.actions.action import Action
+from muniment.actions.bound import read_bound
+from muniment.actions.decisions import Seals, approval_resource
+from muniment.actions.delegations import Delegations
+from muniment.actions.tables import action, action_decision
+from muniment.foundation.clock import Clock, timestamp
+from muniment.foundation.database import Database
+from muniment.foundation.errors import BadInput, Conflict, Denied, MunimentError, TooMany, Unauthenticated
+from muniment.governance.audit.entry import Actor, Entry, Json
+from muniment.governance.audit.log import AuditLog
+from muniment.governance.identity.directory import account_since
+from muniment.governance.identity.principal import Principal
+from muniment.governance.policy.decide import Policy
+from muniment.governance.policy.gate import Gate, NotPermitted
+from muniment.governance.policy.roles import checked_reason
+from muniment.governance.policy.rules import Standing
+
+RECENT = timedelta(minutes=15)
+"""How old a sign-in may be that decides."""
+MOST_A_MINUTE = 10
+"""Decisions of one person: nobody reads faster."""
+LISTED = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Approver:
+    """Whoever decides, and when they proved who they are."""
+
+    principal: Principal
+    by: Actor
+    signed_in: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An action as somebody was shown it, with what proves that they were."""
+
+    action: Action
+    ticket: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How one person decides: whether they can be reading what they approve."""
+
+    person: str
+    decided: int
+    approved: int
+    median_seconds: float
+
+
+class Approvals:
+    """Decisions of people about the actions of one workspace."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        audit: AuditLog,
+        policy: Policy,
+        gate: Gate,
+        seals: Seals,
+        delegations: Delegations,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._audit = audit
+        self._policy = policy
+        self._gate = gate
+        self._seals = seals
+        self._delegations = delegations
+        self._clock = clock
+
+    def inbox(self, who: Principal) -> Sequence[Action]:
+        """Return what waits for this person, oldest first."""
+        query = (
+            sa.select(action).where(action.c.state == "waiting").order_by(action.c.created_at, action.c.id)
+        )
+        found: list[Action] = []
+        with self._database.read() as connection:
+            standing = self._policy.standing(connection, who)
+            for row in connection.execute(query):
+                if len(found) == LISTED:
+                    break
+                if store.state_now(row, self._clock) != "waiting":
+                    continue
+                if self._may(connection, standing, row) and not _decided(connection, row.id, who):
+                    found.append(store.read(connection, row, self._clock))
+        return found
+
+    def show(self, made: str, who: Principal, by: Actor) -> Shown:
+        """Show an action to somebody who may decide on it; raises NotFound for anybody else."""
+        with self._database.read() as connection:
+            row = store.row_of(connection, made)
+            if not self._may(connection, self._policy.standing(connection, who), row):
+                raise store.absent()
+            found = store.read(connection, row, self._clock)
+        self._audit.record([Entry("action.shown", by, {"action": made, "digest": found.digest})])
+        return Shown(found, self._seals.ticket(who.ref, found.digest, self._clock.now()))
+
+    def approve(self, made: str, digest: str, ticket: str, who: Approver) -> Action:
+        """Approve exactly what was shown; raises as `reject` does, Conflict for another digest."""
+        return self._decide(made, digest, ticket, who, "approve", "")
+
+    def reject(self, made: str, digest: str, ticket: str, reason: str, who: Approver) -> Action:
+        """Reject it, with a reason.
+
+        Raises NotFound for an action that is not for this person, NotPermitted where policy says no, Unauthenticated
+        for a sign-in that is too old or for what was not shown, Conflict for what no longer waits, TooMany.
+        """
+        return self._decide(made, digest, ticket, who, "reject", checked_reason(reason))
+
+    def withdraw(self, made: str, who: Principal, by: Actor) -> Action:
+        """Take a request back, as the one who made it; raises NotFound for another's, Conflict for what is over."""
+        with self._database.write() as connection:
+            row = store.row_of(connection, made)
+            if row.requester != who.ref:
+                raise store.absent()
+            if not store.move(connection, made, ("waiting", "approved"), "withdrawn", self._clock):
+                raise Conflict(f"{made} is {store.state_now(row, self._clock)}.", fix="Nothing to withdraw.")
+            self._audit.append(
+                connection, [Entry("action.withdrawn", by, {"action": made, "digest": row.digest})]
+            )
+            return store.read(connection, store.row_of(connection, made), self._clock)
+
+    def figures(self) -> Sequence[Figures]:
+        """Return how each person decided: how often, how often yes, and after how long a look."""
+        rows: dict[str, list[Any]] = {}
+        with self._database.read() as connection:
+            for row in connection.execute(sa.select(action_decision)):
+                rows.setdefault(row.person, []).append(row)
+        return [
+            Figures(
+                person,
+                len(made),
+                sum(one.decision == "approve" for one in made),
+                float(median(one.seconds for one in made)),
+            )
+            for person, made in sorted(rows.items())
+        ]
+
+    def _decide(
+        self, made: str, digest: str, ticket: str, who: Approver, decision: str, reason: str
+    ) -> Action:
+        now = self._clock.now()
+        if not timedelta(0) <= now - who.signed_in <= RECENT:
+            raise Unauthenticated(
+                f"You signed in more than {int(RECENT.total_seconds() // 60)} minutes ago.",
+                fix="Sign in again.",
+            )
+        person = who.principal
+        seconds = self._seals.shown_for(ticket, person.ref, digest, now)
+        with self._gate.recorded(who.by), self._database.write() as connection:
+            row = store.row_of(connection, made)
+            standing = self._policy.standing(connection, person)
+            behalf = self._behalf(connection, standing, row)
+            self._check(connection, standing, row, digest, behalf)
+            values = {
+                "action": made,
+                "person": person.ref,
+                "since": account_since(connection, person) or 0,
+                "on_behalf_of": behalf or "",
+                "decision": decision,
+                "reason": reason,
+                "at": timestamp(now),
+                "seconds": seconds,
+                "digest": digest,
+            }
+            sealed = self._seals.seal(values)
+            connection.execute(sa.insert(action_decision).values(**values, seal=sealed))
+            left = self._settle(connection, row, decision, reason)
+            about: dict[str, Json] = {
+                "action": made,
+                "digest": digest,
+                "on_behalf_of": behalf or "",
+                "policy": standing.policy,
+                "seconds": seconds,
+                "left": left,
+                **({"reason": self._audit.commitment(reason)} if reason else {}),
+            }
+            self._audit.append(connection, [Entry(f"action.{_SAID[decision]}", who.by, about)])
+            return store.read(connection, store.row_of(connection, made), self._clock)
+
+    def _check(
+        self, connection: sa.Connection, standing: Standing, row: sa.Row[Any], digest: str, behalf: str | None
+    ) -> None:
+        bound = read_bound(row.bound, row.digest)
+        state = store.state_now(row, self._clock)
+        target = approval_resource(row.id, bound, row.risk, store.assigned_now(row, self._clock))
+        decision = standing.decide("approve", target)
+        if not decision.allowed:
+            if row.requester == standing.principal.ref:
+                raise NotPermitted(standing.principal, decision, "Somebody else has to decide.")
+            raise store.absent()
+        if behalf is None:
+            raise store.absent()
+        if digest != row.digest:
+            raise Conflict("That is not the action that you were shown.", fix="Open it again.")
+        if state != "waiting":
+            raise Conflict(f"{row.id} is {state}.", fix="There is nothing to decide any more.")
+        mine = _decided(connection, row.id, standing.principal)
+        same = sa.select(action_decision.c.person).where(
+            action_decision.c.action == row.id, action_decision.c.on_behalf_of == (behalf or "\0")
+        )
+        if mine or (behalf and connection.execute(same).first() is not None):
+            raise Conflict(f"You have decided on {row.id}.", fix="Somebody else has to decide too.")
+        since = timestamp(self._clock.now() - timedelta(minutes=1))
+        recent = (
+            sa.select(sa.func.count())
+            .select_from(action_decision)
+            .where(action_decision.c.person == standing.principal.ref, action_decision.c.at > since)
+        )
+        if (connection.execute(recent).scalar() or 0) >= MOST_A_MINUTE:
+            raise TooMany("decisions", f"You may decide {MOST_A_MINUTE} times a minute.", 60)
+
+    def _settle(self, connection: sa.Connection, row: sa.Row[Any], decision: str, reason: str) -> int:
+        """Move the action where this decision moves it; return how many more have to approve."""
+        if decision == "reject":
+            store.move(connection, row.id, ("waiting",), "rejected", self._clock, reason=reason)
+            return 0
+        given = sum(one.decision == "approve" for one in store.decision_rows(connection, row.id))
+        left = max(0, row.approvers - given)
+        if not left:
+            store.move(connection, row.id, ("waiting",), "approved", self._clock)
+        return left
+
+    def _may(self, connection: sa.Connection, standing: Standing, row: sa.Row[Any]) -> bool:
+        try:
+            bound = read_bound(row.bound, row.digest)
+        except MunimentError:
+            return False
+        target = approval_resource(row.id, bound, row.risk, store.assigned_now(row, self._clock))
+        allowed = standing.decide("approve", target).allowed
+        return allowed and self._behalf(connection, standing, row) is not None
+
+    def _behalf(self, connection: sa.Connection, standing: Standing, row: sa.Row[Any]) -> str | None:
+        """Return for whom this person would decide, "" for themselves, None where they are not asked."""
+        assigned = store.assigned_now(row, self._clock)
+        if not assigned or assigned & standing.groups:
+            return ""
+        for other in self._delegations.to(connection, standing.principal):
+            if other.ref == row.requester:
+                continue
+            try:
+                held = self._policy.standing(connection, other).groups
+            except Denied:
+                continue
+            if assigned & held:
+                return other.ref
+        return None
+
+
+_SAID = {"approve": "approved", "reject": "rejected"}
+
+
+def _decided(connection: sa.Connection, made: str, who: Principal) -> bool:
+    query = sa.select(action_decision.c.person).where(
+        action_decision.c.action == made, action_decision.c.person == who.ref
+    )
+    return connection.execute(query).first() is not None
+
+
+def parse_digest(text: str) -> str:
+    """Return a digest as it is spelled; raises BadInput for anything else."""
+    if not (text.startswith("sha256:") and len(text) == 71):
+        raise BadInput("digest is no digest.", fix="Send the one that you were shown.")
+    return text

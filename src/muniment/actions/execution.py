@@ -1,0 +1,87 @@
+"""Carries out what was approved: reads the record's version, claims, calls once, records what came of it.
+
+Invariant: whatever goes wrong after the claim, the call is not made again by itself; unless it is sure that nothing
+was done, its outcome is `unknown`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+
+from muniment.actions.action import Action, Refused
+from muniment.actions.bound import Bound
+from muniment.actions.claims import Claims
+from muniment.actions.manifest import Manifest
+from muniment.actions.proposals import Versions
+from muniment.actions.runners.call import ToolCall, ToolFailed
+from muniment.actions.runners.running import Running
+from muniment.foundation.errors import MunimentError
+from muniment.governance.audit.entry import Actor
+from muniment.governance.identity.principal import Principal
+
+LOOK_SECONDS = 5.0
+"""How often a server looks for what time has ended."""
+
+
+class Execution:
+    """Carries out the actions of one workspace."""
+
+    def __init__(self, claims: Claims, running: Running, versions: Versions) -> None:
+        self._claims = claims
+        self._running = running
+        self._versions = versions
+
+    def run(self, made: str, by: Actor) -> Action:
+        """Carry out an approved action and return it with its outcome.
+
+        Raises Refused where what was approved no longer holds, Conflict where it is not approved or claimed already.
+        """
+        bound, manifest = self._claims.peek(made)
+        version = self._version(made, bound, manifest, by)
+        claimed = self._claims.claim(made, version, by)
+        call = ToolCall(
+            claimed.manifest, bound.arguments, bound.requester, claimed.digest, claimed.bound.record.version
+        )
+        try:
+            result = self._running.run(call)
+        except ToolFailed as error:
+            return self._claims.settle(
+                claimed, "failed" if error.certain else "unknown", by, reason=error.public
+            )
+        except BaseException as error:
+            reason = error.public if isinstance(error, MunimentError) else "It ended in an error of ours."
+            self._claims.settle(claimed, "unknown", by, reason=reason)
+            raise
+        return self._claims.settle(claimed, "done", by, result)
+
+    def _version(self, made: str, bound: Bound, manifest: Manifest | None, by: Actor) -> str:
+        if manifest is None or not bound.record.version:
+            return bound.record.version
+        kind, _, name = bound.requester.partition(":")
+        principal = Principal("service" if kind == "service" else "user", name)
+        try:
+            return self._versions(principal, by, manifest, bound.arguments)
+        except MunimentError as error:
+            self._claims.refuse(made, "the record cannot be read", by)
+            raise Refused(f"{made} was not carried out: the record cannot be read.", fix=error.fix) from error
+
+    @contextmanager
+    def watched(self) -> Generator[None]:
+        """Put on record what time has ended, every few seconds, while the block runs."""
+        stop = threading.Event()
+
+        def look() -> None:
+            while not stop.wait(LOOK_SECONDS):
+                # What cannot be written now is written the next time; nothing is carried out meanwhile.
+                with suppress(MunimentError):
+                    self._claims.overdue()
+
+        thread = threading.Thread(target=look, name="actions", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()

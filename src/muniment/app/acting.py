@@ -1,0 +1,192 @@
+"""What is done in the world: tools, proposals, approvals and their execution."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from muniment.app.searching import Searching
+from muniment.foundation.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from muniment.actions.actions import Actions
+    from muniment.actions.approvals import Approvals
+    from muniment.actions.assignment import Assignment
+    from muniment.actions.claims import Claims
+    from muniment.actions.decisions import Seals
+    from muniment.actions.delegations import Delegations
+    from muniment.actions.execution import Execution
+    from muniment.actions.facts import Gathering
+    from muniment.actions.proposals import Proposals
+    from muniment.actions.reads import Reads
+    from muniment.actions.registry import Tools
+    from muniment.actions.risk import RiskPolicy
+    from muniment.actions.runners.running import Running
+    from muniment.actions.stops import Stops
+
+T = TypeVar("T")
+
+
+class Acting(Searching):
+    """A home that acts."""
+
+    @cached_property
+    def tools(self) -> Tools:
+        """The tools and their manifests."""
+        from muniment.actions.registry import Tools
+
+        return Tools(self.database, self.audit, self.gate, self.clock)
+
+    @cached_property
+    def stops(self) -> Stops:
+        """The switch that stops agents."""
+        from muniment.actions.stops import Stops
+
+        return Stops(self.database, self.audit, self.gate, self.clock, self.ids)
+
+    @cached_property
+    def running(self) -> Running:
+        """What carries out calls."""
+        from muniment.actions.runners.running import Running
+
+        return Running({})
+
+    @cached_property
+    def risk(self) -> RiskPolicy:
+        """How consequential calls are: `risk.toml` of the home, else what ships."""
+        from muniment.actions.risk import read_risk, shipped
+
+        return _stated(self.home / "risk.toml", read_risk, shipped)
+
+    @cached_property
+    def assignment(self) -> Assignment:
+        """Who is asked to approve: `approvals.toml` of the home, else what ships."""
+        from muniment.actions.assignment import read_assignment, shipped
+
+        return _stated(self.home / "approvals.toml", read_assignment, shipped)
+
+    @cached_property
+    def gathering(self) -> Gathering:
+        """What verdicts need to know."""
+        from muniment.actions.facts import Gathering
+        from muniment.actions.recipients import Recipients
+
+        return Gathering(self.risk, Recipients(), self.clock)
+
+    @cached_property
+    def seals(self) -> Seals:
+        """Seals of what people decide."""
+        from muniment.actions.decisions import Seals
+
+        return Seals(self.keyring)
+
+    @cached_property
+    def reads(self) -> Reads:
+        """Calls of tools that only read."""
+        from muniment.actions.reads import Reads
+
+        return Reads(
+            database=self.database,
+            audit=self.audit,
+            policy=self.policy,
+            tools=self.tools,
+            gathering=self.gathering,
+            running=self.running,
+            clock=self.clock,
+            ids=self.ids,
+        )
+
+    @cached_property
+    def delegations(self) -> Delegations:
+        """Who decides for whom."""
+        from muniment.actions.delegations import Delegations
+
+        return Delegations(self.database, self.audit, self.clock, self.ids)
+
+    @cached_property
+    def approvals(self) -> Approvals:
+        """What waits for people."""
+        from muniment.actions.approvals import Approvals
+
+        return Approvals(
+            database=self.database,
+            audit=self.audit,
+            policy=self.policy,
+            gate=self.gate,
+            seals=self.seals,
+            delegations=self.delegations,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def claims(self) -> Claims:
+        """Claims and outcomes of actions."""
+        from muniment.actions.claims import Claims
+
+        return Claims(
+            database=self.database,
+            audit=self.audit,
+            policy=self.policy,
+            tools=self.tools,
+            gathering=self.gathering,
+            seals=self.seals,
+            tenant=self.keyring.tenant,
+            clock=self.clock,
+            ids=self.ids,
+        )
+
+    @cached_property
+    def proposals(self) -> Proposals:
+        """From calls to actions."""
+        from muniment.actions.proposals import Proposals
+
+        return Proposals(
+            database=self.database,
+            audit=self.audit,
+            policy=self.policy,
+            tools=self.tools,
+            gathering=self.gathering,
+            assignment=self.assignment,
+            versions=self.reads.version,
+            tenant=self.keyring.tenant,
+            clock=self.clock,
+            ids=self.ids,
+        )
+
+    @cached_property
+    def execution(self) -> Execution:
+        """Carries out what was approved."""
+        from muniment.actions.execution import Execution
+
+        return Execution(self.claims, self.running, self.reads.version)
+
+    @cached_property
+    def actions(self) -> Actions:
+        """What people and agents do through muniment."""
+        from muniment.actions.actions import Actions
+
+        return Actions(
+            database=self.database,
+            tools=self.tools,
+            proposals=self.proposals,
+            approvals=self.approvals,
+            execution=self.execution,
+            clock=self.clock,
+        )
+
+
+def _stated(path: Path, read: Callable[[str], T], shipped: Callable[[], T]) -> T:
+    """Return what a file of the home states, or what ships where there is none; raises BadInput naming the file."""
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        return shipped()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} cannot be read.", fix="Mend it, or remove it for what ships.") from error
+    try:
+        return read(text)
+    except BadInput as error:
+        raise BadInput(f"{path}: {error.public}", fix=error.fix) from error
