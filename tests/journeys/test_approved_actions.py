@@ -20,7 +20,7 @@ from muniment.actions.proposals import Call, Outcome
 from muniment.actions.tables import action, action_decision
 from muniment.app import Workspace
 from muniment.foundation.clock import FixedClock
-from muniment.foundation.errors import Conflict, MunimentError, NotFound, TooMany, Unauthenticated
+from muniment.foundation.errors import BadInput, Conflict, MunimentError, NotFound, TooMany, Unauthenticated
 from muniment.governance.identity.principal import OPERATOR, Actor, Principal
 from muniment.governance.policy.gate import NotPermitted
 
@@ -360,8 +360,9 @@ def test_a_pinned_call_runs_after_text_of_others_but_not_with_other_words(office
     assert office.workspace.actions.propose(ALICE, by, other, run, dry=True).verdict.outcome == "approval"
     done = office.workspace.actions.propose(ALICE, by, Call("notify", step="s1"), run)
     assert done.action is not None and done.action.state == "done"
-    again = office.workspace.actions.propose(ALICE, by, Call("notify", step="s1"), run.did("s1", None))
-    assert again.action is not None and again.action.state == "waiting"
+    with pytest.raises(BadInput):
+        office.workspace.actions.propose(ALICE, by, Call("notify", step="s1"), run.did("s1", None))
+    assert len(office.effects()) == 1
 
 
 def test_a_dry_run_says_what_would_become_of_it_and_keeps_nothing(office: Office) -> None:

@@ -140,11 +140,13 @@ class Proposals:
         plan = seen.plan
         if plan is None or plan.call(call.step).tool != call.tool:
             raise BadInput(f"There is no planned call {call.step!r} of {call.tool}.", fix="Pin a plan first.")
+        if not plan.usable(call.step, seen.used):
+            raise BadInput(f"The planned call {call.step} was used.", fix="Propose the call by itself.")
         pinned = seen.pinned_arguments(call.step)
         planned = pinned.value if isinstance(pinned.value, Mapping) else {}
         if call.arguments is not None and canonical(call.arguments) != canonical(planned):
             return call.arguments, None
-        return planned, pinned.label if plan.usable(call.step, seen.used) else None
+        return planned, pinned.label
 
     def _decided(
         self, connection: sa.Connection, principal: Principal, proposed: Proposed, model: str

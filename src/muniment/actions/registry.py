@@ -131,11 +131,15 @@ class Tools:
         with self._database.read() as connection:
             return self._found(connection, name)
 
+    def all(self, connection: sa.Connection) -> Sequence[Tool]:
+        """Return every tool as of this snapshot, by name."""
+        found = [self._made(row) for row in _ALL.rows(connection)]
+        return [one for one in found if one is not None]
+
     def listing(self) -> Sequence[Tool]:
         """Return every tool, by name."""
         with self._database.read() as connection:
-            found = [self._made(row) for row in _ALL.rows(connection)]
-        return [one for one in found if one is not None]
+            return self.all(connection)
 
     def _check_undo(self, connection: sa.Connection, made: Manifest) -> None:
         if made.undo is not None and self.get(connection, made.undo.tool) is None:

@@ -17,6 +17,7 @@ from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import Principal
 
 if TYPE_CHECKING:
+    from muniment.assistant.agent import TaskAgent
     from muniment.assistant.answer import Assistant
     from muniment.assistant.conversations import Conversations
     from muniment.assistant.dialogue import Dialogue
@@ -184,6 +185,26 @@ class Workspace(Acting):
             passages=self.settings.answers.passages,
             sensitive=self.shown_in_answers,
             not_names=self.settings.sensitive.not_names,
+        )
+
+    @cached_property
+    def agent(self) -> TaskAgent:
+        """Tasks done by a model with tools."""
+        from muniment.assistant.agent import TaskAgent
+        from muniment.assistant.taking import Taking
+
+        return TaskAgent(
+            database=self.database,
+            audit=self.audit,
+            policy=self.policy,
+            tools=self.tools,
+            reads=self.reads,
+            actions=self.actions,
+            retriever=self.retriever,
+            gateway=self.gateway,
+            taking=Taking(self.database, self.policy, self.gateway, self.prompts.live, self.ids),
+            live=self.prompts.live,
+            ids=self.ids,
         )
 
     @property

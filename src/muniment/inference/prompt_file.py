@@ -47,6 +47,8 @@ PURPOSES: Mapping[str, Purpose] = {
     "answer": Purpose({"question": "text", "passages": "passages"}, "claims"),
     "extract": Purpose({"question": "text", "passages": "passages", "schema": "schema"}, "result"),
     "rewrite": Purpose({"question": "text", "earlier": "text"}, "question"),
+    "agent": Purpose({"question": "text", "passages": "passages"}, "move"),
+    "take": Purpose({"question": "text", "passages": "passages", "schema": "schema"}, "values"),
 }
 """What muniment asks models for."""
 
