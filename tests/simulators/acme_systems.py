@@ -1,4 +1,4 @@
-"""The sample company's systems of record, run as the real process that they are, and a caller that signs for each call."""
+"""The sample company's systems of record as the real process that they are, and a caller that signs each call."""
 
 from __future__ import annotations
 
@@ -37,13 +37,16 @@ class AcmeSystems:
     """How many seconds their clock, and the caller's, is ahead."""
     url: str = ""
     key: OKPKey = field(default_factory=lambda: OKPKey.generate_key("Ed25519"))
+    """Signs unless a call says otherwise."""
+    jwks: dict[str, Any] | None = None
+    """What the systems verify with, where it is not that key alone."""
     _process: subprocess.Popen[str] | None = None
     _client: httpx2.Client = field(default_factory=lambda: httpx2.Client(trust_env=False, verify=False))
 
     def start(self) -> None:
         """Start the process and wait until it listens."""
         key_file = self.folder / "callers.json"
-        key_file.write_text(json.dumps(self.key.as_dict(private=False)))
+        key_file.write_text(json.dumps(self.jwks or self.key.as_dict(private=False)))
         command = [sys.executable, str(SYSTEMS), "--folder", str(self.folder), "--key", str(key_file)]
         command += ["--issuer", ISSUER, "--ahead", str(self.ahead)] + ["--faults"] * self.faults
         with (self.folder / "stderr.txt").open("a") as errors:
@@ -97,12 +100,12 @@ class AcmeSystems:
             "bsh": hashlib.sha256(body).hexdigest(),
         }
 
-    def sign(self, claims: Mapping[str, Any], key: OKPKey | None = None) -> str:
+    def sign(self, claims: Mapping[str, Any], key: OKPKey | None = None, **header: str) -> str:
         """Return a token; a claim `...` is left out."""
         told = json.dumps({name: value for name, value in claims.items() if value is not ...})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SecurityWarning)
-            return jws.serialize_compact({"alg": "EdDSA"}, told, key or self.key, algorithms=["EdDSA"])
+            return jws.serialize_compact({"alg": "EdDSA"} | header, told, key or self.key, algorithms=["EdDSA"])
 
     def call(
         self,
