@@ -201,7 +201,9 @@ def test_a_wrong_start_says_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "permissions.toml").write_text("everyone may all")
     (tmp_path / "spoilt").mkdir()
-    (tmp_path / "spoilt" / "systems.sqlite").write_text("not a database, but long enough to be read as one" * 9)
+    (tmp_path / "spoilt" / "systems.sqlite").write_text(
+        "not a database, but long enough to be read as one" * 9
+    )
     wrong = [
         (["--key", "private.json"], "private key"),
         (["--key", "curve.json"], "Ed25519"),

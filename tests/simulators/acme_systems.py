@@ -105,7 +105,9 @@ class AcmeSystems:
         told = json.dumps({name: value for name, value in claims.items() if value is not ...})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SecurityWarning)
-            return jws.serialize_compact({"alg": "EdDSA"} | header, told, key or self.key, algorithms=["EdDSA"])
+            return jws.serialize_compact(
+                {"alg": "EdDSA"} | header, told, key or self.key, algorithms=["EdDSA"]
+            )
 
     def call(
         self,
