@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from auth import Claims, refused
+from auth import Claims, digest, refused
 from clock import Clock
 from fastapi import APIRouter, Request, Security
 from fastapi.security import HTTPBearer
 from permissions import Permissions, Person
-from problems import documented, forbidden
+from problems import bad_input, documented, forbidden
 from store import Store
 
 BEARER = HTTPBearer(
@@ -57,6 +57,8 @@ def allowed(scope: str) -> Callable[..., Caller]:
             raise refused("sub", "The claim sub names nobody of the company.")
         if scope not in person.holds:
             raise forbidden(f"It needs the capability {scope}.")
+        if request.scope["route"].body_field is None and claims.body_digest != digest(b""):
+            raise bad_input("body: this operation takes none")
         return Caller(person, claims, systems)
 
     return check
