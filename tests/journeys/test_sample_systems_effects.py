@@ -303,6 +303,16 @@ def test_what_was_done_can_be_undone_for_a_day(systems: AcmeSystems) -> None:
     assert systems.rows("SELECT refunded FROM orders WHERE id = ?", ORDER) == [{"refunded": 1000}]
 
 
+def test_a_database_that_fails_is_said_so_and_nothing_is_done(systems: AcmeSystems) -> None:
+    for table in ("effect", "used_tokens"):
+        systems.rows(f"ALTER TABLE {table} RENAME TO lost_{table}")
+        answer = send(systems, "one")
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable"), table
+        assert systems.rows("SELECT * FROM outbox") == []
+        systems.rows(f"ALTER TABLE lost_{table} RENAME TO {table}")
+    assert send(systems, "one").status_code == 201
+
+
 def test_the_same_seed_fills_every_folder_alike(systems: AcmeSystems, tmp_path: Path) -> None:
     with acme_systems(tmp_path / "other") as other:
         assert everything(other) == everything(systems)

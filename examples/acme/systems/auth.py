@@ -12,7 +12,7 @@ from typing import Any
 
 from joserfc import jws
 from joserfc.errors import JoseError, SecurityWarning
-from joserfc.jwk import OKPKey
+from joserfc.jwk import GuestProtocol, OKPKey
 from problems import Problem
 
 AUDIENCE = "marrowby-systems"
@@ -111,7 +111,7 @@ class Tokens:
             raise refused("signature", "The token holds no claims.")
         return claims
 
-    def _key(self, found: jws.GuestProtocol) -> OKPKey:
+    def _key(self, found: GuestProtocol) -> OKPKey:
         kid = found.headers().get("kid")
         key = next(iter(self._keys.values())) if kid is None and len(self._keys) == 1 else self._keys.get(kid)
         if key is None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 from auth import Tokens, digest, refused
 from clock import Clock
-from problems import Problem
+from problems import Problem, unavailable
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,6 +30,8 @@ class Gate:
                 receive = await self._authenticated(scope, receive)
             except Problem as problem:
                 return await problem.response()(scope, receive, send)
+            except sqlite3.Error:
+                return await unavailable().response()(scope, receive, send)
         await self._app(scope, receive, send)
 
     async def _authenticated(self, scope: Scope, receive: Receive) -> Receive:

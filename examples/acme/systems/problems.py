@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
@@ -76,8 +77,13 @@ _SAID = {
     413: "The body is larger than 64 KiB.",
     422: "The request does not fit, or the key was used for another one.",
     428: "The request must say which version it was made for.",
-    503: "The permissions cannot be read.",
+    503: "The systems cannot be used now.",
 }
+
+
+def unavailable() -> Problem:
+    """Return the answer while the database fails: the transaction was rolled back."""
+    return Problem(503, "unavailable", "The systems cannot be used now; nothing was done.")
 
 
 def complaint(error: Mapping[str, Any]) -> str:
@@ -102,10 +108,14 @@ def install(app: FastAPI) -> None:
         found = error.errors() if isinstance(error, RequestValidationError) else ()
         return bad_input("; ".join(complaint(each) for each in found[:8])).response()
 
+    async def broken(_request: Request, _error: Exception) -> Response:
+        return unavailable().response()
+
     async def failed(_request: Request, _error: Exception) -> Response:
         return Problem(500, "failed", "Something failed inside the server; nothing was done.").response()
 
     app.add_exception_handler(Problem, told)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(sqlite3.Error, broken)
     app.add_exception_handler(Exception, failed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from calls import Caller, allowed, etag, reading
 from effects import Done, Write, effect, within_a_day, writing
@@ -121,5 +121,5 @@ def _visible(db: sqlite3.Connection, caller: Caller, purchase_id: str) -> Purcha
 
 
 def _purchase(db: sqlite3.Connection, purchase_id: str) -> Purchase:
-    row = dict(db.execute("SELECT * FROM purchases WHERE id = ?", (purchase_id,)).fetchone())
+    row: dict[str, Any] = dict(db.execute("SELECT * FROM purchases WHERE id = ?", (purchase_id,)).fetchone())
     return Purchase(**row | {"amount": money(row["amount"])})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import orders
 from calls import Caller, allowed, etag, reading
@@ -137,5 +137,5 @@ def _visible(db: sqlite3.Connection, caller: Caller, refund_id: str) -> Refund:
 
 
 def _refund(db: sqlite3.Connection, refund_id: str) -> Refund:
-    row = dict(db.execute("SELECT * FROM refunds WHERE id = ?", (refund_id,)).fetchone())
+    row: dict[str, Any] = dict(db.execute("SELECT * FROM refunds WHERE id = ?", (refund_id,)).fetchone())
     return Refund(order=row.pop("order_id"), **row | {"amount": money(row["amount"])})
