@@ -34,10 +34,17 @@ PURCHASE = {
 }
 
 
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AcmeSystems]:
+    with acme_systems(tmp_path_factory.mktemp("systems"), faults=True) as made:
+        yield made
+
+
 @pytest.fixture
-def systems(tmp_path: Path) -> Iterator[AcmeSystems]:
-    with acme_systems(tmp_path / "systems", faults=True) as running:
-        yield running
+def systems(running: AcmeSystems) -> AcmeSystems:
+    """Return the systems as they are at their first start."""
+    running.reset()
+    return running
 
 
 def tag(systems: AcmeSystems, order: str = ORDER) -> dict[str, str]:

@@ -56,10 +56,17 @@ OPERATIONS: list[tuple[str, str, str, Any, set[str]]] = [
 ]
 
 
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AcmeSystems]:
+    with acme_systems(tmp_path_factory.mktemp("systems")) as made:
+        yield made
+
+
 @pytest.fixture
-def systems(tmp_path: Path) -> Iterator[AcmeSystems]:
-    with acme_systems(tmp_path / "systems") as running:
-        yield running
+def systems(running: AcmeSystems) -> AcmeSystems:
+    """Return the systems as they are at their first start."""
+    running.reset()
+    return running
 
 
 def refund(systems: AcmeSystems, who: str, amount: str, order: str = "M-1004") -> httpx2.Response:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import secrets
 import select
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -41,6 +42,7 @@ class AcmeSystems:
     jwks: dict[str, Any] | None = None
     """What the systems verify with, where it is not that key alone."""
     _process: subprocess.Popen[str] | None = None
+    _first: sqlite3.Connection = field(default_factory=lambda: sqlite3.connect(":memory:"))
     _client: httpx2.Client = field(default_factory=lambda: httpx2.Client(trust_env=False, verify=False))
 
     def start(self) -> None:
@@ -60,6 +62,9 @@ class AcmeSystems:
                 (self.folder / "stderr.txt").read_text() or "the systems did not start in time"
             )
         self.url = line.removeprefix("listening on ")
+        if self._first.execute("PRAGMA page_count").fetchone() == (0,):
+            with closing(sqlite3.connect(self.folder / "systems.sqlite", timeout=10)) as connection:
+                connection.backup(self._first)
 
     def kill(self) -> None:
         """End the process at once: nothing is finished or said."""
@@ -78,11 +83,20 @@ class AcmeSystems:
         """Kill the process and hang up."""
         self.kill()
         self._client.close()
+        self._first.close()
 
     def wait(self) -> int:
         """Return how the process ended by itself."""
         assert self._process is not None
         return self._process.wait(10)
+
+    def reset(self) -> None:
+        """Make everything as it was at the first start; far quicker than another folder and process."""
+        if self._process is None or self._process.poll() is not None or self.ahead:
+            self.restart(ahead=0)
+        shutil.copyfile(SYSTEMS / "permissions.toml", self.folder / "permissions.toml")
+        with closing(sqlite3.connect(self.folder / "systems.sqlite", timeout=10)) as connection:
+            self._first.backup(connection)
 
     def claims(self, sub: str, scope: str, method: str, target: str, body: bytes = b"") -> dict[str, Any]:
         """Return the claims of a good token for one call."""
