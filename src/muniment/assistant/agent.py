@@ -94,17 +94,31 @@ class TaskAgent:
             "answer": self._answer,
         }
 
-    def run(self, principal: Principal, task: str, by: Actor, model: str | None = None) -> AgentRun:
-        """Do a task for a principal; raises BadInput for an unusable task or model, Denied by policy."""
+    def run(
+        self,
+        principal: Principal,
+        task: str,
+        by: Actor,
+        model: str | None = None,
+        on_turn: Callable[[Turn], None] | None = None,
+    ) -> AgentRun:
+        """Do a task for a principal, telling `on_turn` of each turn once it is over.
+
+        Raises BadInput for an unusable task or model, Denied by policy.
+        """
         run = self._begin(principal, task, by, model)
         while run.state is None:
-            if len(run.turns) == MOST_TURNS:
+            before = len(run.turns)
+            if before >= MOST_TURNS:
                 self._end(run, "It took too many turns.")
                 break
             try:
                 self._turn(run)
             except MunimentError as error:
                 self._end(run, f"It was stopped: {error.code}.")
+            if on_turn is not None:
+                for turn in run.turns[before:]:
+                    on_turn(turn)
         about = {"run": run.id, "state": run.state or "stopped", "turns": len(run.turns)}
         self._audit.record([Entry("agent.ended", by, about)])
         return AgentRun(

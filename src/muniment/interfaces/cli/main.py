@@ -15,6 +15,7 @@ import typer
 
 from muniment.interfaces.cli import (
     access,
+    agent,
     api_key,
     ask,
     audit,
@@ -105,6 +106,7 @@ for group in (
     role,
     emergency,
     ask,
+    agent,
     conversations,
     feedback,
     audit,
