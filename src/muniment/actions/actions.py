@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import sqlalchemy as sa
@@ -20,7 +22,7 @@ from muniment.actions.selectors import resolve
 from muniment.actions.tables import action
 from muniment.foundation.clock import Clock
 from muniment.foundation.database import Database
-from muniment.foundation.errors import BadInput, Conflict, MunimentError
+from muniment.foundation.errors import BadInput, Conflict, Denied, MunimentError
 from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import Principal
 
@@ -55,6 +57,34 @@ class Actions:
         if outcome.action is None or outcome.action.state != "approved":
             return outcome
         return replace(outcome, action=self.whole(self._execution.run(outcome.action.id, by)))
+
+    def propose_once(
+        self, principal: Principal, by: Actor, key: str, call: Call, context: Context | None = None
+    ) -> Action:
+        """Propose a call under a key, or return the action that it was proposed as; one that may run is carried out.
+
+        Raises Denied where it is denied, Conflict where the key is another requester's.
+        """
+        made = keyed_id(key)
+        with self._database.read() as connection:
+            row = store.find(connection, made)
+        if row is None:
+            outcome = self._proposals.propose(principal, by, replace(call, id=made), context)
+            if outcome.action is None:
+                raise Denied("This was not allowed.", fix="; ".join(outcome.verdict.reasons))
+        elif row.requester != principal.ref:
+            raise Conflict("This key is another requester's.", fix="Use a key of your own.")
+        return self.carried_out(made, principal, by)
+
+    def carried_out(self, made: str, principal: Principal, by: Actor) -> Action:
+        """Return an action of this requester, carried out if it is approved and nobody has begun to."""
+        found = self.show(made, principal)
+        if found.state == "approved":
+            # Whoever else claims it carries it out, and one that no longer holds is over.
+            with suppress(Conflict):
+                self._execution.run(made, by)
+            found = self.show(made, principal)
+        return found
 
     def approve(self, made: str, digest: str, ticket: str, who: Approver) -> Action:
         """Approve an action; with the last approval that it needs it is carried out."""
@@ -123,3 +153,8 @@ class Actions:
         except MunimentError:
             return found
         return replace(found, undo={"tool": manifest.undo.tool, "arguments": arguments})
+
+
+def keyed_id(key: str) -> str:
+    """Return the id of the action of a key."""
+    return "act_" + hashlib.sha256(key.encode()).hexdigest()[:32]

@@ -92,8 +92,8 @@ class Bound:
             **stated,
             "agent": asdict(self.agent),
             "record": asdict(self.record),
-            "context": _label(self.context),
-            "values": None if self.values is None else _label(self.values),
+            "context": label_json(self.context),
+            "values": None if self.values is None else label_json(self.values),
             "origins": {place: asdict(one) for place, one in self.origins.items()},
             "evidence": [asdict(one) for one in self.evidence],
         }
@@ -138,8 +138,8 @@ def read_bound(text: str, digest: str) -> Bound:
             **{name: whole[name] for name in _PLAIN},
             agent=Agent(**whole["agent"]),
             record=Record(**whole["record"]),
-            context=_read_label(whole["context"]),
-            values=None if whole["values"] is None else _read_label(whole["values"]),
+            context=label_of(whole["context"]),
+            values=None if whole["values"] is None else label_of(whole["values"]),
             origins={place: Origin(**one) for place, one in whole["origins"].items()},
             evidence=tuple(Evidence(**one) for one in whole["evidence"]),
         )
@@ -150,12 +150,14 @@ def read_bound(text: str, digest: str) -> Bound:
     return made
 
 
-def _label(label: Label) -> dict[str, object]:
+def label_json(label: Label) -> dict[str, object]:
+    """Return a label as JSON, in one order."""
     audiences = sorted([sorted(one.allow), sorted(one.deny), one.owner] for one in label.audiences)
     return {"integrity": label.integrity.spelled, "audiences": audiences}
 
 
-def _read_label(stated: dict[str, Any]) -> Label:
+def label_of(stated: Mapping[str, Any]) -> Label:
+    """Return the label that `label_json` wrote."""
     audiences = frozenset(
         Audience(frozenset(allow), frozenset(deny), owner) for allow, deny, owner in stated["audiences"]
     )

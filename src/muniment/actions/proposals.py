@@ -67,6 +67,8 @@ class Call:
     """None: those of the planned call."""
     step: str = ""
     """The planned call that it claims to be."""
+    id: str = ""
+    """Of the action that it becomes; empty: a new one."""
     agent: Agent = field(default_factory=Agent)
     evidence: tuple[Evidence, ...] = ()
     origins: Mapping[str, Origin] | None = None
@@ -232,7 +234,7 @@ class Proposals:
             origins=call.origins or {},
             evidence=call.evidence,
         )
-        made = self._ids.new("act")
+        made = call.id or self._ids.new("act")
         state = "waiting" if verdict.approvers else "approved"
         store.insert(connection, self._clock, made, bound, risk, state, asked)
         row = store.row_of(connection, made)

@@ -52,10 +52,15 @@ def insert(
 
 def row_of(connection: sa.Connection, made: str) -> sa.Row[Any]:
     """Return the row of an action; raises NotFound, which a stranger to it is told too."""
-    found = connection.execute(_ROW, {"id": made}).first()
+    found = find(connection, made)
     if found is None:
         raise absent()
     return found
+
+
+def find(connection: sa.Connection, made: str) -> sa.Row[Any] | None:
+    """Return the row of an action, or None."""
+    return connection.execute(_ROW, {"id": made}).first()
 
 
 def absent() -> NotFound:

@@ -28,7 +28,7 @@ from muniment.assistant.found import SEARCH, as_reading
 from muniment.assistant.inert import inert
 from muniment.assistant.moves import SCHEMA, Kind, Move, read_move, told
 from muniment.assistant.seen import Seen, trusted_part, whole
-from muniment.assistant.taking import Taking
+from muniment.assistant.taking import Asker, Taking
 from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput, Denied, MunimentError
 from muniment.foundation.ids import Ids
@@ -144,7 +144,7 @@ class TaskAgent:
         if not usable or halted:
             raise Denied(halted or "There is no tool that you may use.", fix="Ask whoever runs muniment.")
         run = Run(
-            self._ids.new("run"), principal, by, task, endpoint, self._live(AGENT, endpoint.name), usable
+            self._ids.new("task"), principal, by, task, endpoint, self._live(AGENT, endpoint.name), usable
         )
         about = {
             "run": run.id,
@@ -217,7 +217,9 @@ class TaskAgent:
 
     def _take(self, run: Run, move: Move) -> None:
         found = self._result(run, move.result)
-        values = self._taking.take(run, found, move.question, move.schema)
+        asker = Asker(run.principal, run.by, run.endpoint, frozenset(run.labels))
+        values, usage = self._taking.take(asker, found, move.question, move.schema)
+        run.usage = run.usage.plus(usage)
         taken = Reading(found.tool, found.manifest, found.caller, values, {}, found.label)
         name = self._keep(run, taken)
         self._show(run, name, "taken values", whole(taken))

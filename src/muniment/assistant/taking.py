@@ -8,19 +8,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from muniment.actions.reading import Reading
 from muniment.actions.schema_places import closed_places
-from muniment.assistant.agent_run import Run
 from muniment.assistant.reply_object import reply_object
 from muniment.assistant.seen import whole
 from muniment.foundation.checked_schema import CheckedSchema
 from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput
 from muniment.foundation.ids import Ids
+from muniment.governance.identity.principal import Actor, Principal
 from muniment.inference import prompts
+from muniment.inference.catalog import Endpoint
 from muniment.inference.messages import NumberedPassage, TextDelta, Usage
 from muniment.inference.prompt_file import Prompt
 
@@ -35,6 +36,16 @@ LONGEST_VALUE = 64
 MOST_ITEMS = 50
 _FORMATS = frozenset({"date", "time", "date-time", "email", "uuid"})
 _LONGEST_REPLY = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """For whom values are taken, by which model, and how sensitive what it is sent is."""
+
+    principal: Principal
+    by: Actor
+    endpoint: Endpoint
+    labels: frozenset[str | None]
 
 
 class Taking:
@@ -54,36 +65,41 @@ class Taking:
         self._live = live
         self._ids = ids
 
-    def take(self, run: Run, found: Reading, question: str, schema: Mapping[str, object]) -> object:
-        """Return values of a result that keep to the schema; raises BadInput for a loose one, or for no values."""
+    def take(
+        self, asker: Asker, found: Reading, question: str, schema: Mapping[str, object]
+    ) -> tuple[object, Usage]:
+        """Return values of a result that keep to the schema, and what they cost.
+
+        Raises BadInput for a schema that lets free text through, and where there are no such values.
+        """
         checked = CheckedSchema(dict(schema))
         loose = next(_loose(checked.resolved), None)
         if loose is not None:
             raise BadInput(
                 f"The schema {loose}.", fix="Use numbers, dates, true or false, enum, or short texts."
             )
-        prompt = self._live(TAKE, run.endpoint.name)
+        prompt = self._live(TAKE, asker.endpoint.name)
         passage = NumberedPassage(1, "result", "", whole(found).text)
         form = json.dumps(checked.resolved, ensure_ascii=False)
         request = prompts.request(
             prompt, question, (passage,), self._ids.new("fence"), checked.resolved, form
         )
         with self._database.read() as connection:
-            standing = self._policy.standing(connection, run.principal)
-        text = ""
-        made = replace(request, labels=frozenset(run.labels))
-        with closing(self._gateway.complete(standing, run.by, run.endpoint, made)) as call:
+            standing = self._policy.standing(connection, asker.principal)
+        text, usage = "", Usage()
+        made = replace(request, labels=asker.labels)
+        with closing(self._gateway.complete(standing, asker.by, asker.endpoint, made)) as call:
             for chunk in call:
                 if isinstance(chunk, TextDelta):
                     text += chunk.text
                 elif isinstance(chunk, Usage):
-                    run.usage = run.usage.plus(chunk)
+                    usage = usage.plus(chunk)
                 if len(text) > _LONGEST_REPLY:
                     break
         values = reply_object(text, _LONGEST_REPLY)
         if values is None or checked.faults(values):
             raise BadInput("No values were taken that keep to the schema.", fix="Ask for less, or look.")
-        return values
+        return values, usage
 
 
 def _loose(schema: Mapping[str, object]) -> Iterator[str]:
