@@ -48,6 +48,7 @@ PURPOSES: Mapping[str, Purpose] = {
     "extract": Purpose({"question": "text", "passages": "passages", "schema": "schema"}, "result"),
     "rewrite": Purpose({"question": "text", "earlier": "text"}, "question"),
     "agent": Purpose({"question": "text", "passages": "passages"}, "move"),
+    "draft": Purpose({"question": "text", "passages": "passages"}, "text"),
     "take": Purpose({"question": "text", "passages": "passages", "schema": "schema"}, "values"),
 }
 """What muniment asks models for."""

@@ -1,0 +1,108 @@
+"""A customer's mail: classified, looked up, a refund proposed by rule, approved and paid, and a reply reviewed and sent.
+
+A model may classify and draft; without one, words in the mail and a fixed text do. What is paid is reckoned here, from
+what the order system says, and everything that acts is decided by people: the order was named in a customer's mail.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+
+from muniment.actions.reading import Reading
+from muniment.assistant.workflows.hands import Hands, needed
+from muniment.assistant.workflows.rooms import Rooms
+from muniment.foundation.workflows.definition import Definition, Json, Steps
+
+NAME = "customer-case"
+KINDS = ("refund", "question", "other")
+CLASSIFY: Mapping[str, object] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["kind", "order"],
+    "properties": {
+        "kind": {"enum": list(KINDS)},
+        "order": {"type": "string", "maxLength": 32, "pattern": "^[A-Za-z0-9-]*$"},
+    },
+}
+QUESTION = "What does the customer want, and which order is it about? Leave order empty where none is named."
+_ORDER = re.compile(r"\b[A-Z]{1,3}-[0-9]{1,8}\b")
+_REFUND = re.compile(r"\b(refund|money back|return(ed)?|broken|damaged|faulty)\b", re.IGNORECASE)
+REPLY = "Dear customer,\n\nyour refund of {amount} {currency} for order {order} has been paid.\n\nMarrowby Instruments"
+
+
+def definition(rooms: Rooms) -> Definition:
+    """Return the workflow over the rooms of a workspace."""
+
+    def run(steps: Steps, given: Mapping[str, Json]) -> Mapping[str, Json]:
+        [mail] = needed(given, "mail")
+        hands = Hands(rooms, steps, given)
+        letter = hands.read("mail", "mail_get", {"mail": mail})
+        case = _classified(hands, letter)
+        kind, order = str(_at(case, "kind")), str(_at(case, "order"))
+        steps.tell(stage="classified", kind=kind, order=order)
+        if kind != "refund" or not order:
+            return {"state": "for a person", "kind": kind, "order": order}
+        bought = hands.read("order", "orders_get", {"order": {"$from": "case", "path": ["order"]}}, {"case": case})
+        rules = hands.search("evidence", "refund policy for customers")
+        left = hands.reckon("reckon", refundable, bought)
+        amount = str(_at(left, "amount"))
+        if Decimal(amount) <= 0:
+            steps.tell(stage="nothing left to refund")
+            return {"state": "nothing to refund", "order": order}
+        refund = {
+            "order": {"$from": "order", "path": ["id"]},
+            "amount": {"$from": "left", "path": ["amount"]},
+            "currency": {"$from": "order", "path": ["currency"]},
+            "reason": {"$text": ["Customer case ", steps.run]},
+        }
+        paid = hands.propose("propose-refund", "refund_order", refund, {"order": bought, "left": left})
+        steps.tell(stage="refund waits for approval", action=paid)
+        found = hands.outcome("refund", paid)
+        if found["state"] != "done":
+            steps.tell(stage=f"refund {found['state']}")
+            return {"state": found["state"], "action": paid, "order": order, "reason": found["reason"]}
+        text = _reply(hands, letter, bought, rules, amount)
+        steps.tell(stage="reply waits for review")
+        answer = {
+            "to": [{"$from": "order", "path": ["customer", "email"]}],
+            "subject": {"$text": ["Your order ", {"$from": "order", "path": ["id"]}]},
+            "body": {"$from": "reply", "path": ["text"]},
+        }
+        sent = hands.propose("send-reply", "send_mail", answer, {"order": bought, "reply": text})
+        ended = hands.outcome("sent", sent)
+        steps.tell(stage=f"reply {ended['state']}")
+        return {"state": ended["state"], "refund": paid, "reply": sent, "amount": amount, "order": order}
+
+    return Definition(NAME, 1, run)
+
+
+def refundable(order: Mapping[str, Json]) -> Mapping[str, Json]:
+    """Return what is left to pay back of an order, by what the order system says."""
+    left = Decimal(str(order["total"])) - Decimal(str(order.get("refunded", "0")))
+    return {"amount": f"{max(left, Decimal(0)):.2f}"}
+
+
+def _classified(hands: Hands, letter: Reading) -> Reading:
+    if hands.model:
+        return hands.take("classify", letter, QUESTION, CLASSIFY)
+    value = letter.value if isinstance(letter.value, Mapping) else {}
+    text = f"{value.get('subject', '')}\n{value.get('body', '')}"  # pyright: ignore[reportUnknownMemberType]
+    found = _ORDER.search(text)
+    made = {"kind": "refund" if _REFUND.search(text) else "question", "order": found[0] if found else ""}
+    return Reading("classify", "", hands.principal.ref, made, {}, letter.label)
+
+
+def _reply(hands: Hands, letter: Reading, bought: Reading, rules: Reading, amount: str) -> Reading:
+    if hands.model:
+        wanted = f"Tell the customer that {amount} of their order was paid back, and answer what else they ask."
+        return hands.draft("draft-reply", wanted, {"mail": letter, "order": bought, "policy": rules})
+    value = bought.value if isinstance(bought.value, Mapping) else {}
+    text = REPLY.format(amount=amount, currency=value.get("currency", ""), order=value.get("id", ""))  # pyright: ignore[reportUnknownMemberType]
+    return Reading("reply", "", hands.principal.ref, {"text": text}, {}, bought.label)
+
+
+def _at(found: Reading, name: str) -> object:
+    value = found.value if isinstance(found.value, Mapping) else {}
+    return value.get(name, "")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
