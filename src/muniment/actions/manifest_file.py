@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -30,7 +29,7 @@ from muniment.actions.manifest import (
 from muniment.actions.paths import is_pattern
 from muniment.actions.schema_places import closed_places, places
 from muniment.actions.stated import Stated
-from muniment.foundation.canonical import exact
+from muniment.foundation.canonical import copied
 from muniment.foundation.checked_schema import CheckedSchema
 from muniment.foundation.errors import BadInput
 from muniment.governance.identity.clearance import LEVELS
@@ -100,16 +99,11 @@ def manifest_of(stated: Mapping[str, object]) -> Manifest:
 
 
 def _copied(stated: Mapping[str, object]) -> Mapping[str, object]:
-    """Return a copy that nobody else holds, so that what the digest tells of cannot change."""
+    """Return a copy, so that what the digest tells of cannot change."""
     try:
-        return cast("Mapping[str, object]", json.loads(exact(stated), parse_int=_number))
+        return cast("Mapping[str, object]", copied(stated))
     except RecursionError as error:
         raise BadInput("The manifest is nested too deep.", fix="Flatten it.") from error
-
-
-def _number(digits: str) -> int | float:
-    """Return a number as it was stated: canonical JSON spells large fractions without their point."""
-    return int(digits) if len(digits) < 16 or abs(int(digits)) < 1 << 53 else float(digits)
 
 
 def _check(made: Manifest, table: Stated) -> None:
