@@ -193,8 +193,16 @@ def check(account: Account, step: str, name: str, arguments: Any, found: Verdict
             assert admitted or (audience.owner == ANN and is_planned)
 
 
+RUNS = st.builds(
+    lambda first, moves: first + moves,
+    st.just([])
+    | st.tuples(st.tuples(st.just("pin"), plans()), MOVES, st.tuples(st.just("see"), LABELS)).map(list),
+    st.lists(MOVES, max_size=9),
+)
+
+
 @settings(max_examples=400)
-@given(st.lists(MOVES, max_size=9), st.sampled_from([ALLOW, ALLOW, ALLOW, DENY]))
+@given(RUNS, st.sampled_from([ALLOW, ALLOW, ALLOW, DENY]))
 def test_whatever_a_hijacked_model_does_only_what_was_pinned_or_untouched_runs_by_itself(
     moves: list[tuple[str, Any]], permission: Decision
 ) -> None:
@@ -441,6 +449,19 @@ def test_an_owner_tells_by_a_pinned_call_what_is_their_own_and_nothing_else() ->
     assert verdict("mail_send", mail("bob@acme.example"), mine, UNTRUSTED).outcome == "approval"
     both = Label(Integrity.UNTRUSTED, frozenset({own(ANN), NOT_BOB}))
     assert verdict("mail_send", mail("bob@acme.example"), both, USERS).outcome == "denied"
+
+
+def test_text_of_others_in_a_planned_call_takes_people() -> None:
+    assert verdict("note_write", {"title": "a"}, UNTRUSTED, USERS).outcome == "auto"
+    assert verdict("note_write", {"title": "a"}, UNTRUSTED, UNTRUSTED).outcome == "approval"
+    assert verdict("note_write", {"title": "a"}, UNTRUSTED).outcome == "approval"
+
+
+def test_the_one_who_may_not_know_counts_among_many() -> None:
+    both = mail("ann@acme.example", "bob@acme.example")
+    assert verdict("mail_send", both, Label(audiences=frozenset({BOARD}))).outcome == "denied"
+    assert verdict("mail_send", both, Label(audiences=frozenset({own(ANN)}))).outcome == "approval"
+    assert verdict("mail_send", both, Label(audiences=frozenset({EVERYONE}))).outcome == "auto"
 
 
 def test_what_a_pinned_call_says_counts_though_the_model_has_not_seen_it() -> None:

