@@ -239,7 +239,8 @@ def _select(form: str, spec: Mapping[str, object], readings: Readings, depth: in
         labels.extend(_label_of(source, row, f"{place}[]", name) for name in by for row in held[1])
     if form in ("$one", "$most", "$least"):
         if len(fits) != 1:
-            raise Unresolved(f"{len(fits)} rows of {source.tool} fit where one has to.", fix="Say which one.")
+            # How many there are is told to nobody: a model that has read nothing else would have read that.
+            raise Unresolved(f"Not one row of {source.tool} alone fits.", fix="Say which one.")
         found = _field(source, place, spec, fits[0])
         return Labelled(found.value, join([found.label, *labels]))
     parts = [_field(source, place, spec, row) for row in fits]

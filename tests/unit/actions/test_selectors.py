@@ -399,3 +399,13 @@ def test_whatever_was_read_an_expression_has_a_value_or_is_unresolved(value: Any
         resolve(expression, shop(value))
     except (BadInput, Unresolved):
         return
+
+
+def test_why_a_value_cannot_be_told_says_nothing_of_what_was_read() -> None:
+    expression = body("$one", where=[["id", "=", "A1"]], field="id")
+    said: set[str] = set()
+    for rows in ([], [{"id": "A1"}] * 2, [{"id": "A1"}] * 9):
+        with pytest.raises(Unresolved) as caught:
+            resolve(expression, shop({"rows": rows}))
+        said.add(str(caught.value))
+    assert len(said) == 1
