@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from muniment.actions.labels import USERS, Label, join
 from muniment.actions.plan import Plan
 from muniment.actions.reading import Labelled, Reading
+from muniment.foundation.errors import Denied
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,23 @@ class Context:
         return replace(self, label=join([self.label, label]))
 
     def planned(self, plan: Plan) -> Context:
-        """Return the run with its plan."""
+        """Return the run with its plan; raises Denied once it has one, or has seen text of others."""
+        if self.plan is not None:
+            raise Denied("The run has a plan, which cannot be changed.", fix="Start a new run.")
+        if not self.label.trusted:
+            raise Denied(
+                "Nothing can be planned any more: text of others has been read.", fix="Start a new run."
+            )
         return replace(self, plan=plan)
 
     def did(self, step: str, result: Reading | None) -> Context:
-        """Return the run after a planned call; its result is for later calls, its model has not seen it."""
+        """Return the run after a planned call; its result is for later calls, its model has not seen it.
+
+        Raises BadInput for a call that is not planned, Denied for one that was used, itself or instead of another.
+        """
+        plan = self.plan or Plan((), self.label)
+        if not plan.usable(plan.call(step).step, self.used):
+            raise Denied(f"The planned call {step!r} was used.", fix="Propose it as a call of its own.")
         known = self.readings if result is None else {**self.readings, step: result}
         return replace(self, used=self.used | {step}, readings=known)
 

@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, get_args
 
 from muniment.actions.arguments import Amount, amount_of, canonical_arguments
 from muniment.actions.labels import Label, join
 from muniment.actions.manifest import Manifest
+from muniment.actions.paths import at
 from muniment.actions.risk import APPROVERS, Classified, RiskPolicy
 from muniment.foundation.errors import MunimentError
 from muniment.governance.audit.entry import Json
@@ -42,6 +43,7 @@ class Recipient:
     """Somebody whom a call would reach."""
 
     spelled: str
+    """As the arguments spell it, also where it stands for several; empty for what is no text."""
     grants: frozenset[str] | None
     """What an account of ours holds, which the spelling names; None: nobody of ours."""
 
@@ -115,6 +117,19 @@ class Verdict:
 def decide(proposed: Proposed, facts: Facts) -> Verdict:
     """Return what becomes of a proposed call; never raises: what cannot be worked out is denied."""
     steps: list[Step] = []
+    try:
+        return _decided(proposed, facts, steps)
+    except Exception:
+        # Whatever it was, the step that failed has not let the call through, so nothing has.
+        failed = _ORDER[min(len(steps), len(_ORDER) - 1)]
+        return Verdict("denied", 0, (*steps, Step(failed, "deny", "It could not be worked out.")))
+
+
+_ORDER: tuple[StepName, ...] = get_args(StepName)
+
+
+def _decided(proposed: Proposed, facts: Facts, steps: list[Step]) -> Verdict:
+    """Return the verdict, each step put into `steps` as it is taken."""
 
     def stops(step: Step) -> bool:
         steps.append(step)
@@ -132,14 +147,14 @@ def decide(proposed: Proposed, facts: Facts) -> Verdict:
         return Verdict("denied", 0, tuple(steps))
     steps.append(Step("arguments", "pass", "They fit the manifest."))
     risk = facts.risk.classify(manifest, amount, any(one.grants is None for one in facts.recipients))
-    for found in (
-        permitted(facts),
-        within_limits(manifest, amount, facts),
-        trusted(manifest, proposed),
-        kept(manifest, proposed, facts),
-        classified(risk),
+    for take in (
+        lambda: permitted(facts, manifest),
+        lambda: within_limits(manifest, amount, facts),
+        lambda: trusted(manifest, proposed),
+        lambda: kept(manifest, proposed, facts, arguments),
+        lambda: classified(risk),
     ):
-        if stops(found):
+        if stops(take()):
             return Verdict("denied", 0, tuple(steps), arguments, amount, risk)
     asked = any(step.outcome == "ask" for step in steps)
     approvers = max(APPROVERS[risk.gives], 1 if asked else 0)
@@ -157,14 +172,17 @@ def known_tool(proposed: Proposed, facts: Facts) -> Step:
     """Deny a tool without a manifest, or one that is not as its manifest says."""
     if proposed.manifest is None:
         return Step("tool", "deny", f"There is no tool {proposed.tool[:64]!r}.")
+    if proposed.manifest.name != proposed.tool:
+        return Step("tool", "deny", f"The manifest is not that of {proposed.tool[:64]!r}.")
     if facts.disabled:
         return Step("tool", "deny", facts.disabled)
     return Step("tool", "pass", f"Its manifest is {proposed.manifest.digest}.")
 
 
-def permitted(facts: Facts) -> Step:
-    """Deny what the caller may not do."""
-    if facts.permission.allowed:
+def permitted(facts: Facts, manifest: Manifest) -> Step:
+    """Deny what the caller may not do, and what something else was allowed for."""
+    asked = facts.permission.resource in ("", f"Tool:{manifest.name}")
+    if facts.permission.allowed and not facts.permission.failed and asked:
         return Step("permission", "pass", f"Allowed by {', '.join(facts.permission.reasons)}.")
     return Step("permission", "deny", "You may not use this tool.")
 
@@ -187,18 +205,21 @@ def within_limits(manifest: Manifest, amount: Amount | None, facts: Facts) -> St
 
 def trusted(manifest: Manifest, proposed: Proposed) -> Step:
     """Ask people about a call with an effect that text of others could have shaped."""
+    clean = proposed.context.trusted
     if not manifest.acts:
         return Step("integrity", "pass", "It changes nothing.")
-    if proposed.context.trusted:
+    if clean:
         return Step("integrity", "pass", "Nothing untrusted was read.")
     if proposed.pinned is not None and proposed.pinned.trusted:
         return Step("integrity", "pass", "It was pinned before anything untrusted was read.")
     return Step("integrity", "ask", "Text of others was read before it was proposed.")
 
 
-def kept(manifest: Manifest, proposed: Proposed, facts: Facts) -> Step:
+def kept(manifest: Manifest, proposed: Proposed, facts: Facts, arguments: Mapping[str, object]) -> Step:
     """Deny telling somebody what they may not know; ask people where an owner could let them know."""
-    if not manifest.acts or not facts.recipients:
+    if not _all_known(manifest, facts, arguments):
+        return Step("confidentiality", "deny", "It cannot be told whom it would reach.")
+    if not facts.recipients:
         return Step("confidentiality", "pass", "It tells nobody anything.")
     known = join([proposed.context, *([proposed.pinned] if proposed.pinned else [])])
     nobody = frozenset[str]()
@@ -209,6 +230,15 @@ def kept(manifest: Manifest, proposed: Proposed, facts: Facts) -> Step:
     if proposed.pinned is not None and proposed.pinned.trusted:
         return Step("confidentiality", "pass", "The caller named whom to tell, of what is their own.")
     return Step("confidentiality", "ask", "Somebody would be told what is the caller's own.")
+
+
+def _all_known(manifest: Manifest, facts: Facts, arguments: Mapping[str, object]) -> bool:
+    """Return whether everybody whom the arguments name was looked up; what sends has to reach somebody."""
+    spelled = {one.spelled for one in facts.recipients}
+    named = [value for place in manifest.recipients for value in at(arguments, place) if value is not None]
+    if manifest.effect == "send" and not named:
+        return False
+    return all((value if isinstance(value, str) else "") in spelled for value in named)
 
 
 def classified(risk: Classified) -> Step:

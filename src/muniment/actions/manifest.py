@@ -5,6 +5,7 @@ Without a manifest a tool does not exist. Its digest is part of every proposal, 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -12,7 +13,7 @@ from functools import cached_property
 from typing import Literal
 
 from muniment.actions.labels import Integrity
-from muniment.foundation.canonical import digest
+from muniment.foundation.canonical import exact
 from muniment.foundation.checked_schema import CheckedSchema
 
 Effect = Literal["read", "write", "send", "pay", "grant", "delete"]
@@ -143,7 +144,7 @@ class Manifest:
     labels: Mapping[str, FieldLabel] = field(default_factory=dict[str, FieldLabel])
     """Of places in the result; `lines[]` also tells who decides which rows there are. Others are untrusted."""
     recipients: Mapping[str, Namespace] = field(default_factory=dict[str, Namespace])
-    """Each target of a tool that acts: whoever it reaches is told what the call says."""
+    """Each target that is told what the call says: of a tool that acts, all of them."""
     money: Money | None = None
     limits: CallLimits = field(default_factory=CallLimits)
     undo: Undo | None = None
@@ -166,8 +167,8 @@ class Manifest:
 
     @cached_property
     def digest(self) -> str:
-        """`sha256:` and the digest of all that was written, in canonical JSON."""
-        return digest(self.stated)
+        """`sha256:` and the digest of all that was written, each name and text byte for byte."""
+        return "sha256:" + hashlib.sha256(exact(self.stated)).hexdigest()
 
     @cached_property
     def takes(self) -> CheckedSchema:

@@ -29,7 +29,7 @@ from muniment.actions.manifest import (
 from muniment.actions.paths import is_pattern
 from muniment.actions.schema_places import closed_places, places
 from muniment.actions.stated import Stated
-from muniment.foundation.canonical import exact
+from muniment.foundation.canonical import copied
 from muniment.foundation.checked_schema import CheckedSchema
 from muniment.foundation.errors import BadInput
 from muniment.governance.identity.clearance import LEVELS
@@ -40,6 +40,7 @@ MOST_SECONDS = 600.0
 MOST_BYTES = 16 << 20
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_CHOSEN_HOST = re.compile(r"(?:[A-Za-z][\w+.-]*:)?(?://)?[^/?#]*\{")
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _INTEGRITIES = {"untrusted": Integrity.UNTRUSTED, "system": Integrity.SYSTEM}
 _FIELDS = frozenset(
@@ -54,14 +55,14 @@ def read_manifest(text: str) -> Manifest:
         raise BadInput("The manifest is too long.", fix=f"Use at most {LONGEST >> 10} KiB.")
     try:
         stated = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"The manifest is no TOML: {error}.", fix="Mend the line that it names.") from error
     return replace(manifest_of(stated), source=text)
 
 
 def manifest_of(stated: Mapping[str, object]) -> Manifest:
     """Return the manifest that is stated; raises BadInput for any that leaves something open."""
-    exact(stated)
+    stated = _copied(stated)
     table = Stated("", stated)
     table.only(_FIELDS)
     name = table.text("name")
@@ -91,10 +92,18 @@ def manifest_of(stated: Mapping[str, object]) -> Manifest:
         scope=table.text("scope", ""),
         seconds=table.number("seconds", 20.0, MOST_SECONDS),
         most_bytes=int(table.number("most_bytes", float(1 << 20), float(MOST_BYTES))),
-        stated=dict(stated),
+        stated=stated,
     )
     _check(made, table)
     return made
+
+
+def _copied(stated: Mapping[str, object]) -> Mapping[str, object]:
+    """Return a copy, so that what the digest tells of cannot change."""
+    try:
+        return cast("Mapping[str, object]", copied(stated))
+    except RecursionError as error:
+        raise BadInput("The manifest is nested too deep.", fix="Flatten it.") from error
 
 
 def _check(made: Manifest, table: Stated) -> None:
@@ -108,9 +117,17 @@ def _check(made: Manifest, table: Stated) -> None:
     if made.touches is not None and made.touches.reference not in made.roles:
         raise table.fault("touches.reference", "is no argument", f"Use {', '.join(sorted(made.roles))}.")
     if isinstance(made.runs, HttpOperation):
-        used = {*re.findall(r"\{([^{}]*)\}", made.runs.url), *made.runs.query}
-        for name in sorted(used - set(_properties(made.arguments))):
-            raise table.fault("runs", f"uses {name!r}, which is no argument", "Add it to arguments.")
+        _check_operation(made, made.runs, table)
+
+
+def _check_operation(made: Manifest, runs: HttpOperation, table: Stated) -> None:
+    used = {*re.findall(r"\{([^{}]*)\}", runs.url), *runs.query}
+    for name in sorted(used - set(_properties(made.arguments))):
+        raise table.fault("runs", f"uses {name!r}, which is no argument", "Add it to arguments.")
+    if _CHOSEN_HOST.match(runs.url):
+        raise table.fault("runs.url", "lets an argument say which server is asked", "Write the server out.")
+    if not made.acts and runs.method not in ("GET", "POST"):
+        raise table.fault("runs.method", f"is {runs.method}, which changes things", "Say what the effect is.")
 
 
 def _check_targets(made: Manifest, table: Stated) -> None:
@@ -131,9 +148,14 @@ def _check_money(made: Manifest, table: Stated) -> None:
     if made.money is None:
         if made.effect == "pay" or (made.acts and "amount" in made.roles.values()):
             raise table.fault("money", "is missing of a tool with an amount", "Say where the amount stands.")
+        if made.limits.most is not None or made.limits.most_per_day is not None:
+            raise table.fault("limits", "holds an amount, though the tool moves none", "State money too.")
         return
     if made.roles.get(made.money.amount) != "amount":
         raise table.fault("money.amount", "is no amount", "Name an argument with the role amount.")
+    for place, role in sorted(made.roles.items()):
+        if role == "amount" and place != made.money.amount:
+            raise table.fault("roles", f"calls {place!r} a second amount", "Have one that holds it all.")
     if made.money.currency and made.money.currency not in made.roles:
         raise table.fault("money.currency", "is no argument", "Name one, or use money.always.")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 ROOT = ""
 _PATTERN = re.compile(r"(?:\[\]|[A-Za-z_$][\w$-]*)(?:\[\]|\.[A-Za-z_$][\w$-]*)*")
+_NAME = re.compile(r"[A-Za-z_$][\w$-]*")
 
 
 def is_pattern(text: str) -> bool:
@@ -15,9 +17,20 @@ def is_pattern(text: str) -> bool:
     return text == ROOT or _PATTERN.fullmatch(text) is not None
 
 
+def is_name(text: str) -> bool:
+    """Return whether a pattern can spell a field of this name."""
+    return _NAME.fullmatch(text) is not None
+
+
 def under(path: str, name: str) -> str:
-    """Return the place of a field of what lies at `path`."""
-    return f"{path}.{name}" if path else name
+    """Return the place of a field of what lies at `path`; no pattern spells that of a name such as `a.b`."""
+    spelled = name if is_name(name) else json.dumps(name)
+    return f"{path}.{spelled}" if path else spelled
+
+
+def beneath(path: str, pattern: str) -> str:
+    """Return the place that a pattern spells, seen from `path`."""
+    return path + pattern if not path or not pattern or pattern.startswith("[]") else f"{path}.{pattern}"
 
 
 def leaves(value: object, path: str = ROOT) -> Iterator[tuple[str, object]]:

@@ -8,6 +8,7 @@ Invariants:
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import cast
 from muniment.actions.labels import Label
 from muniment.actions.reading import Labelled, Reading
 from muniment.actions.selectors import resolve, steps_of
-from muniment.foundation.canonical import digest
+from muniment.foundation.canonical import copied, exact
 from muniment.foundation.errors import BadInput, Denied
 
 MOST_CALLS = 50
@@ -68,8 +69,9 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """`sha256:` and the digest of all of its calls."""
-        return digest([[c.step, c.tool, c.arguments, c.instead_of] for c in self.calls])
+        """`sha256:` and the digest of all of its calls, each text byte for byte."""
+        calls = [[c.step, c.tool, c.arguments, c.instead_of] for c in self.calls]
+        return "sha256:" + hashlib.sha256(exact(calls)).hexdigest()
 
 
 def pinned(calls: Sequence[Mapping[str, object]], known: Label, tools: Collection[str]) -> Plan:
@@ -100,7 +102,10 @@ def pinned(calls: Sequence[Mapping[str, object]], known: Label, tools: Collectio
     return Plan(tuple(made.values()), known)
 
 
-def _call(stated: Mapping[str, object], where: str) -> PlannedCall:
+def _call(stated: object, where: str) -> PlannedCall:
+    if not isinstance(stated, Mapping):
+        raise BadInput(f"{where} is malformed.", fix="Give step, tool and arguments.")
+    stated = cast("Mapping[str, object]", stated)
     unknown = set(stated) - {"step", "tool", "arguments", "instead_of"}
     step, tool = stated.get("step"), stated.get("tool")
     arguments, instead_of = stated.get("arguments", {}), stated.get("instead_of", "")
@@ -112,4 +117,5 @@ def _call(stated: Mapping[str, object], where: str) -> PlannedCall:
         raise BadInput(f"{where}.step is no name.", fix="Write it as in s1.")
     if not isinstance(tool, str) or not isinstance(instead_of, str) or not isinstance(arguments, Mapping):
         raise BadInput(f"{where} is malformed.", fix="Give step, tool and arguments.")
-    return PlannedCall(step, tool, cast("Mapping[str, object]", arguments), instead_of)
+    steps_of(arguments)
+    return PlannedCall(step, tool, cast("Mapping[str, object]", copied(arguments)), instead_of)

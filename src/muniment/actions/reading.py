@@ -51,6 +51,12 @@ class Reading:
         """Return the label of which rows a list has."""
         return self._bound(self.labels.get(f"{place}[]", _UNTOLD))
 
+    def missing(self, place: str) -> Label:
+        """Return the label of there being nothing at a place: that of whoever may put something there."""
+        inside = (f"{place}.", f"{place}[]")
+        stated = [one for name, one in self.labels.items() if name == place or name.startswith(inside)]
+        return join(self._bound(one) for one in stated or [_UNTOLD])
+
     def _inside(self, value: object, place: str) -> Iterable[FieldLabel]:
         if isinstance(value, Mapping):
             fields = cast("Mapping[str, object]", value)

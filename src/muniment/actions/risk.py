@@ -97,7 +97,7 @@ def read_risk(text: str) -> RiskPolicy:
     """Return the rules that a TOML text holds; raises BadInput naming what does not fit."""
     try:
         stated = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"The risk rules are no TOML: {error}.", fix="Mend the line that it names.") from error
     Stated("", stated).only(frozenset({"rule"}))
     tables = stated.get("rule", [])
@@ -105,10 +105,12 @@ def read_risk(text: str) -> RiskPolicy:
         raise BadInput(
             "The risk rules hold no [[rule]].", fix="Write one, or remove the file for those that ship."
         )
+    odd = next((n for n, one in enumerate(cast("list[object]", tables)) if not isinstance(one, dict)), None)
+    if odd is not None:
+        raise BadInput(f"rule[{odd}] is no table.", fix="Write each rule as [[rule]].")
     rules = [
         _rule(Stated(f"rule[{place}].", cast("Mapping[str, object]", table)))
         for place, table in enumerate(cast("Sequence[object]", tables))
-        if isinstance(table, Mapping)
     ]
     names = [rule.id for rule in rules]
     twice = next((name for name in names if names.count(name) > 1), None)

@@ -10,22 +10,26 @@ An expression is JSON. What is not one of the forms below stands for itself:
     {"$text": ["Dinner at ", E, ...]}, {"$sum": [E, ...]}, {"$product": [E, ...]}, {"$difference": [E, E]}
 
 Whoever may decide which rows there are decides what `$all`, `$most`, `$least` and `$count` give, so these are trusted
-no more than the rows. `$one` is: a second row that fits makes it fail, and so does none.
+no more than the rows. `$one` with a test is: a second row that fits makes it fail, and so does none. Without a test
+it is not, for whoever adds the only row has chosen it.
 """
 
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import cast
 
 from muniment.actions.labels import USERS, Label, join
-from muniment.actions.paths import at, under
+from muniment.actions.paths import at, beneath, is_pattern, under
 from muniment.actions.reading import Labelled, Reading
 from muniment.foundation.errors import BadInput, MunimentError
 
 MOST_DEPTH = 24
+_GREATEST = 2**53 - 1
+_DIGITS = re.compile(r"-?[0-9]{1,16}(?:\.[0-9]{1,16})?")
 _ROW_FORMS = ("$one", "$all", "$most", "$least", "$count")
 _FORMS = frozenset({"$from", *_ROW_FORMS, "$text", "$sum", "$product", "$difference"})
 _ROW_FIELDS = frozenset({"of", "at", "where", "field", "by", "then"})
@@ -86,7 +90,9 @@ def _examine_form(fields: Mapping[str, object], found: set[str], depth: int) -> 
     form = _form(fields)
     body = fields[form]
     if form == "$from":
-        if not isinstance(body, str) or not isinstance(fields.get("path", []), list):
+        path = fields.get("path", [])
+        parts = cast("list[object]", path) if isinstance(path, list) else [None]
+        if not isinstance(body, str) or not all(type(part) in (str, int) for part in parts):
             raise BadInput("$from names no step.", fix='Write {"$from": "s1", "path": ["field"]}.')
         found.add(body)
     elif form in _ROW_FORMS:
@@ -117,7 +123,7 @@ def _spec(form: str, body: object) -> Mapping[str, object]:
     spec = cast("Mapping[str, object]", body)
     if set(spec) - _ROW_FIELDS or not isinstance(spec.get("of"), str):
         raise fault
-    if (form in ("$most", "$least")) != ("by" in spec):
+    if (form in ("$most", "$least")) != ("by" in spec) or not _names_fields(spec):
         raise fault
     tests = spec.get("where", [])
     if not isinstance(tests, list):
@@ -126,9 +132,34 @@ def _spec(form: str, body: object) -> Mapping[str, object]:
         if not isinstance(test, list) or len(cast("list[object]", test)) != 3:
             raise fault
         name, how, _ = cast("list[object]", test)
-        if not isinstance(name, str) or how not in _TESTS:
+        if not _is_field(name) or not isinstance(how, str) or how not in _TESTS:
             raise fault
     return spec
+
+
+def _is_field(name: object) -> bool:
+    """Return whether it names one field of a row, or the row itself."""
+    return isinstance(name, str) and is_pattern(name) and "[]" not in name
+
+
+def _names_fields(spec: Mapping[str, object]) -> bool:
+    path, then = spec.get("at", []), spec.get("then", [])
+    return (
+        _is_field(spec.get("field", ""))
+        and _is_field(spec.get("by", ""))
+        and isinstance(path, list)
+        and all(isinstance(part, str) for part in cast("list[object]", path))
+        and isinstance(then, list)
+        and (not then or "by" in spec)
+        and all(_is_tie_break(one) for one in cast("list[object]", then))
+    )
+
+
+def _is_tie_break(stated: object) -> bool:
+    if not isinstance(stated, list) or len(cast("list[object]", stated)) != 2:
+        return False
+    name, way = cast("list[object]", stated)
+    return _is_field(name) and way in ("most", "least")
 
 
 def _resolve(expression: object, readings: Readings, depth: int) -> Labelled:
@@ -154,7 +185,9 @@ def _resolve_form(fields: Mapping[str, object], readings: Readings, depth: int) 
         return _follow(_reading(readings, cast(str, body)), cast("Sequence[object]", fields.get("path", [])))
     if form in _ROW_FORMS:
         return _select(form, _spec(form, body), readings, depth)
-    parts = [_resolve(one, readings, depth + 1) for one in cast("Sequence[object]", body)]
+    if not isinstance(body, list):
+        raise Unresolved(f"{form} takes a list.", fix=f'Write {{"{form}": [...]}}.')
+    parts = [_resolve(one, readings, depth + 1) for one in cast("list[object]", body)]
     label = join(one.label for one in parts)
     if form == "$text":
         return Labelled("".join(_text(one.value) for one in parts), label)
@@ -195,23 +228,19 @@ def _select(form: str, spec: Mapping[str, object], readings: Readings, depth: in
     for row in held[1]:
         # Every row was asked, also those that did not fit: what decided is whatever stands in these fields.
         for name, _, _ in cast("Sequence[tuple[str, str, object]]", spec.get("where", [])):
-            labels.extend(source.of(value, under(f"{place}[]", name)) for value in at(row, name))
+            labels.append(_label_of(source, row, f"{place}[]", name))
     fits = rows
-    if form != "$one":
+    if form != "$one" or not spec.get("where"):
         labels.append(source.rows(place))
     if form == "$count":
         return Labelled(len(fits), join(labels))
     if form in ("$most", "$least"):
         fits, by = _extreme(form, spec, fits)
-        labels.extend(
-            source.of(value, under(f"{place}[]", name))
-            for name in by
-            for row in held[1]
-            for value in at(row, name)
-        )
+        labels.extend(_label_of(source, row, f"{place}[]", name) for name in by for row in held[1])
     if form in ("$one", "$most", "$least"):
         if len(fits) != 1:
-            raise Unresolved(f"{len(fits)} rows of {source.tool} fit where one has to.", fix="Say which one.")
+            # How many there are is told to nobody: a model that has read nothing else would have read that.
+            raise Unresolved(f"Not one row of {source.tool} alone fits.", fix="Say which one.")
         found = _field(source, place, spec, fits[0])
         return Labelled(found.value, join([found.label, *labels]))
     parts = [_field(source, place, spec, row) for row in fits]
@@ -229,25 +258,32 @@ def _follow_place(source: Reading, path: Sequence[object]) -> tuple[str, list[ob
     return place, cast("list[object]", value)
 
 
+def _label_of(source: Reading, row: object, place: str, name: str) -> Label:
+    """Return the label of what stands in a field of a row, or of there being none."""
+    value, whole = row, beneath(place, name)
+    for part in name.split(".") if name else ():
+        if not isinstance(value, Mapping):
+            # What stands in its way has decided that there is none.
+            return join([source.of(value, place), source.missing(whole)])
+        fields = cast("Mapping[str, object]", value)
+        if part not in fields:
+            return source.missing(whole)
+        value, place = fields[part], under(place, part)
+    return source.of(value, whole)
+
+
 def _field(source: Reading, place: str, spec: Mapping[str, object], row: object) -> Labelled:
-    name = spec.get("field", "")
-    if not isinstance(name, str) or "[]" in name:
-        raise Unresolved("`field` is no field of a row.", fix="Name one, such as customer.email.")
+    name = cast(str, spec.get("field", ""))
     found = list(at(row, name))
     if len(found) != 1:
         raise Unresolved(f"A row of {source.tool} has no field {name!r}.", fix="Mend `field`.")
-    here = f"{place}[]"
-    return Labelled(found[0], source.of(found[0], under(here, name) if name else here))
+    return Labelled(found[0], source.of(found[0], beneath(f"{place}[]", name)))
 
 
 def _extreme(form: str, spec: Mapping[str, object], rows: list[object]) -> tuple[list[object], list[str]]:
     """Return the rows with the most or the least, ties broken by `then`, and the fields that decided."""
     wanted: list[tuple[str, str]] = [(cast(str, spec["by"]), form[1:])]
-    for part in cast("Sequence[object]", spec.get("then", [])):
-        if not isinstance(part, list) or len(cast("list[object]", part)) != 2:
-            raise Unresolved("`then` is malformed.", fix='Write [["price", "least"]].')
-        name, way = cast("list[str]", part)
-        wanted.append((name, way))
+    wanted += [(name, way) for name, way in cast("Sequence[Sequence[str]]", spec.get("then", []))]
     for name, way in wanted:
         if len(rows) < 2:
             break
@@ -275,13 +311,20 @@ def _ordered(compare: Callable[[Decimal | str, Decimal | str], bool]) -> Callabl
 
 
 def _same(found: object, wanted: object) -> bool:
+    """Return whether two JSON values are the same; to Python, true is 1."""
     if isinstance(found, bool) or isinstance(wanted, bool):
         return found is wanted
+    if isinstance(found, list) and isinstance(wanted, list):
+        one, other = cast("list[object]", found), cast("list[object]", wanted)
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(found, Mapping) and isinstance(wanted, Mapping):
+        this, that = cast("Mapping[str, object]", found), cast("Mapping[str, object]", wanted)
+        return this.keys() == that.keys() and all(_same(inner, that[name]) for name, inner in this.items())
     return found == wanted
 
 
 def _holds(found: object, wanted: object) -> bool:
-    return isinstance(found, Sequence) and wanted in found if isinstance(wanted, str) else False
+    return isinstance(found, str | list) and wanted in found if isinstance(wanted, str) else False
 
 
 _TESTS: Mapping[str, Callable[[object, object], bool]] = {
@@ -295,24 +338,34 @@ _TESTS: Mapping[str, Callable[[object, object], bool]] = {
         isinstance(found, str) and isinstance(wanted, str) and found.startswith(wanted)
     ),
     "holds": _holds,
-    "in": lambda found, wanted: isinstance(wanted, list) and found in cast("list[object]", wanted),
+    "in": lambda found, wanted: (
+        isinstance(wanted, list) and any(_same(found, one) for one in cast("list[object]", wanted))
+    ),
 }
 
 
 def _number(value: object) -> Decimal:
+    fault = Unresolved("A value is no number.", fix="Choose a field that holds numbers.")
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise Unresolved("A value is no number.", fix="Choose a field that holds numbers.")
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        number = Decimal("NaN")
-    if not number.is_finite():
-        raise Unresolved("A value is no number.", fix="Choose a field that holds numbers.")
+        raise fault
+    if isinstance(value, str):
+        if not _DIGITS.fullmatch(value):
+            raise fault
+        return _bounded(Decimal(value))
+    # Compared before it is spelled: a result may hold whole numbers of any length.
+    if not -_GREATEST <= value <= _GREATEST:
+        raise fault
+    return Decimal(str(value))
+
+
+def _bounded(number: Decimal) -> Decimal:
+    if not -_GREATEST <= number <= _GREATEST:
+        raise Unresolved("A number is too large to be exact.", fix="Choose a field that holds smaller ones.")
     return number
 
 
 def _plain(number: Decimal) -> int | float:
-    return int(number) if number == number.to_integral_value() else float(number)
+    return int(_bounded(number)) if number == number.to_integral_value() else float(number)
 
 
 def _text(value: object) -> str:
@@ -328,7 +381,7 @@ def _text(value: object) -> str:
 def _product(numbers: Sequence[Decimal]) -> Decimal:
     result = Decimal(1)
     for number in numbers:
-        result *= number
+        result = _bounded(result * number)
     return result
 
 

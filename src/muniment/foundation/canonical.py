@@ -42,6 +42,16 @@ def exact(value: object) -> bytes:
     return _dump(_plain(value))
 
 
+def copied(value: object) -> object:
+    """Return a copy of a JSON value that nobody else holds; raises BadInput for what JSON cannot say exactly."""
+    return json.loads(exact(value), parse_int=_number)
+
+
+def _number(digits: str) -> int | float:
+    """Return a number as it was given: canonical JSON spells large fractions without a point."""
+    return int(digits) if abs(int(digits)) <= _GREATEST else float(digits)
+
+
 _SIMPLE = frozenset({bool, type(None)})
 _GREATEST = 2**53 - 1
 _ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), check_circular=False)

@@ -110,6 +110,9 @@ class _Resolving:
 
     def resolve(self) -> dict[str, Any]:
         found = self._resolved(self._whole, (), 0)
+        if not isinstance(found, dict):
+            raise BadInput("The schema says the same of every value.", fix=_HINT)
+        found = cast("dict[str, Any]", found)
         for name in ("$defs", "definitions"):
             found.pop(name, None)
         return found

@@ -10,7 +10,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muniment.foundation.canonical import canonical, digest, exact
+from muniment.foundation.canonical import canonical, copied, digest, exact
 from muniment.foundation.errors import BadInput
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -25,6 +25,17 @@ def test_exact_bytes_say_the_value_and_say_it_once(value: object) -> None:
     written = exact(value)
     assert json.loads(written) == value
     assert exact(json.loads(written)) == written
+
+
+@given(VALUES)
+def test_a_copy_is_the_same_value_in_its_one_spelling(value: object) -> None:
+    assert copied(value) == value
+    assert exact(copied(value)) == exact(value)
+
+
+@pytest.mark.parametrize("number", [2.0**53, 1e20, -1e16, 1e300])
+def test_a_copy_of_a_large_fraction_can_be_copied_again(number: float) -> None:
+    assert exact(copied(copied([number]))) == exact([number])
 
 
 @given(VALUES)
