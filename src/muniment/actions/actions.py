@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -12,6 +11,7 @@ import sqlalchemy as sa
 from muniment.actions import store
 from muniment.actions.action import Action
 from muniment.actions.approvals import Approvals, Approver
+from muniment.actions.bound import keyed_id
 from muniment.actions.context import Context
 from muniment.actions.execution import Execution
 from muniment.actions.labels import USERS
@@ -153,8 +153,3 @@ class Actions:
         except MunimentError:
             return found
         return replace(found, undo={"tool": manifest.undo.tool, "arguments": arguments})
-
-
-def keyed_id(key: str) -> str:
-    """Return the id of the action of a key."""
-    return "act_" + hashlib.sha256(key.encode()).hexdigest()[:32]

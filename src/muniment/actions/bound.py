@@ -162,3 +162,8 @@ def label_of(stated: Mapping[str, Any]) -> Label:
         Audience(frozenset(allow), frozenset(deny), owner) for allow, deny, owner in stated["audiences"]
     )
     return Label(Integrity[str(stated["integrity"]).upper()], audiences)
+
+
+def keyed_id(key: str) -> str:
+    """Return the id of the action of a key."""
+    return "act_" + hashlib.sha256(key.encode()).hexdigest()[:32]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import cast
@@ -18,7 +19,9 @@ from muniment.actions.registry import Tool, resource_of
 from muniment.actions.risk import RiskPolicy
 from muniment.actions.stops import stopped
 from muniment.actions.tables import tool_call
+from muniment.foundation.canonical import canonical
 from muniment.foundation.clock import Clock, timestamp
+from muniment.foundation.errors import MunimentError
 from muniment.foundation.worded import Worded
 from muniment.governance.policy.decision import WORKSPACE
 from muniment.governance.policy.rules import Standing
@@ -35,7 +38,8 @@ class Gathering:
     def facts(
         self, connection: sa.Connection, standing: Standing, tool: Tool | None, proposed: Proposed, model: str
     ) -> Facts:
-        """Return the facts about a call, as of this snapshot."""
+        """Return the facts about a call, as of this snapshot, by its arguments as they would be carried out."""
+        proposed = _spelled(proposed)
         halted = stopped(connection, proposed.tool, model)
         if tool is None:
             return Facts(standing.decide("use_tool", WORKSPACE), self.risk, stopped=halted)
@@ -66,6 +70,15 @@ class Gathering:
                 if currency:
                     amounts[currency] = amounts.get(currency, Decimal(0)) + Decimal(amount)
         return Used(sum(when >= recent for when, _, _ in rows), day, amounts)
+
+
+def _spelled(proposed: Proposed) -> Proposed:
+    """Return a call with its arguments as they would be carried out, with none where they cannot be."""
+    try:
+        spelled = json.loads(canonical(proposed.arguments))
+    except (MunimentError, RecursionError):
+        spelled = {}
+    return replace(proposed, arguments=spelled)
 
 
 def record_of(manifest: Manifest, arguments: Mapping[str, object]) -> str:

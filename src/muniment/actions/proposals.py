@@ -8,7 +8,6 @@ Invariants:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -18,7 +17,7 @@ import sqlalchemy as sa
 from muniment.actions import store
 from muniment.actions.action import Action
 from muniment.actions.assignment import Asked, Assignment
-from muniment.actions.bound import Agent, Bound, Evidence, Origin, Record, same_call
+from muniment.actions.bound import Agent, Bound, Evidence, Origin, Record, keyed_id, same_call
 from muniment.actions.context import Context
 from muniment.actions.decide import Proposed, Step, Verdict, decide
 from muniment.actions.facts import Gathering, record_of
@@ -156,7 +155,7 @@ class Proposals:
         standing = self._policy.standing(connection, principal)
         tool = self._tools.get(connection, proposed.tool)
         whole = proposed if tool is None else replace(proposed, manifest=tool.manifest)
-        facts = self._gathering.facts(connection, standing, tool, _spelled(whole), model)
+        facts = self._gathering.facts(connection, standing, tool, whole, model)
         return decide(whole, facts), None if tool is None else tool.manifest
 
     def _record(
@@ -235,6 +234,11 @@ class Proposals:
             evidence=call.evidence,
         )
         made = call.id or self._ids.new("act")
+        if bound.step and call.agent.run:
+            # Of one run, each planned call has one id: a second proposal of it finds the first.
+            made = keyed_id(f"{call.agent.run}:{bound.plan}:{bound.step}")
+            if store.find(connection, made) is not None:
+                raise BadInput(f"The planned call {bound.step} was used.", fix="Propose the call by itself.")
         state = "waiting" if verdict.approvers else "approved"
         store.insert(connection, self._clock, made, bound, risk, state, asked)
         row = store.row_of(connection, made)
@@ -272,15 +276,6 @@ class Proposals:
             return self._audit.commitment(canonical(call.arguments or {}).decode())
         except MunimentError:
             return ""
-
-
-def _spelled(proposed: Proposed) -> Proposed:
-    """Return a call with its arguments as they would be carried out, with none where they cannot be."""
-    try:
-        spelled = json.loads(canonical(proposed.arguments))
-    except (MunimentError, RecursionError):
-        spelled = {}
-    return replace(proposed, arguments=spelled)
 
 
 def _sketch(tenant: str, manifest: Manifest, verdict: Verdict, principal: Principal) -> Bound:

@@ -243,6 +243,9 @@ class TaskAgent:
 
     def _planned(self, run: Run, step: str, tool: str) -> bool:
         """Carry one planned call out, unseen by the model; return whether the plan can go on."""
+        plan = run.context.plan
+        if plan is None or not plan.usable(step, run.context.used):
+            raise BadInput(f"The planned call {step} was used.", fix="Propose the call by itself.")
         if run.tools[tool].acts:
             outcome = self._outcome(run, Call(tool, step=step, agent=run.agent, evidence=tuple(run.evidence)))
             return self._settled(run, Move("propose", step=step), outcome)

@@ -51,7 +51,9 @@ class Drafting:
 
     def draft(self, asker: Asker, wanted: str, sources: Mapping[str, str]) -> str:
         """Return a text of the kind that is wanted, from sources by name; raises BadInput where none came."""
-        passages = tuple(NumberedPassage(n, name, "", text) for n, (name, text) in enumerate(sources.items(), 1))
+        passages = tuple(
+            NumberedPassage(n, name, "", text) for n, (name, text) in enumerate(sources.items(), 1)
+        )
         prompt = self._live(DRAFT, asker.endpoint.name)
         request = prompts.request(prompt, wanted, passages, self._ids.new("fence"), SCHEMA)
         with self._database.read() as connection:

@@ -44,7 +44,9 @@ def definition(rooms: Rooms) -> Definition:
         steps.tell(stage="classified", kind=kind, order=order)
         if kind != "refund" or not order:
             return {"state": "for a person", "kind": kind, "order": order}
-        bought = hands.read("order", "orders_get", {"order": {"$from": "case", "path": ["order"]}}, {"case": case})
+        bought = hands.read(
+            "order", "orders_get", {"order": {"$from": "case", "path": ["order"]}}, {"case": case}
+        )
         rules = hands.search("evidence", "refund policy for customers")
         left = hands.reckon("reckon", refundable, bought)
         amount = str(_at(left, "amount"))
@@ -96,7 +98,9 @@ def _classified(hands: Hands, letter: Reading) -> Reading:
 
 def _reply(hands: Hands, letter: Reading, bought: Reading, rules: Reading, amount: str) -> Reading:
     if hands.model:
-        wanted = f"Tell the customer that {amount} of their order was paid back, and answer what else they ask."
+        wanted = (
+            f"Tell the customer that {amount} of their order was paid back, and answer what else they ask."
+        )
         return hands.draft("draft-reply", wanted, {"mail": letter, "order": bought, "policy": rules})
     value = bought.value if isinstance(bought.value, Mapping) else {}
     text = REPLY.format(amount=amount, currency=value.get("currency", ""), order=value.get("id", ""))  # pyright: ignore[reportUnknownMemberType]

@@ -53,7 +53,9 @@ class Hands:
 
     def given(self, values: Mapping[str, Json]) -> Reading:
         """Return what the requester gave as a result that can be used in proposals: their own words."""
-        stated = {name: value for name, value in values.items() if name not in ("requester", "since", "model")}
+        stated = {
+            name: value for name, value in values.items() if name not in ("requester", "since", "model")
+        }
         return _Own("given", "", self.principal.ref, stated, {}, Label())
 
     def read(self, step: str, tool: str, arguments: object, uses: Uses | None = None) -> Reading:
@@ -112,9 +114,7 @@ class Hands:
         label = join([Label(Integrity.UNTRUSTED), *(one.label for one in sources.values())])
         return Reading(step, "", self.principal.ref, made, {}, label)
 
-    def reckon(
-        self, step: str, function: Callable[..., Mapping[str, Json]], *found: Reading
-    ) -> Reading:
+    def reckon(self, step: str, function: Callable[..., Mapping[str, Json]], *found: Reading) -> Reading:
         """Return what a function makes of the values of results, with their label; it reads no clock."""
         made = self.steps.do(step, function, *(one.value for one in found))
         return Reading(step, "", self.principal.ref, made, {}, join(one.label for one in found))
@@ -201,5 +201,7 @@ def needed(given: Mapping[str, Json], *names: str) -> Sequence[str]:
     """Return texts that a workflow was given; raises BadInput naming one that is missing."""
     for name in names:
         if not isinstance(given.get(name), str) or not str(given[name]).strip():
-            raise BadInput(f"The workflow needs {name}.", fix=f'Give it, such as --given {{"{name}": "..."}}.')
+            raise BadInput(
+                f"The workflow needs {name}.", fix=f'Give it, such as --given {{"{name}": "..."}}.'
+            )
     return [str(given[name]) for name in names]

@@ -24,6 +24,11 @@ def definition(rooms: Rooms) -> Definition:
         steps.tell(stage="waits for approval", action=action)
         found = hands.outcome("decided", action)
         steps.tell(stage=found["state"])
-        return {"action": action, "state": found["state"], "purchase": found["value"], "reason": found["reason"]}
+        return {
+            "action": action,
+            "state": found["state"],
+            "purchase": found["value"],
+            "reason": found["reason"],
+        }
 
     return Definition(NAME, 1, run)
