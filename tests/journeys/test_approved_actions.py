@@ -158,8 +158,9 @@ def _shown(office: Office, made: Action, who: Principal = BOB) -> tuple[str, App
     return shown.ticket, Approver(who, by, office.clock.now())
 
 
-def _approved(office: Office) -> Action:
-    made = office.waiting()
+def approved(office: Office, **arguments: object) -> Action:
+    """Return an action that a lead has approved and nobody has carried out."""
+    made = office.waiting(**arguments)
     office.workspace.approvals.approve(made.id, made.digest, *_shown(office, made))
     return made
 
@@ -208,7 +209,7 @@ def _approved(office: Office) -> Action:
 def test_what_changed_after_the_approval_keeps_it_from_happening(
     office: Office, change: Callable[[Office, Action], object]
 ) -> None:
-    made = _approved(office)
+    made = approved(office)
     change(office, made)
     with pytest.raises(MunimentError):
         office.workspace.execution.run(made.id, OPERATOR)
@@ -223,7 +224,7 @@ MUTATED = ("digest", "tool", "requester", "since", "bound", "approvers", "expire
 
 @pytest.mark.parametrize("column", MUTATED)
 def test_no_byte_of_a_stored_action_can_be_changed(office: Office, column: str) -> None:
-    made = _approved(office)
+    made = approved(office)
     with office.workspace.database.read() as connection:
         stored = connection.execute(sa.select(action.c[column]).where(action.c.id == made.id)).scalar_one()
     changes: list[object] = [stored + 1, stored - 1] if isinstance(stored, int) else []
@@ -247,7 +248,7 @@ def test_no_byte_of_a_stored_action_can_be_changed(office: Office, column: str) 
 
 
 def test_a_decision_that_nobody_made_counts_for_nothing(office: Office) -> None:
-    made, other = office.waiting(), _approved(office)
+    made, other = office.waiting(), approved(office)
     with office.workspace.database.write() as connection:
         row = connection.execute(sa.select(action_decision).where(action_decision.c.action == other.id)).one()
         forged = dict(row._mapping) | {"action": made.id, "digest": made.digest}
@@ -303,7 +304,7 @@ def test_inboxes_cannot_be_flooded_and_nobody_decides_faster_than_they_read(offi
 
 
 def test_an_outcome_that_is_not_known_is_never_tried_again(office: Office) -> None:
-    made = _approved(office)
+    made = approved(office)
     office.shop.fault = "breaks after"
     found = office.workspace.execution.run(made.id, OPERATOR)
     assert found.state == "unknown"
@@ -316,7 +317,7 @@ def test_an_outcome_that_is_not_known_is_never_tried_again(office: Office) -> No
 
 
 def test_a_crash_after_the_claim_gives_unknown_once_its_time_is_over(office: Office) -> None:
-    made = _approved(office)
+    made = approved(office)
     office.workspace.claims.claim(made.id, "1", OPERATOR)
     assert office.workspace.claims.overdue() == 0
     office.clock.advance(seconds=36)
@@ -329,9 +330,9 @@ def test_a_crash_after_the_claim_gives_unknown_once_its_time_is_over(office: Off
 
 def test_a_refusal_of_the_other_side_is_a_failure_and_another_type_is_not_known(office: Office) -> None:
     office.shop.fault = "refuses"
-    assert office.workspace.execution.run(_approved(office).id, OPERATOR).state == "failed"
+    assert office.workspace.execution.run(approved(office).id, OPERATOR).state == "failed"
     office.shop.fault = "another type"
-    assert office.workspace.execution.run(_approved(office).id, OPERATOR).state == "unknown"
+    assert office.workspace.execution.run(approved(office).id, OPERATOR).state == "unknown"
 
 
 def test_what_was_done_can_be_taken_back_by_its_undo(office: Office) -> None:
