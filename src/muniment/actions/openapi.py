@@ -127,7 +127,9 @@ def _definition(
     """All of it counts, also what is only said: whoever wrote the manifest has read that."""
     try:
         behind = references.behind([shared, stated])
-        return digest({"method": method, "path": path, "shared": shared, "operation": stated, "behind": behind})
+        return digest(
+            {"method": method, "path": path, "shared": shared, "operation": stated, "behind": behind}
+        )
     except BadInput as error:
         reading.problems.append(f"definition: {error.public}")
         return ""
