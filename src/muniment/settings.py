@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from muniment.actions.tool_settings import ToolSettings
 from muniment.foundation.errors import BadInput
 from muniment.foundation.key_provider import ProviderName, Wrapped
 from muniment.foundation.limit_settings import LimitSettings
@@ -239,6 +240,7 @@ class Settings(_Section):
     limits: LimitSettings = LimitSettings()  # pyright: ignore[reportCallIssue]
     identity: IdentitySettings = IdentitySettings()
     sensitive: SensitiveSettings = SensitiveSettings()
+    tools: ToolSettings = ToolSettings()  # pyright: ignore[reportCallIssue]
     models: dict[str, ModelSettings] = Field(default_factory=dict)
     embedding: dict[Name, EmbeddingSettings] = Field(default_factory=dict)
 
@@ -346,6 +348,11 @@ def vault_token(settings: Settings, home: Path) -> str:
 def database_url(settings: Settings, home: Path) -> Secret | None:
     """Return the address of the Postgres database, None for a file; raises BadInput for a reference to nothing."""
     return _secret(settings.database.url, "database.url", home)
+
+
+def tool_token(settings: Settings, home: Path, server: str) -> Secret | None:
+    """Return what an MCP server is shown as a token; raises BadInput for a reference that leads nowhere."""
+    return _secret(settings.tools.servers[server].token, f"tools.servers.{server}.token", home)
 
 
 def weight_folders(settings: Settings) -> list[Path]:

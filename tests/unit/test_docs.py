@@ -11,6 +11,7 @@ import pytest
 from typer.main import get_command
 
 from muniment import settings
+from muniment.actions.tool_settings import RemoteServerSettings
 from muniment.foundation.limit_settings import TeamLimits
 from muniment.foundation.network_settings import AllowSettings
 from muniment.governance.identity.issuer_settings import IssuerSettings
@@ -122,6 +123,7 @@ def test_every_setting_of_a_model_is_in_the_guide_and_nothing_else(
         ("limits.teams.sales", TeamLimits),
         ("sensitive.prompts", PromptSettings),
         ("sensitive.answers", ShownSettings),
+        ("tools.servers.shop", RemoteServerSettings),
     ],
 )
 def test_every_setting_of_a_section_below_another_is_in_the_guide_and_nothing_else(
@@ -133,6 +135,7 @@ def test_every_setting_of_a_section_below_another_is_in_the_guide_and_nothing_el
         | TeamLimits
         | PromptSettings
         | ShownSettings
+        | RemoteServerSettings
     ],
 ) -> None:
     block = re.search(rf"\[{section}\]\n(.*?)```", SETTINGS, re.DOTALL)

@@ -15,28 +15,25 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
-import queue
 import socket
 import ssl
-import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 import httpx2
 
 from muniment.foundation.addresses import Address, is_odd_spelling, literal, reach
+from muniment.foundation.apart import apart
 from muniment.foundation.egress_rules import OPEN, EgressRules, Purpose
 from muniment.foundation.errors import BadInput, Denied
 
 Client = httpx2.AsyncClient
 """The client's type, for code that may not import the library."""
 
-T = TypeVar("T")
 MAX_REPLY_BYTES = 16 << 20
 CONNECT_SECONDS = 10.0
-_GRACE_SECONDS = 0.2
 _PORTS = {"http": 80, "https": 443}
 Origin = tuple[str, str, int]
 """Scheme, host and port."""
@@ -75,8 +72,16 @@ class TooLarge(Exception):
     """The reply went past the bound and was cut."""
 
 
+How = Literal["connect", "time", "size", "broken"]
+"""How a request failed: without a connection, so that nothing was sent; too late, too large, or in the middle."""
+
+
 class Unreached(Exception):
     """No whole reply came within the time: the text says what kind of failure it was, and no more."""
+
+    def __init__(self, said: str, how: How = "broken") -> None:
+        super().__init__(said)
+        self.how: How = how
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,8 @@ class Reply:
 
     status: int
     body: bytes
+    kind: str = ""
+    """Its media type, in lower case, without parameters."""
 
 
 class Egress:
@@ -184,22 +191,36 @@ class Egress:
                 fix="Use an endpoint inside it, or set network.private = false.",
             )
 
-    def client(self, timeout_seconds: float) -> Client:
-        """Return a client to be closed by its caller; each wait of a request is bounded by the timeout."""
+    def client(
+        self, timeout_seconds: float, most_bytes: int | None = None, on_cut: Callable[[], None] | None = None
+    ) -> Client:
+        """Return a client to be closed by its caller; each wait of a request is bounded by the timeout.
+
+        `most_bytes` bounds its replies further; `on_cut` is told of one that is cut, for callers whose library
+        does not pass the error on.
+        """
         timeout = httpx2.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds))
+        most = self._max_reply_bytes if most_bytes is None else min(most_bytes, self._max_reply_bytes)
         return httpx2.AsyncClient(
-            transport=_Vetted(self, self._max_reply_bytes, self._trusted(), self._rules.proxy),
+            transport=_Vetted(self, most, self._trusted(), self._rules.proxy, on_cut),
             timeout=timeout,
             follow_redirects=False,
             trust_env=False,
         )
 
     def exchange(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_seconds: float
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        timeout_seconds: float,
+        most_bytes: int | None = None,
     ) -> Reply:
         """Send one request from synchronous code and return the whole reply, all of it within the timeout.
 
-        Raises Refused, BadInput for a `ca_file` that cannot be used, and Unreached.
+        `most_bytes` bounds the reply further. Raises Refused, BadInput for a `ca_file` that cannot be used, and
+        Unreached.
         """
 
         # A compressed reply could unfold past the bound.
@@ -208,21 +229,23 @@ class Egress:
         async def send() -> Reply:
             async with (
                 asyncio.timeout(timeout_seconds),
-                self.client(timeout_seconds) as client,
+                self.client(timeout_seconds, most_bytes) as client,
                 client.stream(method, url, headers=plain, content=body) as response,
             ):
-                return Reply(response.status_code, b"".join([part async for part in response.aiter_raw()]))
+                whole = b"".join([part async for part in response.aiter_raw()])
+                kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+                return Reply(response.status_code, whole, kind)
 
-        found = _apart(send, timeout_seconds)
+        found = apart(send, timeout_seconds)
         if isinstance(found, Reply):
             return found
         if isinstance(found, (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, TooLarge, OSError)):
-            raise Unreached(type(found).__name__) from found
+            raise Unreached(type(found).__name__, _how(found)) from found
         raise found
 
     def addresses(self, origin: Origin, timeout_seconds: float) -> list[Address]:
         """Return the addresses by which an origin may be reached now; raises Refused, and Unreached without any."""
-        found = _apart(lambda: self.way(origin), timeout_seconds)
+        found = apart(lambda: self.way(origin), timeout_seconds)
         if isinstance(found, tuple):
             return found[0]
         if isinstance(found, OSError):
@@ -247,24 +270,21 @@ class Egress:
             ) from error
 
 
-def _apart(work: Callable[[], Coroutine[None, None, T]], timeout_seconds: float) -> T | Exception:
-    """Return what work gives or raises, waited for no longer than the timeout and a moment.
-
-    On a thread of its own: the caller may have a running loop, and a name server that hangs cannot be cancelled.
-    """
-    done: queue.SimpleQueue[T | Exception] = queue.SimpleQueue()
-
-    def go() -> None:
-        try:
-            done.put(asyncio.run(work()))
-        except Exception as error:
-            done.put(error)
-
-    threading.Thread(target=go, name="exchange", daemon=True).start()
-    try:
-        return done.get(timeout=timeout_seconds + _GRACE_SECONDS)
-    except queue.Empty:
-        raise Unreached("TimeoutError") from None
+def _how(error: Exception) -> How:
+    if isinstance(error, TooLarge):
+        return "size"
+    if isinstance(
+        error,
+        (
+            httpx2.ConnectError,
+            httpx2.ConnectTimeout,
+            httpx2.PoolTimeout,
+            httpx2.ProxyError,
+            httpx2.InvalidURL,
+        ),
+    ):
+        return "connect"
+    return "time" if isinstance(error, (httpx2.TimeoutException, TimeoutError)) else "broken"
 
 
 def origin_of(url: str) -> Origin:
@@ -289,12 +309,18 @@ def origin_of(url: str) -> Origin:
 
 class _Vetted(httpx2.AsyncBaseTransport):
     def __init__(
-        self, egress: Egress, max_reply_bytes: int, trusted: ssl.SSLContext, proxy: tuple[str, int] | None
+        self,
+        egress: Egress,
+        max_reply_bytes: int,
+        trusted: ssl.SSLContext,
+        proxy: tuple[str, int] | None,
+        on_cut: Callable[[], None] | None,
     ) -> None:
         self._egress = egress
         self._max_reply_bytes = max_reply_bytes
         self._trusted = trusted
         self._proxy = proxy
+        self._on_cut = on_cut
         self._inner: dict[tuple[Origin, Address | None], httpx2.AsyncHTTPTransport] = {}
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -314,7 +340,7 @@ class _Vetted(httpx2.AsyncBaseTransport):
         stream = response.stream
         if not isinstance(stream, httpx2.AsyncByteStream):
             raise Refused("The reply is not a stream.")
-        response.stream = _Bounded(stream, self._max_reply_bytes)
+        response.stream = _Bounded(stream, self._max_reply_bytes, self._on_cut)
         return response
 
     async def aclose(self) -> None:
@@ -347,14 +373,17 @@ async def _first_reached(
 
 
 class _Bounded(httpx2.AsyncByteStream):
-    def __init__(self, inner: httpx2.AsyncByteStream, limit: int) -> None:
+    def __init__(self, inner: httpx2.AsyncByteStream, limit: int, on_cut: Callable[[], None] | None) -> None:
         self._inner = inner
         self._left = limit
+        self._on_cut = on_cut
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for part in self._inner:
             self._left -= len(part)
             if self._left < 0:
+                if self._on_cut is not None:
+                    self._on_cut()
                 raise TooLarge
             yield part
 

@@ -9,7 +9,7 @@ import pytest
 from tests.simulators import key_service
 from tests.simulators.openai_server import serving
 
-from muniment.foundation.egress import Egress, Refused, Unreached, origin_of
+from muniment.foundation.egress import Egress, Refused, TooLarge, Unreached, origin_of
 from muniment.foundation.errors import BadInput
 
 
@@ -136,10 +136,20 @@ def test_synchronous_code_gets_a_whole_reply_also_inside_a_loop() -> None:
         assert asyncio.run(inside(egress, service.url)) == 418
 
 
-@pytest.mark.parametrize("fault", ["slow", "cut"])
-def test_a_reply_that_does_not_end_is_given_up(fault: str) -> None:
-    with key_service.serving(fault) as service, pytest.raises(Unreached):
-        Egress({service.url}).exchange("POST", service.url, {}, b"{}", 0.2)
+@pytest.mark.parametrize(("fault", "how"), [("slow", "time"), ("cut", "broken")])
+def test_a_reply_that_does_not_end_is_given_up(fault: str, how: str) -> None:
+    with key_service.serving(fault) as service, pytest.raises(Unreached) as caught:
+        Egress({service.url}).exchange("POST", service.url, {}, b"{}", 0.5)
+    assert caught.value.how == how
+
+
+def test_it_is_told_where_there_was_no_connection_so_that_nothing_was_sent() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        with pytest.raises(Unreached) as caught:
+            Egress({url}).exchange("POST", url, {}, b"{}", 5.0)
+    assert caught.value.how == "connect"
 
 
 def test_an_exchange_reaches_no_other_origin() -> None:
@@ -150,5 +160,24 @@ def test_an_exchange_reaches_no_other_origin() -> None:
 
 
 def test_an_exchange_is_cut_where_the_reply_is_too_large() -> None:
-    with key_service.serving("huge") as service, pytest.raises(Unreached):
-        Egress({service.url}, max_reply_bytes=1000).exchange("POST", service.url, {}, b"{}", 5.0)
+    with key_service.serving("huge") as service:
+        for egress, most in (
+            (Egress({service.url}, max_reply_bytes=1000), None),
+            (Egress({service.url}), 1000),
+        ):
+            with pytest.raises(Unreached) as caught:
+                egress.exchange("POST", service.url, {}, b"{}", 5.0, most)
+            assert caught.value.how == "size"
+
+
+def test_a_client_says_that_a_reply_was_cut() -> None:
+    cut: list[str] = []
+
+    async def go(egress: Egress, url: str) -> None:
+        async with egress.client(2.0, 1000, lambda: cut.append("cut")) as client:
+            with pytest.raises(TooLarge):
+                await client.post(url)
+
+    with key_service.serving("huge") as service:
+        asyncio.run(go(Egress({service.url}), service.url))
+    assert cut == ["cut"]
