@@ -5,9 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
-from muniment.actions.manifest import PythonFunction
-from muniment.actions.runners.call import ToolCall, ToolFailed
-from muniment.actions.runners.running import Running
+from muniment.actions.runners.call import Runner, ToolCall, ToolFailed
 
 _COMMON = """
 sensitivity = "internal"
@@ -139,9 +137,9 @@ class Shop:
     calls: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def running(self) -> Running:
+    def running(self) -> Runner:
         """Return it as what carries out calls."""
-        return Running({PythonFunction: self})
+        return self
 
     def run(self, call: ToolCall) -> object:
         """Do what the call says, once for each key."""

@@ -12,11 +12,11 @@ from contextlib import contextmanager, suppress
 
 from muniment.actions.action import Action, Refused
 from muniment.actions.bound import Bound
+from muniment.actions.calling import Calling
 from muniment.actions.claims import Claims
 from muniment.actions.manifest import Manifest
 from muniment.actions.proposals import Versions
 from muniment.actions.runners.call import ToolCall, ToolFailed
-from muniment.actions.runners.running import Running
 from muniment.foundation.errors import MunimentError
 from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import Principal
@@ -28,9 +28,9 @@ LOOK_SECONDS = 5.0
 class Execution:
     """Carries out the actions of one workspace."""
 
-    def __init__(self, claims: Claims, running: Running, versions: Versions) -> None:
+    def __init__(self, claims: Claims, calling: Calling, versions: Versions) -> None:
         self._claims = claims
-        self._running = running
+        self._calling = calling
         self._versions = versions
 
     def run(self, made: str, by: Actor) -> Action:
@@ -45,7 +45,7 @@ class Execution:
             claimed.manifest, bound.arguments, bound.requester, claimed.digest, claimed.bound.record.version
         )
         try:
-            result = self._running.run(call)
+            result = self._calling.run(call)
         except ToolFailed as error:
             return self._claims.settle(
                 claimed, "failed" if error.certain else "unknown", by, reason=error.public

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 
 from muniment.actions.bound import Agent
+from muniment.actions.calling import Calling
 from muniment.actions.decide import Proposed, Verdict, decide
 from muniment.actions.facts import Gathering
 from muniment.actions.labels import USERS, Label
@@ -15,7 +16,6 @@ from muniment.actions.paths import at
 from muniment.actions.reading import Reading, reading
 from muniment.actions.registry import Tool, Tools
 from muniment.actions.runners.call import ToolCall, ToolFailed
-from muniment.actions.runners.running import Running
 from muniment.actions.tables import tool_call
 from muniment.foundation.canonical import canonical
 from muniment.foundation.clock import Clock, timestamp
@@ -39,7 +39,7 @@ class Reads:
         policy: Policy,
         tools: Tools,
         gathering: Gathering,
-        running: Running,
+        calling: Calling,
         clock: Clock,
         ids: Ids,
     ) -> None:
@@ -48,7 +48,7 @@ class Reads:
         self._policy = policy
         self._tools = tools
         self._gathering = gathering
-        self._running = running
+        self._calling = calling
         self._clock = clock
         self._ids = ids
 
@@ -113,7 +113,7 @@ class Reads:
     ) -> Reading:
         outcome, given = "failed", ""
         try:
-            value = self._running.run(ToolCall(manifest, arguments, principal.ref, str(about["call"])))
+            value = self._calling.run(ToolCall(manifest, arguments, principal.ref, str(about["call"])))
             outcome, given = "complete", self._commitment(value)
         except MunimentError as error:
             outcome = error.why if isinstance(error, ToolFailed) else error.code

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from muniment.actions.actions import Actions
     from muniment.actions.approvals import Approvals
     from muniment.actions.assignment import Assignment
+    from muniment.actions.calling import Calling
     from muniment.actions.claims import Claims
     from muniment.actions.decisions import Seals
     from muniment.actions.delegations import Delegations
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from muniment.actions.reads import Reads
     from muniment.actions.registry import Tools
     from muniment.actions.risk import RiskPolicy
-    from muniment.actions.runners.running import Running
+    from muniment.actions.runners.call import Runner
+    from muniment.actions.runners.credentials import CallCredentials
     from muniment.actions.stops import Stops
 
 T = TypeVar("T")
@@ -48,11 +50,25 @@ class Acting(Searching):
         return Stops(self.database, self.audit, self.gate, self.clock, self.ids)
 
     @cached_property
-    def running(self) -> Running:
-        """What carries out calls."""
-        from muniment.actions.runners.running import Running
+    def running(self) -> Runner:
+        """What carries out calls of each kind."""
+        from muniment.app.tool_runners import tool_runner
 
-        return Running({})
+        return tool_runner(self.settings, self.home, self.call_credentials, self._egress_refused)
+
+    @cached_property
+    def call_credentials(self) -> CallCredentials:
+        """What signs the credentials of calls."""
+        from muniment.app.tool_runners import call_credentials
+
+        return call_credentials(self.settings, self.keyring, self.clock, self.ids)
+
+    @cached_property
+    def calling(self) -> Calling:
+        """Calls made and checked."""
+        from muniment.actions.calling import Calling
+
+        return Calling(self.running, self.tools)
 
     @cached_property
     def risk(self) -> RiskPolicy:
@@ -74,7 +90,7 @@ class Acting(Searching):
         from muniment.actions.facts import Gathering
         from muniment.actions.recipients import Recipients
 
-        return Gathering(self.risk, Recipients(), self.clock)
+        return Gathering(self.risk, Recipients(self.settings.tools.mail_domains), self.clock)
 
     @cached_property
     def seals(self) -> Seals:
@@ -94,7 +110,7 @@ class Acting(Searching):
             policy=self.policy,
             tools=self.tools,
             gathering=self.gathering,
-            running=self.running,
+            calling=self.calling,
             clock=self.clock,
             ids=self.ids,
         )
@@ -161,7 +177,7 @@ class Acting(Searching):
         """Carries out what was approved."""
         from muniment.actions.execution import Execution
 
-        return Execution(self.claims, self.running, self.reads.version)
+        return Execution(self.claims, self.calling, self.reads.version)
 
     @cached_property
     def actions(self) -> Actions:
