@@ -99,6 +99,16 @@ def test_each_destination_says_why_it_may_be_reached(told: Told) -> None:
     assert unlisted.state == "fail" and "network.allow.models" in unlisted.fix
 
 
+def test_what_tools_may_reach_is_said_too(told: Told) -> None:
+    tools = '[tools]\norigins = ["https://8.8.4.4"]\n[tools.servers.shop]\nurl = "http://127.0.0.1:9/mcp"\n'
+    found = [one for one in told(tools) if one.name == "outbound"]
+    assert [one.state for one in found] == ["ok", "ok"]
+    assert "tools.origins https://8.8.4.4:443: named by the settings" in found[0].says
+    assert "tools.servers.shop http://127.0.0.1:9" in found[1].says
+    listed = told(tools + '[network.allow]\ntools = ["8.8.4.4"]\n')
+    assert listed[-1].state == "fail" and "network.allow.tools" in listed[-1].fix
+
+
 def test_what_is_weaker_than_recommended_is_a_warning(told: Told) -> None:
     found = told(MODEL.format("http://10.9.8.7/v1"))[1]
     assert found.state == "warn" and "in clear" in found.says

@@ -185,3 +185,14 @@ def _destinations(settings: Settings, home: Path) -> Iterator[Destination]:
     place = None if url is None else place_of(url.reveal())
     if place is not None:
         yield Destination("database", "database.url", ("postgresql", *place), own_network=True)
+    yield from _of_tools(settings)
+
+
+def _of_tools(settings: Settings) -> Iterator[Destination]:
+    from muniment.foundation.egress import origin_of
+
+    tools = settings.tools
+    for address in dict.fromkeys((*tools.origins, *tools.private_origins)):
+        yield Destination("tools", "tools.origins", origin_of(address), address in tools.private_origins)
+    for name, server in tools.servers.items():
+        yield Destination("tools", f"tools.servers.{name}", origin_of(server.url), server.private_network)

@@ -85,6 +85,7 @@ def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PythonFu
         (tmp_path / package).mkdir()
         (tmp_path / package / "__init__.py").write_text("")
         (tmp_path / package / "orders.py").write_text(TOOLS)
+    (tmp_path / "acme_tools" / "borrowed.py").write_text("from acme_toolsmith.orders import add")
     (tmp_path / "acme_tools" / "broken.py").write_text("raise ImportError('canary')")
     (tmp_path / "acme_tools" / "dies.py").write_text("import os; os._exit(1)")
     (tmp_path / "acme_tools" / "slow.py").write_text("import time; time.sleep(60)")
@@ -201,6 +202,7 @@ def test_a_function_that_has_to_be_awaited_is_another_type(runner: PythonFunctio
         "acme_tools.orders:Callable",
         "acme_tools.orders:absent",
         "acme_tools.absent:add",
+        "acme_tools.borrowed:add",
         "acme_tools.broken:add",
         "acme_tools..orders:add",
         "acme_toolsmith.orders:add",
