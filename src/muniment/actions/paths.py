@@ -9,6 +9,13 @@ from typing import cast
 ROOT = ""
 _PATTERN = re.compile(r"(?:\[\]|[A-Za-z_$][\w$-]*)(?:\[\]|\.[A-Za-z_$][\w$-]*)*")
 
+_NAME = re.compile(r"[A-Za-z_$][\w$-]*")
+
+
+def is_name(text: str) -> bool:
+    """Return whether a text can be a name in a place; one with dots or brackets would spell another place."""
+    return _NAME.fullmatch(text) is not None
+
 
 def is_pattern(text: str) -> bool:
     """Return whether a text spells a place: names with dots between them, and `[]` behind what is a list."""
