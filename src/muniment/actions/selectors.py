@@ -11,8 +11,8 @@ An expression is JSON. What is not one of the forms below stands for itself:
 
 Whoever may decide which rows there are decides what these give, so they are trusted no more than the rows. So is
 `$one`: where the expected row is missing, another's may be the only one that fits. Only where `where` asks by `=` for
-rows of an author whom the plan names does nobody else decide. `$most` and `$least` fail where the rows that tie differ
-in the field asked for.
+rows of an author whom the plan names does nobody else decide. `$most` and `$least` fail where the rows that tie
+differ in the field asked for.
 """
 
 from __future__ import annotations
