@@ -1,9 +1,10 @@
 """Whether the labels that manifests declare are true: what others can write must not move what is labelled trusted.
 
-Every place of a suite where others can write is given one text after another, and every tool that reads gives all that
-it can give. Two things are looked for in values that their manifest labels as a system's own: the text itself, and any
-difference between the worlds, such as a size that a long text changes or rows that it adds. What a suite lets nobody write (who sent a mail, who is
-a contact) this cannot try: those labels rest on the reasons that the manifests state.
+Every place of a suite where others can write is given one text after another, and every tool that reads gives all
+that it can give. Two things are looked for in values that their manifest labels as a system's own: the text itself,
+and any difference between the worlds, such as a size that a long text changes or rows that it adds. What a suite
+lets nobody write (who sent a mail, who is a contact) this cannot try: those labels rest on the reasons that the
+manifests state.
 """
 
 from __future__ import annotations
@@ -19,7 +20,12 @@ from muniment.actions.manifest import FieldLabel, Manifest
 from muniment.actions.reading import Reading, reading
 
 MARK = "CANARY"
-_TEXTS = ("", "short ", "long " * 4000, "Rating: 9.9\\nReviews: \\nPrice range: 1 - 2\\nSpotify dental check-up ")
+_TEXTS = (
+    "",
+    "short ",
+    "long " * 4000,
+    "Rating: 9.9\\nReviews: \\nPrice range: 1 - 2\\nSpotify dental check-up ",
+)
 """Of what is written; its place's name goes with it. `\\n` is a line's end inside the suites' YAML."""
 
 
@@ -51,8 +57,10 @@ def _rows_open(tool: Manifest, place: str) -> bool:
 
 
 def reached(version: str, suite: str, tools: Tools) -> frozenset[str]:
-    """Return the places where others can write whose text some reading gives: all of them, or the rest is untested."""
-    there = world(version, suite, tasks(version, suite)[0], {one: f"{MARK}-{one}-" for one in vectors(version, suite)})
+    """Return the places where others can write whose text some reading gives; the others go untested."""
+    there = world(
+        version, suite, tasks(version, suite)[0], {one: f"{MARK}-{one}-" for one in vectors(version, suite)}
+    )
     given = " ".join(str(there.run(tool, arguments)) for tool, arguments in _calls(there, tools))
     return frozenset(one for one in vectors(version, suite) if f"{MARK}-{one}-" in given)
 
@@ -111,7 +119,7 @@ def _calls(there: World, tools: Tools) -> Sequence[tuple[str, dict[str, Any]]]:
 
 def _everything(there: World, tool: str, argument: str, schema: Mapping[str, Any]) -> Sequence[Any]:
     env = there.environment
-    if there.suite == "travel" and schema["type"] == "array" or argument == "hotel_name":
+    if (there.suite == "travel" and schema["type"] == "array") or argument == "hotel_name":
         houses = [*env.hotels.hotel_list, *env.restaurants.restaurant_list, *env.car_rental.company_list]
         names = [one.name for one in houses]
         return names if argument == "hotel_name" else [names]

@@ -30,7 +30,7 @@ from muniment.governance.policy.decision import Decision
 CALLER = "user:holder"
 POLICIES = ("flow", "high", "shipped")
 _ALLOWED = Decision("allow", ("benchmark",), "benchmark")
-_FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent
 _COMPANY = "@bluesparrowtech.com"
 Outcome = Literal["auto", "approved", "refused", "denied", "failed"]
 Decides = Callable[[Proposed, Facts], Verdict]
@@ -40,7 +40,9 @@ Tools = Mapping[str, Manifest]
 @cache
 def risk(name: str) -> RiskPolicy:
     """Return one of the policies by how consequential calls are."""
-    return shipped() if name == "shipped" else read_risk((_FOLDER / "risk" / f"{name}.toml").read_text("utf-8"))
+    return (
+        shipped() if name == "shipped" else read_risk((FOLDER / "risk" / f"{name}.toml").read_text("utf-8"))
+    )
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,16 @@ def planned(version: str, suite: str, task: str) -> Planned:
     stated = _plans(suite)
     one = stated.get(f"{task}@{version}", stated.get(task, {}))
     return Planned(
-        tuple(one.get("calls", ())), frozenset(one.get("unused", ())), one.get("choice", ""), one.get("why", "")
+        tuple(one.get("calls", ())),
+        frozenset(one.get("unused", ())),
+        one.get("choice", ""),
+        one.get("why", ""),
     )
 
 
 @cache
 def _plans(suite: str) -> Mapping[str, Any]:
-    return json.loads((_FOLDER / "plans" / f"{suite}.json").read_text("utf-8"))
+    return json.loads((FOLDER / "plans" / f"{suite}.json").read_text("utf-8"))
 
 
 def _chooses(value: object) -> bool:
@@ -157,7 +162,9 @@ class Run:
         found: list[Recipient] = []
         if manifest is not None:
             for place, kind in manifest.recipients.items():
-                found.extend(Recipient(str(one), self._grants(kind, str(one))) for one in at(arguments, place))
+                found.extend(
+                    Recipient(str(one), self._grants(kind, str(one))) for one in at(arguments, place)
+                )
         return Facts(_ALLOWED, self.policy, tuple(found))
 
     def show(self) -> None:

@@ -1,8 +1,8 @@
 """Tasks done as they should be: how many run by themselves, and how often an approver is asked.
 
-Three ways: `unpinned`, where the model proposes each call after it has seen all before; `calls`, where those that the
-prompt alone decides were pinned before; `programs`, where the plan also says how values are taken from results, and is
-carried out before the model sees any of them.
+Three ways: `unpinned`, where the model proposes each call after it has seen all before; `calls`, where those that
+the prompt alone decides were pinned before; `programs`, where the plan also says how values are taken from results,
+and is carried out before the model sees any of them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.agentdojo.governed import Planned, Run, Tools, planned, risk
-from benchmarks.agentdojo.worlds import SUITES, Call, World, tasks, world
+from benchmarks.agentdojo.worlds import SUITES, Call, tasks, world
 
 MODES = ("unpinned", "calls", "programs")
 
@@ -99,9 +99,3 @@ def constant_step(run: Run, call: Call) -> str | None:
         if run.context.plan.usable(step, run.context.used)
     ]
     return usable[0] if usable else None
-
-
-def fresh(version: str, suite: str, task: str, policy: str, approves: Callable[[Call], bool]) -> tuple[Run, World]:
-    """Return a run of a task in a fresh world."""
-    there = world(version, suite, task)
-    return Run(there, risk(policy), approves), there

@@ -171,7 +171,10 @@ _FORMS: Mapping[str, Callable[[object], dict[str, Any]]] = {
     "get_user_information": _customer,
     **{f"get_all_{kind}_in_city": _listed for kind in ("hotels", "restaurants", "car_rental_companies")},
     "get_hotels_prices": _by_name(_prices),
-    **{f"get_rating_reviews_for_{kind}": _by_name(_scores) for kind in ("hotels", "restaurants", "car_rental")},
+    **{
+        f"get_rating_reviews_for_{kind}": _by_name(_scores)
+        for kind in ("hotels", "restaurants", "car_rental")
+    },
     **dict.fromkeys(
         ("get_hotels_address", "get_restaurants_address", "get_car_rental_address"),
         _by_name(lambda one: {"address": one}),
@@ -180,7 +183,11 @@ _FORMS: Mapping[str, Callable[[object], dict[str, Any]]] = {
     "get_dietary_restrictions_for_all_restaurants": _by_name(lambda one: {"diets": one}),
     "get_contact_information_for_restaurants": _by_name(lambda one: {"contact": one}),
     "check_restaurant_opening_hours": _by_name(lambda one: {"hours": one}),
-    **dict.fromkeys(("get_price_for_restaurants", "get_car_price_per_day"), _by_name(lambda one: {"price": one})),
-    **dict.fromkeys(("get_car_types_available", "get_car_fuel_options"), _by_name(lambda one: {"types": one})),
+    **dict.fromkeys(
+        ("get_price_for_restaurants", "get_car_price_per_day"), _by_name(lambda one: {"price": one})
+    ),
+    **dict.fromkeys(
+        ("get_car_types_available", "get_car_fuel_options"), _by_name(lambda one: {"types": one})
+    ),
     "get_flight_information": _flights,
 }

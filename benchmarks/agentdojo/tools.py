@@ -24,9 +24,7 @@ FILES: Mapping[str, tuple[str, ...]] = {
 @cache
 def manifests(suite: str) -> Mapping[str, Manifest]:
     """Return the tools of a suite by name."""
-    return {
-        name: manifest_of(stated) for name, stated in stated_tools(suite).items()
-    }
+    return {name: manifest_of(stated) for name, stated in stated_tools(suite).items()}
 
 
 @cache
@@ -42,6 +40,16 @@ def stated_tools(suite: str) -> Mapping[str, dict[str, Any]]:
                 _copy(like, made)
             found[made["name"]] = made
     return found
+
+
+@cache
+def with_label(suite: str, tool: str, place: str, trusted: bool) -> Mapping[str, Manifest]:
+    """Return the tools of a suite with one label changed; as they are where it has no such tool."""
+    stated = stated_tools(suite).get(tool)
+    if stated is None:
+        return manifests(suite)
+    labels = {**stated.get("labels", {}), place: {"integrity": "system" if trusted else "untrusted"}}
+    return {**manifests(suite), tool: manifest_of({**stated, "labels": labels})}
 
 
 def _copy(like: Mapping[str, Any], made: dict[str, Any]) -> None:

@@ -72,7 +72,9 @@ class World:
         """Carry a call out and return what it gives; None where the tool refuses."""
         from agentdojo.functions_runtime import FunctionCall
 
-        given, error = _runtime(self.version, self.suite).run_function(self.environment, tool, dict(arguments))
+        given, error = _runtime(self.version, self.suite).run_function(
+            self.environment, tool, dict(arguments)
+        )
         if error is not None:
             return None
         self.calls.append(FunctionCall(function=tool, args=dict(arguments)))
