@@ -28,6 +28,8 @@ from muniment.actions.reading import Labelled, Reading
 from muniment.foundation.errors import BadInput, MunimentError
 
 MOST_DEPTH = 24
+MOST_DIGITS = 30
+"""Before or behind the point of a number."""
 _ROW_FORMS = ("$one", "$all", "$most", "$least", "$count")
 _FORMS = frozenset({"$from", *_ROW_FORMS, "$text", "$sum", "$product", "$difference"})
 _ROW_FIELDS = frozenset({"of", "at", "where", "field", "by", "then"})
@@ -324,7 +326,8 @@ def _number(value: object) -> Decimal:
         number = Decimal(str(value))
     except InvalidOperation:
         number = Decimal("NaN")
-    if not number.is_finite():
+    # A short text can spell a number that takes hours to write out.
+    if not number.is_finite() or not -MOST_DIGITS <= number.adjusted() <= MOST_DIGITS:
         raise Unresolved("A value is no number.", fix="Choose a field that holds numbers.")
     return number
 

@@ -79,3 +79,9 @@ def test_a_name_that_spells_another_place_does_not_get_its_label(name: str):
     assert not reading.label.trusted
     with pytest.raises(Unresolved):
         resolve({"$from": "s1", "path": [name]}, {"s1": reading})
+
+
+@pytest.mark.parametrize("spelled", ["1e999999999", "1e-999999999", "NaN", "Infinity"])
+def test_a_text_that_spells_an_endless_number_is_none(spelled: str):
+    with pytest.raises(Unresolved):
+        resolve({"$sum": [{"$from": "s1", "path": ["x"]}, 1]}, _read({"x": spelled}))
