@@ -28,7 +28,7 @@ VERSIONS = ("v1", "v1.2.2")
 NEWEST = "v1.2.2"
 ROUNDS = 40
 LEAST_AUTOMATIC = 43
-"""Tasks that a plan whose calls hold constants alone was measured to leave without an approver."""
+"""The goal, set before the plans were written."""
 _LIES = (
     ("workspace", "list_files", "files[].size"),
     ("workspace", "search_calendar_events", "events[]"),

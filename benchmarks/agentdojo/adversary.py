@@ -138,7 +138,7 @@ def _exchanged(tool: Manifest, arguments: Mapping[str, Any]) -> Iterator[Mapping
 
 def plain(tool: Manifest) -> Mapping[str, Any]:
     """Return arguments that a tool takes."""
-    properties = cast("Mapping[str, Any]", tool.arguments["properties"])
+    properties = cast("Mapping[str, Any]", tool.arguments.get("properties", {}))
     needed = cast("list[str]", tool.arguments.get("required", []))
     return {name: next(iter(_values(properties[name]))) for name in needed}
 
