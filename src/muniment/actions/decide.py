@@ -205,13 +205,15 @@ def within_limits(manifest: Manifest, amount: Amount | None, facts: Facts) -> St
 
 def trusted(manifest: Manifest, proposed: Proposed) -> Step:
     """Ask people about a call with an effect that text of others could have shaped."""
-    clean = proposed.context.trusted
     if not manifest.acts:
         return Step("integrity", "pass", "It changes nothing.")
-    if clean:
+    if proposed.pinned is not None:
+        # What a plan takes from results comes past the model, so the context says nothing of it.
+        if proposed.pinned.trusted:
+            return Step("integrity", "pass", "It was pinned before anything untrusted was read.")
+        return Step("integrity", "ask", "Its plan takes text of others for a value.")
+    if proposed.context.trusted:
         return Step("integrity", "pass", "Nothing untrusted was read.")
-    if proposed.pinned is not None and proposed.pinned.trusted:
-        return Step("integrity", "pass", "It was pinned before anything untrusted was read.")
     return Step("integrity", "ask", "Text of others was read before it was proposed.")
 
 

@@ -33,6 +33,8 @@ class FieldLabel:
 
     integrity: Integrity = Integrity.UNTRUSTED
     readers: Readers = "owner"
+    author: bool = False
+    """Whether it names whoever added the row, as the system knows them: nobody can add a row in another's name."""
 
 
 @dataclass(frozen=True, slots=True)

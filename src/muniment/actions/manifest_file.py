@@ -198,10 +198,15 @@ def _labels(table: Stated) -> Mapping[str, FieldLabel]:
         if not is_pattern(place):
             raise labels.fault(place, "is no place of a result", "Write it as in lines[].price.")
         one = labels.table(place)
-        one.only(frozenset({"integrity", "readers"}))
+        one.only(frozenset({"integrity", "readers", "author"}))
         integrity = _INTEGRITIES[one.one_of("integrity", tuple(_INTEGRITIES), "untrusted")]
         readers = cast(Readers, one.one_of("readers", get_args(Readers), "owner"))
-        found[place] = FieldLabel(integrity, readers)
+        author = one.whole.get("author", False)
+        if not isinstance(author, bool) or (author and integrity is not Integrity.SYSTEM):
+            raise one.fault(
+                "author", "is no truth of a system's field", 'Write true beside integrity = "system".'
+            )
+        found[place] = FieldLabel(integrity, readers, author)
     return found
 
 

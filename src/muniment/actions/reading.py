@@ -8,7 +8,7 @@ from typing import cast
 
 from muniment.actions.labels import Audience, Integrity, Label, join, own
 from muniment.actions.manifest import FieldLabel, Manifest, Readers
-from muniment.actions.paths import ROOT, under
+from muniment.actions.paths import ROOT, is_name, under
 
 _UNTOLD = FieldLabel()
 _COMPANY = Audience(frozenset({"group:everyone"}))
@@ -57,11 +57,19 @@ class Reading:
         stated = [one for name, one in self.labels.items() if name == place or name.startswith(inside)]
         return join(self._bound(one) for one in stated or [_UNTOLD])
 
+    def authored(self, place: str) -> bool:
+        """Return whether a field says who added its row."""
+        return self.labels.get(place, _UNTOLD).author
+
     def _inside(self, value: object, place: str) -> Iterable[FieldLabel]:
         if isinstance(value, Mapping):
             fields = cast("Mapping[str, object]", value)
             for name, inner in fields.items():
-                yield from self._inside(inner, under(place, name))
+                if is_name(name):
+                    yield from self._inside(inner, under(place, name))
+                else:
+                    # With dots or brackets it would spell the place of another field.
+                    yield _UNTOLD
             if not fields:
                 yield self.labels.get(place, _UNTOLD)
         elif isinstance(value, Sequence) and not isinstance(value, str):

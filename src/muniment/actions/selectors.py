@@ -9,9 +9,10 @@ An expression is JSON. What is not one of the forms below stands for itself:
     {"$count": {"of": "s1"}}                                    how many rows fit
     {"$text": ["Dinner at ", E, ...]}, {"$sum": [E, ...]}, {"$product": [E, ...]}, {"$difference": [E, E]}
 
-Whoever may decide which rows there are decides what `$all`, `$most`, `$least` and `$count` give, so these are trusted
-no more than the rows. `$one` with a test is: a second row that fits makes it fail, and so does none. Without a test
-it is not, for whoever adds the only row has chosen it.
+Whoever may decide which rows there are decides what these give, so they are trusted no more than the rows. So is
+`$one`: where the expected row is missing, another's may be the only one that fits. Only where `where` asks by `=` for
+rows of an author whom the plan names does nobody else decide. `$most` and `$least` fail where the rows that tie
+differ in the field asked for.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from decimal import Decimal
 from typing import cast
 
 from muniment.actions.labels import USERS, Label, join
-from muniment.actions.paths import at, beneath, is_pattern, under
+from muniment.actions.paths import at, beneath, is_name, is_pattern, under
 from muniment.actions.reading import Labelled, Reading
 from muniment.foundation.errors import BadInput, MunimentError
 
@@ -205,7 +206,7 @@ def _reading(readings: Readings, step: str) -> Reading:
 def _follow(source: Reading, path: Sequence[object]) -> Labelled:
     value, place, labels = source.value, "", list[Label]()
     for part in path:
-        if isinstance(part, str) and isinstance(value, Mapping) and part in value:
+        if isinstance(part, str) and is_name(part) and isinstance(value, Mapping) and part in value:
             value, place = cast("Mapping[str, object]", value)[part], under(place, part)
         elif type(part) is int and isinstance(value, list) and 0 <= part < len(cast("list[object]", value)):
             labels.append(source.rows(place))
@@ -225,32 +226,48 @@ def _select(form: str, spec: Mapping[str, object], readings: Readings, depth: in
         meant = _resolve(wanted, readings, depth + 1)
         labels.append(meant.label)
         rows = [row for row in rows if _fits(row, name, how, meant.value)]
+    asked = len(labels)
     for row in held[1]:
         # Every row was asked, also those that did not fit: what decided is whatever stands in these fields.
         for name, _, _ in cast("Sequence[tuple[str, str, object]]", spec.get("where", [])):
             labels.append(_label_of(source, row, f"{place}[]", name))
     fits = rows
-    if form != "$one" or not spec.get("where"):
+    if not _of_named_author(source, place, spec, [label.trusted for label in labels[:asked]]):
         labels.append(source.rows(place))
     if form == "$count":
         return Labelled(len(fits), join(labels))
     if form in ("$most", "$least"):
         fits, by = _extreme(form, spec, fits)
         labels.extend(_label_of(source, row, f"{place}[]", name) for name in by for row in held[1])
+    parts = [_field(source, place, spec, row) for row in fits]
     if form in ("$one", "$most", "$least"):
-        if len(fits) != 1:
+        alike = form != "$one" and all(_same(one.value, parts[0].value) for one in parts)
+        if len(parts) != 1 and not (parts and alike):
             # How many there are is told to nobody: a model that has read nothing else would have read that.
             raise Unresolved(f"Not one row of {source.tool} alone fits.", fix="Say which one.")
-        found = _field(source, place, spec, fits[0])
-        return Labelled(found.value, join([found.label, *labels]))
-    parts = [_field(source, place, spec, row) for row in fits]
+        return Labelled(parts[0].value, join([*(one.label for one in parts), *labels]))
     return Labelled([one.value for one in parts], join([*(one.label for one in parts), *labels]))
+
+
+def _of_named_author(
+    source: Reading, place: str, spec: Mapping[str, object], trusted: Sequence[bool]
+) -> bool:
+    """Return whether only rows of an author can fit whom something trusted names."""
+    tests = cast("Sequence[tuple[str, str, object]]", spec.get("where", []))
+    return any(
+        how == "=" and meant and source.authored(under(f"{place}[]", name))
+        for (name, how, _), meant in zip(tests, trusted, strict=True)
+    )
 
 
 def _follow_place(source: Reading, path: Sequence[object]) -> tuple[str, list[object]]:
     value, place = source.value, ""
     for part in path:
-        if not isinstance(part, str) or not isinstance(value, Mapping) or part not in value:
+        if (
+            not (isinstance(part, str) and is_name(part))
+            or not isinstance(value, Mapping)
+            or part not in value
+        ):
             raise Unresolved(f"The result of {source.tool} has no {part!r} there.", fix="Mend `at`.")
         value, place = cast("Mapping[str, object]", value)[part], under(place, part)
     if not isinstance(value, list):

@@ -1,0 +1,1 @@
+"""AgentDojo replayed without a model: worlds, manifests of their tools, plans, and those who attack them."""
