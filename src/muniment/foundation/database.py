@@ -43,6 +43,15 @@ class Condition:
     fix: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """An engine on a workspace's database; whoever asked for it disposes of it."""
+
+    engine: sa.Engine
+    schema: str | None
+    """Where the library's tables belong, beside the workspace's; None where a database has no schemas."""
+
+
 class Database(Protocol):
     """Read and write transactions on the database of one workspace."""
 
@@ -59,8 +68,15 @@ class Database(Protocol):
         """A transaction that no other writer interleaves, durable when the block ends, undone when it raises."""
         ...
 
-    def alone(self, work: str) -> AbstractContextManager[None]:
-        """Hold what one process at a time may do; raises Conflict where another does it."""
+    def alone(self, work: str) -> AbstractContextManager[Callable[[], None]]:
+        """Hold what one process at a time may do; raises Conflict where another does it.
+
+        What it gives raises Unavailable once that is not held any more, though the process lives.
+        """
+        ...
+
+    def lend(self) -> Lent:
+        """Return an engine for a library that keeps tables of its own here."""
         ...
 
     def exists(self) -> bool:

@@ -18,6 +18,8 @@ class MunimentError(Exception):
     """Exit status of the command line."""
     status = 500
     """HTTP status."""
+    final = True
+    """Whether doing the same again later would end the same way."""
 
     def __init__(self, public: str, *, fix: str = "", detail: str = "") -> None:
         super().__init__(public)
@@ -65,6 +67,7 @@ class Conflict(MunimentError):
 
     code = "conflict"
     status = 409
+    final = False
 
 
 class NotSetUp(MunimentError):
@@ -80,6 +83,7 @@ class Unavailable(MunimentError):
 
     code = "unavailable"
     status = 503
+    final = False
 
 
 def _span(seconds: int) -> str:
@@ -92,6 +96,7 @@ class TooMany(MunimentError):
     """A limit is reached; the code names it."""
 
     status = 429
+    final = False
 
     def __init__(self, limit: str, public: str, retry_after: float) -> None:
         self.retry_after = max(1, math.ceil(retry_after))

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 import sqlalchemy as sa
+from sqlalchemy import event
 
-from muniment.foundation.database import Condition, Database
+from muniment.foundation.database import Condition, Database, Lent
 
 
 class LeasedDatabase:
@@ -32,8 +33,18 @@ class LeasedDatabase:
             self._check()
         return self.inner.write()
 
-    def alone(self, work: str) -> AbstractContextManager[None]:
+    def alone(self, work: str) -> AbstractContextManager[Callable[[], None]]:
         return self.inner.alone(work)
+
+    def lend(self) -> Lent:
+        """Return an engine each of whose transactions begins only while the lease holds."""
+        lent = self.inner.lend()
+
+        def begin(_connection: sa.Connection) -> None:
+            self._check()
+
+        event.listen(lent.engine, "begin", begin)
+        return lent
 
     def exists(self) -> bool:
         return self.inner.exists()

@@ -13,20 +13,22 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import threading
-from collections.abc import Collection, Generator
+from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc, pool
 
-from muniment.foundation.database import BUSY_SECONDS, CONFINE, Condition, is_current, migrate
+from muniment.foundation.database import BUSY_SECONDS, CONFINE, Condition, Lent, is_current, migrate
 from muniment.foundation.errors import BadInput, Conflict, MunimentError, NotSetUp, Unavailable
 
 LEAST_SERVER, LEAST_VECTOR = 16, (0, 8)
 """Versions of Postgres and of pgvector that are good enough."""
 CONNECTIONS = 64
 """Of one process, at most."""
+_LENT = 16
+"""Connections of a library that keeps its own tables beside a workspace."""
 _LONGEST = 47
 """So that no name made of a schema's reaches the 63 characters that Postgres keeps."""
 _HIDDEN = (
@@ -99,6 +101,7 @@ class PostgresDatabase:
         """`key` marks the schema as this workspace's own; it encrypts nothing there."""
         self.schema = schema
         self.reader = f"{schema}_reader"
+        self._beside = f"{schema}_beside"
         self._mark = "muniment " + hashlib.sha256(b"muniment database\0" + key).hexdigest()[:32]
         lock = hashlib.sha256(b"muniment schema\0" + schema.encode()).digest()
         self._lock = int.from_bytes(lock[:8], "big", signed=True)
@@ -170,7 +173,7 @@ class PostgresDatabase:
         connection.execute(_CLASSES, {**said, "role": self.reader})
 
     @contextmanager
-    def alone(self, work: str) -> Generator[None]:
+    def alone(self, work: str) -> Generator[Callable[[], None]]:
         """Hold a lock of the schema in a transaction of its own; raises Conflict where another does this work."""
         place = hashlib.sha256(f"{self.schema}\0{work}".encode()).digest()
         number = int.from_bytes(place[:8], "big", signed=True)
@@ -184,7 +187,29 @@ class PostgresDatabase:
                     raise Conflict(
                         f"Another {work} is running in this workspace.", fix="Wait for it to finish."
                     )
-                yield
+
+                def require() -> None:
+                    with self._translated():
+                        connection.exec_driver_sql("SELECT 1")
+
+                yield require
+
+    def lend(self) -> Lent:
+        """Return an engine, and the name of a schema in which the reader's role has no rights."""
+        engine = sa.create_engine(
+            self._engine.url,
+            pool_size=_LENT,
+            max_overflow=0,
+            pool_pre_ping=True,
+            hide_parameters=True,
+            use_native_hstore=False,
+            connect_args={
+                "prepare_threshold": None,
+                "connect_timeout": 10,
+                "options": "-c synchronous_commit=on -c idle_in_transaction_session_timeout=60000",
+            },
+        )
+        return Lent(engine, self._beside)
 
     def exists(self) -> bool:
         """Return whether the schema holds a workspace."""
@@ -267,6 +292,7 @@ class PostgresDatabase:
         if self._made:
             with self.write() as connection:
                 connection.exec_driver_sql(f'DROP SCHEMA "{self.schema}" CASCADE')
+                connection.exec_driver_sql(f'DROP SCHEMA IF EXISTS "{self._beside}" CASCADE')
             self._made = False
         self.close()
 
@@ -293,6 +319,7 @@ class PostgresDatabase:
                 raise Conflict(why, fix="Let an administrator look at it.")
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'")
             connection.exec_driver_sql(f'DROP SCHEMA "{self.schema}" CASCADE')
+            connection.exec_driver_sql(f'DROP SCHEMA IF EXISTS "{self._beside}" CASCADE')
             # A database of the same server may hold a workspace of the same name.
             with suppress(exc.DBAPIError), connection.begin_nested():
                 connection.exec_driver_sql(f'DROP ROLE IF EXISTS "{self.reader}"')

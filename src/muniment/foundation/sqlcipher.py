@@ -18,13 +18,16 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from sqlalchemy import event, exc, pool
 
-from muniment.foundation.database import BUSY_SECONDS, Condition, is_current, migrate
+from muniment.foundation.database import BUSY_SECONDS, Condition, Lent, is_current, migrate
 from muniment.foundation.errors import Conflict, MunimentError, NotSetUp, Tampered, Unavailable
 from muniment.foundation.kept_connections import KeptConnections, ending
 from muniment.foundation.worded import say
 
 _READERS = 8
 """Connections to read by that stay open."""
+_LENT = 8
+"""Connections of a library that keeps its own tables here: as many threads of it at most stand in line to write."""
+_WRITES = ("BEGIN", "INSERT", "UPDATE", "DELETE")
 _POLL_SECONDS = 0.001
 """Between attempts to begin a write; the database's own waits grow to a tenth of a second, in which another process
 that writes again and again has had the turn several times."""
@@ -76,7 +79,7 @@ class SqlCipherDatabase:
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA temp_store = MEMORY")
             connection.execute("PRAGMA secure_delete = ON")
-            if begin is _begin_write:
+            if begin is not _begin:
                 connection.execute("PRAGMA busy_timeout = 0")
 
         event.listen(engine, "connect", prepare)
@@ -101,7 +104,7 @@ class SqlCipherDatabase:
             yield connection
 
     @contextmanager
-    def alone(self, work: str) -> Generator[None]:
+    def alone(self, work: str) -> Generator[Callable[[], None]]:
         """Hold the lock on a file beside the database; raises Conflict where another process does this work."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(self.path.with_name(f"{work}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
@@ -112,9 +115,16 @@ class SqlCipherDatabase:
                 raise Conflict(
                     f"Another {work} is running in this workspace.", fix="Wait for it to finish."
                 ) from error
-            yield
+            # The lock ends with this handle, so with this process at the latest.
+            yield lambda: None
         finally:
             os.close(handle)
+
+    def lend(self) -> Lent:
+        """Return an engine on the same file; its transactions begin with their first write, in turn."""
+        engine = self._make_engine(_begin_nothing, pool_size=_LENT, max_overflow=0)
+        event.listen(engine, "before_cursor_execute", _begin_before_writing, retval=True)
+        return Lent(engine, None)
 
     def exists(self) -> bool:
         """Return whether the file is there."""
@@ -198,6 +208,23 @@ class SqlCipherDatabase:
 
 def _begin(connection: sa.Connection) -> None:
     say(connection, "BEGIN DEFERRED")
+
+
+def _begin_nothing(_connection: sa.Connection) -> None:
+    pass
+
+
+def _begin_before_writing(
+    connection: sa.Connection, _cursor: object, statement: str, parameters: Any, *_said: object
+) -> tuple[str, Any]:
+    """Begin as our own writers do, whoever asks for it: the database's own way of waiting is outrun by them."""
+    first = statement.split(maxsplit=1)[0].upper()
+    driver: Any = connection.connection.dbapi_connection
+    if first in _WRITES and not driver.in_transaction:
+        _begin_write(connection)
+        if first == "BEGIN":
+            return "SELECT 1", parameters
+    return statement, parameters
 
 
 def _begin_write(connection: sa.Connection) -> None:
