@@ -133,6 +133,8 @@ class Shop:
         default_factory=list[tuple[str, str, dict[str, object]]]
     )
     replies: dict[str, object] = field(default_factory=dict[str, object])
+    gives: dict[str, object] = field(default_factory=dict[str, object])
+    """What other reading tools give, by name."""
     fault: str = ""
     calls: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -151,6 +153,8 @@ class Shop:
                 if found is None:
                     raise ToolFailed("refused", "There is no such order.", certain=True)
                 return dict(found)
+            if name in self.gives:
+                return self.gives[name]
             if self.fault == "refuses":
                 raise ToolFailed("refused", "The shop said no.", certain=True)
             if call.key in self.replies:

@@ -23,6 +23,7 @@ from muniment.actions.bound import read_bound
 from muniment.actions.decisions import Seals, approval_resource
 from muniment.actions.delegations import Delegations
 from muniment.actions.tables import action, action_decision
+from muniment.actions.telling import Tell, nobody, tell_run
 from muniment.foundation.clock import Clock, timestamp
 from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput, Conflict, Denied, MunimentError, TooMany, Unauthenticated
@@ -82,7 +83,10 @@ class Approvals:
         seals: Seals,
         delegations: Delegations,
         clock: Clock,
+        tell: Tell = nobody,
     ) -> None:
+        """`tell` says to the run that proposed an action that it has changed, in the transaction that changes it."""
+        self._tell = tell
         self._database = database
         self._audit = audit
         self._policy = policy
@@ -141,6 +145,7 @@ class Approvals:
             self._audit.append(
                 connection, [Entry("action.withdrawn", by, {"action": made, "digest": row.digest})]
             )
+            tell_run(self._tell, connection, row, "withdrawn")
             return store.read(connection, store.row_of(connection, made), self._clock)
 
     def figures(self) -> Sequence[Figures]:
@@ -237,11 +242,13 @@ class Approvals:
         """Move the action where this decision moves it; return how many more have to approve."""
         if decision == "reject":
             store.move(connection, row.id, ("waiting",), "rejected", self._clock, reason=reason)
+            tell_run(self._tell, connection, row, "rejected")
             return 0
         given = sum(one.decision == "approve" for one in store.decision_rows(connection, row.id))
         left = max(0, row.approvers - given)
         if not left:
             store.move(connection, row.id, ("waiting",), "approved", self._clock)
+            tell_run(self._tell, connection, row, "approved")
         return left
 
     def _may(self, connection: sa.Connection, standing: Standing, row: sa.Row[Any]) -> bool:

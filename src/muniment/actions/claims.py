@@ -27,6 +27,7 @@ from muniment.actions.facts import Gathering
 from muniment.actions.manifest import Manifest
 from muniment.actions.registry import Tools
 from muniment.actions.tables import tool_call
+from muniment.actions.telling import Tell, nobody, tell_run
 from muniment.foundation.clock import Clock, timestamp
 from muniment.foundation.database import Database
 from muniment.foundation.errors import Conflict, MunimentError
@@ -69,7 +70,10 @@ class Claims:
         tenant: str,
         clock: Clock,
         ids: Ids,
+        tell: Tell = nobody,
     ) -> None:
+        """`tell` says to the run that proposed an action that it has changed, in the transaction that changes it."""
+        self._tell = tell
         self._database = database
         self._audit = audit
         self._policy = policy
@@ -140,6 +144,7 @@ class Claims:
                 if state == now.state or not store.move(connection, row.id, (now.state,), state, self._clock):
                     continue
                 self._audit.append(connection, [_entry(f"action.{state}", _ITSELF, now, {})])
+                tell_run(self._tell, connection, now, state)
                 ended += 1
         return ended
 
@@ -219,6 +224,7 @@ class Claims:
     def _refuse(self, connection: sa.Connection, row: sa.Row[Any], why: str, by: Actor) -> None:
         if store.move(connection, row.id, ("approved",), "refused", self._clock, reason=why):
             self._audit.append(connection, [_entry("action.refused", by, row, {"why": why})])
+            tell_run(self._tell, connection, row, "refused")
 
     def _settle(self, made: str, token: str, to: Settled, by: Actor, result: object, reason: str) -> Action:
         with self._database.write() as connection:
@@ -233,6 +239,7 @@ class Claims:
                 connection.execute(sa.delete(tool_call).where(tool_call.c.id == made))
             about: dict[str, Json] = {"outcome": to, "result": self._audit.commitment(stored)}
             self._audit.append(connection, [_entry(f"action.{to}", by, row, about)])
+            tell_run(self._tell, connection, row, to)
             return store.read(connection, store.row_of(connection, made), self._clock)
 
 

@@ -12,6 +12,8 @@ from muniment.foundation.errors import BadInput
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import sqlalchemy as sa
+
     from muniment.actions.actions import Actions
     from muniment.actions.approvals import Approvals
     from muniment.actions.assignment import Assignment
@@ -34,6 +36,9 @@ T = TypeVar("T")
 
 class Acting(Searching):
     """A home that acts."""
+
+    def _tell_run(self, connection: sa.Connection, run: str, action: str, state: str) -> None:
+        """Send word of an action to the run that proposed it; a home without workflows has none."""
 
     @cached_property
     def tools(self) -> Tools:
@@ -135,6 +140,7 @@ class Acting(Searching):
             seals=self.seals,
             delegations=self.delegations,
             clock=self.clock,
+            tell=self._tell_run,
         )
 
     @cached_property
@@ -152,6 +158,7 @@ class Acting(Searching):
             tenant=self.keyring.tenant,
             clock=self.clock,
             ids=self.ids,
+            tell=self._tell_run,
         )
 
     @cached_property

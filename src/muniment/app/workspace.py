@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,12 +12,14 @@ from muniment import settings as settings_file
 from muniment.app.acting import Acting
 from muniment.app.adapters import frozen_database
 from muniment.app.opened import PYTHON
-from muniment.foundation.errors import BadInput, NotFound
+from muniment.foundation.errors import BadInput, Conflict, NotFound
 from muniment.foundation.sqlcipher import SqlCipherDatabase
 from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import Principal
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from muniment.assistant.agent import TaskAgent
     from muniment.assistant.answer import Assistant
     from muniment.assistant.conversations import Conversations
@@ -26,7 +29,9 @@ if TYPE_CHECKING:
     from muniment.assistant.lineage import Lineage
     from muniment.assistant.rewriting import Rewriting
     from muniment.assistant.values import Answer
+    from muniment.assistant.workflows.runs import WorkflowRuns
     from muniment.assurance.backup.make import Backups
+    from muniment.foundation.workflows.engine import Workflows
     from muniment.governance.policy.decision import Resource
     from muniment.governance.policy.replay import Replay
     from muniment.governance.privacy.handling import Handling
@@ -206,6 +211,52 @@ class Workspace(Acting):
             live=self.prompts.live,
             ids=self.ids,
         )
+
+    @cached_property
+    def workflows(self) -> Workflows:
+        """The workflows; whoever launches them runs them, one process at a time."""
+        from muniment.assistant.drafting import Drafting
+        from muniment.assistant.taking import Taking
+        from muniment.assistant.workflows import definitions
+        from muniment.assistant.workflows.rooms import Rooms
+        from muniment.foundation.workflows.engine import Workflows
+
+        asking = (self.database, self.policy, self.gateway, self.prompts.live, self.ids)
+        rooms = Rooms(
+            database=self.database,
+            policy=self.policy,
+            tools=self.tools,
+            reads=self.reads,
+            actions=self.actions,
+            retriever=self.retriever,
+            gateway=self.gateway,
+            taking=Taking(*asking),
+            drafting=Drafting(*asking),
+            clock=self.clock,
+        )
+        place = self.home / "workflows.place"
+        return Workflows(self.database, definitions(rooms), place, self.clock, self.ids)
+
+    @cached_property
+    def workflow_runs(self) -> WorkflowRuns:
+        """Runs of workflows as people start and follow them."""
+        from muniment.assistant.workflows.runs import WorkflowRuns
+
+        return WorkflowRuns(self.database, self.audit, self.policy, self.workflows, self.ids)
+
+    def close(self) -> None:
+        """Stop what runs here and close what was opened."""
+        if "workflows" in self.__dict__:
+            self.workflows.close()
+        super().close()
+
+    def _tell_run(self, connection: sa.Connection, run: str, action: str, state: str) -> None:
+        """Send word of an action to the run that proposed it; one that has ended needs none."""
+        from muniment.assistant.workflows.hands import TOPIC
+
+        with suppress(NotFound, Conflict):
+            said = {"action": action, "state": state}
+            self.workflows.send(run, TOPIC, said, f"{action}:{state}", within=connection)
 
     @property
     def shown_in_answers(self) -> Handling:

@@ -1,4 +1,4 @@
-"""A short text that a model drafts from facts; it is a proposal like any other word of a model, and a person sends it."""
+"""A short text that a model drafts from sources; like any other word of a model, a person decides about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Access for a while: approved by a person, granted, and taken back by a timer, also where nobody is there any more."""
+"""Access for a while: approved by a person, granted, and taken back by a timer."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from muniment.foundation.errors import BadInput
 from muniment.foundation.workflows.definition import Definition, Json, Steps
 
 NAME = "access-request"
+SHORTEST = timedelta(minutes=1)
 LONGEST = timedelta(days=30)
 
 
@@ -22,7 +23,7 @@ def definition(rooms: Rooms) -> Definition:
     def run(steps: Steps, given: Mapping[str, Json]) -> Mapping[str, Json]:
         needed(given, "user", "system", "for")
         lasts = parsed(str(given["for"]))
-        if not timedelta(minutes=1) <= lasts <= LONGEST:
+        if not SHORTEST <= lasts <= LONGEST:
             raise BadInput("for is out of bounds.", fix="Ask for 1m to 30d.")
         hands = Hands(rooms, steps, given)
         until = steps.do("until", lambda: timestamp(rooms.clock.now() + lasts))
@@ -37,7 +38,7 @@ def definition(rooms: Rooms) -> Definition:
         grant = hands.done("granted", action)
         steps.tell(stage="granted", until=until)
         steps.sleep(until=datetime.fromisoformat(until))
-        revoke = {"grant": {"$from": "grant", "path": ["id"]}}
+        revoke = {"grant_id": {"$from": "grant", "path": ["id"]}}
         back = hands.propose("revoke", "revoke_access", revoke, {"grant": grant})
         ended = hands.outcome("revoked", back)
         steps.tell(stage="revoked" if ended["state"] == "done" else f"not revoked: {ended['state']}")

@@ -1,7 +1,7 @@
-"""A customer's mail: classified, looked up, a refund proposed by rule, approved and paid, and a reply reviewed and sent.
+"""A customer's mail: classified, looked up, a refund by rule, approved and paid, and a reply reviewed and sent.
 
-A model may classify and draft; without one, words in the mail and a fixed text do. What is paid is reckoned here, from
-what the order system says, and everything that acts is decided by people: the order was named in a customer's mail.
+A model may classify and draft; without one, words in the mail and a fixed text do. What is paid is reckoned from what
+the order system says, and people decide about all that acts: the order was named in a customer's mail.
 """
 
 from __future__ import annotations
@@ -20,16 +20,24 @@ KINDS = ("refund", "question", "other")
 CLASSIFY: Mapping[str, object] = {
     "type": "object",
     "additionalProperties": False,
-    "required": ["kind", "order"],
+    "required": ["kind", "order", "amount"],
     "properties": {
         "kind": {"enum": list(KINDS)},
         "order": {"type": "string", "maxLength": 32, "pattern": "^[A-Za-z0-9-]*$"},
+        "amount": {"type": "string", "maxLength": 12, "pattern": "^([0-9]{1,9}[.][0-9]{2})?$"},
     },
 }
-QUESTION = "What does the customer want, and which order is it about? Leave order empty where none is named."
+QUESTION = (
+    "What does the customer want, which order is it about, and how much do they want back, as in 75.00? Leave order "
+    "and amount empty where none is named."
+)
 _ORDER = re.compile(r"\b[A-Z]{1,3}-[0-9]{1,8}\b")
+_AMOUNT = re.compile(r"\b(?:EUR|GBP|USD)\s?([0-9]{1,6}[.][0-9]{2})\b")
 _REFUND = re.compile(r"\b(refund|money back|return(ed)?|broken|damaged|faulty)\b", re.IGNORECASE)
-REPLY = "Dear customer,\n\nyour refund of {amount} {currency} for order {order} has been paid.\n\nMarrowby Instruments"
+REPLY = (
+    "Dear customer,\n\nyour refund of {amount} {currency} for order {order} has been paid.\n\n"
+    "Marrowby Instruments"
+)
 
 
 def definition(rooms: Rooms) -> Definition:
@@ -38,17 +46,17 @@ def definition(rooms: Rooms) -> Definition:
     def run(steps: Steps, given: Mapping[str, Json]) -> Mapping[str, Json]:
         [mail] = needed(given, "mail")
         hands = Hands(rooms, steps, given)
-        letter = hands.read("mail", "mail_get", {"mail": mail})
+        letter = hands.read("mail", "mail_get", {"mail_id": mail})
         case = _classified(hands, letter)
         kind, order = str(_at(case, "kind")), str(_at(case, "order"))
         steps.tell(stage="classified", kind=kind, order=order)
         if kind != "refund" or not order:
             return {"state": "for a person", "kind": kind, "order": order}
         bought = hands.read(
-            "order", "orders_get", {"order": {"$from": "case", "path": ["order"]}}, {"case": case}
+            "order", "orders_get", {"order_id": {"$from": "case", "path": ["order"]}}, {"case": case}
         )
         rules = hands.search("evidence", "refund policy for customers")
-        left = hands.reckon("reckon", refundable, bought)
+        left = hands.reckon("reckon", refundable, bought, case)
         amount = str(_at(left, "amount"))
         if Decimal(amount) <= 0:
             steps.tell(stage="nothing left to refund")
@@ -80,10 +88,11 @@ def definition(rooms: Rooms) -> Definition:
     return Definition(NAME, 1, run)
 
 
-def refundable(order: Mapping[str, Json]) -> Mapping[str, Json]:
-    """Return what is left to pay back of an order, by what the order system says."""
+def refundable(order: Mapping[str, Json], case: Mapping[str, Json]) -> Mapping[str, Json]:
+    """Return what is paid back: what was asked for, or all, and never more than the order system says is left."""
     left = Decimal(str(order["total"])) - Decimal(str(order.get("refunded", "0")))
-    return {"amount": f"{max(left, Decimal(0)):.2f}"}
+    asked = Decimal(str(case["amount"])) if case.get("amount") else left
+    return {"amount": f"{max(min(left, asked), Decimal(0)):.2f}"}
 
 
 def _classified(hands: Hands, letter: Reading) -> Reading:
@@ -92,7 +101,12 @@ def _classified(hands: Hands, letter: Reading) -> Reading:
     value = letter.value if isinstance(letter.value, Mapping) else {}
     text = f"{value.get('subject', '')}\n{value.get('body', '')}"  # pyright: ignore[reportUnknownMemberType]
     found = _ORDER.search(text)
-    made = {"kind": "refund" if _REFUND.search(text) else "question", "order": found[0] if found else ""}
+    asked = _AMOUNT.search(text)
+    made = {
+        "kind": "refund" if _REFUND.search(text) or asked else "question",
+        "order": found[0] if found else "",
+        "amount": asked[1] if asked else "",
+    }
     return Reading("classify", "", hands.principal.ref, made, {}, letter.label)
 
 

@@ -70,6 +70,7 @@ class Workflows:
         self._poll = poll_seconds
         self._making = threading.Lock()
         self._made: tuple[Lent, DBOSClient, Reading] | None = None
+        self._tables_made = False
         self._executor: Executor | None = None
         self._stop = threading.Event()
         self._running = threading.Event()
@@ -80,6 +81,10 @@ class Workflows:
         if self._keeper is None:
             self._keeper = threading.Thread(target=self._keep, name="workflows", daemon=True)
             self._keeper.start()
+
+    def prepare(self) -> None:
+        """Make the tables where they are not there; a start within a transaction needs them. Raises Unavailable."""
+        self._ready()
 
     def is_running(self, within: float = 0.0) -> bool:
         """Return whether this process has the turn, waiting for it up to so many seconds."""
@@ -205,32 +210,40 @@ class Workflows:
 
     @contextmanager
     def _writing(self, within: sa.Connection | None) -> Generator[tuple[sa.Connection, DBOSClient, Reading]]:
-        _, client, reading = self._ready()
         if within is not None:
+            # The tables were made before: no other connection can make them while this one writes.
+            _, client, reading = self._opened()
             yield within, client, reading
             return
+        _, client, reading = self._ready()
         with self._database.write() as connection:
             yield connection, client, reading
 
-    def _ready(self) -> tuple[Lent, DBOSClient, Reading]:
+    def _opened(self) -> tuple[Lent, DBOSClient, Reading]:
         with self._making:
             if self._made is None:
                 lent = self._database.lend()
-                client = library.client(lent)
                 reading = Reading(lent.schema, self._definitions.keys())
+                self._made = lent, library.client(lent), reading
+            return self._made
+
+    def _ready(self) -> tuple[Lent, DBOSClient, Reading]:
+        made = self._opened()
+        with self._making:
+            if not self._tables_made:
+                _, client, reading = made
                 try:
                     library.make_tables(client)
                     with self._database.write() as connection:
                         takeover.make_place(connection, reading)
                 except exc.SQLAlchemyError as error:
-                    lent.engine.dispose()
                     raise Unavailable(
                         "The tables of workflows cannot be made.",
                         fix="See that the database can be written, and on Postgres that its role may make schemas.",
                         detail=type(error).__name__,
                     ) from error
-                self._made = lent, client, reading
-            return self._made
+                self._tables_made = True
+            return made
 
     def _keep(self) -> None:
         """Get the turn, run workflows while it lasts, and give it back at the end."""

@@ -1,0 +1,101 @@
+"""Runs of workflows as people start, follow and end them: each for one account, which sees its own.
+
+Invariants:
+- a start commits with its entry; a run works for whoever started it and holds no right of its own;
+- of another's run nobody is told anything, unless they run the installation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from muniment.foundation.database import Database
+from muniment.foundation.errors import Denied, NotFound
+from muniment.foundation.ids import Ids
+from muniment.foundation.workflows.definition import Json
+from muniment.foundation.workflows.engine import Workflows, run_id
+from muniment.foundation.workflows.runs import Run, State
+from muniment.governance.audit.entry import Actor, Entry
+from muniment.governance.audit.log import AuditLog
+from muniment.governance.identity.directory import account_since
+from muniment.governance.identity.principal import Principal
+from muniment.governance.policy.decide import Policy
+from muniment.governance.policy.decision import WORKSPACE
+
+OWN = ("requester", "since")
+
+
+class WorkflowRuns:
+    """The runs of one workspace."""
+
+    def __init__(
+        self, database: Database, audit: AuditLog, policy: Policy, engine: Workflows, ids: Ids
+    ) -> None:
+        self._database = database
+        self._audit = audit
+        self._policy = policy
+        self._engine = engine
+        self._ids = ids
+
+    def start(
+        self,
+        name: str,
+        given: Mapping[str, Json],
+        who: Principal,
+        by: Actor,
+        model: str = "",
+        key: str = "",
+    ) -> Run:
+        """Start a workflow for an account; the same key gives the same run.
+
+        Raises NotFound for an unknown workflow, BadInput for what it cannot be given, Conflict for a key that was
+        used with something else, Denied for an inactive account.
+        """
+        self._engine.prepare()
+        chosen = f"{who.ref}:{key or self._ids.new('key')}"
+        with self._database.write() as connection:
+            since = account_since(connection, who)
+            if since is None:
+                raise Denied("No such active account.")
+            plain = {key: value for key, value in given.items() if key not in (*OWN, "model")}
+            whole = {**plain, "requester": who.ref, "since": since, **({"model": model} if model else {})}
+            made = self._engine.start(name, chosen, whole, within=connection)
+            about = {"run": made, "workflow": name, "principal": who.ref, "model": model}
+            self._audit.append(connection, [Entry("workflow.started", by, about)])
+        return self._engine.run(run_id(name, chosen))
+
+    def show(self, run: str, who: Principal | None) -> Run:
+        """Return a run of this account, of any for None or whoever runs the installation; raises NotFound."""
+        found = self._engine.run(run)
+        if who is not None and found.given.get("requester") != who.ref and not self._runs_it(who):
+            raise NotFound("No such run.")
+        return found
+
+    def listing(self, who: Principal | None, name: str = "", state: State | None = None) -> Sequence[Run]:
+        """Return the runs that this account may see, the youngest first."""
+        everything = who is None or self._runs_it(who)
+        found = [self._engine.run(one.id) for one in self._engine.runs(name, state, most=1000)]
+        return [one for one in found if everything or (who and one.given.get("requester") == who.ref)]
+
+    def resume(self, run: str, who: Principal | None, by: Actor) -> Run:
+        """Let a run go on that is held or in quarantine; raises NotFound, Denied, Conflict."""
+        self._change(run, who, by, "workflow.resumed", own=False)
+        self._engine.resume(run)
+        return self._engine.run(run)
+
+    def cancel(self, run: str, who: Principal | None, by: Actor) -> Run:
+        """End a run and undo what it gave to be undone; raises NotFound, Conflict."""
+        self._change(run, who, by, "workflow.cancelled", own=True)
+        self._engine.cancel(run)
+        return self._engine.run(run)
+
+    def _change(self, run: str, who: Principal | None, by: Actor, kind: str, *, own: bool) -> None:
+        found = self.show(run, who)
+        mine = who is not None and found.given.get("requester") == who.ref
+        if who is not None and not (own and mine) and not self._runs_it(who):
+            raise Denied("Only whoever runs the installation may do this.")
+        self._audit.record([Entry(kind, by, {"run": run, "workflow": found.name})])
+
+    def _runs_it(self, who: Principal) -> bool:
+        with self._database.read() as connection:
+            return self._policy.standing(connection, who).decide("administer", WORKSPACE).allowed
