@@ -1,7 +1,8 @@
 """What an operator may set, read once from `settings.toml` in the home folder; an unknown key is an error.
 
 This is the only file that reads the environment: MUNIMENT_HOME (the home folder), MUNIMENT_WEIGHTS (a folder
-with model weights), XDG_CACHE_HOME, and the variables that references such as `api_key = "env:NAME"` name.
+with model weights), MUNIMENT_TOKEN (of whoever decides), XDG_CACHE_HOME, and the variables that references such as
+`api_key = "env:NAME"` name.
 """
 
 from __future__ import annotations
@@ -388,6 +389,11 @@ def weight_cache(settings: Settings) -> Path:
         return Path(settings.weights.cache).expanduser()
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser() / "muniment" / "weights"
+
+
+def bearer_token() -> str:
+    """Return $MUNIMENT_TOKEN: by whose token this run decides; empty: by nobody's."""
+    return os.environ.get("MUNIMENT_TOKEN", "")
 
 
 def process_environment() -> dict[str, str]:

@@ -10,6 +10,7 @@ import threading
 import time
 import tomllib
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,12 @@ from tests.conftest import DIRECTORY
 from tests.simulators.hosted import Hosted, host
 from tests.simulators.issuer import Issuer
 from tests.simulators.key_service import openbao
+from tests.simulators.shop import NOTIFY
 from tests.simulators.web_client import ORIGIN, api_key, bearer, document_id, link
 
 from muniment import app
+from muniment.actions.context import PROGRAMS
+from muniment.actions.proposals import Call
 from muniment.app import Workspace
 from muniment.foundation.errors import BadInput, Conflict, MunimentError, NotSetUp, Unauthenticated
 from muniment.governance.identity import api_key_format
@@ -83,6 +87,12 @@ def bodies(ids: dict[str, str]) -> dict[str, object]:
         "/v1/conversations/search": {"words": "canteen"},
         f"/v1/conversations/{ids['conversation_id']}": {"title": "Tea"},
         f"/v1/conversations/{ids['conversation_id']}/shares": {"subject": "user:bob"},
+        "/v1/actions": {"tool": "none", "arguments": {}},
+        "/v1/actions/stops": {"kind": "everything", "reason": "tea"},
+        "/v1/approvals/batch": {"decisions": [{"id": ids["approval_id"], "digest": "x", "ticket": "x"}]},
+        "/v1/approvals/delegations": {"to": "nobody", "for": "7d"},
+        f"/v1/approvals/{ids['approval_id']}/approve": {"digest": "x", "ticket": "x"},
+        f"/v1/approvals/{ids['approval_id']}/reject": {"digest": "x", "ticket": "x", "reason": "tea"},
         "/mcp": {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": opened},
     }
 
@@ -90,7 +100,9 @@ def bodies(ids: dict[str, str]) -> dict[str, object]:
 def seen(http: TestClient, route: str, ids: dict[str, str], headers: dict[str, str]) -> tuple[Any, ...]:
     """All that a caller is told, but for the time and a sign-in page's own address."""
     method, path = route.split(" ")
-    path = path.format_map({"described_id": "x", "resource_id": "x", "model_id": "quotes", **ids})
+    path = path.format_map(
+        {"described_id": "x", "resource_id": "x", "model_id": "quotes", "tool_id": "none", **ids}
+    )
     body = bodies(ids).get(path)
     http.cookies.clear()
     got = http.request(method, path, json=body, headers={"origin": ORIGIN, **headers})
@@ -101,7 +113,23 @@ def seen(http: TestClient, route: str, ids: dict[str, str], headers: dict[str, s
     return got.status_code, body, kept
 
 
+def action_of(workspace: Workspace) -> str:
+    """Return an action of alice's that waits for bob."""
+    alice = workspace.principal("alice")
+    if not workspace.tools.listing():
+        workspace.tools.add(NOTIFY, None, OPERATOR)
+        workspace.roles.grant("tool-user", "user:alice", "she helps", OPERATOR)
+        workspace.roles.grant("approver", "user:bob", "he leads", OPERATOR)
+    call = Call("notify", {"to": "bob", "text": "tea"})
+    made = workspace.actions.propose(alice, OPERATOR, call, PROGRAMS).action
+    assert made is not None and made.state == "waiting"
+    return made.id
+
+
 def ids_of(workspace: Workspace) -> dict[str, str]:
+    action = action_of(workspace)
+    delegations = workspace.delegations
+    alice, bob = (workspace.principal(name) for name in ("alice", "bob"))
     answer = workspace.ask(QUESTION, "alice").id
     conversation = workspace.conversations.create(workspace.principal("alice"), OPERATOR, "Canteen").id
     return {
@@ -109,6 +137,10 @@ def ids_of(workspace: Workspace) -> dict[str, str]:
         "conversation_id": conversation,
         "document_id": document_id(workspace, "all/canteen.txt"),
         "subject_id": "group:sales",
+        "action_id": action,
+        "approval_id": action,
+        "stop_id": workspace.stops.stop("tool", "other", "tea", None, OPERATOR).id,
+        "delegation_id": delegations.make(bob, alice, timedelta(days=1), OPERATOR).id,
     }
 
 

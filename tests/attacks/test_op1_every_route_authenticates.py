@@ -19,6 +19,7 @@ from muniment.governance.identity.principal import OPERATOR
 from muniment.governance.identity.scopes import SCOPES
 from muniment.interfaces.authenticate import api_caller
 from muniment.interfaces.server import create_server
+from muniment.settings import parse
 
 PUBLIC = {
     ("GET", "/healthz"),
@@ -52,6 +53,30 @@ BEARER: dict[tuple[str, str], Any] = {
     ("POST", "/v1/token"): None,
     ("POST", "/mcp"): {"jsonrpc": "2.0", "id": 1, "method": "tools/list"},
 }
+BEARER |= {
+    ("GET", "/v1/tools"): None,
+    ("GET", "/v1/tools/{tool_id}"): None,
+    ("GET", "/v1/actions"): None,
+    ("POST", "/v1/actions"): {"tool": "x", "arguments": {}},
+    ("GET", "/v1/actions/{action_id}"): None,
+    ("POST", "/v1/actions/{action_id}/undo"): None,
+    ("POST", "/v1/actions/{action_id}/withdraw"): None,
+}
+SHOWN = {"digest": "x", "ticket": "x"}
+BY_PEOPLE: dict[tuple[str, str], Any] = {
+    ("GET", "/v1/approvals"): None,
+    ("GET", "/v1/approvals/{approval_id}"): None,
+    ("POST", "/v1/approvals/{approval_id}/approve"): SHOWN,
+    ("POST", "/v1/approvals/{approval_id}/reject"): {**SHOWN, "reason": "x"},
+    ("POST", "/v1/approvals/batch"): {"decisions": [{"id": "x", **SHOWN}]},
+    ("GET", "/v1/approvals/delegations"): None,
+    ("POST", "/v1/approvals/delegations"): {"to": "bob", "for": "7d"},
+    ("DELETE", "/v1/approvals/delegations/{delegation_id}"): None,
+    ("GET", "/v1/actions/stops"): None,
+    ("POST", "/v1/actions/stops"): {"kind": "everything", "reason": "x"},
+    ("POST", "/v1/actions/stops/{stop_id}/end"): None,
+}
+"""Routes that no key opens, whatever its scopes."""
 SCIM: dict[tuple[str, str], Any] = {
     ("GET", "/scim/v2/ServiceProviderConfig"): None,
     ("GET", "/scim/v2/Schemas"): None,
@@ -75,7 +100,7 @@ SCIM: dict[tuple[str, str], Any] = {
         )
     },
 }
-BEARER |= SCIM
+BEARER |= SCIM | BY_PEOPLE
 SCOPE_OF = {
     **{route: "provision" for route in SCIM},
     ("POST", "/v1/search"): "search",
@@ -98,6 +123,13 @@ SCOPE_OF = {
     ("POST", "/v1/chat/completions"): "ask",
     ("POST", "/v1/token"): "act",
     ("POST", "/mcp"): "mcp",
+    ("GET", "/v1/tools"): "tools:use",
+    ("GET", "/v1/tools/{tool_id}"): "tools:use",
+    ("GET", "/v1/actions"): "tools:use",
+    ("POST", "/v1/actions"): "tools:use",
+    ("GET", "/v1/actions/{action_id}"): "tools:use",
+    ("POST", "/v1/actions/{action_id}/undo"): "tools:use",
+    ("POST", "/v1/actions/{action_id}/withdraw"): "tools:use",
 }
 PAGES = {
     ("GET", "/"),
@@ -140,10 +172,13 @@ def test_the_table_knows_every_route(workspace: Workspace) -> None:
     assert routes(workspace).keys() == PUBLIC | BEARER.keys() | PAGES
 
 
-def test_every_route_that_takes_a_bearer_declares_one_scope_that_there_is(workspace: Workspace) -> None:
+def test_every_route_that_takes_a_bearer_declares_one_scope_or_opens_to_no_key(
+    workspace: Workspace,
+) -> None:
     found = {name: declared(route) for name, route in routes(workspace).items()}
     assert {name: scopes for name, scopes in found.items() if scopes is not None} == {
-        name: [scope] for name, scope in SCOPE_OF.items()
+        **{name: [scope] for name, scope in SCOPE_OF.items()},
+        **{name: [] for name in BY_PEOPLE},
     }
     assert set(SCOPE_OF.values()) == set(SCOPES)
 
@@ -153,15 +188,23 @@ def test_a_key_opens_the_routes_of_its_scope_and_no_other(workspace: Workspace) 
     for scope in SCOPES:
         only = {"authorization": f"Bearer {api_key(workspace, scope)}"}
         others = {"authorization": f"Bearer {api_key(workspace, *(SCOPES.keys() - {scope}))}"}
-        for (method, path), body in BEARER.items():
-            mine = SCOPE_OF[method, path] == scope
+        for (method, path), scope_of in SCOPE_OF.items():
+            mine, body = scope_of == scope, BEARER[method, path]
             opened = http.request(method, filled(path), json=body, headers=only if mine else others)
             lenient = of_scim(path) or path == "/v1/token"
             assert opened.status_code in ((200, 204, 400, 404, 415, 501) if lenient else (200, 404)), path
             closed = http.request(method, filled(path), json=body, headers=others if mine else only)
             assert closed.status_code == 403, (scope, path)
-            assert f"'{SCOPE_OF[method, path]}'" in closed.text
-    assert len(workspace.audit.query(kind="api_key.refused", limit=1000)) == len(SCOPES) * len(BEARER)
+            assert f"'{scope_of}'" in closed.text
+    assert len(workspace.audit.query(kind="api_key.refused", limit=1000)) == len(SCOPES) * len(SCOPE_OF)
+
+
+def test_no_key_decides_or_stops_whatever_its_scopes(workspace: Workspace) -> None:
+    http, key = client(workspace), api_key(workspace, *SCOPES)
+    for (method, path), body in BY_PEOPLE.items():
+        got = http.request(method, filled(path), json=body, headers={"authorization": f"Bearer {key}"})
+        assert got.status_code == 403 and "API keys do not open this" in got.text, path
+    assert len(workspace.audit.query(kind="api_key.refused")) == len(BY_PEOPLE)
 
 
 @pytest.mark.parametrize("scopes", [None, [], ["serch"], ["search", "serch"]])
@@ -204,7 +247,8 @@ def filled(path: str) -> str:
 
 def bad_credentials(make_workspace: Any) -> dict[str, dict[str, str]]:
     clock = FixedClock()
-    workspace, other = make_workspace(clock=clock), make_workspace("other")
+    many = parse({"limits": {"failures_per_minute": 10_000}})
+    workspace, other = make_workspace(clock=clock, settings=many), make_workspace("other")
     expired = bearer(workspace, "alice")
     clock.advance(hours=2)
     removed = bearer(workspace, "carol")

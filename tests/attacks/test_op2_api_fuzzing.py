@@ -21,9 +21,11 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks as described
 from tests.simulators.asgi_caller import AsgiCaller, calling
+from tests.simulators.shop import MANIFESTS, Shop
 from tests.simulators.web_client import api_key, bearer, client, document_id
 
 from muniment import app, settings
+from muniment.actions.proposals import Call
 from muniment.app import Workspace
 from muniment.foundation.clock import FixedClock
 from muniment.foundation.keyring_file import read_head
@@ -42,8 +44,26 @@ CHECKS = [
 ]
 FIT, MISFIT = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 SHARE = {
-    "POST /v1/search": {FIT: 0.13, MISFIT: 0.11},
-    "POST /v1/answers": {FIT: 0.11, MISFIT: 0.10},
+    "POST /v1/search": {FIT: 0.10, MISFIT: 0.08},
+    "POST /v1/answers": {FIT: 0.08, MISFIT: 0.07},
+    "GET /v1/tools": {FIT: 0},
+    "GET /v1/tools/{tool_id}": {FIT: 0.01},
+    "POST /v1/actions": {FIT: 0.02, MISFIT: 0.02},
+    "GET /v1/actions": {FIT: 0.005, MISFIT: 0.005},
+    "GET /v1/actions/{action_id}": {FIT: 0.005},
+    "POST /v1/actions/{action_id}/undo": {FIT: 0.005},
+    "POST /v1/actions/{action_id}/withdraw": {FIT: 0.005},
+    "GET /v1/actions/stops": {FIT: 0},
+    "POST /v1/actions/stops": {FIT: 0.005, MISFIT: 0.005},
+    "POST /v1/actions/stops/{stop_id}/end": {FIT: 0.005},
+    "GET /v1/approvals": {FIT: 0},
+    "GET /v1/approvals/{approval_id}": {FIT: 0.01},
+    "POST /v1/approvals/{approval_id}/approve": {FIT: 0.005, MISFIT: 0.005},
+    "POST /v1/approvals/{approval_id}/reject": {FIT: 0.005, MISFIT: 0.005},
+    "POST /v1/approvals/batch": {FIT: 0.005, MISFIT: 0.005},
+    "GET /v1/approvals/delegations": {FIT: 0},
+    "POST /v1/approvals/delegations": {FIT: 0.005, MISFIT: 0.005},
+    "DELETE /v1/approvals/delegations/{delegation_id}": {FIT: 0.005},
     "GET /v1/conversations": {FIT: 0.01, MISFIT: 0.01},
     "POST /v1/conversations": {FIT: 0.01, MISFIT: 0.01},
     "POST /v1/conversations/search": {FIT: 0.01, MISFIT: 0.01},
@@ -58,8 +78,8 @@ SHARE = {
     "GET /v1/answers/{answer_id}": {FIT: 0.02},
     "GET /v1/models/{model_id}": {FIT: 0.01},
     "POST /v1/token": {FIT: 0.04, MISFIT: 0.04},
-    "GET /v1/answers/{answer_id}/lineage": {FIT: 0.06},
-    "GET /v1/documents/{document_id}": {FIT: 0.05, MISFIT: 0.02},
+    "GET /v1/answers/{answer_id}/lineage": {FIT: 0.04},
+    "GET /v1/documents/{document_id}": {FIT: 0.045, MISFIT: 0.02},
     "GET /v1/models": {FIT: 0},
     "GET /healthz": {FIT: 0},
     "GET /readyz": {FIT: 0},
@@ -117,7 +137,17 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     (place / "papers" / "tarn.csv").write_text("product,price\nTarn,800\n")
     workspace.ingest(place / "papers", "papers")
     workspace.roles.grant("operator", "olga", "runs it", OPERATOR)
-    scopes = ("search", "ask", "answers", "documents", "models", "act")
+    workspace.running = Shop().running()
+    for manifest in MANIFESTS:
+        workspace.tools.add(manifest, None, OPERATOR)
+    workspace.roles.grant("tool-user", "alice", "she helps", OPERATOR)
+    workspace.roles.grant("approver", "alice", "she leads", OPERATOR)
+    bob = workspace.principal("bob")
+    workspace.roles.grant("tool-user", "bob", "he helps", OPERATOR)
+    call = Call("refund", {"order": "A-1", "amount": "20.00"})
+    waiting = workspace.actions.propose(bob, Actor(bob.ref, "python"), call).action
+    assert waiting is not None
+    scopes = ("search", "ask", "answers", "documents", "models", "act", "tools:use")
     headers = {
         "alice": bearer(workspace, "alice"),
         "olga": bearer(workspace, "olga"),
@@ -134,6 +164,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "document_id": document_id(workspace, "heron.md"),
         "model_id": "quotes",
         "subject_id": "group:herons",
+        "tool_id": "refund",
+        "action_id": waiting.id,
+        "approval_id": waiting.id,
+        "stop_id": workspace.stops.stop("tool", "other", "a trial", None, OPERATOR).id,
+        "delegation_id": "dlg_none",
     }
     server = create_server(workspace)
     schema = schemathesis.openapi.from_dict(server.openapi())

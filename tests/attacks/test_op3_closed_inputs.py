@@ -35,6 +35,11 @@ CANARY = "walnut-canary"
         ("/v1/conversations/search", {"words": "x", "as": CANARY}),
         ("/v1/conversations/search", {"words": ""}),
         ("/v1/conversations/x/shares", {"subject": [CANARY]}),
+        ("/v1/actions", {"tool": "x", "arguments": {}, "approved_by": CANARY}),
+        ("/v1/actions", {"tool": "x", "arguments": CANARY}),
+        ("/v1/approvals/x/approve", {"digest": "x", "ticket": "x", "as": CANARY}),
+        ("/v1/approvals/batch", {"decisions": CANARY}),
+        ("/v1/approvals/batch", {"decisions": [], "all": CANARY}),
     ],
 )
 def test_a_field_that_does_not_belong_is_refused_and_not_echoed(

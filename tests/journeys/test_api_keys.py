@@ -169,7 +169,7 @@ def test_the_help_names_every_scope(command: Command) -> None:
 
 def test_the_guide_says_how_scanners_find_a_key_and_which_scopes_there_are() -> None:
     assert f"\n{PATTERN}\n" in GUIDE
-    assert set(re.findall(r"^\| `([a-z]+)` \|", GUIDE, re.MULTILINE)) == set(SCOPES)
+    assert set(re.findall(r"^\| `([a-z:]+)` \|", GUIDE, re.MULTILINE)) == set(SCOPES)
     code = re.search(r"```python\n(.*?)```", GUIDE, re.DOTALL)
     assert code is not None
     names: dict[str, Any] = {}

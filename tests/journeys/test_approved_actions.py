@@ -343,6 +343,15 @@ def test_what_was_done_can_be_taken_back_by_its_undo(office: Office) -> None:
     assert office.shop.effects[-1][0] == "cancel_refund"
 
 
+def test_an_undo_by_what_anybody_wrote_waits_for_people(office: Office) -> None:
+    said_by_anybody = REFUND.replace('id = { integrity = "system", readers = "company" }', "")
+    assert said_by_anybody != REFUND
+    office.workspace.tools.add(said_by_anybody, None, OPERATOR)
+    done = office.approve(office.waiting())
+    outcome = office.workspace.actions.undo(done.id, ALICE, Actor("user:alice", "http"))
+    assert outcome.action is not None and outcome.action.state == "waiting"
+
+
 def test_a_call_that_text_of_others_could_have_shaped_waits(office: Office) -> None:
     call = Call("notify", {"to": "bob", "text": "hello"})
     alone = office.workspace.actions.propose(ALICE, Actor("user:alice", "http"), call)

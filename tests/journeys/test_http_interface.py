@@ -131,6 +131,11 @@ def test_the_description_names_every_route_and_loads_nothing(workspace: Workspac
         "/v1/documents/{document_id}", "/v1/models", "/v1/models/{model_id}", "/v1/chat/completions",
         "/v1/token", "/v1/feedback", "/healthz", "/readyz", "/v1/conversations", "/v1/conversations/search",
         "/v1/conversations/{conversation_id}", "/v1/conversations/{conversation_id}/shares",
-        "/v1/conversations/{conversation_id}/shares/{subject_id}",
+        "/v1/conversations/{conversation_id}/shares/{subject_id}", "/v1/tools", "/v1/tools/{tool_id}",
+        "/v1/actions", "/v1/actions/stops", "/v1/actions/stops/{stop_id}/end", "/v1/actions/{action_id}",
+        "/v1/actions/{action_id}/undo", "/v1/actions/{action_id}/withdraw", "/v1/approvals",
+        "/v1/approvals/batch", "/v1/approvals/delegations", "/v1/approvals/delegations/{delegation_id}",
+        "/v1/approvals/{approval_id}", "/v1/approvals/{approval_id}/approve",
+        "/v1/approvals/{approval_id}/reject",
     }  # fmt: skip
     assert http.get("/docs").status_code == 404

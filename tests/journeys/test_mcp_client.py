@@ -18,10 +18,11 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from tests.simulators.issuer import Issuer
 from tests.simulators.served import served
+from tests.simulators.shop import MANIFESTS, Shop
 from tests.simulators.web_client import ORIGIN, Browser, api_key, bearer, client, document_id, kinds
 
 from muniment.app import Workspace
-from muniment.governance.identity.principal import OPERATOR
+from muniment.governance.identity.principal import OPERATOR, Actor, Principal
 from muniment.settings import parse
 
 T = TypeVar("T")
@@ -58,7 +59,7 @@ class House:
             raise made
         return made
 
-    def call(self, who: str | dict[str, str], tool: str, **arguments: object) -> Any:
+    def call(self, who: str | dict[str, str], tool: str, /, **arguments: object) -> Any:
         return self.run(who, lambda c: c.call_tool(tool, arguments))
 
     def read(self, who: str | dict[str, str], uri: str) -> Any:
@@ -78,8 +79,9 @@ def key_of(workspace: Workspace, *scopes: str) -> dict[str, str]:
 
 def test_tools_are_listed_with_their_schemas(house: House) -> None:
     tools = house.run("alice", lambda c: c.list_tools()).tools
-    assert [tool.name for tool in tools] == ["search", "answer", "open_document"]
-    assert all(tool.annotations.read_only_hint for tool in tools)
+    names = ["search", "answer", "open_document", "list_proposable_tools", "propose_action"]
+    assert [tool.name for tool in tools] == names
+    assert [tool.name for tool in tools if not tool.annotations.read_only_hint] == ["propose_action"]
     assert {"query", "k", "filters"} <= tools[0].input_schema["properties"].keys()
     assert all(tool.output_schema["type"] == "object" for tool in tools)
 
@@ -186,6 +188,62 @@ def test_a_token_of_a_service_for_a_person_has_the_rights_of_the_person_within_i
     assert house.call(acting, "answer", question=QUESTION).is_error
     entry = house.workspace.audit.tail(1)[0]
     assert (entry.kind, entry.actor, entry.about["scope"]) == ("token.refused", "user:alice", "ask")
+
+
+def shop_of(workspace: Workspace) -> Shop:
+    """Let engineers use the tools of a shop, and sales approve."""
+    shop = Shop()
+    workspace.running = shop.running()
+    for manifest in MANIFESTS:
+        workspace.tools.add(manifest, None, OPERATOR)
+    workspace.roles.grant("tool-user", "group:engineering", "they help", OPERATOR)
+    workspace.roles.grant("approver", "group:sales", "they approve", OPERATOR)
+    return shop
+
+
+def test_an_agent_proposes_and_people_decide(house: House) -> None:
+    shop = shop_of(house.workspace)
+    listed = house.call("alice", "list_proposable_tools").structured_content["tools"]
+    assert [one["name"] for one in listed] == ["cancel_refund", "notify", "refund"]
+    assert house.call("bob", "list_proposable_tools").structured_content == {"tools": []}
+    hello = {"to": "bob", "text": "hello"}
+    made = house.call("alice", "propose_action", tool="notify", arguments=hello).structured_content
+    assert (made["outcome"], made["state"]) == ("approval", "waiting") and shop.effects == []
+    shown = house.workspace.actions.examine(
+        made["action"], Principal("user", "bob"), Actor("user:bob", "web")
+    )
+    assert shown["arguments"] == hello and shown["context"] == "untrusted"
+    dry = house.call("alice", "propose_action", tool="notify", arguments=hello, dry_run=True)
+    assert (dry.structured_content["action"], dry.structured_content["outcome"]) == (None, "approval")
+    assert len(house.workspace.actions.mine(Principal("user", "alice"))) == 1
+
+
+def test_an_agent_is_told_of_a_denial_and_not_why(house: House) -> None:
+    shop_of(house.workspace)
+    cases = [
+        ("alice", "refund", {"order": "A-1", "amount": "9000000.00"}),
+        ("alice", "refund", {"order": 7, "colour": "red"}),
+        ("alice", "nothing", {}),
+        ("bob", "refund", {"order": "A-1", "amount": "1.00"}),
+    ]
+    told = [house.call(who, "propose_action", tool=tool, arguments=given) for who, tool, given in cases]
+    denied = {"outcome": "denied", "action": None, "state": None, "said": "This was not allowed."}
+    assert all(one.structured_content == denied for one in told)
+    assert len(house.workspace.audit.query(kind="action.denied")) == len(cases)
+
+
+def test_an_agent_needs_the_scope_and_sends_nothing_that_reads_two_ways(house: House) -> None:
+    shop = shop_of(house.workspace)
+    narrow = key_of(house.workspace, "mcp", "search")
+    refused = house.call(narrow, "propose_action", tool="refund", arguments={})
+    assert refused.is_error and "'tools:use'" in refused.content[0].text
+    given = '{"order": "A-1", "amount": "1.00", "amount": "900.00"}'
+    called = '{"name": "propose_action", "arguments": {"tool": "refund", "arguments": ' + given + "}}"
+    body = '{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": ' + called + "}"
+    headers = {**bearer(house.workspace, "alice"), "content-type": "application/json", "accept": BOTH}
+    got = client(house.workspace).post("/mcp", content=body, headers=headers).json()["result"]
+    assert got["isError"] and "'amount' twice" in got["content"][0]["text"]
+    assert house.workspace.actions.mine(Principal("user", "alice")) == [] and shop.effects == []
 
 
 def test_what_is_done_is_in_the_log_as_over_http(house: House) -> None:
@@ -362,6 +420,6 @@ def test_a_providers_token_opens_it_and_one_for_another_audience_does_not(
 
             return asyncio.run(listed())
 
-        assert len(opened(issuer.token(sub="alice")).tools) == 3
+        assert len(opened(issuer.token(sub="alice")).tools) == 5
         with pytest.raises(BaseExceptionGroup):
             opened(issuer.token(sub="alice", aud="https://elsewhere.example/mcp"))

@@ -30,6 +30,22 @@ def test_rotation_is_followed_without_a_restart(
     assert get(provided, old).status_code == 401
 
 
+def test_a_token_that_was_renewed_tells_of_the_sign_in_that_it_came_from(
+    provided: Workspace, issuer: Issuer, clock: FixedClock
+) -> None:
+    now = int(clock.now().timestamp())
+    for claims, signed_in in (
+        ({}, now),
+        ({"auth_time": now - 3600}, now - 3600),
+        ({"auth_time": now + 3600}, now),
+        ({"iat": now - 60}, now - 60),
+        ({"iat": now + 5}, now),
+    ):
+        assert provided.bearer.subject(issuer.token(**claims)).signed_in == signed_in
+    for auth_time in ("yesterday", True, -1, None):
+        assert get(provided, issuer.token(auth_time=auth_time)).status_code == 401
+
+
 def test_both_keys_of_a_slow_rotation_are_taken(
     provided: Workspace, issuer: Issuer, clock: FixedClock
 ) -> None:

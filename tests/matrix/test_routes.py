@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ import pytest
 from fastapi import FastAPI
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
+from tests.simulators.shop import NOTIFY, Shop
 from tests.simulators.web_client import ORIGIN, bearer, client, document_id
 
 from muniment import app
+from muniment.actions.context import PROGRAMS
+from muniment.actions.proposals import Call
 from muniment.app import Workspace
 from muniment.foundation.clock import FixedClock
 from muniment.governance.audit.entry import Actor
@@ -64,6 +68,20 @@ class Site:
         opened = sessions.redeem(sessions.create_link(self.workspace.principal(name), OPERATOR))
         return opened.secret, opened.csrf
 
+    def action(self) -> dict[str, str]:
+        """Return an action of alice's that waits, as bob was shown it."""
+        alice, bob = (self.workspace.principal(name) for name in ("alice", "bob"))
+        call = Call("notify", {"to": "bob", "text": self.workspace.ids.new("x")})
+        made = self.workspace.actions.propose(alice, Actor(alice.ref, "http"), call, PROGRAMS).action
+        assert made is not None
+        shown = self.workspace.approvals.show(made.id, bob, Actor(bob.ref, "http"))
+        return {
+            "action_id": made.id,
+            "approval_id": made.id,
+            "digest": made.digest,
+            "ticket": shown.ticket,
+        }
+
     def send(self, row: dict[str, Any], caller: str) -> int:
         """Send a row's request as a caller; return the status."""
         method, path = row["route"].split(" ")
@@ -79,6 +97,8 @@ class Site:
                 headers |= self.cookies[caller]
         else:
             headers |= self.bearers[caller]
+        if ("{action_id}" in path or "{approval_id}" in path) and caller == CALLERS[0]:
+            self.places |= self.action()
         if "{conversation_id}" in path and caller == CALLERS[0]:
             # A route that deletes it leaves the next one another.
             alice = self.workspace.principal("alice")
@@ -111,7 +131,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     (place / "papers" / "heron.md").write_text("The heron costs twelve crowns.\n")
     workspace.ingest(place / "papers", "papers")
     workspace.roles.grant("operator", "olga", "runs it", OPERATOR)
+    workspace.running = Shop().running()
+    workspace.tools.add(NOTIFY, None, OPERATOR)
+    workspace.roles.grant("tool-user", "alice", "she helps", OPERATOR)
+    workspace.roles.grant("approver", "bob", "he leads", OPERATOR)
+    bob, dave = (workspace.principal(name) for name in ("bob", "dave"))
     places = {
+        "tool_id": "notify",
+        "stop_id": workspace.stops.stop("tool", "other", "a trial", None, OPERATOR).id,
+        "delegation_id": workspace.delegations.make(bob, dave, timedelta(days=1), OPERATOR).id,
         "answer_id": workspace.ask("What does the heron cost?", "alice").id,
         "document_id": document_id(workspace, "heron.md"),
         "model_id": "quotes",

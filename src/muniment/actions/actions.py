@@ -10,13 +10,14 @@ import sqlalchemy as sa
 
 from muniment.actions import store
 from muniment.actions.action import Action
-from muniment.actions.approvals import Approvals, Approver
+from muniment.actions.approvals import Approvals, Approver, Choice
 from muniment.actions.bound import keyed_id
 from muniment.actions.context import Context
 from muniment.actions.execution import Execution
 from muniment.actions.labels import USERS
+from muniment.actions.particulars import particulars
 from muniment.actions.proposals import Call, Outcome, Proposals
-from muniment.actions.reading import Reading, reading
+from muniment.actions.reading import Labelled, Reading, reading
 from muniment.actions.registry import Tools
 from muniment.actions.selectors import resolve
 from muniment.actions.tables import action
@@ -86,12 +87,35 @@ class Actions:
             found = self.show(made, principal)
         return found
 
+    def examine(self, made: str, who: Principal, by: Actor) -> dict[str, object]:
+        """Show an action to whoever may decide on it, with the ticket that it takes; raises as `Approvals.show`."""
+        shown = self._approvals.show(made, who, by)
+        with self._database.read() as connection:
+            manifest = self._tools.of_digest(connection, shown.action.bound.manifest)
+        if manifest is None:
+            raise Conflict(f"The tool of {made} cannot be read.", fix="Reject it.")
+        return {**particulars(shown.action, manifest), "ticket": shown.ticket}
+
     def approve(self, made: str, digest: str, ticket: str, who: Approver) -> Action:
         """Approve an action; with the last approval that it needs it is carried out."""
         found = self._approvals.approve(made, digest, ticket, who)
         if found.state != "approved":
             return found
         return self.whole(self._execution.run(made, who.by))
+
+    def approve_listed(self, choices: Sequence[Choice], who: Approver) -> Sequence[Action | MunimentError]:
+        """Approve each action of a list by its own digest, and return what became of each, in order.
+
+        Nothing is approved where `Approvals.check_listed` raises.
+        """
+        self._approvals.check_listed(choices, who)
+        return [self._tried(one, who) for one in choices]
+
+    def _tried(self, choice: Choice, who: Approver) -> Action | MunimentError:
+        try:
+            return self.approve(choice.action, choice.digest, choice.ticket, who)
+        except MunimentError as error:
+            return error
 
     def show(self, made: str, principal: Principal) -> Action:
         """Return an action of this requester; raises NotFound for another's."""
@@ -115,16 +139,21 @@ class Actions:
                 for row in connection.execute(query)
             ]
 
-    def undo(self, made: str, principal: Principal, by: Actor) -> Outcome:
-        """Propose the call that takes an action of this requester back; raises Conflict where there is none."""
+    def undo(self, made: str, principal: Principal, by: Actor, context: Context | None = None) -> Outcome:
+        """Propose the call that takes an action of this requester back; raises Conflict where there is none.
+
+        Its arguments are of the manifest and the recorded result, and trusted no more than these.
+        """
         found = self.show(made, principal)
-        if found.undo is None:
+        with self._database.read() as connection:
+            undoing = self._undoing(connection, found)
+        if undoing is None:
             raise Conflict(f"{made} cannot be taken back.", fix="Its tool has no undo, or it was not done.")
-        arguments = found.undo["arguments"]
-        if not isinstance(arguments, Mapping):
+        tool, arguments = undoing
+        if not isinstance(arguments.value, Mapping):
             raise BadInput("The undo of this tool has no arguments.", fix="Mend its manifest.")
-        call = Call(str(found.undo["tool"]), {str(name): value for name, value in arguments.items()})  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-        return self.propose(principal, by, call)
+        call = Call(tool, {str(name): value for name, value in arguments.value.items()})  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        return self.propose(principal, by, call, (context or Context()).saw(arguments.label))
 
     def result(self, made: str, principal: Principal) -> Reading:
         """Return what an action of this requester gave, labelled by the manifest that it ran by."""
@@ -141,15 +170,20 @@ class Actions:
             return self._whole(connection, found)
 
     def _whole(self, connection: sa.Connection, found: Action) -> Action:
+        undoing = self._undoing(connection, found)
+        if undoing is None:
+            return found
+        return replace(found, undo={"tool": undoing[0], "arguments": undoing[1].value})
+
+    def _undoing(self, connection: sa.Connection, found: Action) -> tuple[str, Labelled] | None:
         manifest = self._tools.of_digest(connection, found.bound.manifest)
         if found.state != "done" or manifest is None or manifest.undo is None:
-            return found
+            return None
         given = {
             "result": reading(manifest, found.bound.requester, found.result, USERS),
             "arguments": reading(manifest, found.bound.requester, found.bound.arguments, USERS),
         }
         try:
-            arguments = resolve(manifest.undo.arguments, given).value
+            return manifest.undo.tool, resolve(manifest.undo.arguments, given)
         except MunimentError:
-            return found
-        return replace(found, undo={"tool": manifest.undo.tool, "arguments": arguments})
+            return None

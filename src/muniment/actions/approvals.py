@@ -53,6 +53,15 @@ class Approver:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """One action of a list that somebody approves, as they were shown it."""
+
+    action: str
+    digest: str
+    ticket: str
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """An action as somebody was shown it, with what proves that they were."""
 
@@ -134,6 +143,28 @@ class Approvals:
         """
         return self._decide(made, digest, ticket, who, "reject", checked_reason(reason))
 
+    def check_listed(self, choices: Sequence[Choice], who: Approver) -> None:
+        """Refuse a list in which an action takes two people, or was not shown as it is; raises as `reject`.
+
+        What takes two is looked at by itself.
+        """
+        if not choices or len({one.action for one in choices}) != len(choices):
+            raise BadInput("The list names nothing, or an action twice.", fix="Name each once.")
+        if len(choices) > MOST_A_MINUTE:
+            raise TooMany("decisions", f"You may decide {MOST_A_MINUTE} times a minute.", 60)
+        person, now = self._person(who), self._clock.now()
+        with self._database.read() as connection:
+            standing = self._policy.standing(connection, person)
+            for one in choices:
+                row = store.row_of(connection, one.action)
+                if not self._may(connection, standing, row):
+                    raise store.absent()
+                self._seals.shown_for(one.ticket, person.ref, one.digest, now)
+                if one.digest != row.digest:
+                    raise _another()
+                if row.risk == "two" or read_bound(row.bound, row.digest).approvers > 1:
+                    raise Conflict(f"{row.id} takes two people.", fix="Decide on it by itself.")
+
     def withdraw(self, made: str, who: Principal, by: Actor) -> Action:
         """Take a request back, as the one who made it; raises NotFound for another's, Conflict for what is over."""
         with self._database.write() as connection:
@@ -168,12 +199,7 @@ class Approvals:
         self, made: str, digest: str, ticket: str, who: Approver, decision: str, reason: str
     ) -> Action:
         now = self._clock.now()
-        if not timedelta(0) <= now - who.signed_in <= RECENT:
-            raise Unauthenticated(
-                f"You signed in more than {int(RECENT.total_seconds() // 60)} minutes ago.",
-                fix="Sign in again.",
-            )
-        person = who.principal
+        person = self._person(who)
         seconds = self._seals.shown_for(ticket, person.ref, digest, now)
         with self._gate.recorded(who.by), self._database.write() as connection:
             row = store.row_of(connection, made)
@@ -206,6 +232,18 @@ class Approvals:
             self._audit.append(connection, [Entry(f"action.{_SAID[decision]}", who.by, about)])
             return store.read(connection, store.row_of(connection, made), self._clock)
 
+    def _person(self, who: Approver) -> Principal:
+        """Return who decides: a person who signed in a short while ago, through no program; a program, on record."""
+        if who.principal.kind != "user" or who.by.key or who.by.service:
+            self._audit.record([Entry("approvals.refused", who.by, {"reason": "no person"})])
+            raise Denied("Only a person who signed in decides.", fix="Sign in, and decide yourself.")
+        if not timedelta(0) <= self._clock.now() - who.signed_in <= RECENT:
+            raise Unauthenticated(
+                f"You signed in more than {int(RECENT.total_seconds() // 60)} minutes ago.",
+                fix="Sign in again.",
+            )
+        return who.principal
+
     def _check(
         self, connection: sa.Connection, standing: Standing, row: sa.Row[Any], digest: str, behalf: str | None
     ) -> None:
@@ -220,7 +258,7 @@ class Approvals:
         if behalf is None:
             raise store.absent()
         if digest != row.digest:
-            raise Conflict("That is not the action that you were shown.", fix="Open it again.")
+            raise _another()
         if state != "waiting":
             raise Conflict(f"{row.id} is {state}.", fix="There is nothing to decide any more.")
         mine = _decided(connection, row.id, standing.principal)
@@ -275,6 +313,10 @@ class Approvals:
             if assigned & held:
                 return other.ref
         return None
+
+
+def _another() -> Conflict:
+    return Conflict("That is not the action that you were shown.", fix="Open it again.")
 
 
 _SAID = {"approve": "approved", "reject": "rejected"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import cast
@@ -51,9 +51,9 @@ def read_arguments(text: str | bytes) -> Mapping[str, object]:
         found = json.loads(
             text,
             object_pairs_hook=_object,
-            parse_int=_whole,
-            parse_float=_fraction,
-            parse_constant=_refused,
+            parse_int=_told_later(_whole),
+            parse_float=_told_later(_fraction),
+            parse_constant=_told_later(_refused),
         )
     except BadInput:
         raise
@@ -185,8 +185,29 @@ def _object(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
     for name, value in pairs:
         if name in found:
             raise BadInput(f"The arguments hold {name[:64]!r} twice.", fix="Write each name once.")
+        fault = _fault_in(value)
+        if fault is not None:
+            raise BadInput(f"{name[:64]} holds a number that JSON cannot say exactly.", fix=fault.fix)
         found[name] = value
     return found
+
+
+def _told_later(read: Callable[[str], object]) -> Callable[[str], object]:
+    """Return what keeps a fault in the place of its number, until the name that it stands under is known."""
+
+    def kept(digits: str) -> object:
+        try:
+            return read(digits)
+        except BadInput as fault:
+            return fault
+
+    return kept
+
+
+def _fault_in(value: object) -> BadInput | None:
+    if isinstance(value, list):
+        return next((fault for one in cast("list[object]", value) if (fault := _fault_in(one))), None)
+    return value if isinstance(value, BadInput) else None
 
 
 def _whole(digits: str) -> int:

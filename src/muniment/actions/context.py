@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from muniment.actions.labels import USERS, Label, join
+from muniment.actions.labels import USERS, Integrity, Label, join
 from muniment.actions.plan import Plan
 from muniment.actions.reading import Labelled, Reading
 from muniment.foundation.errors import Denied
@@ -55,3 +55,7 @@ class Context:
         """Return the arguments of a planned call; raises BadInput without a plan, Unresolved as `selectors` does."""
         plan = self.plan or Plan((), self.label)
         return plan.arguments(step, self.readings)
+
+
+PROGRAMS = Context(Label(Integrity.UNTRUSTED))
+"""A run of somebody else's: its model may have read anything."""

@@ -92,9 +92,10 @@ class Stops:
                 self._audit.append(connection, [Entry("actions.resumed", by, about)])
             return _of(connection.execute(chosen).one())
 
-    def listing(self) -> Sequence[Stop]:
-        """Return all of them, newest first."""
-        with self._database.read() as connection:
+    def listing(self, who: Principal | None, by: Actor) -> Sequence[Stop]:
+        """Return all of them, newest first, to whoever may stop; raises as `stop`."""
+        with self._gate.recorded(by), self._database.read() as connection:
+            self._gate.check(connection, who, "administer", WORKSPACE)
             query = sa.select(tool_stop).order_by(tool_stop.c.stopped_at.desc(), tool_stop.c.id)
             return [_of(row) for row in connection.execute(query)]
 

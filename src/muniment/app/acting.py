@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from muniment.actions.runners.call import Runner
     from muniment.actions.runners.credentials import CallCredentials
     from muniment.actions.stops import Stops
+    from muniment.actions.usable import UsableTools
 
 T = TypeVar("T")
 
@@ -46,6 +47,13 @@ class Acting(Searching):
         from muniment.actions.registry import Tools
 
         return Tools(self.database, self.audit, self.gate, self.clock)
+
+    @cached_property
+    def usable_tools(self) -> UsableTools:
+        """The tools that each may use."""
+        from muniment.actions.usable import UsableTools
+
+        return UsableTools(self.database, self.policy, self.tools)
 
     @cached_property
     def stops(self) -> Stops:

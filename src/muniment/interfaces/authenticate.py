@@ -12,6 +12,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, TypeVar, cast
 
 from anyio import CapacityLimiter, to_thread
@@ -53,6 +54,13 @@ class Caller:
     """What an API key is good for; None: whatever the principal may do."""
     key: ApiKey | None = None
     """The API key that it came with, if any."""
+    signed_in: datetime | None = None
+    """When the caller proved who they are, where it is they and no program of theirs."""
+
+    @property
+    def in_person(self) -> bool:
+        """Return whether a person who signed in sent this themselves, so that its words are their own."""
+        return self.principal.kind == "user" and self.scopes is None and self.signed_in is not None
 
 
 def workspace_of(request: Request) -> Workspace:
@@ -101,16 +109,19 @@ def _api_caller(request: Request, route: SecurityScopes, limits: Limits) -> Call
             return _key_caller(request, token, route, limits)
         if is_delegated(token):
             return _acting_caller(request, token, route, limits)
-        principal = workspace_of(request).bearer.verify(token)
-        limits.admit(request, principal)
-        return _person(request, route, Caller(principal, Actor(principal.ref, "http")))
+        subject = workspace_of(request).bearer.subject(token)
+        limits.admit(request, subject.principal)
+        actor = Actor(subject.principal.ref, "http")
+        signed_in = datetime.fromtimestamp(subject.signed_in, UTC)
+        return _person(request, route, Caller(subject.principal, actor, signed_in=signed_in))
     certificate = certificate_of(request)
     if certificate is not None and cookie_name(request) not in request.cookies:
         return _certified_caller(request, certificate, route, limits)
     session = page_session(request)
     if request.method not in _SAFE:
         check_change(request, session, request.headers.get(CSRF_HEADER))
-    return _person(request, route, Caller(session.principal, Actor(session.principal.ref, "web")))
+    actor = Actor(session.principal.ref, "web")
+    return _person(request, route, Caller(session.principal, actor, signed_in=session.opened))
 
 
 def _person(request: Request, route: SecurityScopes, caller: Caller) -> Caller:

@@ -35,14 +35,18 @@ from muniment.interfaces.mcp import routes as mcp
 from muniment.interfaces.offload import Offload
 from muniment.interfaces.openai import chat, errors
 from muniment.interfaces.rest import (
+    actions,
     answers,
+    approvals,
     conversations,
     documents,
     feedback,
     health,
     models,
     search,
+    stops,
     token,
+    tools,
 )
 from muniment.interfaces.web import conversations as talks
 from muniment.interfaces.web import pages, signin
@@ -111,7 +115,8 @@ def create_server(
     )
     app.state.door = CapacityLimiter(AT_THE_DOOR)
     problems.install(app, problem_page)
-    for room in (search, answers, conversations, feedback, documents, chat, models, token, health, mcp):
+    rooms = (search, answers, conversations, feedback, documents, tools, stops, actions, approvals)
+    for room in (*rooms, chat, models, token, health, mcp):
         app.include_router(room.router)
     app.include_router(signin.router)
     app.include_router(pages.router)
@@ -184,7 +189,12 @@ def plain(scope: Scope, status: int) -> Response:
 @contextmanager
 def kept(workspace: Workspace) -> Generator[None]:
     """Do what a workspace needs done while it is served: prove its key, end what is over, write what repeats."""
-    with workspace.lease.kept(), workspace.emergencies.watched(), workspace.repeats.kept():
+    with (
+        workspace.lease.kept(),
+        workspace.emergencies.watched(),
+        workspace.execution.watched(),
+        workspace.repeats.kept(),
+    ):
         yield
 
 

@@ -51,6 +51,16 @@ def test_a_link_opens_one_session(office: Workspace) -> None:
     assert len({secret, first.secret, first.csrf}) == 3
 
 
+def test_going_on_with_a_session_does_not_move_when_it_was_opened(
+    office: Workspace, clock: FixedClock
+) -> None:
+    at, secret = clock.now(), opened(office).secret
+    for _ in range(3):
+        clock.advance(hours=1)
+        found = office.sessions.session(secret)
+        assert found is not None and found.opened == at
+
+
 def test_of_many_who_use_one_link_at_the_same_moment_exactly_one_gets_in(office: Workspace) -> None:
     for _ in range(5):
         secret = office.sessions.create_link(ALICE, OPERATOR)

@@ -8,7 +8,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from muniment.foundation.clock import Clock
@@ -37,12 +37,13 @@ class AccessTokens:
         try:
             signed = read(token)
             principal = self._principal(signed)
+            signed_in = _signed_in(signed.claims, self._clock.now().timestamp())
         except ValueError as error:
             raise _refused(str(error)) from error
         if self._directory.active_since(principal) is None:
             raise _refused("no active account")
         claims = signed.claims
-        return Subject(principal, seconds(claims.get("exp"), "exp"), str(claims.get("iss")))
+        return Subject(principal, seconds(claims.get("exp"), "exp"), str(claims.get("iss")), signed_in)
 
     def _principal(self, signed: Signed) -> Principal:
         issuer = signed.claims.get("iss")
@@ -59,6 +60,12 @@ class AccessTokens:
         if found is None:
             raise ValueError("no user with this external id")
         return found
+
+
+def _signed_in(claims: Mapping[str, object], now: float) -> float:
+    """Return when somebody signed in: that a token was renewed since is no proof that they are there."""
+    issued = min(now, seconds(claims.get("iat"), "iat"))
+    return min(issued, seconds(claims["auth_time"], "auth_time")) if "auth_time" in claims else issued
 
 
 def _refused(detail: str) -> Unauthenticated:

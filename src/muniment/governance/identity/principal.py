@@ -37,6 +37,8 @@ class Subject:
     """Seconds since 1970."""
     issuer: str
     """`LOCAL`, or an issuer of the settings."""
+    signed_in: float
+    """When they proved who they are, as far as the token tells: `auth_time`, else when it was issued."""
 
 
 class VerifiesTokens(Protocol):

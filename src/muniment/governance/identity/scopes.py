@@ -16,6 +16,7 @@ SCOPES: Mapping[str, str] = {
     "models": "list the models that the service may ask",
     "provision": "make and change users and groups, over SCIM",
     "search": "find passages",
+    "tools:use": "see tools, propose actions and follow its own; what has an effect may wait for people",
 }
 """Each scope, and what it is good for: of documents, within what the service may read."""
 BY_KEY_ALONE = frozenset({"act", "provision"})

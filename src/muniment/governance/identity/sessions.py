@@ -69,6 +69,11 @@ class Session:
     principal: Principal
     expires: datetime
 
+    @property
+    def opened(self) -> datetime:
+        """Return when somebody signed in; going on with a session does not move it."""
+        return self.expires - SESSION_LIFE
+
 
 class Sessions:
     """The sign-in links and sessions of one workspace."""

@@ -79,7 +79,7 @@ class Tokens:
             raise Unauthenticated(
                 "The token does not hold.", detail="account removed, inactive or made again"
             )
-        return Subject(principal, claims["exp"], "")
+        return Subject(principal, claims["exp"], "", claims["iat"])
 
     def _claims(self, token: str) -> dict[str, Any]:
         from joserfc.errors import JoseError

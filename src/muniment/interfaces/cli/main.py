@@ -15,8 +15,10 @@ import typer
 
 from muniment.interfaces.cli import (
     access,
+    actions,
     agent,
     api_key,
+    approvals,
     ask,
     audit,
     backup,
@@ -37,6 +39,7 @@ from muniment.interfaces.cli import (
     sensitive,
     sources,
     tenants,
+    tools,
     tune,
     workspace,
 )
@@ -109,6 +112,9 @@ for group in (
     agent,
     conversations,
     feedback,
+    tools,
+    actions,
+    approvals,
     audit,
     keys,
     tenants,

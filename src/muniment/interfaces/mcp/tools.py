@@ -1,4 +1,7 @@
-"""The tools that agents are offered. They read; each needs the scope of the HTTP route that does the same."""
+"""The tools that agents are offered: to read, and to propose. Each needs the scope of the route that does the same.
+
+What an agent proposes is taken for the word of anybody: it may have read anything.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, Field
 
+from muniment.actions.action import State
+from muniment.actions.context import PROGRAMS
+from muniment.actions.proposals import DENIED, Call
 from muniment.foundation.errors import BadInput
 from muniment.interfaces.authenticate import Caller
 from muniment.interfaces.problems import NOTHING_HERE
+from muniment.interfaces.rest.action_bodies import ProposeRequest
 from muniment.interfaces.rest.answers import answer_of
 from muniment.interfaces.rest.bodies import (
     AnswerRequest,
@@ -25,6 +32,7 @@ from muniment.interfaces.rest.bodies import (
 )
 from muniment.interfaces.rest.documents import LONGEST_SLICE, opened_document
 from muniment.interfaces.rest.search import found
+from muniment.interfaces.rest.tools import SCOPE as TOOL_SCOPE
 
 if TYPE_CHECKING:
     from muniment.app import Workspace
@@ -86,6 +94,63 @@ class Offered:
     takes: type[Taken]
     gives: type[BaseModel]
     call: Callable[[Workspace, Caller, Any], Result]
+    acts: bool = False
+    """Whether something may come of it in the world."""
+
+
+class NothingToSay(Taken):
+    """No arguments."""
+
+
+class Proposable(BaseModel):
+    """A tool whose calls the caller may propose."""
+
+    name: str
+    says: str
+    effect: str
+    arguments: dict[str, object]
+    """JSON Schema of what it takes."""
+
+
+class Proposables(BaseModel):
+    """The tools whose calls the caller may propose, by name."""
+
+    tools: list[Proposable]
+
+
+class Proposed(BaseModel):
+    """What became of a proposal."""
+
+    outcome: Literal["auto", "approval", "denied"]
+    action: str | None
+    """Its id; None where it was denied."""
+    state: State | None
+    """`waiting`: for people. `unknown`: perhaps done; never propose it again."""
+    said: str
+
+
+def _proposable(workspace: Workspace, caller: Caller, _body: NothingToSay) -> Proposables:
+    found = workspace.usable_tools.of(caller.principal)
+    return Proposables(
+        tools=[
+            Proposable(name=made.name, says=made.says, effect=made.effect, arguments=dict(made.arguments))
+            for made in (one.manifest for one in found if one.enabled)
+            if made.acts
+        ]
+    )
+
+
+def _propose(workspace: Workspace, caller: Caller, body: ProposeRequest) -> Proposed:
+    call = Call(body.tool, body.arguments)
+    made = workspace.actions.propose(caller.principal, caller.actor, call, PROGRAMS, dry=body.dry_run)
+    outcome, found = made.verdict.outcome, made.action
+    said = DENIED if outcome == "denied" else _SAID[outcome]
+    if found is None:
+        return Proposed(outcome=outcome, action=None, state=None, said=said)
+    return Proposed(outcome=outcome, action=found.id, state=found.state, said=said)
+
+
+_SAID = {"auto": "It needs nobody.", "approval": "People have to approve it."}
 
 
 def _answer(workspace: Workspace, caller: Caller, body: AnswerRequest) -> Answered:
@@ -132,6 +197,26 @@ TOOLS = {
             OpenRequest,
             DocumentResponse,
             _open,
+        ),
+        Offered(
+            "list_proposable_tools",
+            "List what can be proposed",
+            "Return the tools whose calls the caller may propose, with what each takes.",
+            TOOL_SCOPE,
+            NothingToSay,
+            Proposables,
+            _proposable,
+        ),
+        Offered(
+            "propose_action",
+            "Propose an action",
+            "Propose a call of one of these tools. As a rule people have to approve it before anything is done; "
+            "the state `waiting` says so, and nothing that an agent sends approves it.",
+            TOOL_SCOPE,
+            ProposeRequest,
+            Proposed,
+            _propose,
+            acts=True,
         ),
     )
 }

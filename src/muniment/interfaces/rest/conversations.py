@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
-from typing import Annotated, Any, cast
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from fastapi.routing import APIRoute
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Match
-from starlette.types import Receive, Send
 
 from muniment.interfaces.authenticate import workspace_of
 from muniment.interfaces.rest.answers import AnswerReader, Asker, Threads
@@ -25,32 +20,9 @@ from muniment.interfaces.rest.conversation_bodies import (
     SummaryBody,
     TitleRequest,
 )
+from muniment.interfaces.rest.shared_paths import SharesItsPath
 
 SEARCH = "search"
-
-
-class SharesItsPath(APIRoute):
-    """A route beside others on the same path, whose conversation's id is never the word in the place of one."""
-
-    def matches(self, scope: MutableMapping[str, Any]) -> tuple[Match, MutableMapping[str, Any]]:
-        """Leave that word to the route that is called so."""
-        match, child = super().matches(scope)
-        found = cast("dict[str, object]", child.get("path_params", {}))
-        return (Match.NONE, {}) if found.get("conversation_id") == SEARCH else (match, child)
-
-    async def handle(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """Answer; a method that no route of the path takes is told all those that one does."""
-        taken = {
-            method
-            for one in router.routes
-            if isinstance(one, APIRoute) and one.path == self.path
-            for method in one.methods or ()
-        }
-        if scope["method"] not in taken:
-            raise HTTPException(405, headers={"Allow": ", ".join(sorted(taken))})
-        await super().handle(scope, receive, send)
-
-
 router = APIRouter(tags=["conversations"], route_class=SharesItsPath)
 ALL = "/v1/conversations"
 ONE = "/v1/conversations/{conversation_id}"
