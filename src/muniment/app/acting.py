@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from muniment.actions.risk import RiskPolicy
     from muniment.actions.runners.running import Running
     from muniment.actions.stops import Stops
+    from muniment.actions.viewing import Viewing
 
 T = TypeVar("T")
 
@@ -107,6 +108,13 @@ class Acting(Searching):
         return Delegations(self.database, self.audit, self.clock, self.ids)
 
     @cached_property
+    def viewing(self) -> Viewing:
+        """What approvers are shown."""
+        from muniment.actions.viewing import Viewing
+
+        return Viewing(self.tools, self.gathering, self.clock)
+
+    @cached_property
     def approvals(self) -> Approvals:
         """What waits for people."""
         from muniment.actions.approvals import Approvals
@@ -118,6 +126,7 @@ class Acting(Searching):
             gate=self.gate,
             seals=self.seals,
             delegations=self.delegations,
+            viewing=self.viewing,
             clock=self.clock,
         )
 

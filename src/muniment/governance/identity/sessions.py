@@ -69,6 +69,11 @@ class Session:
     principal: Principal
     expires: datetime
 
+    @property
+    def opened(self) -> datetime:
+        """Return when the person signed in; nothing makes a session last longer."""
+        return self.expires - SESSION_LIFE
+
 
 class Sessions:
     """The sign-in links and sessions of one workspace."""
