@@ -12,9 +12,11 @@ import pytest
 from fastapi import FastAPI
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
+from tests.simulators.shop import MANIFESTS, Shop
 from tests.simulators.web_client import ORIGIN, bearer, client, document_id
 
 from muniment import app
+from muniment.actions.proposals import Call
 from muniment.app import Workspace
 from muniment.foundation.clock import FixedClock
 from muniment.governance.audit.entry import Actor
@@ -92,6 +94,19 @@ class Site:
         return answer.status_code
 
 
+def waiting_action(workspace: Workspace) -> str:
+    """Have somebody else ask for what the owner may approve; return its id."""
+    workspace.running = Shop().running()
+    for manifest in MANIFESTS:
+        workspace.tools.add(manifest, None, OPERATOR)
+    workspace.roles.grant("tool-user", "user:dave", "trial", OPERATOR)
+    workspace.roles.grant("approver", "user:alice", "trial", OPERATOR)
+    call = Call("refund", {"order": "A-1", "amount": "20.00"})
+    made = workspace.actions.propose(workspace.principal("dave"), OPERATOR, call).action
+    assert made is not None
+    return made.id
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     place, clock = tmp_path_factory.mktemp("routes"), FixedClock()
@@ -120,6 +135,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "name": "none",
         "described_id": "none",
         "resource_id": "none",
+        "action_id": waiting_action(workspace),
     }
     made = Site(workspace, client(workspace), places)
     made.bearers["expired"] = bearer(workspace, "alice")

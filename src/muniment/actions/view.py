@@ -234,6 +234,11 @@ def differences(before: Mapping[str, object], after: Mapping[str, object]) -> tu
     )
 
 
+def listing_of(value: object) -> tuple[tuple[tuple[Piece, ...], Value], ...]:
+    """Return every value that another one holds, with its place."""
+    return tuple((spelled_place(path), value_of(inner, exact=False)) for path, inner in leaves_of(value))
+
+
 def value_of(value: object, exact: bool = True) -> Value:
     """Return a value that holds no others as it is shown."""
     if isinstance(value, str):

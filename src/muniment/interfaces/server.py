@@ -44,8 +44,8 @@ from muniment.interfaces.rest import (
     search,
     token,
 )
+from muniment.interfaces.web import approvals, pages, signin
 from muniment.interfaces.web import conversations as talks
-from muniment.interfaces.web import pages, signin
 from muniment.interfaces.web.problem_page import problem_page
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ def create_server(
     app.include_router(signin.router)
     app.include_router(pages.router)
     app.include_router(talks.router)
+    app.include_router(approvals.router)
     names = host_names(workspace) if hosts is None else hosts
     app.mount(scim.PREFIX, Lazily(lambda: _provisioning(app, names)), name="scim")
     app.add_middleware(Locked, check=workspace.lease.check, answer=refusal)
