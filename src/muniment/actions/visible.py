@@ -90,7 +90,7 @@ def _shown(text: str) -> Iterator[tuple[PieceKind, str]]:
         marks, base = 0, one.isalpha() and not unseen(one)
         if one == "\n":
             yield "line", LINE
-        elif one == " " and before and after and _seen(before) and _seen(after):
+        elif one == " " and before and after and not (before.isspace() or after.isspace()):
             yield "plain", one
         elif not _seen(one) or one == LINE or (one == "[" and text.startswith("U+", at + 1)):
             # A text that spells such a mark itself would look like one.
