@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from muniment.actions.notification_settings import NotificationSettings
 from muniment.foundation.errors import BadInput
 from muniment.foundation.key_provider import ProviderName, Wrapped
 from muniment.foundation.limit_settings import LimitSettings
@@ -239,6 +240,7 @@ class Settings(_Section):
     limits: LimitSettings = LimitSettings()  # pyright: ignore[reportCallIssue]
     identity: IdentitySettings = IdentitySettings()
     sensitive: SensitiveSettings = SensitiveSettings()
+    notifications: NotificationSettings = NotificationSettings()
     models: dict[str, ModelSettings] = Field(default_factory=dict)
     embedding: dict[Name, EmbeddingSettings] = Field(default_factory=dict)
 
@@ -339,13 +341,13 @@ def key_settings(settings: Settings, wrapped: Wrapped | None = None) -> KeySetti
 
 def vault_token(settings: Settings, home: Path) -> str:
     """Return the token of the key service as it is now; raises BadInput for a reference that leads nowhere."""
-    found = _secret(settings.keys.vault.token, "keys.vault.token", home)
+    found = secret_of(settings.keys.vault.token, "keys.vault.token", home)
     return found.reveal() if found else ""
 
 
 def database_url(settings: Settings, home: Path) -> Secret | None:
     """Return the address of the Postgres database, None for a file; raises BadInput for a reference to nothing."""
-    return _secret(settings.database.url, "database.url", home)
+    return secret_of(settings.database.url, "database.url", home)
 
 
 def weight_folders(settings: Settings) -> list[Path]:
@@ -393,7 +395,7 @@ def endpoints(settings: Settings, home: Path) -> list[Endpoint]:
     return [
         model.endpoint(
             name,
-            partial(_secret, model.api_key, f"models.{name}.api_key", home),
+            partial(secret_of, model.api_key, f"models.{name}.api_key", home),
             settings.sensitive.to_model(model.sensitive),
         )
         for name, model in settings.models.items()
@@ -437,7 +439,7 @@ def issuers(settings: Settings, home: Path) -> list[Issuer]:
 
 def _issuer(name: str, one: IssuerSettings, home: Path) -> Issuer:
     key = f"identity.issuers.{name}.client_secret"
-    secret = _secret(one.client_secret, key, home)
+    secret = secret_of(one.client_secret, key, home)
     if secret is not None and len(secret.reveal()) < SHORTEST_SECRET:
         raise BadInput(
             f"{key} is shorter than {SHORTEST_SECRET} characters.", fix="Have the provider make a longer one."
@@ -468,7 +470,8 @@ def _is_literal(authority: str) -> bool:
     return host.startswith("[") or bool(re.fullmatch(r"(localhost|[0-9.]+)(:[0-9]+)?", host))
 
 
-def _secret(reference: str, key: str, home: Path) -> Secret | None:
+def secret_of(reference: str, key: str, home: Path) -> Secret | None:
+    """Return what a reference of the setting `key` leads to, None for an empty one; raises BadInput for nothing."""
     if not reference:
         return None
     kind, _, name = reference.partition(":")

@@ -132,6 +132,15 @@ class Approvals:
             rows = sum(1 for _ in islice(self._waiting(connection, standing), LISTED))
             return rows if rows or standing.decide("approve", anything).allowed else None
 
+    def asks(self, connection: sa.Connection, who: Principal, row: sa.Row[Any]) -> bool:
+        """Return whether an action waits for this person, as of this snapshot."""
+        try:
+            standing = self._policy.standing(connection, who)
+        except Denied:
+            return False
+        waits = store.state_now(row, self._clock) == "waiting"
+        return waits and self._may(connection, standing, row) and not _decided(connection, row.id, who)
+
     def show(self, made: str, who: Principal, by: Actor) -> Shown:
         """Show an action to somebody who may decide on it; raises NotFound for anybody else."""
         with self._database.read() as connection:

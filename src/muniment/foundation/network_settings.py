@@ -29,8 +29,10 @@ class AllowSettings(BaseModel):
     """Services that keep the key above all keys."""
     database: tuple[str, ...] | None = None
     """The Postgres server."""
+    notifications: tuple[str, ...] | None = None
+    """The mail server, and what is posted to, when something waits for people."""
 
-    @field_validator("models", "identity", "keys", "database")
+    @field_validator("models", "identity", "keys", "database", "notifications")
     @classmethod
     def _places(cls, given: tuple[str, ...] | None) -> tuple[str, ...] | None:
         for one in given or ():
@@ -44,6 +46,7 @@ class AllowSettings(BaseModel):
             "identity": self.identity,
             "keys": self.keys,
             "database": self.database,
+            "notifications": self.notifications,
         }
         return {
             purpose: frozenset(_place(one) for one in given)

@@ -185,7 +185,13 @@ def plain(scope: Scope, status: int) -> Response:
 @contextmanager
 def kept(workspace: Workspace) -> Generator[None]:
     """Do what a workspace needs done while it is served: prove its key, end what is over, write what repeats."""
-    with workspace.lease.kept(), workspace.emergencies.watched(), workspace.repeats.kept():
+    told = workspace.notifications
+    with (
+        workspace.lease.kept(),
+        workspace.emergencies.watched(),
+        workspace.repeats.kept(),
+        told.watched() if told else nullcontext(),
+    ):
         yield
 
 

@@ -23,6 +23,7 @@ NO_RIGHTS = frozenset(
         "index_model",
         "model_usage",
         "name_label",
+        "notification",
         "prompt_stage",
         "prompt_version",
         "ranking_settings",
