@@ -19,6 +19,8 @@ class Mailbox:
 
     context: ssl.SSLContext | None = None
     login: str = ""
+    implicit: bool = False
+    """Whether TLS begins with the connection."""
     fault: str = ""
     messages: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     """Recipient and the whole message, as it was sent."""
@@ -35,6 +37,8 @@ class _Session(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         box: Mailbox = self.server.box
+        if box.implicit:
+            self.protect()
         self.say("220 mail.test")
         to, allowed = "", not box.login
         while line := self.rfile.readline():
@@ -42,16 +46,11 @@ class _Session(socketserver.StreamRequestHandler):
             verb = text.split(" ", 1)[0].upper()
             box.said.append(text)
             if verb == "EHLO":
-                self.say(
-                    "250-mail.test",
-                    *(["250-STARTTLS"] if box.context and not self.secure else []),
-                    "250 AUTH PLAIN",
-                )
+                offers = ["250-STARTTLS"] if box.context and not self.secure else []
+                self.say("250-mail.test", *offers, "250 AUTH PLAIN")
             elif verb == "STARTTLS" and box.context:
                 self.say("220 go")
-                self.connection = box.context.wrap_socket(self.connection, server_side=True)
-                self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", 0)  # type: ignore[assignment]
-                self.secure = True
+                self.protect()
             elif verb == "AUTH":
                 box.in_clear |= not self.secure
                 allowed = base64.b64decode(text.rsplit(" ", 1)[1]).decode() == f"\0{box.login}".replace(
@@ -73,15 +72,28 @@ class _Session(socketserver.StreamRequestHandler):
             else:
                 self.say("221 bye" if verb == "QUIT" else "250 ok")
 
+    def protect(self) -> None:
+        """Go on over TLS."""
+        made = self.server.box.context.wrap_socket(self.connection, server_side=True)
+        self.connection, self.secure = made, True
+        self.rfile, self.wfile = made.makefile("rb"), made.makefile("wb", 0)
+
     def say(self, *lines: str) -> None:
         self.wfile.write("".join(f"{line}\r\n" for line in lines).encode())
 
 
+class _Server(socketserver.ThreadingTCPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of callers who leave in the middle."""
+
+
 @contextmanager
-def mail_server(context: ssl.SSLContext | None = None, login: str = "") -> Iterator[Mailbox]:
+def mail_server(
+    context: ssl.SSLContext | None = None, login: str = "", implicit: bool = False
+) -> Iterator[Mailbox]:
     """Yield a running mail server; `login` is `user:password`."""
-    box = Mailbox(context, login)
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Session) as server:
+    box = Mailbox(context, login, implicit)
+    with _Server(("127.0.0.1", 0), _Session) as server:
         server.daemon_threads = True
         server.box = box  # type: ignore[attr-defined]
         box.port = server.server_address[1]
