@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from muniment.actions.notification_settings import NotificationSettings
 from muniment.actions.tool_settings import ToolSettings
 from muniment.foundation.errors import BadInput
 from muniment.foundation.key_provider import ProviderName, Wrapped
@@ -241,6 +242,7 @@ class Settings(_Section):
     limits: LimitSettings = LimitSettings()  # pyright: ignore[reportCallIssue]
     identity: IdentitySettings = IdentitySettings()
     sensitive: SensitiveSettings = SensitiveSettings()
+    notifications: NotificationSettings = NotificationSettings()
     tools: ToolSettings = ToolSettings()  # pyright: ignore[reportCallIssue]
     models: dict[str, ModelSettings] = Field(default_factory=dict)
     embedding: dict[Name, EmbeddingSettings] = Field(default_factory=dict)
@@ -342,18 +344,18 @@ def key_settings(settings: Settings, wrapped: Wrapped | None = None) -> KeySetti
 
 def vault_token(settings: Settings, home: Path) -> str:
     """Return the token of the key service as it is now; raises BadInput for a reference that leads nowhere."""
-    found = _secret(settings.keys.vault.token, "keys.vault.token", home)
+    found = secret_of(settings.keys.vault.token, "keys.vault.token", home)
     return found.reveal() if found else ""
 
 
 def database_url(settings: Settings, home: Path) -> Secret | None:
     """Return the address of the Postgres database, None for a file; raises BadInput for a reference to nothing."""
-    return _secret(settings.database.url, "database.url", home)
+    return secret_of(settings.database.url, "database.url", home)
 
 
 def tool_token(settings: Settings, home: Path, server: str) -> Secret | None:
     """Return what an MCP server is shown as a token; raises BadInput for a reference that leads nowhere."""
-    return _secret(settings.tools.servers[server].token, f"tools.servers.{server}.token", home)
+    return secret_of(settings.tools.servers[server].token, f"tools.servers.{server}.token", home)
 
 
 def weight_folders(settings: Settings) -> list[Path]:
@@ -406,7 +408,7 @@ def endpoints(settings: Settings, home: Path) -> list[Endpoint]:
     return [
         model.endpoint(
             name,
-            partial(_secret, model.api_key, f"models.{name}.api_key", home),
+            partial(secret_of, model.api_key, f"models.{name}.api_key", home),
             settings.sensitive.to_model(model.sensitive),
         )
         for name, model in settings.models.items()
@@ -450,7 +452,7 @@ def issuers(settings: Settings, home: Path) -> list[Issuer]:
 
 def _issuer(name: str, one: IssuerSettings, home: Path) -> Issuer:
     key = f"identity.issuers.{name}.client_secret"
-    secret = _secret(one.client_secret, key, home)
+    secret = secret_of(one.client_secret, key, home)
     if secret is not None and len(secret.reveal()) < SHORTEST_SECRET:
         raise BadInput(
             f"{key} is shorter than {SHORTEST_SECRET} characters.", fix="Have the provider make a longer one."
@@ -481,7 +483,8 @@ def _is_literal(authority: str) -> bool:
     return host.startswith("[") or bool(re.fullmatch(r"(localhost|[0-9.]+)(:[0-9]+)?", host))
 
 
-def _secret(reference: str, key: str, home: Path) -> Secret | None:
+def secret_of(reference: str, key: str, home: Path) -> Secret | None:
+    """Return what a reference of the setting `key` leads to, None for an empty one; raises BadInput for nothing."""
     if not reference:
         return None
     kind, _, name = reference.partition(":")

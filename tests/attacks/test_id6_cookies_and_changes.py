@@ -39,7 +39,14 @@ def test_the_cookie_over_tls_is_secure_and_bound_to_the_host(workspace: Workspac
     assert "strict-transport-security" in response.headers
 
 
-CHANGES = [("/ask", {"question": "why"}), ("/signout", {})]
+CHANGES = [
+    ("/ask", {"question": "why"}),
+    ("/approvals/act_a/approve", {"digest": "x", "ticket": "x"}),
+    ("/approvals/act_a/reject", {"digest": "x", "ticket": "x", "reason": "no"}),
+    ("/actions/act_a/withdraw", {}),
+    ("/actions/act_a/undo", {}),
+    ("/signout", {}),
+]
 
 
 @pytest.mark.parametrize(("path", "fields"), CHANGES)

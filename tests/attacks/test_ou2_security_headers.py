@@ -42,6 +42,10 @@ def check(response: Any) -> None:
         ("POST", "/ask"),
         ("GET", "/documents/x"),
         ("GET", "/answers/x"),
+        ("GET", "/approvals"),
+        ("GET", "/approvals/act_a"),
+        ("POST", "/approvals/act_a/approve"),
+        ("GET", "/actions"),
         ("GET", "/openapi.json"),
         ("GET", "/healthz"),
         ("GET", "/readyz"),
@@ -60,7 +64,7 @@ def test_anonymous_responses(workspace: Workspace, method: str, path: str) -> No
 
 def test_signed_in_pages_and_streams(workspace: Workspace) -> None:
     alice = Browser(workspace).sign_in("alice")
-    for path in ("/", "/documents/x", "/answers/x"):
+    for path in ("/", "/documents/x", "/answers/x", "/approvals", "/approvals/act_a", "/actions"):
         response = alice.http.get(path)
         check(response)
         assert response.headers["cache-control"] == "no-store"

@@ -11,6 +11,7 @@ import pytest
 from typer.main import get_command
 
 from muniment import settings
+from muniment.actions.notification_settings import SmtpSettings, WebhookSettings
 from muniment.actions.tool_settings import RemoteServerSettings
 from muniment.foundation.limit_settings import TeamLimits
 from muniment.foundation.network_settings import AllowSettings
@@ -120,6 +121,8 @@ def test_every_setting_of_a_model_is_in_the_guide_and_nothing_else(
         ("keys.vault", settings.VaultSettings),
         ("keys.aws", settings.AwsSettings),
         ("network.allow", AllowSettings),
+        ("notifications.smtp", SmtpSettings),
+        ("notifications.webhook", WebhookSettings),
         ("limits.teams.sales", TeamLimits),
         ("sensitive.prompts", PromptSettings),
         ("sensitive.answers", ShownSettings),
@@ -132,6 +135,8 @@ def test_every_setting_of_a_section_below_another_is_in_the_guide_and_nothing_el
         settings.VaultSettings
         | settings.AwsSettings
         | AllowSettings
+        | SmtpSettings
+        | WebhookSettings
         | TeamLimits
         | PromptSettings
         | ShownSettings

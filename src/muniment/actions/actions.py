@@ -139,6 +139,12 @@ class Actions:
                 for row in connection.execute(query)
             ]
 
+    def any_of(self, principal: Principal) -> bool:
+        """Return whether this requester ever proposed anything."""
+        query = sa.select(action.c.id).where(action.c.requester == principal.ref).limit(1)
+        with self._database.read() as connection:
+            return connection.execute(query).first() is not None
+
     def undo(self, made: str, principal: Principal, by: Actor, context: Context | None = None) -> Outcome:
         """Propose the call that takes an action of this requester back; raises Conflict where there is none.
 

@@ -9,9 +9,10 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from statistics import median
 from typing import Any
 
@@ -19,11 +20,15 @@ import sqlalchemy as sa
 
 from muniment.actions import store
 from muniment.actions.action import Action
+from muniment.actions.arguments import Amount
 from muniment.actions.bound import read_bound
 from muniment.actions.decisions import Seals, approval_resource
 from muniment.actions.delegations import Delegations
+from muniment.actions.risk import CLASSES
 from muniment.actions.tables import action, action_decision
 from muniment.actions.telling import Tell, nobody, tell_run
+from muniment.actions.view import View
+from muniment.actions.viewing import Viewing
 from muniment.foundation.clock import Clock, timestamp
 from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput, Conflict, Denied, MunimentError, TooMany, Unauthenticated
@@ -32,6 +37,7 @@ from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.directory import account_since
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decide import Policy
+from muniment.governance.policy.decision import Resource
 from muniment.governance.policy.gate import Gate, NotPermitted
 from muniment.governance.policy.roles import checked_reason
 from muniment.governance.policy.rules import Standing
@@ -67,6 +73,15 @@ class Shown:
 
     action: Action
     ticket: str
+    view: View
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A line of an inbox."""
+
+    action: Action
+    amount: Amount | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +106,7 @@ class Approvals:
         gate: Gate,
         seals: Seals,
         delegations: Delegations,
+        viewing: Viewing,
         clock: Clock,
         tell: Tell = nobody,
     ) -> None:
@@ -102,34 +118,55 @@ class Approvals:
         self._gate = gate
         self._seals = seals
         self._delegations = delegations
+        self._viewing = viewing
         self._clock = clock
 
     def inbox(self, who: Principal) -> Sequence[Action]:
         """Return what waits for this person, oldest first."""
-        query = (
-            sa.select(action).where(action.c.state == "waiting").order_by(action.c.created_at, action.c.id)
-        )
-        found: list[Action] = []
         with self._database.read() as connection:
             standing = self._policy.standing(connection, who)
-            for row in connection.execute(query):
-                if len(found) == LISTED:
-                    break
-                if store.state_now(row, self._clock) != "waiting":
-                    continue
-                if self._may(connection, standing, row) and not _decided(connection, row.id, who):
-                    found.append(store.read(connection, row, self._clock))
-        return found
+            rows = self._waiting(connection, standing)
+            return [store.read(connection, row, self._clock) for row in islice(rows, LISTED)]
+
+    def lines(self, who: Principal) -> Sequence[Waiting]:
+        """Return what waits for this person: what is most consequential first, then the newest."""
+        made = sorted(self.inbox(who), key=lambda one: (one.created_at, one.id), reverse=True)
+        made.sort(key=lambda one: _rank(one.risk), reverse=True)
+        with self._database.read() as connection:
+            return [Waiting(one, self._viewing.amount(connection, one)) for one in made]
+
+    def count(self, who: Principal) -> int | None:
+        """Return how much waits for this person, counted up to LISTED; None where they approve nothing at all."""
+        anything = Resource(
+            "Approval", "", {"requester": "", "tool": "", "class": "one", "assigned": _NOBODY}
+        )
+        with self._database.read() as connection:
+            standing = self._policy.standing(connection, who)
+            rows = sum(1 for _ in islice(self._waiting(connection, standing), LISTED))
+            return rows if rows or standing.decide("approve", anything).allowed else None
+
+    def asks(self, connection: sa.Connection, who: Principal, row: sa.Row[Any]) -> bool:
+        """Return whether an action waits for this person, as of this snapshot."""
+        try:
+            standing = self._policy.standing(connection, who)
+        except Denied:
+            return False
+        waits = store.state_now(row, self._clock) == "waiting"
+        return waits and self._may(connection, standing, row) and not _decided(connection, row.id, who)
 
     def show(self, made: str, who: Principal, by: Actor) -> Shown:
         """Show an action to somebody who may decide on it; raises NotFound for anybody else."""
         with self._database.read() as connection:
             row = store.row_of(connection, made)
-            if not self._may(connection, self._policy.standing(connection, who), row):
+            standing = self._policy.standing(connection, who)
+            if not self._may(connection, standing, row):
                 raise store.absent()
             found = store.read(connection, row, self._clock)
+            view = self._viewing.view(
+                connection, standing, found, lambda other: self._may(connection, standing, other)
+            )
         self._audit.record([Entry("action.shown", by, {"action": made, "digest": found.digest})])
-        return Shown(found, self._seals.ticket(who.ref, found.digest, self._clock.now()))
+        return Shown(found, self._seals.ticket(who.ref, found.digest, self._clock.now()), view)
 
     def approve(self, made: str, digest: str, ticket: str, who: Approver) -> Action:
         """Approve exactly what was shown; raises as `reject` does, Conflict for another digest."""
@@ -289,6 +326,17 @@ class Approvals:
             tell_run(self._tell, connection, row, "approved")
         return left
 
+    def _waiting(self, connection: sa.Connection, standing: Standing) -> Iterator[sa.Row[Any]]:
+        """Yield what waits for this person, oldest first."""
+        query = (
+            sa.select(action).where(action.c.state == "waiting").order_by(action.c.created_at, action.c.id)
+        )
+        for row in connection.execute(query).all():
+            if store.state_now(row, self._clock) != "waiting":
+                continue
+            if self._may(connection, standing, row) and not _decided(connection, row.id, standing.principal):
+                yield row
+
     def _may(self, connection: sa.Connection, standing: Standing, row: sa.Row[Any]) -> bool:
         try:
             bound = read_bound(row.bound, row.digest)
@@ -319,6 +367,12 @@ def _another() -> Conflict:
     return Conflict("That is not the action that you were shown.", fix="Open it again.")
 
 
+def _rank(risk: str) -> int:
+    """Return how consequential a class is; an unknown one is the most."""
+    return CLASSES.index(risk) if risk in CLASSES else len(CLASSES)
+
+
+_NOBODY = frozenset[str]()
 _SAID = {"approve": "approved", "reject": "rejected"}
 
 

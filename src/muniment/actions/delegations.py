@@ -7,7 +7,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -110,6 +110,17 @@ class Delegations:
             for row in connection.execute(query.order_by(approval_delegation.c.id))
             if datetime.fromisoformat(row.made_at) <= now < datetime.fromisoformat(row.until)
         ]
+
+    def stand_ins(self, connection: sa.Connection, people: Collection[Principal]) -> frozenset[Principal]:
+        """Return who may be asked in the place of one of these now."""
+        now, of = self._clock.now(), {one.ref for one in people}
+        open_now = sa.select(approval_delegation).where(approval_delegation.c.ended_at.is_(None))
+        return frozenset(
+            Principal("user", row.to_person.partition(":")[2])
+            for row in connection.execute(open_now)
+            if row.from_person in of
+            and datetime.fromisoformat(row.made_at) <= now < datetime.fromisoformat(row.until)
+        )
 
 
 def _of(row: sa.Row[tuple[object, ...]]) -> Delegation:

@@ -107,3 +107,20 @@ approval_delegation = sa.Table(
     sa.Column("ended_at", sa.Text),
     sa.Index("approval_delegation_to", "to_person"),
 )
+notification = sa.Table(
+    "notification",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("moment", sa.Text, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("person", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("due_at", sa.Text, nullable=False),
+    sa.Column("made_at", sa.Text, nullable=False),
+    sa.Column("changed_at", sa.Text, nullable=False),
+    sa.Index("notification_action", "action", "moment"),
+    sa.Index("notification_due", "state", "due_at"),
+)
+"""Who is told what of a waiting action: `due`, `sent`, `failed` for good, or `void` where nobody is to be told."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from muniment.actions.delegations import Delegations
     from muniment.actions.execution import Execution
     from muniment.actions.facts import Gathering
+    from muniment.actions.notify import Notifications
     from muniment.actions.proposals import Proposals
     from muniment.actions.reads import Reads
     from muniment.actions.registry import Tools
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from muniment.actions.runners.credentials import CallCredentials
     from muniment.actions.stops import Stops
     from muniment.actions.usable import UsableTools
+    from muniment.actions.viewing import Viewing
 
 T = TypeVar("T")
 
@@ -136,6 +138,13 @@ class Acting(Searching):
         return Delegations(self.database, self.audit, self.clock, self.ids)
 
     @cached_property
+    def viewing(self) -> Viewing:
+        """What approvers are shown."""
+        from muniment.actions.viewing import Viewing
+
+        return Viewing(self.tools, self.gathering, self.clock)
+
+    @cached_property
     def approvals(self) -> Approvals:
         """What waits for people."""
         from muniment.actions.approvals import Approvals
@@ -147,8 +156,30 @@ class Acting(Searching):
             gate=self.gate,
             seals=self.seals,
             delegations=self.delegations,
+            viewing=self.viewing,
             clock=self.clock,
             tell=self._tell_run,
+        )
+
+    @cached_property
+    def notifications(self) -> Notifications | None:
+        """What tells people that something waits for them; None where the settings name no way."""
+        from muniment.actions.notify import Notifications, Told
+        from muniment.app.telling import senders_of
+        from muniment.foundation.duration import parsed
+
+        stated = self.settings.notifications
+        senders = senders_of(self.home, self.settings, self._egress_refused)
+        if not senders:
+            return None
+        return Notifications(
+            database=self.database,
+            audit=self.audit,
+            delegations=self.delegations,
+            may=self.approvals.asks,
+            told=Told(stated.address, parsed(stated.remind), stated.mail_of, senders),
+            key=self.keyring.object_key("tokens", b"", {"key": "notification-ids"}),
+            clock=self.clock,
         )
 
     @cached_property

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-Purpose = Literal["models", "identity", "keys", "database", "tools"]
+Purpose = Literal["models", "identity", "keys", "database", "tools", "notifications"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,10 @@ class AllowSettings(BaseModel):
     """The Postgres server."""
     tools: tuple[str, ...] | None = None
     """Systems and MCP servers that tools call."""
+    notifications: tuple[str, ...] | None = None
+    """The mail server, and what is posted to, when something waits for people."""
 
-    @field_validator("models", "identity", "keys", "database", "tools")
+    @field_validator("models", "identity", "keys", "database", "tools", "notifications")
     @classmethod
     def _places(cls, given: tuple[str, ...] | None) -> tuple[str, ...] | None:
         for one in given or ():
@@ -47,6 +49,7 @@ class AllowSettings(BaseModel):
             "keys": self.keys,
             "database": self.database,
             "tools": self.tools,
+            "notifications": self.notifications,
         }
         return {
             purpose: frozenset(_place(one) for one in given)

@@ -52,6 +52,7 @@ _HIDDEN = (
     "action",
     "action_decision",
     "approval_delegation",
+    "notification",
     "alembic_version",
 )
 """Tables that no search or reading looks into."""

@@ -48,6 +48,7 @@ from muniment.interfaces.rest import (
     token,
     tools,
 )
+from muniment.interfaces.web import approvals as deciding
 from muniment.interfaces.web import conversations as talks
 from muniment.interfaces.web import pages, signin
 from muniment.interfaces.web.problem_page import problem_page
@@ -121,6 +122,7 @@ def create_server(
     app.include_router(signin.router)
     app.include_router(pages.router)
     app.include_router(talks.router)
+    app.include_router(deciding.router)
     names = host_names(workspace) if hosts is None else hosts
     app.mount(scim.PREFIX, Lazily(lambda: _provisioning(app, names)), name="scim")
     app.add_middleware(Locked, check=workspace.lease.check, answer=refusal)
@@ -189,11 +191,13 @@ def plain(scope: Scope, status: int) -> Response:
 @contextmanager
 def kept(workspace: Workspace) -> Generator[None]:
     """Do what a workspace needs done while it is served: prove its key, end what is over, write what repeats."""
+    told = workspace.notifications
     with (
         workspace.lease.kept(),
         workspace.emergencies.watched(),
         workspace.execution.watched(),
         workspace.repeats.kept(),
+        told.watched() if told else nullcontext(),
     ):
         yield
 

@@ -37,6 +37,7 @@ LATER = (
     "DROP TABLE conversation_turn",
     "DROP TABLE conversation_share",
     "DROP TABLE name_label",
+    "DROP TABLE notification",
     "DROP TABLE tool",
     "DROP TABLE tool_manifest",
     "DROP TABLE tool_stop",

@@ -72,8 +72,11 @@ class CodeFlow:
         """Return the providers that people can choose from."""
         return list(self._issuers)
 
-    def begin(self, name: str) -> tuple[str, Attempt]:
-        """Return where to send the browser, and what it must keep; raises NotFound for no such provider."""
+    def begin(self, name: str, anew: bool = False) -> tuple[str, Attempt]:
+        """Return where to send the browser, and what it must keep; raises NotFound for no such provider.
+
+        `anew` asks the provider to have the person prove who they are, though it may know.
+        """
         published = self._issuers.get(name)
         client = published.issuer.client if published is not None else None
         if published is None or client is None:
@@ -90,6 +93,7 @@ class CodeFlow:
             "nonce": attempt.nonce,
             "code_challenge": attempt.challenge,
             "code_challenge_method": "S256",
+            **({"prompt": "login"} if anew else {}),
         }
         return f"{door}{'&' if '?' in door else '?'}{urlencode(asked)}", attempt
 

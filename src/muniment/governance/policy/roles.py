@@ -196,6 +196,12 @@ class Roles:
             self._audit.append(connection, [Entry("role.revoked", by, about)])
 
 
+def members_of(connection: sa.Connection, role: str) -> frozenset[str]:
+    """Return the users, services and groups that a role is granted to."""
+    query = sa.select(role_grant.c.member).where(role_grant.c.role == role)
+    return frozenset(connection.execute(query).scalars())
+
+
 def _check_conflicts(connection: sa.Connection, role: str, member: str) -> None:
     rows = [_grant(row) for row in connection.execute(sa.select(role_grant))]
     rows.append(RoleGrant(member, role, "", "", ""))

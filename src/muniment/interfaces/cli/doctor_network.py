@@ -139,13 +139,12 @@ def _reached(one: Destination, rules: EgressRules) -> Check:
     scheme, host, port = one.origin
     shown = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
     says = f"{one.name} {shown}: {rules.why(one.purpose)}"
-    named = (
-        f"{'https' if one.purpose == 'database' else scheme}://{f'[{host}]' if ':' in host else host}:{port}"
-    )
-    rules = replace(rules, proxy=None) if one.purpose == "database" else rules
+    direct = scheme not in ("http", "https")
+    named = f"{'https' if direct else scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+    rules = replace(rules, proxy=None) if direct else rules
     door = Egress({named}, {named} if one.own_network else (), purpose=one.purpose, rules=rules)
     try:
-        origin = ("https", host, port) if one.purpose == "database" else one.origin
+        origin = ("https", host, port) if direct else one.origin
         addresses = door.addresses(origin, LOOK_UP_SECONDS)
     except Refused as error:
         return Check("outbound", "fail", f"{one.name} {shown}: {error.public}", error.fix)
@@ -186,6 +185,7 @@ def _destinations(settings: Settings, home: Path) -> Iterator[Destination]:
     if place is not None:
         yield Destination("database", "database.url", ("postgresql", *place), own_network=True)
     yield from _of_tools(settings)
+    yield from _notified(settings)
 
 
 def _of_tools(settings: Settings) -> Iterator[Destination]:
@@ -196,3 +196,15 @@ def _of_tools(settings: Settings) -> Iterator[Destination]:
         yield Destination("tools", "tools.origins", origin_of(address), address in tools.private_origins)
     for name, server in tools.servers.items():
         yield Destination("tools", f"tools.servers.{name}", origin_of(server.url), server.private_network)
+
+
+def _notified(settings: Settings) -> Iterator[Destination]:
+    from muniment.foundation.egress import origin_of
+
+    told = settings.notifications
+    if told.smtp is not None:
+        smtp = ("smtp", told.smtp.host, told.smtp.port_used)
+        yield Destination("notifications", "notifications.smtp", smtp, told.smtp.private_network)
+    if told.webhook is not None:
+        origin = origin_of(told.webhook.url)
+        yield Destination("notifications", "notifications.webhook", origin, told.webhook.private_network)

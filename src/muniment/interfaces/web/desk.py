@@ -61,7 +61,12 @@ def caller(session: Session) -> Caller:
 
 def person(request: Request, session: Session) -> Person:
     """Return who is signed in, for the head of a page."""
-    return Person(workspace_of(request).directory.title(session.principal), session.csrf)
+    workspace, who = workspace_of(request), session.principal
+    try:
+        waiting, acts = workspace.approvals.count(who), workspace.actions.any_of(who)
+    except Denied:
+        waiting, acts = None, False
+    return Person(workspace.directory.title(who), session.csrf, waiting, acts)
 
 
 def items(workspace: Workspace, who: Caller) -> tuple[TalkItem, ...]:

@@ -18,6 +18,8 @@ from typing import cast
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
+from muniment.actions.visible import pieces, spelled
+
 _HERE = files("muniment.interfaces.web")
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
@@ -74,7 +76,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    places: dict[str, object] = {"t": say, "static": static_root()}
+    places: dict[str, object] = {"t": say, "static": static_root(), "shown": pieces, "spelled": spelled}
     cast("dict[str, object]", environment.globals).update(places)
     return environment
 

@@ -29,6 +29,7 @@ from muniment.interfaces.problems import NOTHING_HERE, SIGN_IN
 from muniment.interfaces.rest.answers import Threads
 from muniment.interfaces.web.forms import form_of
 from muniment.interfaces.web.rendering import render, say
+from muniment.interfaces.web.way_back import forget, way_back
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -39,15 +40,16 @@ async def sign_in_page(
     threads: Threads,
     token: Annotated[str, Query(max_length=200)] = "",
     issuer: Annotated[str, Query(max_length=100)] = "",
+    again: Annotated[str, Query(max_length=1)] = "",
 ) -> Response:
     """Ask whether to use the link, or through whom to sign in; with `issuer`, go there.
 
     Looking at a link, as mail scanners do, uses nothing up. A cookie that holds no more is taken back: where a server
-    has several tenants, it would lead to its own again and again.
+    has several tenants, it would lead to its own again and again. `again` is for whoever is signed in, but too long.
     """
     workspace = workspace_of(request)
     if issuer:
-        address, attempt = await threads.run(lambda: workspace.code_flow.begin(issuer))
+        address, attempt = await threads.run(lambda: workspace.code_flow.begin(issuer, anew=bool(again)))
         response = RedirectResponse(address, 303)
         open_attempt_cookie(request, response, attempt, int(ATTEMPT_LIFE.total_seconds()))
         return response
@@ -55,6 +57,13 @@ async def sign_in_page(
         return HTMLResponse(_by_link(request, say("signin.title"), "confirm", token))
     try:
         await threads.run(lambda: page_session(request))
+        if again:
+            state = say("signin.again")
+            return (
+                _through(request, state, "again")
+                if workspace.issuers
+                else HTMLResponse(_by_link(request, state, "again"))
+            )
     except Unauthenticated:
         if workspace.issuers:
             response = _through(request, say("signin.title"), "how")
@@ -78,14 +87,15 @@ async def sign_in(request: Request, threads: Threads) -> Response:
     except Unauthenticated:
         limits.failed(request)
         return HTMLResponse(_by_link(request, say("signin.spent"), "spent"), 401)
-    response = RedirectResponse("/", 303)
+    response = RedirectResponse(way_back(request), 303)
     open_cookie(request, response, session)
+    forget(request, response)
     return response
 
 
 @router.get(CALLBACK)
 async def signed_in(request: Request, threads: Threads) -> Response:
-    """Take the provider's answer, open the session, and go to the first page, whatever the answer says."""
+    """Take the provider's answer, open the session, and go where the browser remembers, whatever the answer says."""
     workspace, browser = workspace_of(request), request.cookies.get(attempt_cookie_name(request), "")
     if not workspace.issuers:
         raise NOTHING_HERE
@@ -93,8 +103,9 @@ async def signed_in(request: Request, threads: Threads) -> Response:
     response: Response
     try:
         session = await threads.run(lambda: workspace.code_flow.finish(answer, browser))
-        response = RedirectResponse("/", 303)
+        response = RedirectResponse(way_back(request), 303)
         open_cookie(request, response, session)
+        forget(request, response)
     except Stranger:
         response = _through(request, say("signin.stranger"), "stranger", 401)
     except Unauthenticated:

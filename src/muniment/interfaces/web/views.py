@@ -11,6 +11,10 @@ class Person:
 
     name: str
     csrf: str = field(repr=False)
+    waiting: int | None = None
+    """How many actions wait for them; None where they approve nothing."""
+    acts: bool = False
+    """Whether they, or an agent for them, ever proposed an action."""
 
 
 @dataclass(frozen=True, slots=True)

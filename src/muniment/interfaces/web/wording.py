@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from muniment.interfaces.web.rendering import say
 from muniment.knowledge.library import VersionRow
@@ -61,6 +61,16 @@ def minute(timestamp: str) -> str:
     except ValueError:
         return timestamp
     return f"{at.day} {at:%B %Y, %H:%M} UTC"
+
+
+def span(time: timedelta) -> str:
+    """Return how long something lasted in its largest unit, such as `3 hours`."""
+    seconds = max(0, int(time.total_seconds()))
+    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= size:
+            number = seconds // size
+            return say(f"span.{unit}" if number == 1 else f"span.{unit}s", number=number)
+    return say("span.moment")
 
 
 def capitalised(text: str) -> str:
