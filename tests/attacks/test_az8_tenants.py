@@ -90,7 +90,9 @@ def bodies(ids: dict[str, str]) -> dict[str, object]:
 def seen(http: TestClient, route: str, ids: dict[str, str], headers: dict[str, str]) -> tuple[Any, ...]:
     """All that a caller is told, but for the time and a sign-in page's own address."""
     method, path = route.split(" ")
-    path = path.format_map({"described_id": "x", "resource_id": "x", "model_id": "quotes", **ids})
+    path = path.format_map(
+        {"described_id": "x", "resource_id": "x", "model_id": "quotes", "action_id": "act_x", **ids}
+    )
     body = bodies(ids).get(path)
     http.cookies.clear()
     got = http.request(method, path, json=body, headers={"origin": ORIGIN, **headers})
