@@ -101,7 +101,9 @@ def seen(http: TestClient, route: str, ids: dict[str, str], headers: dict[str, s
     """All that a caller is told, but for the time and a sign-in page's own address."""
     method, path = route.split(" ")
     path = path.format_map(
-        {"described_id": "x", "resource_id": "x", "model_id": "quotes", "tool_id": "none", **ids}
+        {"described_id": "x", "resource_id": "x", "model_id": "quotes"}
+        | {"tool_id": "none", "action_id": "act_x"}
+        | dict(ids)
     )
     body = bodies(ids).get(path)
     http.cookies.clear()

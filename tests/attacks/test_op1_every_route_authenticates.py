@@ -142,6 +142,13 @@ PAGES = {
     ("POST", "/conversations/{conversation_id}/title"),
     ("POST", "/conversations/{conversation_id}/delete"),
     ("GET", "/documents/{document_id}"),
+    ("GET", "/approvals"),
+    ("GET", "/approvals/{action_id}"),
+    ("POST", "/approvals/{action_id}/approve"),
+    ("POST", "/approvals/{action_id}/reject"),
+    ("GET", "/actions"),
+    ("POST", "/actions/{action_id}/withdraw"),
+    ("POST", "/actions/{action_id}/undo"),
     ("POST", "/signout"),
 }
 

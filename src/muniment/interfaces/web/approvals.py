@@ -24,7 +24,7 @@ from muniment.interfaces.authenticate import (
     page_session,
     workspace_of,
 )
-from muniment.interfaces.problems import SIGN_IN, problem_of
+from muniment.interfaces.problems import SIGN_IN, problem_of, wants_page
 from muniment.interfaces.rest.answers import Threads
 from muniment.interfaces.web.desk import caller, person
 from muniment.interfaces.web.forms import form_of
@@ -66,6 +66,8 @@ async def approval(action_id: str, request: Request, threads: Threads) -> Respon
     try:
         session = await at_the_door(request, lambda: page_session(request))
     except Unauthenticated:
+        if not wants_page(request):
+            raise
         response = RedirectResponse(SIGN_IN, 303)
         remember(request, response, f"/approvals/{action_id}")
         return response
