@@ -11,6 +11,7 @@ from selectolax.lexbor import LexborHTMLParser as HTMLParser
 from tests.simulators.desk_of_leads import Desk, hidden
 from tests.simulators.web_client import Browser, document_id, link
 
+from muniment.actions.assignment import read_assignment
 from muniment.actions.bound import Agent, Evidence, Origin
 from muniment.actions.context import Context
 from muniment.actions.labels import Integrity, Label
@@ -126,6 +127,28 @@ def test_the_last_similar_action_stands_beside_it(desk: Desk) -> None:
     changed = HTMLParser(bob.http.get(f"/approvals/{second.id}").text).css_first(".changed")
     assert changed is not None
     assert [one.text() for one in changed.css(".other-value")] == ["20.00", "70.00"]
+
+
+BY_CLASS = """
+[[rule]]
+id = "small"
+classes = ["one"]
+groups = ["user:bob"]
+[[rule]]
+id = "large"
+groups = ["group:leads"]
+"""
+
+
+def test_an_earlier_action_is_not_shown_to_whoever_was_not_asked_about_it(desk: Desk) -> None:
+    desk.workspace.assignment = read_assignment(BY_CLASS)
+    bob, carol = desk.browser("bob"), desk.browser("carol")
+    first = desk.waiting(reason="late")
+    bob.post(f"/approvals/{first.id}/approve", **hidden(bob.http.get(f"/approvals/{first.id}").text))
+    second = desk.waiting(amount="5000.00", reason="late")
+    assert "Other than last time" in bob.http.get(f"/approvals/{second.id}").text
+    page = carol.http.get(f"/approvals/{second.id}").text
+    assert "Other than last time" not in page and "20.00" not in page
 
 
 def test_two_people_approve_and_each_sees_who_did(desk: Desk) -> None:

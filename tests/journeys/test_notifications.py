@@ -8,6 +8,7 @@ import json
 import re
 import ssl
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,19 @@ def test_every_lead_hears_of_it_once_and_so_does_the_webhook(desk: Desk, mail: M
     for _, message in mail.messages:
         assert f"https://muniment.acme.example/approvals/{made.id}" in message
         assert "2026-01-06T09:00:00.000Z" in message
+
+
+def test_of_many_processes_that_look_at_the_same_time_one_sends(
+    desk: Desk, mail: Mailbox, posts: Posts
+) -> None:
+    desk.waiting()
+    told = desk.workspace.notifications
+    assert told is not None and told.prepare() == 3 and told.prepare() == 0
+    with desk.workspace.database.read() as connection:
+        rows = connection.execute(sa.select(notification)).all()
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(told._send, [*rows] * 6)) == 3
+    assert len(mail.messages) == 2 and len(posts.taken) == 1
 
 
 def test_nothing_of_an_action_is_in_a_message(desk: Desk, mail: Mailbox, posts: Posts) -> None:
@@ -262,6 +276,9 @@ def test_nobody_hears_of_what_they_may_not_decide_or_have_decided(
     made = desk.waiting(amount="5000.00")
     mail.fault = "451 later"
     sweep(desk)
+    with desk.workspace.database.read() as connection:
+        people = set(connection.execute(sa.select(notification.c.person)).scalars())
+    assert people == {"user:bob", "user:carol", ""}
     mail.fault = ""
     bob = desk.browser("bob")
     bob.post(f"/approvals/{made.id}/approve", **hidden(bob.http.get(f"/approvals/{made.id}").text))

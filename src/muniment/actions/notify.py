@@ -33,7 +33,7 @@ from muniment.governance.policy.roles import members_of
 
 LOOK_SECONDS = 5.0
 MOST_TRIES = 12
-"""About nine hours."""
+"""Over about five hours."""
 _FIRST_WAIT = timedelta(seconds=30)
 _LONGEST_WAIT = timedelta(hours=1)
 _LEASE = timedelta(minutes=2)
