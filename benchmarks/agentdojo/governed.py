@@ -22,6 +22,7 @@ from muniment.actions.manifest import Manifest
 from muniment.actions.paths import at
 from muniment.actions.plan import Plan, pinned
 from muniment.actions.reading import Labelled, reading
+from muniment.actions.recipients import seers
 from muniment.actions.risk import RiskPolicy, read_risk, shipped
 from muniment.actions.selectors import Unresolved, is_form
 from muniment.foundation.canonical import canonical
@@ -165,6 +166,7 @@ class Run:
                 found.extend(
                     Recipient(str(one), self._grants(kind, str(one))) for one in at(arguments, place)
                 )
+            found += seers(manifest)
         return Facts(_ALLOWED, self.policy, tuple(found))
 
     def show(self) -> None:

@@ -31,6 +31,7 @@ def manifest(name: str, effect: str, roles: dict[str, str], result: str = "", mo
     undo = "" if effect == "read" else 'reversible = "always"\n'
     return f"""
 name = "{name}"
+seen_by = "caller"
 says = "Does {name}."
 effect = "{effect}"
 {undo}{_COMMON}{more}

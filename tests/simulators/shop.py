@@ -41,6 +41,7 @@ effect = "pay"
 reversible = "by-tool"
 {_COMMON}
 scope = "refunds:write"
+seen_by = "company"
 seconds = 5
 [arguments]
 type = "object"

@@ -240,6 +240,8 @@ def _all_known(manifest: Manifest, facts: Facts, arguments: Mapping[str, object]
     named = [value for place in manifest.recipients for value in at(arguments, place) if value is not None]
     if manifest.effect == "send" and not named:
         return False
+    if manifest.acts and manifest.seen_by != "caller" and f"({manifest.seen_by})" not in spelled:
+        return False
     return all((value if isinstance(value, str) else "") in spelled for value in named)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from muniment.actions.closed_schema import Schema
-from muniment.actions.manifest import Effect, Namespace, Readers, Reversible, Role
+from muniment.actions.manifest import Effect, Namespace, Readers, Reversible, Role, SeenBy
 from muniment.actions.runners.outside_words import shown
 from muniment.actions.schema_places import places
 from muniment.actions.toml_text import table, value
@@ -82,6 +82,7 @@ def _answers(known: Known) -> list[str]:
         f"# reversible =      # {_words(Reversible)}",
         f"# sensitivity =     # {', '.join(LEVELS)}: of what it reads or changes",
         '# allowed_groups =  # who may use it, such as ["group:support"]',
+        f"# seen_by =         # who sees what it changed, where it writes without a target: {_words(SeenBy)}",
         "# scope =           # what the credential of a call may be used for",
     ]
     later = [

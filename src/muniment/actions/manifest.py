@@ -27,6 +27,10 @@ Namespace = Literal["email", "account", "outside"]
 """What a target is spelled as: a mail address, an account (`user:NAME` or its name), or nobody of ours."""
 
 
+SeenBy = Literal["caller", "company", "outside"]
+"""Who sees what a call changed, beside whom it reaches: the caller alone, any account, or somebody outside."""
+
+
 @dataclass(frozen=True, slots=True)
 class FieldLabel:
     """What is known of a field of the results."""
@@ -147,6 +151,8 @@ class Manifest:
     """Of places in the result; `lines[]` also tells who decides which rows there are. Others are untrusted."""
     recipients: Mapping[str, Namespace] = field(default_factory=dict[str, Namespace])
     """Each target that is told what the call says: of a tool that acts, all of them."""
+    seen_by: SeenBy = "caller"
+    """They are told what the call says, as its recipients are."""
     money: Money | None = None
     limits: CallLimits = field(default_factory=CallLimits)
     undo: Undo | None = None

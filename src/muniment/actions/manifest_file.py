@@ -23,6 +23,7 @@ from muniment.actions.manifest import (
     Reversible,
     Role,
     Runs,
+    SeenBy,
     Touches,
     Undo,
 )
@@ -45,7 +46,19 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _INTEGRITIES = {"untrusted": Integrity.UNTRUSTED, "system": Integrity.SYSTEM}
 _FIELDS = frozenset(
     {"name", "says", "effect", "reversible", "sensitivity", "allowed_groups", "arguments", "roles", "result"}
-    | {"labels", "recipients", "money", "limits", "undo", "touches", "scope", "seconds", "most_bytes", "runs"}
+    | {
+        "labels",
+        "recipients",
+        "seen_by",
+        "money",
+        "limits",
+        "undo",
+        "touches",
+        "scope",
+        "seconds",
+        "most_bytes",
+        "runs",
+    }
 )
 
 
@@ -85,6 +98,7 @@ def manifest_of(stated: Mapping[str, object]) -> Manifest:
         runs=_runs(table.table("runs")),
         labels=_labels(table),
         recipients=_recipients(table),
+        seen_by=cast(SeenBy, table.one_of("seen_by", get_args(SeenBy), "caller")),
         money=_money(table),
         limits=_limits(table),
         undo=_undo(table),
@@ -142,6 +156,10 @@ def _check_targets(made: Manifest, table: Stated) -> None:
         )
     if made.effect == "send" and not targets:
         raise table.fault("roles", "has no target, though the tool sends", "Say which arguments are told.")
+    if "content" in made.roles.values() and not targets and "seen_by" not in made.stated:
+        raise table.fault(
+            "seen_by", "is missing of a tool that writes", f"Use {', '.join(get_args(SeenBy))}."
+        )
 
 
 def _check_money(made: Manifest, table: Stated) -> None:

@@ -12,7 +12,7 @@ from muniment.actions.paths import at
 from muniment.foundation.database import storable
 from muniment.foundation.errors import Denied
 from muniment.governance.identity.directory import grants
-from muniment.governance.identity.principal import Principal
+from muniment.governance.identity.principal import EVERYONE, Principal
 
 
 class Recipients:
@@ -32,7 +32,7 @@ class Recipients:
                 spelled = value if isinstance(value, str) and storable(value) else ""
                 account = self._account(namespace, spelled)
                 found.append(Recipient(spelled, None if account is None else _held(connection, account)))
-        return tuple(found)
+        return (*found, *seers(manifest))
 
     def _account(self, namespace: str, spelled: str) -> Principal | None:
         if namespace == "email":
@@ -44,6 +44,14 @@ class Recipients:
                 return Principal("user", spelled)
             return Principal(kind, name) if kind in ("user", "service") and name else None
         return None
+
+
+def seers(manifest: Manifest) -> tuple[Recipient, ...]:
+    """Return who sees what a call changed, as somebody whom it reaches; nobody where the caller alone does."""
+    if not manifest.acts or manifest.seen_by == "caller":
+        return ()
+    held = frozenset({EVERYONE}) if manifest.seen_by == "company" else None
+    return (Recipient(f"({manifest.seen_by})", held),)
 
 
 def _held(connection: sa.Connection, account: Principal) -> frozenset[str] | None:

@@ -95,6 +95,7 @@ def finished(draft: Draft, *more: str) -> Manifest:
         ("reversible", '"never"'),
         ("sensitivity", '"internal"'),
         ("allowed_groups", '["group:support"]'),
+        ("seen_by", '"caller"'),
     ):
         text = text.replace(f"# {field} =", f"{field} = {answer} #")
     lines = [

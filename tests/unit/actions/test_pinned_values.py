@@ -25,6 +25,7 @@ NOTE = manifest_of(
             "additionalProperties": False,
         },
         "roles": {"text": "content"},
+        "seen_by": "caller",
         "result": {"type": "object"},
         "runs": {"kind": "python", "function": "notes:add"},
     }

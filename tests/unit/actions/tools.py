@@ -54,6 +54,7 @@ PAY: dict[str, Any] = {
 }
 WRITE: dict[str, Any] = {
     "name": "note_write",
+    "seen_by": "caller",
     "says": "Writes a note of one's own.",
     "effect": "write",
     "reversible": "by-tool",

@@ -29,6 +29,7 @@ def manifest(
         "allowed_groups": ["group:everyone"],
         "arguments": {"type": "object", "additionalProperties": False, "properties": dict(taken)},
         "roles": dict.fromkeys(_places(taken), "content"),
+        "seen_by": "caller",
         "result": dict(result or ANYTHING),
         "seconds": 5,
         "runs": dict(runs),
