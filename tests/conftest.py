@@ -11,6 +11,7 @@ import pytest
 from tests import memory, parsers, prepared
 from tests.postgres import Server, server
 from tests.simulators.issuer import SECRET, Issuer, serving
+from tests.simulators.office import Office, opened
 
 from muniment.foundation.clock import FixedClock
 from muniment.knowledge.retrieval import compiled
@@ -156,6 +157,12 @@ def workspace(make_workspace: Callable[..., object]) -> object:
 def clock() -> FixedClock:
     """Return a clock that a workspace and its identity provider share."""
     return FixedClock()
+
+
+@pytest.fixture
+def office(make_workspace: Callable[..., object], clock: FixedClock) -> Office:
+    """Return a workspace with a shop, whose support may use tools and whose leads approve."""
+    return opened(make_workspace, clock)  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from tests.journeys.test_approved_actions import ALICE, BOB, PEOPLE, Office
+from tests.simulators.office import ALICE, BOB, PEOPLE, Office
 from tests.simulators.openai_server import Simulator, serving
 from tests.simulators.shop import MANIFESTS, Shop
 

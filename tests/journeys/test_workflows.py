@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import pytest
-from tests.journeys.test_approved_actions import ALICE, BOB, CAROL, PEOPLE, Office
+from tests.simulators.office import ALICE, BOB, CAROL, PEOPLE, Office
 from tests.simulators.shop import Shop
 
 from muniment.actions.action import Action

@@ -8,7 +8,8 @@ from contextlib import suppress
 
 import pytest
 import sqlalchemy as sa
-from tests.journeys.test_approved_actions import ALICE, MUTATED, Office, approved, office  # noqa: F401
+from tests.attacks.test_ap2_ap6_nothing_changed_is_carried_out import MUTATED
+from tests.simulators.office import ALICE, Office, approved
 
 from muniment.actions.tables import action, action_decision
 from muniment.foundation.errors import MunimentError
@@ -33,7 +34,7 @@ def changed(stored: object, chance: random.Random) -> object:
 
 
 @pytest.mark.prove
-def test_of_ten_thousand_changes_after_an_approval_none_is_carried_out(office: Office) -> None:  # noqa: F811
+def test_of_ten_thousand_changes_after_an_approval_none_is_carried_out(office: Office) -> None:
     chance = random.Random(20261127)
     made = approved(office)
     office.shop.effects.clear()
@@ -55,7 +56,7 @@ def test_of_ten_thousand_changes_after_an_approval_none_is_carried_out(office: O
 
 @pytest.mark.prove
 def test_of_two_hundred_racers_for_each_of_five_hundred_actions_one_wins(
-    office: Office,  # noqa: F811
+    office: Office,
 ) -> None:
     def run(made: str) -> bool:
         with suppress(MunimentError):

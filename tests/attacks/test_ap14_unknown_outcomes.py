@@ -1,0 +1,41 @@
+"""AP14: after a claim, what is not known to have failed is unknown, and never tried again by itself."""
+
+from __future__ import annotations
+
+import pytest
+from tests.simulators.office import ALICE, Office, approved
+
+from muniment.foundation.errors import Conflict
+from muniment.governance.identity.principal import OPERATOR
+
+
+def test_an_outcome_that_is_not_known_is_never_tried_again(office: Office) -> None:
+    made = approved(office)
+    office.shop.fault = "breaks after"
+    found = office.workspace.execution.run(made.id, OPERATOR)
+    assert found.state == "unknown"
+    office.shop.fault = ""
+    with pytest.raises(Conflict):
+        office.workspace.execution.run(made.id, OPERATOR)
+    assert len(office.effects()) == 1
+    settled = office.workspace.claims.decide_unknown(made.id, "done", "the bank shows it", OPERATOR)
+    assert settled.state == "done"
+
+
+def test_a_crash_after_the_claim_gives_unknown_once_its_time_is_over(office: Office) -> None:
+    made = approved(office)
+    office.workspace.claims.claim(made.id, "1", OPERATOR)
+    assert office.workspace.claims.overdue() == 0
+    office.clock.advance(seconds=36)
+    assert office.workspace.actions.show(made.id, ALICE).state == "unknown"
+    assert office.workspace.claims.overdue() == 1
+    with pytest.raises(Conflict):
+        office.workspace.execution.run(made.id, OPERATOR)
+    assert office.effects() == [] and office.entries("action.unknown") == 1
+
+
+def test_a_refusal_of_the_other_side_is_a_failure_and_another_type_is_not_known(office: Office) -> None:
+    office.shop.fault = "refuses"
+    assert office.workspace.execution.run(approved(office).id, OPERATOR).state == "failed"
+    office.shop.fault = "another type"
+    assert office.workspace.execution.run(approved(office).id, OPERATOR).state == "unknown"
