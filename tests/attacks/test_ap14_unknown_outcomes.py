@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from tests.simulators.office import ALICE, Office, approved
 
@@ -39,3 +41,12 @@ def test_a_refusal_of_the_other_side_is_a_failure_and_another_type_is_not_known(
     assert office.workspace.execution.run(approved(office).id, OPERATOR).state == "failed"
     office.shop.fault = "another type"
     assert office.workspace.execution.run(approved(office).id, OPERATOR).state == "unknown"
+
+
+def test_what_was_approved_and_left_is_taken_up_once(office: Office) -> None:
+    made = approved(office)
+    assert office.workspace.execution.take_up() == 0
+    office.clock.advance(seconds=16)
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(lambda _: office.workspace.execution.take_up(), range(8))) == 1
+    assert len(office.effects()) == 1 and office.workspace.actions.show(made.id, ALICE).state == "done"

@@ -11,6 +11,7 @@ Invariants:
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
@@ -148,6 +149,16 @@ class Claims:
                 ended += 1
         return ended
 
+    def left(self, since: timedelta) -> Sequence[str]:
+        """Return the approved actions that nobody has begun to carry out for so long, oldest first."""
+        before = timestamp(self._clock.now() - since)
+        with self._database.read() as connection:
+            return [
+                row.id
+                for row in connection.execute(_OPEN).all()
+                if row.changed_at < before and store.state_now(row, self._clock) == "approved"
+            ]
+
     def _claim(
         self, connection: sa.Connection, row: sa.Row[Any], version: str, by: Actor
     ) -> tuple[str, Claimed | None]:
@@ -244,7 +255,11 @@ class Claims:
 
 
 _ITSELF = Actor("muniment", "python")
-_OPEN = sa.select(store.action).where(store.action.c.state.in_(("waiting", "approved", "running")))
+_OPEN = (
+    sa.select(store.action)
+    .where(store.action.c.state.in_(("waiting", "approved", "running")))
+    .order_by(store.action.c.created_at, store.action.c.id)
+)
 
 
 def _entry(kind: str, by: Actor, row: sa.Row[Any], about: dict[str, Json]) -> Entry:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 
 from muniment.actions.action import Action, Refused
 from muniment.actions.bound import Bound
@@ -22,7 +23,10 @@ from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import Principal
 
 LOOK_SECONDS = 5.0
-"""How often a server looks for what time has ended."""
+"""How often a server looks for what time has ended, and for what was left."""
+LEFT_AFTER = timedelta(seconds=15)
+"""How long an approved action may wait for whoever approved it to carry it out."""
+_ITSELF = Actor("muniment", "python")
 
 
 class Execution:
@@ -67,9 +71,19 @@ class Execution:
             self._claims.refuse(made, "the record cannot be read", by)
             raise Refused(f"{made} was not carried out: the record cannot be read.", fix=error.fix) from error
 
+    def take_up(self) -> int:
+        """Carry out what was approved and then left by a process that ended; return how many were begun."""
+        begun = 0
+        for made in self._claims.left(LEFT_AFTER):
+            # Of several that take it up one claims it, and what no longer holds is refused on record.
+            with suppress(MunimentError):
+                self.run(made, _ITSELF)
+                begun += 1
+        return begun
+
     @contextmanager
     def watched(self) -> Generator[None]:
-        """Put on record what time has ended, every few seconds, while the block runs."""
+        """Put on record what time has ended and take up what was left, every few seconds, while the block runs."""
         stop = threading.Event()
 
         def look() -> None:
@@ -77,6 +91,7 @@ class Execution:
                 # What cannot be written now is written the next time; nothing is carried out meanwhile.
                 with suppress(MunimentError):
                     self._claims.overdue()
+                    self.take_up()
 
         thread = threading.Thread(target=look, name="actions", daemon=True)
         thread.start()
