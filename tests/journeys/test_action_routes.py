@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -118,12 +117,11 @@ def test_a_refund_is_proposed_shown_approved_followed_and_taken_back(office: Off
     assert [name for name, _, _ in office.shop.effects] == ["refund", "cancel_refund"]
 
 
-def test_the_digest_is_of_the_text_that_is_shown(office: Office) -> None:
-    import hashlib
-
-    shown = office.shown(office.waiting())
-    assert shown["digest"] == "sha256:" + hashlib.sha256(shown["bound"].encode()).hexdigest()
-    assert json.loads(shown["bound"])["arguments"] == shown["arguments"]
+def test_what_is_not_seen_is_marked_in_what_an_approver_is_shown(office: Office) -> None:
+    hidden = REFUND | {"reason": "late\u202etfig"}
+    made = office.post("/v1/actions", tool="refund", arguments=hidden).json()["action"]["id"]
+    [said] = [one for one in office.shown(made)["values"] if one["place"] == "reason"]
+    assert said["value"] == hidden["reason"] and said["shown"] == "late[U+202E]tfig" and said["remarks"]
 
 
 def test_tools_are_named_to_whoever_may_use_them_alone(office: Office) -> None:

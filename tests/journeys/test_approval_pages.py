@@ -111,7 +111,7 @@ def test_evidence_is_named_only_as_far_as_the_approver_may_read_it(desk: Desk, t
     shut = document_id(desk.workspace, "closed/closed.md")
     named = [document_id(desk.workspace, "open/open.md"), shut]
     made = desk.waiting(
-        evidence=tuple(Evidence(one, "1", "c", "The closed heron") for one in named),
+        evidence=tuple(Evidence(one, "1", "c") for one in named),
         origins={"order": Origin("untrusted", shut)},
     )
     page = desk.browser("bob").http.get(f"/approvals/{made.id}").text

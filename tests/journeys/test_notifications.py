@@ -130,7 +130,7 @@ def test_nothing_of_an_action_is_in_a_message(desk: Desk, mail: Mailbox, posts: 
     made = desk.waiting(
         agent=Agent(canary, canary, canary),
         origins={"reason": Origin("untrusted", canary)},
-        evidence=(Evidence(canary, canary, canary, canary),),
+        evidence=(Evidence(canary, canary, canary),),
         reason=canary,
     )
     sweep(desk)

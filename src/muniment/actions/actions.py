@@ -94,7 +94,7 @@ class Actions:
             manifest = self._tools.of_digest(connection, shown.action.bound.manifest)
         if manifest is None:
             raise Conflict(f"The tool of {made} cannot be read.", fix="Reject it.")
-        return {**particulars(shown.action, manifest), "ticket": shown.ticket}
+        return {**particulars(shown.action, manifest, shown.view), "ticket": shown.ticket}
 
     def approve(self, made: str, digest: str, ticket: str, who: Approver) -> Action:
         """Approve an action; with the last approval that it needs it is carried out."""

@@ -53,7 +53,6 @@ class Evidence:
     document: str
     version: str
     chunk: str
-    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """All that a decision on an action rests on, as values: the tool, every argument with whose word it is, who asks.
 
-Nothing is cut short, and nothing in it was written by a model but the values of arguments.
+Nothing is cut short, and nothing in it was written by a model but the values of arguments. Of documents that the reader
+may not read it says that there are some, and no more.
 """
 
 from __future__ import annotations
@@ -9,19 +10,18 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from muniment.actions.action import Action
-from muniment.actions.arguments import amount_of
-from muniment.actions.bound import Bound
 from muniment.actions.manifest import Manifest
-from muniment.actions.paths import leaves
+from muniment.actions.view import Field, Passage, View, leaves_of
+from muniment.actions.visible import spelled
 
-UNKNOWN = "unknown"
-"""Of an argument whose place its tool's manifest does not name."""
+WITHHELD = "withheld"
+"""Stands for a document that the reader may not read."""
 
 
-def particulars(action: Action, manifest: Manifest) -> dict[str, object]:
-    """Return what whoever decides on an action is shown, by the manifest that it is bound to."""
+def particulars(action: Action, manifest: Manifest, view: View) -> dict[str, object]:
+    """Return what whoever decides on an action is shown, by the manifest that it is bound to and their own view."""
     bound = action.bound
-    amount = amount_of(manifest, bound.arguments)
+    raw = dict(leaves_of(bound.arguments))
     return {
         "id": action.id,
         "digest": action.digest,
@@ -36,15 +36,16 @@ def particulars(action: Action, manifest: Manifest) -> dict[str, object]:
             "manifest": bound.manifest,
         },
         "arguments": bound.arguments,
-        "values": _values(bound, manifest),
-        "amount": None if amount is None else f"{amount.value} {amount.currency}",
+        "values": [_value(one, raw[one.path]) for one in view.fields],
+        "amount": None if view.amount is None else f"{view.amount.value} {view.amount.currency}",
         "record": asdict(bound.record),
         "context": bound.context.integrity.spelled,
         "planned": bound.values is not None,
         "agent": asdict(bound.agent),
-        "evidence": [asdict(one) for one in bound.evidence],
+        "evidence": [_passage(one) for one in view.passages],
         "undo": "" if manifest.undo is None else manifest.undo.tool,
         "class": action.risk,
+        "rules": list(view.rules),
         "approvers": bound.approvers,
         "assigned": sorted(action.assigned),
         "decisions": [
@@ -53,23 +54,24 @@ def particulars(action: Action, manifest: Manifest) -> dict[str, object]:
         ],
         "created_at": action.created_at,
         "expires_at": bound.expires_at,
-        "bound": bound.text(),
     }
 
 
-def _values(bound: Bound, manifest: Manifest) -> list[Mapping[str, object]]:
-    """Return each value of the arguments with its role and whose word it is, in the order of its places."""
-    label = bound.values or bound.context
-    found: list[Mapping[str, object]] = []
-    for place, value in leaves(bound.arguments):
-        origin = bound.origins.get(place)
-        found.append(
-            {
-                "place": place,
-                "value": value,
-                "role": manifest.roles.get(place, UNKNOWN),
-                "integrity": label.integrity.spelled if origin is None else origin.integrity,
-                "source": "" if origin is None else origin.source,
-            }
-        )
-    return found
+def _value(one: Field, raw: object) -> Mapping[str, object]:
+    source = one.provenance.source
+    return {
+        "place": spelled(one.place),
+        "value": raw,
+        "shown": spelled(one.value.pieces),
+        "remarks": [f"{spelled(said.text)}: {said.means}" for said in one.value.remarks],
+        "role": one.role,
+        "integrity": one.provenance.integrity,
+        "source": WITHHELD if source is None else spelled(source),
+        "reaches": one.reaches,
+    }
+
+
+def _passage(one: Passage) -> Mapping[str, object]:
+    if one.title is None:
+        return {"document": WITHHELD, "version": "", "title": ""}
+    return {"document": one.document, "version": one.version, "title": spelled(one.title)}

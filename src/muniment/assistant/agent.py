@@ -204,9 +204,7 @@ class TaskAgent:
         with self._database.read() as connection:
             read, labels = as_reading(connection, run.principal.ref, found.passages, run.context.label)
         run.labels |= labels
-        run.evidence += [
-            Evidence(one.document, str(one.version), one.chunk, one.title) for one in found.passages
-        ]
+        run.evidence += [Evidence(one.document, str(one.version), one.chunk) for one in found.passages]
         name = self._keep(run, read)
         self._show(run, name, SEARCH, whole(read))
         self._note(run, move, f"It gave {name}.")

@@ -84,7 +84,7 @@ class Hands:
             found = self._rooms.retriever.retrieve(self.principal, query, k, self.by, "answer")
             with self._rooms.database.read() as connection:
                 read, _ = as_reading(connection, self.principal.ref, found.passages, Label())
-            named = [[one.document, str(one.version), one.chunk, one.title] for one in found.passages]
+            named = [[one.document, str(one.version), one.chunk] for one in found.passages]
             return {"value": read.value, "label": label_json(read.label), "evidence": named}
 
         made = self.steps.do(step, work, attempts=ATTEMPTS)

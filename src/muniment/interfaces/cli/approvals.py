@@ -247,7 +247,7 @@ def _show(shown: Mapping[str, object]) -> None:
         )
         or "nobody yet",
         "evidence": "; ".join(
-            f"{one['title']} ({one['document']}, version {one['version']})"
+            f"{one['title']} ({one['document']}, version {one['version']})" if one["title"] else "withheld"
             for one in cast("Sequence[Any]", shown["evidence"])
         )
         or "none",
@@ -258,7 +258,7 @@ def _show(shown: Mapping[str, object]) -> None:
     }
     TERMINAL.show(facts_table(facts), "", "Exactly these arguments:")
     rows = [
-        (visible(str(one["place"])), _spelled(one["value"]), str(one["role"]), _whose(one))
+        (visible(str(one["place"])), _spelled(one), str(one["role"]), _whose(one))
         for one in cast("Sequence[Any]", shown["values"])
     ]
     TERMINAL.show(table(("place", "value", "for", "whose word"), rows))
@@ -278,11 +278,11 @@ def _record(record: Mapping[str, object]) -> str:
     return f"{record['kind']} {record['id']}{version}"
 
 
-def _spelled(value: object) -> str:
-    """Return a value as JSON, so that a text is told from a number and its ends are seen."""
-    import json
-
-    return visible(json.dumps(value, ensure_ascii=False))
+def _spelled(one: Mapping[str, object]) -> str:
+    """Return a value with its ends seen where it is a text, and what could be taken for something else."""
+    shown = str(one["shown"])
+    text = f'"{shown}"' if isinstance(one["value"], str) else shown
+    return visible("\n".join([text, *(f"({said})" for said in cast("Sequence[str]", one["remarks"]))]))
 
 
 def _whose(one: Mapping[str, object]) -> str:

@@ -130,13 +130,19 @@ class ValueBody(BaseModel):
     place: str
     value: object
     role: str
+    shown: str
+    """With a mark such as `[U+202E]` for each character that would not be seen."""
+    remarks: list[str]
+    """What a reader could take for something else."""
     integrity: str
     """Whose word it is: `user`, `system` or `untrusted`."""
     source: str
+    reaches: str
+    """Of a target: `ours` or `outside`."""
 
 
 class ApprovalResponse(BaseModel):
-    """All that a decision rests on. `bound` is the text that the digest is of."""
+    """All that a decision rests on."""
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
 
@@ -159,12 +165,12 @@ class ApprovalResponse(BaseModel):
     undo: str
     """The tool that takes it back; empty: none."""
     risk: str = Field(alias="class")
+    rules: list[str]
     approvers: int
     assigned: list[str]
     decisions: list[JsonObject]
     created_at: str
     expires_at: str
-    bound: str
 
 
 class ApproveRequest(Taken):
