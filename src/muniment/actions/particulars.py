@@ -1,7 +1,7 @@
 """All that a decision on an action rests on, as values: the tool, every argument with whose word it is, who asks.
 
-Nothing is cut short, and nothing in it was written by a model but the values of arguments. Of documents that the reader
-may not read it says that there are some, and no more.
+Nothing is cut short, and nothing in it was written by a model but the values of arguments. Of documents that the
+reader may not read it says that there are some, and no more.
 """
 
 from __future__ import annotations
