@@ -39,7 +39,8 @@ class Seals:
 
     def holds(self, row: sa.Row[Any]) -> bool:
         """Return whether a stored decision is as it was made."""
-        return hmac.compare_digest(self.seal({name: getattr(row, name) for name in _SEALED}), row.seal)
+        made = self.seal({name: getattr(row, name) for name in _SEALED})
+        return hmac.compare_digest(made.encode(), str(row.seal).encode(errors="surrogatepass"))
 
     def ticket(self, person: str, digest: str, at: datetime) -> str:
         """Return what proves that a person was shown an action at this time."""
