@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import pytest
 from tests.simulators.office import ALICE, BOB, CAROL, PEOPLE, Office
+from tests.simulators.openai_server import serving
 from tests.simulators.shop import Shop
 
 from muniment.actions.action import Action
@@ -16,6 +17,7 @@ from muniment.foundation.clock import Clock
 from muniment.foundation.errors import Denied, NotFound
 from muniment.foundation.workflows.runs import ENDED, Run, State
 from muniment.governance.identity.principal import OPERATOR, Actor, Principal
+from muniment.settings import parse
 
 T = TypeVar("T")
 BY = Actor("user:alice", "http")
@@ -121,8 +123,8 @@ function = "shop:send_mail"
 class Flow(Office):
     """An office whose workflows run."""
 
-    def start(self, name: str, given: dict[str, object], who: Principal = ALICE) -> Run:
-        return self.workspace.workflow_runs.start(name, given, who, Actor(who.ref, "http"))
+    def start(self, name: str, given: dict[str, object], who: Principal = ALICE, model: str = "") -> Run:
+        return self.workspace.workflow_runs.start(name, given, who, Actor(who.ref, "http"), model)
 
     def inbox(self, tool: str, who: Principal = BOB) -> Action:
         return self._until(
@@ -155,9 +157,18 @@ class Flow(Office):
 
 
 @pytest.fixture
-def flow(make_workspace: Callable[..., Workspace]) -> Flow:
+def flow(make_flow: Callable[..., Flow]) -> Flow:
+    return make_flow()
+
+
+@pytest.fixture
+def make_flow(make_workspace: Callable[..., Workspace]) -> Callable[..., Flow]:
+    return lambda **options: flowing(make_workspace, **options)
+
+
+def flowing(make_workspace: Callable[..., Workspace], **options: object) -> Flow:
     clock = Clock()
-    workspace = make_workspace(directory=PEOPLE, clock=clock)
+    workspace = make_workspace(directory=PEOPLE, clock=clock, **options)
     shop = Shop()
     shop.gives["mail_get"] = {"subject": "Broken", "body": "My A-1 arrived broken, please refund it."}
     shop.gives["orders_get"] = {
@@ -205,6 +216,26 @@ def test_a_customer_case_pays_by_rule_and_sends_what_was_reviewed(flow: Flow) ->
     done = flow.ended(run)
     assert done.result is not None and done.result["state"] == "done"
     assert [name for name, _, _ in flow.shop.effects] == ["refund_order", "send_mail"]
+
+
+def test_a_model_classifies_and_drafts_and_people_decide(make_flow: Callable[..., Flow]) -> None:
+    def mind(prompt: str) -> str:
+        if "Schema of the result" in prompt:
+            return '{"kind": "refund", "order": "A-1", "amount": "30.00"}'
+        return '{"text": "Dear Ann, we are sorry; 30.00 EUR were paid back."}'
+
+    with serving(mind) as server:
+        models = {"helper": {"base_url": server.url, "model": "m", "max_sensitivity": "any"}}
+        flow = make_flow(settings=parse({"models": models}))
+        run = flow.start("customer-case", {"mail": "m-1"}, model="helper")
+        refund = flow.inbox("refund_order")
+        assert refund.bound.arguments["amount"] == "30.00" and refund.bound.agent.model == "helper"
+        flow.approve(refund)
+        reply = flow.inbox("send_mail")
+        assert "we are sorry" in str(reply.bound.arguments["body"])
+        flow.approve(reply)
+        done = flow.ended(run)
+        assert done.result is not None and done.result["state"] == "done"
 
 
 def test_what_was_rejected_ends_the_case_without_effect(flow: Flow) -> None:

@@ -5,6 +5,7 @@ The stored text is hashed byte for byte, so a changed byte anywhere is another d
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Mapping
@@ -165,4 +166,5 @@ def label_of(stated: Mapping[str, Any]) -> Label:
 
 def keyed_id(key: str) -> str:
     """Return the id of the action of a key."""
-    return "act_" + hashlib.sha256(key.encode()).hexdigest()[:32]
+    raw = base64.b32encode(hashlib.sha256(key.encode()).digest())
+    return "act_" + raw.decode().lower()[:32]

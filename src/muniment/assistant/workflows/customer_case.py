@@ -55,7 +55,8 @@ def definition(rooms: Rooms) -> Definition:
         bought = hands.read(
             "order", "orders_get", {"order_id": {"$from": "case", "path": ["order"]}}, {"case": case}
         )
-        rules = hands.search("evidence", "refund policy for customers")
+        # For whoever approves: what the library says stays inside, and no word of it goes into the reply.
+        hands.search("evidence", "refund policy for customers")
         left = hands.reckon("reckon", refundable, bought, case)
         amount = str(_at(left, "amount"))
         if Decimal(amount) <= 0:
@@ -73,7 +74,7 @@ def definition(rooms: Rooms) -> Definition:
         if found["state"] != "done":
             steps.tell(stage=f"refund {found['state']}")
             return {"state": found["state"], "action": paid, "order": order, "reason": found["reason"]}
-        text = _reply(hands, letter, bought, rules, amount)
+        text = _reply(hands, letter, bought, amount)
         steps.tell(stage="reply waits for review")
         answer = {
             "to": [{"$from": "order", "path": ["customer", "email"]}],
@@ -110,12 +111,12 @@ def _classified(hands: Hands, letter: Reading) -> Reading:
     return Reading("classify", "", hands.principal.ref, made, {}, letter.label)
 
 
-def _reply(hands: Hands, letter: Reading, bought: Reading, rules: Reading, amount: str) -> Reading:
+def _reply(hands: Hands, letter: Reading, bought: Reading, amount: str) -> Reading:
     if hands.model:
         wanted = (
             f"Tell the customer that {amount} of their order was paid back, and answer what else they ask."
         )
-        return hands.draft("draft-reply", wanted, {"mail": letter, "order": bought, "policy": rules})
+        return hands.draft("draft-reply", wanted, {"mail": letter, "order": bought})
     value = bought.value if isinstance(bought.value, Mapping) else {}
     text = REPLY.format(amount=amount, currency=value.get("currency", ""), order=value.get("id", ""))  # pyright: ignore[reportUnknownMemberType]
     return Reading("reply", "", hands.principal.ref, {"text": text}, {}, bought.label)
