@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import socket
+import sys
+import threading
 from pathlib import Path
 
 import uvicorn
@@ -36,6 +39,11 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--ahead", type=int, default=0, metavar="SECONDS", help="set the clock ahead")
     parser.add_argument("--faults", action="store_true", help="fail as the header X-Fault asks for")
+    parser.add_argument(
+        "--until-stdin-ends",
+        action="store_true",
+        help="end with whoever holds the other end of standard input",
+    )
     return parser
 
 
@@ -57,7 +65,7 @@ def main() -> None:
         parser.error(f"--folder: {problem.body.title} {problem.body.detail}")
     except OSError as error:
         parser.error(f"{error.filename or f'{said.host}:{said.port}'}: {error.strerror}")
-    _Announcing(
+    server = _Announcing(
         uvicorn.Config(
             app,
             http="httptools",
@@ -68,7 +76,17 @@ def main() -> None:
             server_header=False,
             timeout_graceful_shutdown=1,
         )
-    ).run([listening])
+    )
+    if said.until_stdin_ends:
+        threading.Thread(target=_end_with_stdin, args=[server], daemon=True).start()
+    server.run([listening])
+
+
+def _end_with_stdin(server: uvicorn.Server) -> None:
+    # A pipe ends however its other end did, also where that was killed.
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    server.should_exit = True
 
 
 def _listening(host: str, port: int) -> socket.socket:

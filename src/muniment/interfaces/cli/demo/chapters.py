@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 SOURCE = "acme"
 CLI: Literal["cli"] = "cli"
+_WHO = b'"actor":"user:'
 _ORDER = re.compile(r"assistants?\b|ignore all previous|apply the following|^allow =", re.IGNORECASE)
 
 
@@ -211,12 +212,12 @@ def _one_poison(story: Story, told: Poison) -> None:
 
 
 def evidence(story: Story, home: Path) -> None:
-    """Chapter 5."""
+    """Chapter 6."""
     stage, audit = story.stage, story.workspace.audit
     stage.chapter(
-        5,
+        6,
         "The record, and who can bend it",
-        "Every passage read, every answer and every change of a right is in a log that holds no content: a tree of "
+        "Every passage read, every answer, action and change of a right is in a log that holds no content: a tree of "
         "hashes with signed checkpoints (RFC 6962), which anyone can check offline, without muniment or a secret.",
     )
     found = audit.verify()
@@ -225,7 +226,7 @@ def evidence(story: Story, home: Path) -> None:
     checked = verify_folder(export.folder)
     story.check(bool(checked["ok"]), f"a copy in {export.folder} verifies offline with its own verify.py")
     where, was, now = _flip(export.folder / "entries.jsonl")
-    stage.say(f"    Now one byte of the copy is flipped: byte {where}, {was!r} becomes {now!r}.")
+    stage.say(f"    Now one byte, of who approved, is flipped: byte {where}, {was!r} becomes {now!r}.")
     broken = verify_folder(export.folder)
     findings = _findings(broken)
     story.check(not broken["ok"] and bool(findings), "the verifier says where:")
@@ -234,11 +235,11 @@ def evidence(story: Story, home: Path) -> None:
 
 
 def explain(story: Story) -> None:
-    """Chapter 6."""
+    """Chapter 7."""
     stage, told = story.stage, story.script.explain
     name = told.askers[0]
     stage.chapter(
-        6,
+        7,
         "How one answer came about",
         "The versions of everything behind an answer are kept with it. Whoever looks later sees the evidence only as "
         "far as they may still read it.",
@@ -316,11 +317,12 @@ def _considered(answer: Answer) -> list[str]:
 
 
 def _flip(path: Path) -> tuple[int, str, str]:
-    """Change one byte in the middle of a file."""
+    """Change one byte of who approved the refund."""
     content = bytearray(path.read_bytes())
-    if not content:
-        raise Unavailable(f"{path} is empty.")
-    where = next(n for n in range(len(content) // 2, len(content)) if chr(content[n]).isalnum())
+    approved = content.find(b'"kind":"action.approved"')
+    where = content.rfind(_WHO, 0, max(approved, 0)) + len(_WHO)
+    if where < len(_WHO):
+        raise Unavailable(f"{path} holds no approval.")
     was = chr(content[where])
     content[where] ^= 1
     path.write_bytes(content)

@@ -1,15 +1,20 @@
-"""The demo command: a fresh home, seven chapters, then the address to open."""
+"""The demo command: a fresh home, the systems beside it, eight chapters, then the address to open."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from muniment.interfaces.cli.options import example
 from muniment.interfaces.cli.terminal import TERMINAL
+
+if TYPE_CHECKING:
+    from muniment.actions.action import Action
+    from muniment.interfaces.cli.demo.chapters import Story
+    from muniment.interfaces.cli.demo.systems import Systems
 
 HOME = Path(".demo")
 MARK = "made-by-muniment-demo"
@@ -33,10 +38,11 @@ def demo(
 ) -> None:
     """See it work: a sample company, three people, one question, and proof. Uses ./.demo or --home, made anew."""
     from muniment import app as composition
-    from muniment.interfaces.cli.demo import chapters
+    from muniment.interfaces.cli.demo.chapters import Story
     from muniment.interfaces.cli.demo.language_model import prepare
     from muniment.interfaces.cli.demo.script import read_script
     from muniment.interfaces.cli.demo.stage import Stage
+    from muniment.interfaces.cli.demo.systems import running, write_settings
     from muniment.interfaces.cli.shipped import shipped
 
     home = TERMINAL.home or HOME
@@ -45,54 +51,70 @@ def demo(
     TERMINAL.interrupted = f"muniment: Stopped. The demo lives in {home} and may be deleted."
     console = TERMINAL.err if TERMINAL.json else TERMINAL.out
     language_model = prepare(home, model, console) if model is not None else ""
-    workspace = composition.create(home)
+    made = composition.create(home)
     (home / MARK).touch()
-    try:
-        stage = Stage(console, workspace.clock)
-        story = chapters.Story(workspace, script, stage, language_model)
-        stage.opening(
-            "muniment",
-            "Ask the company. Get only what you may know. With proof.",
-        )
-        chapters.weights(story)
-        for chapter in (chapters.ingest, chapters.questions, chapters.revocation, chapters.poison):
-            chapter(story)
-        chapters.evidence(story, home)
-        chapters.explain(story)
-        stage.chapter(
-            7, "Your turn", "Open a link in a browser: each signs one person in, once, within 15 minutes."
-        )
-        _finish(story, once, home)
-    finally:
-        workspace.close()
+    stage, key = Stage(console, made.clock), made.call_credentials.public_jwk()
+    made.close()
+    with running(script.company / "systems", home / "systems", key) as systems:
+        # Their address is known only now, and settings are read once.
+        write_settings(home, systems)
+        workspace = composition.open(home)
+        try:
+            story = Story(workspace, script, stage, language_model)
+            _tell(story, systems, once, home)
+        finally:
+            workspace.close()
     if not story.good:
         raise typer.Exit(1)
 
 
-def _finish(story: object, once: bool, home: Path) -> None:
-    from muniment.interfaces.cli.demo.chapters import Story
+def _tell(story: Story, systems: Systems, once: bool, home: Path) -> None:
+    from muniment.interfaces.cli.demo import acting, chapters
+
+    story.stage.opening("muniment", "Ask the company. Get only what you may know. With proof.")
+    chapters.weights(story)
+    for chapter in (chapters.ingest, chapters.questions, chapters.revocation, chapters.poison):
+        chapter(story)
+    waiting = acting.actions(story, systems)
+    chapters.evidence(story, home)
+    chapters.explain(story)
+    story.stage.chapter(
+        8, "Your turn", "Open a link in a browser: each signs one person in, once, within 15 minutes."
+    )
+    _finish(story, waiting, once, home)
+
+
+def _finish(story: Story, waiting: Action | None, once: bool, home: Path) -> None:
     from muniment.interfaces.cli.workspace import open_port, serve_workspace, sign_in_links
     from muniment.interfaces.listening import listening
 
-    if not isinstance(story, Story):
-        raise TypeError("not a story")
     server = story.workspace.settings.server
     where = listening(story.workspace, server.host)
-    base = where.base(server.port, server.allowed_hosts)
     names = story.script.people()
+    port = server.port
     if not once:
-        story.stage.end_chapter()
         try:
-            port = open_port(server.host, server.port)
+            port = open_port(server.host, port)
         except OSError:
             port = open_port(server.host, 0)
+    base = where.base(port, server.allowed_hosts)
+    address = f"{base}/approvals/{waiting.id}" if waiting is not None else ""
+    if not once:
+        _invite(story, address)
+        story.stage.end_chapter()
         serve_workspace(story.workspace, where, port, names)
         return
     links = sign_in_links(story.workspace, names, base)
     for name, link in links.items():
         story.stage.say(f"  {story.who(name):<18} {story.role(name)}")
         story.stage.console.print(f"    {link}", soft_wrap=True, style="cyan")
-    story.stage.say(f"\nThe links work while this runs: muniment --home {home} serve")
+    story.stage.say("")
+    _invite(story, address)
+    story.stage.say(
+        f"The links work while this runs: muniment --home {home} serve\n"
+        "The company's systems have ended; what you approve then is refused. `muniment demo` without --once keeps "
+        "them running."
+    )
     story.stage.end_chapter()
     story.stage.verdict(
         story.good,
@@ -100,9 +122,19 @@ def _finish(story: object, once: bool, home: Path) -> None:
         f"{story.stage.seconds():.0f} seconds in all",
     )
     if TERMINAL.json:
-        TERMINAL.document(
-            {"ok": story.good, "home": str(home), "seconds": story.stage.seconds(), "links": links}
+        told = {"ok": story.good, "home": str(home), "seconds": story.stage.seconds(), "links": links}
+        TERMINAL.document({**told, "waiting": address})
+
+
+def _invite(story: Story, address: str) -> None:
+    """Say where an action waits."""
+    if address:
+        told = story.script.actions
+        story.stage.say(
+            f"What {story.who(told.asker)}'s mail ordered waits for {story.who(told.approver)}. Sign in as "
+            f"{told.approver}, then see whose word each value is, and decide:"
         )
+        story.stage.console.print(f"    {address}\n", soft_wrap=True, style="cyan")
 
 
 def _start_afresh(home: Path) -> None:

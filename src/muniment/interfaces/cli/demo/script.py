@@ -40,6 +40,34 @@ class Poison:
 
 
 @dataclass(frozen=True, slots=True)
+class ToldCall:
+    """A call that is proposed."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+    of_the_mail: tuple[str, ...] = ()
+    """Places of the arguments whose values a mail named."""
+
+    def words(self) -> str:
+        """Return its arguments in one line."""
+        values = (one if isinstance(one, list) else [one] for one in self.arguments.values())
+        return ", ".join(str(one) for several in values for one in several)
+
+
+@dataclass(frozen=True, slots=True)
+class ToldActions:
+    """What is done, what a mail orders, and what runs by itself."""
+
+    asker: str
+    approver: str
+    mail: str
+    refund: ToldCall
+    orders: tuple[ToldCall, ...]
+    """The first is left waiting, the last is rejected."""
+    harmless: ToldCall
+
+
+@dataclass(frozen=True, slots=True)
 class Script:
     """The whole story."""
 
@@ -47,6 +75,7 @@ class Script:
     questions: tuple[Question, ...]
     revocation: Revocation
     poisons: tuple[Poison, ...]
+    actions: ToldActions
     explain: Question
 
     @property
@@ -62,7 +91,8 @@ class Script:
     def people(self) -> list[str]:
         """Everyone who plays a part, in order of appearance."""
         names = [name for question in self.questions for name in question.askers]
-        return list(dict.fromkeys([*names, *(poison.asker for poison in self.poisons)]))
+        more = [*(poison.asker for poison in self.poisons), self.actions.asker, self.actions.approver]
+        return list(dict.fromkeys([*names, *more]))
 
 
 def read_script(company: Path) -> Script:
@@ -75,6 +105,7 @@ def read_script(company: Path) -> Script:
             tuple(Question(q["text"], tuple(q["askers"])) for q in told["questions"]),
             Revocation(**told["revocation"]),
             tuple(_poison(poison) for poison in (told["poison"], *told.get("orders", ()))),
+            _actions(told["actions"]),
             Question(told["explain"]["question"], (told["explain"]["asker"],)),
         )
     except (OSError, KeyError, TypeError, tomllib.TOMLDecodeError) as error:
@@ -85,3 +116,13 @@ def read_script(company: Path) -> Script:
 
 def _poison(told: Mapping[str, Any]) -> Poison:
     return Poison(told["asker"], told["question"], told["document"], told.get("order", ""))
+
+
+def _actions(told: Mapping[str, Any]) -> ToldActions:
+    orders = tuple(_call(one) for one in told["orders"])
+    refund, harmless = _call(told["refund"]), _call(told["harmless"])
+    return ToldActions(told["asker"], told["approver"], told["mail"], refund, orders, harmless)
+
+
+def _call(told: Mapping[str, Any]) -> ToldCall:
+    return ToldCall(told["tool"], told["arguments"], tuple(told.get("of_the_mail", ())))
