@@ -66,6 +66,8 @@ STREAMS = 64
 """Answers that are streamed at one time."""
 GRACE_SECONDS = 5
 """How long requests may go on once the server is told to end."""
+_WORKFLOWS_AFTER = 2.0
+"""Seconds until a server begins to run workflows."""
 _ERRORS = {
     400: "The request cannot be read.",
     401: "No credential, or one that does not hold.",
@@ -198,8 +200,30 @@ def kept(workspace: Workspace) -> Generator[None]:
         workspace.execution.watched(),
         workspace.repeats.kept(),
         told.watched() if told else nullcontext(),
+        _running_workflows(workspace),
     ):
         yield
+
+
+@contextmanager
+def _running_workflows(workspace: Workspace) -> Generator[None]:
+    """Run workflows where what records them is installed; they load for a second, once the server serves."""
+    if not workspace.can_run_workflows:
+        yield
+        return
+    stop = threading.Event()
+
+    def launch() -> None:
+        if not stop.wait(_WORKFLOWS_AFTER):
+            workspace.workflows.launch()
+
+    thread = threading.Thread(target=launch, name="workflows-launch", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def _keeping(workspace: Workspace) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
