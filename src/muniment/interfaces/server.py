@@ -47,6 +47,7 @@ from muniment.interfaces.rest import (
     stops,
     token,
     tools,
+    workflows,
 )
 from muniment.interfaces.web import approvals as deciding
 from muniment.interfaces.web import conversations as talks
@@ -118,7 +119,7 @@ def create_server(
     )
     app.state.door = CapacityLimiter(AT_THE_DOOR)
     problems.install(app, problem_page)
-    rooms = (search, answers, conversations, feedback, documents, tools, stops, actions, approvals)
+    rooms = (search, answers, conversations, feedback, documents, tools, stops, actions, approvals, workflows)
     for room in (*rooms, chat, models, token, health, mcp):
         app.include_router(room.router)
     app.include_router(signin.router)
