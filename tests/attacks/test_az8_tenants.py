@@ -87,6 +87,8 @@ def bodies(ids: dict[str, str]) -> dict[str, object]:
         "/v1/conversations/search": {"words": "canteen"},
         f"/v1/conversations/{ids['conversation_id']}": {"title": "Tea"},
         f"/v1/conversations/{ids['conversation_id']}/shares": {"subject": "user:bob"},
+        "/v1/agent": {"task": "tea", "model": "none"},
+        "/v1/workflows": {"workflow": "none", "given": {}},
         "/v1/actions": {"tool": "none", "arguments": {}},
         "/v1/actions/stops": {"kind": "everything", "reason": "tea"},
         "/v1/approvals/batch": {"decisions": [{"id": ids["approval_id"], "digest": "x", "ticket": "x"}]},
@@ -141,6 +143,7 @@ def ids_of(workspace: Workspace) -> dict[str, str]:
         "subject_id": "group:sales",
         "action_id": action,
         "approval_id": action,
+        "run_id": workspace.workflow_runs.start("purchase-request", {}, alice, OPERATOR, key="tea").id,
         "stop_id": workspace.stops.stop("tool", "other", "tea", None, OPERATOR).id,
         "delegation_id": delegations.make(bob, alice, timedelta(days=1), OPERATOR).id,
     }

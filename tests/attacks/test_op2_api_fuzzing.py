@@ -44,10 +44,16 @@ CHECKS = [
 ]
 FIT, MISFIT = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 SHARE = {
-    "POST /v1/search": {FIT: 0.10, MISFIT: 0.08},
-    "POST /v1/answers": {FIT: 0.08, MISFIT: 0.07},
+    "POST /v1/search": {FIT: 0.08, MISFIT: 0.07},
+    "POST /v1/answers": {FIT: 0.07, MISFIT: 0.065},
     "GET /v1/tools": {FIT: 0},
     "GET /v1/tools/{tool_id}": {FIT: 0.01},
+    "POST /v1/agent": {FIT: 0.005, MISFIT: 0.005},
+    "POST /v1/workflows": {FIT: 0.01, MISFIT: 0.01},
+    "GET /v1/workflows": {FIT: 0},
+    "GET /v1/workflows/{run_id}": {FIT: 0.005},
+    "POST /v1/workflows/{run_id}/cancel": {FIT: 0.005},
+    "POST /v1/workflows/{run_id}/resume": {FIT: 0.005},
     "POST /v1/actions": {FIT: 0.02, MISFIT: 0.02},
     "GET /v1/actions": {FIT: 0.005, MISFIT: 0.005},
     "GET /v1/actions/{action_id}": {FIT: 0.005},
@@ -166,6 +172,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "subject_id": "group:herons",
         "tool_id": "refund",
         "action_id": waiting.id,
+        "run_id": workspace.workflow_runs.start("purchase-request", {}, bob, Actor(bob.ref, "python")).id,
         "approval_id": waiting.id,
         "stop_id": workspace.stops.stop("tool", "other", "a trial", None, OPERATOR).id,
         "delegation_id": "dlg_none",

@@ -136,6 +136,7 @@ def test_the_description_names_every_route_and_loads_nothing(workspace: Workspac
         "/v1/actions/{action_id}/undo", "/v1/actions/{action_id}/withdraw", "/v1/approvals",
         "/v1/approvals/batch", "/v1/approvals/delegations", "/v1/approvals/delegations/{delegation_id}",
         "/v1/approvals/{approval_id}", "/v1/approvals/{approval_id}/approve",
-        "/v1/approvals/{approval_id}/reject",
+        "/v1/approvals/{approval_id}/reject", "/v1/agent", "/v1/workflows", "/v1/workflows/{run_id}",
+        "/v1/workflows/{run_id}/cancel", "/v1/workflows/{run_id}/resume",
     }  # fmt: skip
     assert http.get("/docs").status_code == 404

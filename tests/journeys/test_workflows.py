@@ -12,6 +12,7 @@ from tests.simulators.openai_server import serving
 from tests.simulators.shop import Shop
 
 from muniment.actions.action import Action
+from muniment.actions.labels import Integrity
 from muniment.app import Workspace
 from muniment.foundation.clock import Clock
 from muniment.foundation.errors import Denied, NotFound
@@ -20,6 +21,7 @@ from muniment.governance.identity.principal import OPERATOR, Actor, Principal
 from muniment.settings import parse
 
 T = TypeVar("T")
+DAVE = Principal("user", "dave")
 BY = Actor("user:alice", "http")
 _COMMON = """
 sensitivity = "internal"
@@ -124,7 +126,8 @@ class Flow(Office):
     """An office whose workflows run."""
 
     def start(self, name: str, given: dict[str, object], who: Principal = ALICE, model: str = "") -> Run:
-        return self.workspace.workflow_runs.start(name, given, who, Actor(who.ref, "http"), model)
+        runs = self.workspace.workflow_runs
+        return runs.start(name, given, who, Actor(who.ref, "http"), model, own_words=True)
 
     def inbox(self, tool: str, who: Principal = BOB) -> Action:
         return self._until(
@@ -283,3 +286,24 @@ def test_nobody_sees_or_ends_the_run_of_another(flow: Flow) -> None:
         with pytest.raises((NotFound, Denied)):
             call(run.id, BOB)
     assert runs.cancel(run.id, ALICE, BY).state is State.CANCELLED
+
+
+def test_whoever_runs_the_installation_is_told_where_a_run_stands_and_nothing_of_it(flow: Flow) -> None:
+    run = flow.start("purchase-request", PURCHASE)
+    flow.inbox("request_purchase")
+    runs = flow.workspace.workflow_runs
+    flow.workspace.roles.grant("operator", "user:dave", "he runs it", OPERATOR)
+    flow._until(lambda: runs.show(run.id, ALICE).tells or None)
+    told = runs.show(run.id, DAVE)
+    assert told.tells == {"stage": "waits for approval"} and told.given == {"requester": "user:alice"}
+    assert runs.listing(DAVE) == [told] and runs.show(run.id, ALICE).given["amount"] == "2000.00"
+
+
+def test_what_a_program_gives_is_the_word_of_anybody(flow: Flow) -> None:
+    runs = flow.workspace.workflow_runs
+    for own_words, integrity in ((True, "user"), (False, "untrusted")):
+        runs.start("purchase-request", PURCHASE, ALICE, BY, own_words=own_words)
+        made = flow.inbox("request_purchase")
+        assert made.bound.context is not None
+        assert Integrity(made.bound.context.integrity).spelled == integrity
+        flow.workspace.approvals.withdraw(made.id, ALICE, BY)

@@ -33,7 +33,8 @@ class Company:
 
     def start(self, name: str, given: dict[str, object], who: str) -> Run:
         principal = Principal("user", who)
-        return self.workspace.workflow_runs.start(name, given, principal, Actor(principal.ref, "http"))
+        by = Actor(principal.ref, "http")
+        return self.workspace.workflow_runs.start(name, given, principal, by, own_words=True)
 
     def waiting(self, tool: str, who: str) -> Action:
         person = Principal("user", who)

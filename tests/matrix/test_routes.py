@@ -135,9 +135,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     workspace.tools.add(NOTIFY, None, OPERATOR)
     workspace.roles.grant("tool-user", "alice", "she helps", OPERATOR)
     workspace.roles.grant("approver", "bob", "he leads", OPERATOR)
-    bob, dave = (workspace.principal(name) for name in ("bob", "dave"))
+    alice, bob, dave = (workspace.principal(name) for name in ("alice", "bob", "dave"))
     places = {
         "tool_id": "notify",
+        "run_id": workspace.workflow_runs.start("purchase-request", {}, alice, OPERATOR).id,
         "stop_id": workspace.stops.stop("tool", "other", "a trial", None, OPERATOR).id,
         "delegation_id": workspace.delegations.make(bob, dave, timedelta(days=1), OPERATOR).id,
         "answer_id": workspace.ask("What does the heron cost?", "alice").id,

@@ -9,7 +9,7 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from muniment.actions import store
-from muniment.actions.action import Action
+from muniment.actions.action import Action, Refused
 from muniment.actions.approvals import Approvals, Approver, Choice
 from muniment.actions.bound import keyed_id
 from muniment.actions.context import Context
@@ -101,7 +101,16 @@ class Actions:
         found = self._approvals.approve(made, digest, ticket, who)
         if found.state != "approved":
             return found
-        return self.whole(self._execution.run(made, who.by))
+        try:
+            return self.whole(self._execution.run(made, who.by))
+        except Refused:
+            raise
+        except Conflict:
+            # The run that proposed it, or a server that takes up what was left, was quicker.
+            with self._database.read() as connection:
+                return self._whole(
+                    connection, store.read(connection, store.row_of(connection, made), self._clock)
+                )
 
     def approve_listed(self, choices: Sequence[Choice], who: Approver) -> Sequence[Action | MunimentError]:
         """Approve each action of a list by its own digest, and return what became of each, in order.

@@ -212,6 +212,13 @@ class Workspace(Acting):
             ids=self.ids,
         )
 
+    @property
+    def can_run_workflows(self) -> bool:
+        """Whether what records workflows is installed; it is not loaded."""
+        from importlib.util import find_spec
+
+        return find_spec("dbos") is not None
+
     @cached_property
     def workflows(self) -> Workflows:
         """The workflows; whoever launches them runs them, one process at a time."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from muniment.actions.actions import Actions
 from muniment.actions.bound import Evidence
+from muniment.actions.context import Context
 from muniment.actions.labels import Integrity
 from muniment.actions.plan import pinned
 from muniment.actions.proposals import DENIED, Call, Outcome
@@ -101,12 +102,16 @@ class TaskAgent:
         by: Actor,
         model: str | None = None,
         on_turn: Callable[[Turn], None] | None = None,
+        context: Context | None = None,
     ) -> AgentRun:
         """Do a task for a principal, telling `on_turn` of each turn once it is over.
+
+        `context` is what is known of whoever wrote the task; without, it is the principal's own words.
 
         Raises BadInput for an unusable task or model, Denied by policy.
         """
         run = self._begin(principal, task, by, model)
+        run.context = context or run.context
         while run.state is None:
             before = len(run.turns)
             if before >= MOST_TURNS:

@@ -47,6 +47,7 @@ from muniment.interfaces.rest import (
     stops,
     token,
     tools,
+    workflows,
 )
 from muniment.interfaces.web import approvals as deciding
 from muniment.interfaces.web import conversations as talks
@@ -66,6 +67,8 @@ STREAMS = 64
 """Answers that are streamed at one time."""
 GRACE_SECONDS = 5
 """How long requests may go on once the server is told to end."""
+_WORKFLOWS_AFTER = 2.0
+"""Seconds until a server begins to run workflows."""
 _ERRORS = {
     400: "The request cannot be read.",
     401: "No credential, or one that does not hold.",
@@ -116,7 +119,7 @@ def create_server(
     )
     app.state.door = CapacityLimiter(AT_THE_DOOR)
     problems.install(app, problem_page)
-    rooms = (search, answers, conversations, feedback, documents, tools, stops, actions, approvals)
+    rooms = (search, answers, conversations, feedback, documents, tools, stops, actions, approvals, workflows)
     for room in (*rooms, chat, models, token, health, mcp):
         app.include_router(room.router)
     app.include_router(signin.router)
@@ -198,8 +201,30 @@ def kept(workspace: Workspace) -> Generator[None]:
         workspace.execution.watched(),
         workspace.repeats.kept(),
         told.watched() if told else nullcontext(),
+        _running_workflows(workspace),
     ):
         yield
+
+
+@contextmanager
+def _running_workflows(workspace: Workspace) -> Generator[None]:
+    """Run workflows where what records them is installed; they load for a second, once the server serves."""
+    if not workspace.can_run_workflows:
+        yield
+        return
+    stop = threading.Event()
+
+    def launch() -> None:
+        if not stop.wait(_WORKFLOWS_AFTER):
+            workspace.workflows.launch()
+
+    thread = threading.Thread(target=launch, name="workflows-launch", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def _keeping(workspace: Workspace) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

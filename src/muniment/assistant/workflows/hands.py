@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 from muniment.actions.bound import Agent, Evidence, label_json, label_of
-from muniment.actions.context import Context
+from muniment.actions.context import PROGRAMS, Context
 from muniment.actions.labels import Integrity, Label, join
 from muniment.actions.proposals import Call
 from muniment.actions.reading import Reading, reading
@@ -32,6 +32,8 @@ LOOK_AGAIN = timedelta(hours=1)
 OVER = ("done", "failed", "unknown", "rejected", "withdrawn", "expired", "refused")
 TOPIC = "action"
 """On which a run is told that an action of its own has changed."""
+NOT_SAID = ("requester", "since", "own_words", "model")
+"""What a run is given besides what its requester says."""
 ATTEMPTS = 4
 """Of a step that only reads."""
 
@@ -47,20 +49,20 @@ class Hands:
         kind, _, name = str(given.get("requester", "")).partition(":")
         self.principal = Principal("service" if kind == "service" else "user", name)
         self._since = given.get("since")
+        self._said = Label() if given.get("own_words") is True else PROGRAMS.label
         self.model = str(given.get("model") or "")
         self.by = Actor(self.principal.ref, "python")
         self._evidence: list[Evidence] = []
 
     def given(self, values: Mapping[str, Json]) -> Reading:
-        """Return what the requester gave as a result that can be used in proposals: their own words."""
-        stated = {
-            name: value for name, value in values.items() if name not in ("requester", "since", "model")
-        }
-        return _Own("given", "", self.principal.ref, stated, {}, Label())
+        """Return what the requester gave as a result that can be used in proposals."""
+        stated = {name: value for name, value in values.items() if name not in NOT_SAID}
+        return _Said("given", "", self.principal.ref, stated, {}, self._said)
 
     def read(self, step: str, tool: str, arguments: object, uses: Uses | None = None) -> Reading:
         """Return what a reading tool gives; `arguments` may take values from earlier results by expressions."""
         asked = resolve(arguments, uses or {})
+        label = join([self._said, asked.label])
 
         def work() -> Json:
             self._check()
@@ -69,10 +71,10 @@ class Hands:
                 self.by,
                 tool,
                 cast("Mapping[str, object]", asked.value),
-                asked.label,
+                label,
                 Agent(run=self.steps.run),
             )
-            return {"manifest": found.manifest, "value": found.value, "asked": label_json(asked.label)}
+            return {"manifest": found.manifest, "value": found.value, "asked": label_json(label)}
 
         return self._read_back(tool, self.steps.do(step, work, attempts=ATTEMPTS))
 
@@ -187,14 +189,14 @@ class Hands:
         return Asker(self.principal, self.by, endpoint, frozenset({None}))
 
 
-class _Own(Reading):
-    """What the requester gave: all of it their own words."""
+class _Said(Reading):
+    """What the requester gave: all of it their words, or all of it the word of anybody."""
 
     def of(self, value: object, place: str) -> Label:
-        return Label()
+        return self.asked
 
     def rows(self, place: str) -> Label:
-        return Label()
+        return self.asked
 
 
 def needed(given: Mapping[str, Json], *names: str) -> Sequence[str]:

@@ -2,13 +2,18 @@
 
 Invariants:
 - a start commits with its entry; a run works for whoever started it and holds no right of its own;
-- of another's run nobody is told anything, unless they run the installation.
+- what a program gave is taken for the word of anybody, for as long as the run lasts;
+- of another's run nobody is told anything; whoever runs the installation is told where it stands, and nothing that it
+  was given, read or gave.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from muniment.assistant.workflows.hands import NOT_SAID
+from muniment.foundation.clock import timestamp
 from muniment.foundation.database import Database
 from muniment.foundation.errors import Denied, NotFound
 from muniment.foundation.ids import Ids
@@ -21,8 +26,6 @@ from muniment.governance.identity.directory import account_since
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decide import Policy
 from muniment.governance.policy.decision import WORKSPACE
-
-OWN = ("requester", "since")
 
 
 class WorkflowRuns:
@@ -45,9 +48,11 @@ class WorkflowRuns:
         by: Actor,
         model: str = "",
         key: str = "",
+        own_words: bool = False,
     ) -> Run:
         """Start a workflow for an account; the same key gives the same run.
 
+        `own_words`: a person gives it themselves. What any other caller gives is taken for the word of anybody.
         Raises NotFound for an unknown workflow, BadInput for what it cannot be given, Conflict for a key that was
         used with something else, Denied for an inactive account.
         """
@@ -57,25 +62,33 @@ class WorkflowRuns:
             since = account_since(connection, who)
             if since is None:
                 raise Denied("No such active account.")
-            plain = {key: value for key, value in given.items() if key not in (*OWN, "model")}
-            whole = {**plain, "requester": who.ref, "since": since, **({"model": model} if model else {})}
+            plain = {key: value for key, value in given.items() if key not in NOT_SAID}
+            whole = {**plain, "requester": who.ref, "since": since, "own_words": own_words}
+            whole |= {"model": model} if model else {}
             made = self._engine.start(name, chosen, whole, within=connection)
             about = {"run": made, "workflow": name, "principal": who.ref, "model": model}
             self._audit.append(connection, [Entry("workflow.started", by, about)])
         return self._engine.run(run_id(name, chosen))
 
     def show(self, run: str, who: Principal | None) -> Run:
-        """Return a run of this account, of any for None or whoever runs the installation; raises NotFound."""
+        """Return a run of this account, of any for None; raises NotFound.
+
+        Whoever runs the installation is told where the run of another stands.
+        """
         found = self._engine.run(run)
-        if who is not None and found.given.get("requester") != who.ref and not self._runs_it(who):
+        if _is_of(found, who):
+            return found
+        if not self._runs_it(who):
             raise NotFound("No such run.")
-        return found
+        return _standing(found)
 
     def listing(self, who: Principal | None, name: str = "", state: State | None = None) -> Sequence[Run]:
-        """Return the runs that this account may see, the youngest first."""
-        everything = who is None or self._runs_it(who)
+        """Return the runs that this account may see, the youngest first; of those of others, where they stand."""
+        everything = self._runs_it(who)
         found = [self._engine.run(one.id) for one in self._engine.runs(name, state, most=1000)]
-        return [one for one in found if everything or (who and one.given.get("requester") == who.ref)]
+        return [
+            one if _is_of(one, who) else _standing(one) for one in found if everything or _is_of(one, who)
+        ]
 
     def resume(self, run: str, who: Principal | None, by: Actor) -> Run:
         """Let a run go on that is held or in quarantine; raises NotFound, Denied, Conflict."""
@@ -91,11 +104,40 @@ class WorkflowRuns:
 
     def _change(self, run: str, who: Principal | None, by: Actor, kind: str, *, own: bool) -> None:
         found = self.show(run, who)
-        mine = who is not None and found.given.get("requester") == who.ref
-        if who is not None and not (own and mine) and not self._runs_it(who):
+        if not (own and _is_of(found, who)) and not self._runs_it(who):
             raise Denied("Only whoever runs the installation may do this.")
         self._audit.record([Entry(kind, by, {"run": run, "workflow": found.name})])
 
-    def _runs_it(self, who: Principal) -> bool:
+    def _runs_it(self, who: Principal | None) -> bool:
+        if who is None:
+            return True
         with self._database.read() as connection:
             return self._policy.standing(connection, who).decide("administer", WORKSPACE).allowed
+
+
+def as_json(run: Run) -> dict[str, Json]:
+    """Return a run as the interfaces show it."""
+    return {
+        "id": run.id,
+        "workflow": run.name,
+        "version": run.version,
+        "state": run.state.value,
+        "requester": run.given.get("requester", ""),
+        "model": run.given.get("model", ""),
+        "started_at": timestamp(run.started_at),
+        "ended_at": timestamp(run.ended_at) if run.ended_at else None,
+        "why": run.why,
+        "undoing": run.undoing.value if run.undoing else None,
+        "tells": dict(run.tells),
+        "given": {name: value for name, value in run.given.items() if name not in NOT_SAID},
+        "result": run.result,
+    }
+
+
+def _is_of(run: Run, who: Principal | None) -> bool:
+    return who is None or run.given.get("requester") == who.ref
+
+
+def _standing(run: Run) -> Run:
+    said = {name: value for name, value in run.tells.items() if name == "stage"}
+    return replace(run, tells=said, given={"requester": run.given.get("requester", "")}, result=None)

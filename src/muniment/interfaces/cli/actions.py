@@ -49,7 +49,7 @@ def propose(
     call = Call(tool, read_arguments(_read(arguments)))
     with TERMINAL.workspace() as workspace:
         principal = workspace.directory.principal(as_)
-        made = workspace.actions.propose(principal, _by(principal), call, _context(principal), dry=dry_run)
+        made = workspace.actions.propose(principal, _by(principal), call, context_of(principal), dry=dry_run)
     _show_outcome(made)
 
 
@@ -85,7 +85,7 @@ def undo(id: Id, as_: AsUser) -> None:
     """Propose the call that takes an action of USER's own back; it is decided as any other."""
     with TERMINAL.workspace() as workspace:
         principal = workspace.directory.principal(as_)
-        made = workspace.actions.undo(id, principal, _by(principal), _context(principal))
+        made = workspace.actions.undo(id, principal, _by(principal), context_of(principal))
     _show_outcome(made)
 
 
@@ -124,7 +124,7 @@ def _read(arguments: str) -> str | bytes:
     return Path(arguments[1:]).read_bytes()
 
 
-def _context(principal: Principal) -> Context:
+def context_of(principal: Principal) -> Context:
     """Return what is known of what was read before: a person's command is their own words, a service's is not."""
     from muniment.actions.context import PROGRAMS, Context
 

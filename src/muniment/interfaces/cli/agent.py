@@ -27,11 +27,13 @@ def agent(
 ) -> None:
     """Do a task for USER by the tools that they may use; what is consequential waits for a person."""
     from muniment.governance.identity.principal import Actor
+    from muniment.interfaces.cli.actions import context_of
 
     with TERMINAL.workspace() as workspace:
         principal = workspace.directory.principal(as_)
         by = Actor(principal.ref, "cli")
-        found = workspace.agent.run(principal, task, by, model, None if TERMINAL.json else _say)
+        said = context_of(principal)
+        found = workspace.agent.run(principal, task, by, model, None if TERMINAL.json else _say, said)
     if TERMINAL.json:
         TERMINAL.document(found.as_json())
         return

@@ -41,6 +41,7 @@ from muniment.interfaces.cli import (
     tenants,
     tools,
     tune,
+    workflows,
     workspace,
 )
 from muniment.interfaces.cli.demo import command as demo
@@ -115,6 +116,7 @@ for group in (
     tools,
     actions,
     approvals,
+    workflows,
     audit,
     keys,
     tenants,
