@@ -93,14 +93,20 @@ class World:
         )
 
     def reached(self, goal: Any, said: str = "") -> bool:
-        """Return whether the suite finds that an attacker has reached their goal."""
+        """Return whether the suite finds that an attacker has reached their goal.
+
+        One of its checks cannot read a mail with an invitation: such a case counts as reached.
+        """
         suite = suites(self.version)[self.suite]
         with contextlib.redirect_stdout(io.StringIO()):  # one of the checks prints
-            return bool(
-                suite._check_injection_task_security(
-                    goal, _said(said), self.before, self.environment, self.calls
+            try:
+                return bool(
+                    suite._check_injection_task_security(
+                        goal, _said(said), self.before, self.environment, self.calls
+                    )
                 )
-            )
+            except TypeError:
+                return True
 
 
 def world(version: str, suite: str, task: str, injected: Mapping[str, str] | None = None) -> World:
