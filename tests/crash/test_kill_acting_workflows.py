@@ -60,7 +60,7 @@ REFUND = Case("customer-case", "bob", {"mail": "mail_seed1"}, ("createRefund", "
 ACCESS = Case(
     "access-request",
     "frank",
-    {"user": "dave", "system": "orders", "for": "5s"},
+    {"user": "dave", "system": "orders", "for": "3s"},
     ("createAccessGrant", "revokeAccessGrant"),
 )
 CASES = (PURCHASE, REFUND, ACCESS)
@@ -98,7 +98,7 @@ class Company:
         by = Actor(who.ref, "http")
         return self.workspace.workflow_runs.start(case.name, case.given, who, by, key=key, own_words=True)
 
-    def work(self, run: Run, die_at: int = 0) -> int:
+    def work(self, run: Run, die_at: int = 0, only: str = "") -> int:
         """Let a process work until the run has ended, or it has; return how it ended."""
         said = {
             "home": str(self.workspace.home),
@@ -107,6 +107,7 @@ class Company:
             "run": run.id,
             "people": LEADS,
             "die_at": die_at,
+            "only": only,
         }
         assert self._maker.stdin is not None and self._maker.stdout is not None
         self._maker.stdin.write(json.dumps(said) + "\n")
@@ -123,12 +124,12 @@ class Company:
         finally:
             later.close()
 
-    def killed_at(self, case: Case, point: int) -> str:
+    def killed_at(self, case: Case, point: int, only: str = "") -> str:
         """Kill a run at a point and let another process go on; return where that was, empty past the last point."""
         self.systems.reset()
         self.told.unlink(missing_ok=True)
-        run = self.start(case, str(point))
-        if self.work(run, die_at=point) != KILLED:
+        run = self.start(case, f"{only}{point}")
+        if self.work(run, point, only) != KILLED:
             unharmed = self.workspace.workflow_runs.show(run.id, None)
             assert unharmed.result is not None and unharmed.result["state"] == "done", unharmed.why
             return ""
@@ -186,6 +187,14 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
 def test_killed_at_some_points_a_purchase_is_made_once(company: Company, point: int) -> None:
     assert company.killed_at(PURCHASE, point) == "step"
     assert company.workspace.audit.verify().findings == ()
+
+
+@pytest.mark.parametrize("point", [1, 2], ids=["before", "after"])
+def test_killed_inside_an_effect_a_purchase_is_unknown_and_not_made_again(
+    company: Company, point: int
+) -> None:
+    assert company.killed_at(PURCHASE, point, only="effect") == "effect"
+    assert len(company.systems.effects()) == point - 1
 
 
 @pytest.mark.prove
