@@ -212,7 +212,9 @@ def test_a_key_opens_the_routes_of_its_scope_and_no_other(workspace: Workspace) 
             opened = http.request(method, filled(path), json=body, headers=only if mine else others)
             # No model does tasks here, which the caller is told; other bodies could be used.
             lenient = of_scim(path) or path in ("/v1/token", "/v1/agent")
-            assert opened.status_code in ((200, 204, 400, 404, 415, 422, 501) if lenient else (200, 404)), path
+            assert opened.status_code in ((200, 204, 400, 404, 415, 422, 501) if lenient else (200, 404)), (
+                path
+            )
             closed = http.request(method, filled(path), json=body, headers=others if mine else only)
             assert closed.status_code == 403, (scope, path)
             assert f"'{scope_of}'" in closed.text

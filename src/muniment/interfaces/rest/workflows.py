@@ -28,7 +28,7 @@ router = APIRouter(tags=["workflows"], route_class=SharesItsPath, responses=ALSO
 
 
 @router.post(ALL)
-async def start(
+async def start_run(
     body: StartRequest,
     request: Request,
     caller: ToolUser,
@@ -56,14 +56,14 @@ async def start(
 
 
 @router.get(ALL)
-async def runs(request: Request, caller: ToolUser, threads: Threads) -> RunsResponse:
+async def list_runs(request: Request, caller: ToolUser, threads: Threads) -> RunsResponse:
     """List your runs, the youngest first."""
     found = await threads.run(lambda: workspace_of(request).workflow_runs.listing(caller.principal))
     return RunsResponse(runs=[_body(one) for one in found])
 
 
 @router.get(ONE)
-async def run(run_id: str, request: Request, caller: ToolUser, threads: Threads) -> RunBody:
+async def show_run(run_id: str, request: Request, caller: ToolUser, threads: Threads) -> RunBody:
     """Return a run of yours, as it stands."""
     return _body(
         await threads.run(lambda: workspace_of(request).workflow_runs.show(run_id, caller.principal))
@@ -71,7 +71,7 @@ async def run(run_id: str, request: Request, caller: ToolUser, threads: Threads)
 
 
 @router.post(f"{ONE}/cancel")
-async def cancel(run_id: str, request: Request, caller: ToolUser, threads: Threads) -> RunBody:
+async def cancel_run(run_id: str, request: Request, caller: ToolUser, threads: Threads) -> RunBody:
     """End a run of yours after the step that it is at, and undo what it gave to be undone."""
     runs = workspace_of(request).workflow_runs
     return _body(await threads.run(lambda: runs.cancel(run_id, caller.principal, caller.actor)))
@@ -85,7 +85,7 @@ async def resume_run(run_id: str, request: Request, caller: ToolUser, threads: T
 
 
 @router.post("/v1/agent")
-async def agent(body: TaskRequest, request: Request, caller: ToolUser, threads: Threads) -> TaskResponse:
+async def do_task(body: TaskRequest, request: Request, caller: ToolUser, threads: Threads) -> TaskResponse:
     """Have a language model do a task by the tools that you may use; what is consequential waits for a person.
 
     What a program asks for is taken for the word of anybody.
