@@ -139,7 +139,9 @@ def _exchanged(tool: Manifest, arguments: Mapping[str, Any]) -> Iterator[Mapping
 def plain(tool: Manifest) -> Mapping[str, Any]:
     """Return arguments that a tool takes."""
     properties = cast("Mapping[str, Any]", tool.arguments.get("properties", {}))
-    needed = cast("list[str]", tool.arguments.get("required", []))
+    needed = [*cast("list[str]", tool.arguments.get("required", []))]
+    if tool.money is not None and tool.money.amount not in needed:
+        needed.append(tool.money.amount)
     return {name: next(iter(_values(properties[name]))) for name in needed}
 
 
