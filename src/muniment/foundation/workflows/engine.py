@@ -43,6 +43,8 @@ TURN = "workflows"
 """The work that one process at a time does."""
 POLL_SECONDS = 1.0
 """How soon a start or a message of another process is noticed."""
+CLOSE_SECONDS = 60.0
+"""How long closing waits for a database that does not answer."""
 _TRY_AGAIN = 2.0
 """Between attempts to get the turn."""
 _MOST = 1000
@@ -178,7 +180,7 @@ class Workflows:
         """Stop running workflows, and close what was opened; what a step under way comes to is not kept."""
         self._stop.set()
         if self._keeper is not None:
-            self._keeper.join()
+            self._keeper.join(CLOSE_SECONDS)
         with self._making:
             if self._made is not None:
                 self._made[0].engine.dispose()
@@ -249,7 +251,6 @@ class Workflows:
         """Get the turn, run workflows while it lasts, and give it back at the end."""
         while not self._stop.is_set():
             try:
-                # Postgres makes some indexes only once every transaction has ended, and the turn is one.
                 self._ready()
                 with self._database.alone(TURN) as require_turn:
                     self._run_here(require_turn)

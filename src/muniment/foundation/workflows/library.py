@@ -184,6 +184,9 @@ def _prepare() -> None:
     inside._get_dbos_instance = _CURRENT.get
     inside.queue_thread = _look_after
     inside.dynamic_scheduler_loop = inside.background_jobs_thread = _nothing
+    # An index that is made beside others waits for every transaction of the server's database, such as the turn of
+    # another workspace, which ends with its process.
+    import_module("dbos._migration").__dict__["_concurrently"] = _in_place
     tables: Any = import_module("dbos._sys_db")
     usual = tables.retriable_postgres_exception
 
@@ -197,6 +200,10 @@ def _prepare() -> None:
 
 def _nothing(*_: object) -> None:
     pass
+
+
+def _in_place(*_: object) -> str:
+    return ""
 
 
 def _refuse_pickle(*_: object) -> Any:
