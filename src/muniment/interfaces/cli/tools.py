@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from muniment.interfaces.cli import tool_drafts
 from muniment.interfaces.cli.options import example
 from muniment.interfaces.cli.policy import AsOfficer, Reason, acting
 from muniment.interfaces.cli.terminal import TERMINAL, visible
@@ -21,6 +22,7 @@ File = Annotated[Path, typer.Argument(metavar="FILE.toml", help="A manifest.", s
 
 def register(parent: typer.Typer) -> None:
     """Add the group."""
+    tool_drafts.register(app)
     parent.add_typer(app, name="tools", help="What can be done in the world: see, add, check, switch off.")
 
 
