@@ -9,7 +9,6 @@ Invariants:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -30,6 +29,7 @@ from muniment.assistant.inert import inert
 from muniment.assistant.moves import SCHEMA, Kind, Move, read_move, told
 from muniment.assistant.seen import Seen, trusted_part, whole
 from muniment.assistant.taking import Asker, Taking
+from muniment.assistant.whole_reply import whole_reply
 from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput, Denied, MunimentError
 from muniment.foundation.ids import Ids
@@ -38,7 +38,7 @@ from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.principal import Actor, Principal
 from muniment.inference import prompts
 from muniment.inference.catalog import QUOTES
-from muniment.inference.messages import NumberedPassage, TextDelta, Usage
+from muniment.inference.messages import NumberedPassage
 from muniment.inference.prompt_file import Prompt
 from muniment.knowledge.retrieval.retrieve import Retriever
 
@@ -186,16 +186,9 @@ class TaskAgent:
         request = replace(request, labels=frozenset(run.labels))
         with self._database.read() as connection:
             standing = self._policy.standing(connection, run.principal)
-        text = ""
-        with closing(self._gateway.complete(standing, run.by, run.endpoint, request)) as call:
-            for chunk in call:
-                if isinstance(chunk, TextDelta):
-                    text += chunk.text
-                elif isinstance(chunk, Usage):
-                    run.usage = run.usage.plus(chunk)
-                if len(text) > LONGEST_REPLY:
-                    break
-        return text
+        reply = whole_reply(self._gateway, standing, run.by, run.endpoint, request, LONGEST_REPLY)
+        run.usage = run.usage.plus(reply.usage)
+        return reply.text
 
     def _read(self, run: Run, move: Move) -> None:
         asked = run.context.label

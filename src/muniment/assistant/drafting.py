@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from muniment.assistant.inert import inert
 from muniment.assistant.reply_object import reply_object
 from muniment.assistant.taking import Asker
+from muniment.assistant.whole_reply import whole_reply
 from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput
 from muniment.foundation.ids import Ids
 from muniment.inference import prompts
-from muniment.inference.messages import NumberedPassage, TextDelta
+from muniment.inference.messages import NumberedPassage
 from muniment.inference.prompt_file import Prompt
 
 if TYPE_CHECKING:
@@ -58,14 +58,9 @@ class Drafting:
         request = prompts.request(prompt, wanted, passages, self._ids.new("fence"), SCHEMA)
         with self._database.read() as connection:
             standing = self._policy.standing(connection, asker.principal)
-        reply = ""
         made = replace(request, labels=asker.labels)
-        with closing(self._gateway.complete(standing, asker.by, asker.endpoint, made)) as call:
-            for chunk in call:
-                reply += chunk.text if isinstance(chunk, TextDelta) else ""
-                if len(reply) > 2 * LONGEST:
-                    break
-        found = reply_object(reply, 2 * LONGEST)
+        reply = whole_reply(self._gateway, standing, asker.by, asker.endpoint, made, 2 * LONGEST)
+        found = reply_object(reply.text, 2 * LONGEST)
         text = None if found is None else found.get("text")
         if not isinstance(text, str) or not text.strip() or len(text) > LONGEST:
             raise BadInput("The model drafted nothing that can be used.", fix="Try another model.")

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from muniment.assistant.follow_up import LONGEST_READ, standalone
 from muniment.assistant.function_words import FUNCTION_WORDS
 from muniment.assistant.reply_object import reply_object
+from muniment.assistant.whole_reply import whole_reply
 from muniment.foundation.database import Database
 from muniment.foundation.errors import MunimentError
 from muniment.foundation.ids import Ids
@@ -25,10 +25,8 @@ from muniment.foundation.stems import stem
 from muniment.governance.audit.entry import Actor, Json
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decision import WORKSPACE
-from muniment.governance.policy.rules import Standing
 from muniment.inference import prompts
-from muniment.inference.catalog import QUOTES, Endpoint
-from muniment.inference.messages import Request, TextDelta
+from muniment.inference.catalog import QUOTES
 from muniment.inference.prompt_file import Prompt
 from muniment.knowledge.retrieval.visibility import visible
 
@@ -110,23 +108,11 @@ class Rewriting:
             return None
         prompt = self._live(REWRITE, endpoint.name)
         request = prompts.rewriting(prompt, question, earlier, self._ids.new("fence"), SCHEMA)
-        reply, answered = self._reply(standing, by, endpoint, request)
-        text = written(reply, question, earlier)
+        reply = whole_reply(self._gateway, standing, by, endpoint, request, _LONGEST_REPLY)
+        text = written(reply.text, question, earlier)
         if text is None:
             return None
-        return Rewritten(text, {"prompt": request.prompt, "model": answered.version})
-
-    def _reply(
-        self, standing: Standing, by: Actor, endpoint: Endpoint, request: Request
-    ) -> tuple[str, Endpoint]:
-        text = ""
-        with closing(self._gateway.complete(standing, by, endpoint, request)) as call:
-            for chunk in call:
-                if isinstance(chunk, TextDelta):
-                    text += chunk.text
-                if len(text) > _LONGEST_REPLY:
-                    break
-            return text, call.endpoint
+        return Rewritten(text, {"prompt": request.prompt, "model": reply.endpoint.version})
 
 
 def written(reply: str, question: str, earlier: Sequence[str]) -> str | None:

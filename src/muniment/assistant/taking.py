@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
@@ -15,6 +14,7 @@ from muniment.actions.reading import Reading
 from muniment.actions.schema_places import closed_places
 from muniment.assistant.reply_object import reply_object
 from muniment.assistant.seen import whole
+from muniment.assistant.whole_reply import whole_reply
 from muniment.foundation.checked_schema import CheckedSchema
 from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput
@@ -22,7 +22,7 @@ from muniment.foundation.ids import Ids
 from muniment.governance.identity.principal import Actor, Principal
 from muniment.inference import prompts
 from muniment.inference.catalog import Endpoint
-from muniment.inference.messages import NumberedPassage, TextDelta, Usage
+from muniment.inference.messages import NumberedPassage, Usage
 from muniment.inference.prompt_file import Prompt
 
 if TYPE_CHECKING:
@@ -86,20 +86,12 @@ class Taking:
         )
         with self._database.read() as connection:
             standing = self._policy.standing(connection, asker.principal)
-        text, usage = "", Usage()
         made = replace(request, labels=asker.labels)
-        with closing(self._gateway.complete(standing, asker.by, asker.endpoint, made)) as call:
-            for chunk in call:
-                if isinstance(chunk, TextDelta):
-                    text += chunk.text
-                elif isinstance(chunk, Usage):
-                    usage = usage.plus(chunk)
-                if len(text) > _LONGEST_REPLY:
-                    break
-        values = reply_object(text, _LONGEST_REPLY)
+        reply = whole_reply(self._gateway, standing, asker.by, asker.endpoint, made, _LONGEST_REPLY)
+        values = reply_object(reply.text, _LONGEST_REPLY)
         if values is None or checked.faults(values):
             raise BadInput("No values were taken that keep to the schema.", fix="Ask for less, or look.")
-        return values, usage
+        return values, reply.usage
 
 
 def _loose(schema: Mapping[str, object]) -> Iterator[str]:
