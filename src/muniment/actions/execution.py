@@ -6,9 +6,7 @@ was done, its outcome is `unknown`.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import timedelta
 
 from muniment.actions.action import Action, Refused
@@ -19,6 +17,7 @@ from muniment.actions.manifest import Manifest
 from muniment.actions.proposals import Versions
 from muniment.actions.runners.call import ToolCall, ToolFailed
 from muniment.foundation.errors import MunimentError
+from muniment.foundation.repeating import repeated
 from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import Principal
 
@@ -81,22 +80,10 @@ class Execution:
                 begun += 1
         return begun
 
-    @contextmanager
-    def watched(self) -> Generator[None]:
+    def watched(self) -> AbstractContextManager[None]:
         """Put on record what time has ended and take up what was left, every few seconds, while the block runs."""
-        stop = threading.Event()
+        return repeated("actions", LOOK_SECONDS, self._look)
 
-        def look() -> None:
-            while not stop.wait(LOOK_SECONDS):
-                # What cannot be written now is written the next time; nothing is carried out meanwhile.
-                with suppress(MunimentError):
-                    self._claims.overdue()
-                    self.take_up()
-
-        thread = threading.Thread(target=look, name="actions", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
+    def _look(self) -> None:
+        self._claims.overdue()
+        self.take_up()

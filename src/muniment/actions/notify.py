@@ -8,9 +8,8 @@ Invariants:
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -23,8 +22,8 @@ from muniment.actions.senders import Notice, Sends, Unsent
 from muniment.actions.tables import action, notification
 from muniment.foundation.clock import Clock, timestamp
 from muniment.foundation.database import Database
-from muniment.foundation.errors import MunimentError
 from muniment.foundation.ids import derived_id
+from muniment.foundation.repeating import repeated
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.members import users_in
@@ -80,24 +79,9 @@ class Notifications:
         self._key = key
         self._clock = clock
 
-    @contextmanager
-    def watched(self) -> Generator[None]:
+    def watched(self) -> AbstractContextManager[None]:
         """Tell people, every few seconds, while the block runs."""
-        stop = threading.Event()
-
-        def look() -> None:
-            while not stop.wait(LOOK_SECONDS):
-                # What cannot be read or written now is looked at the next time.
-                with suppress(MunimentError):
-                    self.sweep()
-
-        thread = threading.Thread(target=look, name="notifications", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join(LOOK_SECONDS)
+        return repeated("notifications", LOOK_SECONDS, self.sweep)
 
     def sweep(self) -> int:
         """Write down who has to be told, and tell whoever is due; return how many were told."""

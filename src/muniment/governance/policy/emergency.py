@@ -9,9 +9,7 @@ Invariants:
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -21,8 +19,9 @@ import sqlalchemy as sa
 from muniment.foundation.clock import Clock, timestamp
 from muniment.foundation.database import Database
 from muniment.foundation.duration import spelled
-from muniment.foundation.errors import BadInput, Conflict, MunimentError
+from muniment.foundation.errors import BadInput, Conflict
 from muniment.foundation.ids import Ids
+from muniment.foundation.repeating import repeated
 from muniment.governance.audit.entry import Entry, Json
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.directory import account_since
@@ -170,24 +169,10 @@ class Emergencies:
                 self._end(connection, found, _BY_TIME, "time", {})
         return len(overdue)
 
-    @contextmanager
-    def watched(self) -> Generator[None]:
+    def watched(self) -> AbstractContextManager[None]:
         """End what time has ended, every few seconds, while the block runs."""
-        stop = threading.Event()
-
-        def look() -> None:
-            while not stop.wait(LOOK_SECONDS):
-                # A database that cannot be written now is tried again; nothing is given meanwhile.
-                with suppress(MunimentError):
-                    self.end_overdue()
-
-        thread = threading.Thread(target=look, name="emergencies", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
+        # A database that cannot be written now is tried again; nothing is given meanwhile.
+        return repeated("emergencies", LOOK_SECONDS, self.end_overdue)
 
     def listing(self) -> list[Emergency]:
         """Return all of them, newest first."""
