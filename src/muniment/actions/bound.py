@@ -123,9 +123,9 @@ def digest_of(text: str) -> str:
     return "sha256:" + hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
-def same_call(bound: Bound) -> str:
+def same_call(tool: str, arguments: Mapping[str, object], requester: str) -> str:
     """Return what two proposals of the same call by the same requester share, whatever else differs."""
-    return digest_of(canonical([bound.tool, bound.arguments, bound.requester]).decode())
+    return digest_of(canonical([tool, arguments, requester]).decode())
 
 
 def read_bound(text: str, digest: str) -> Bound:

@@ -26,11 +26,11 @@ class ClassOf:
 
 def classes_of(manifest: Manifest, risk: RiskPolicy) -> Sequence[ClassOf]:
     """Return the class of each kind of call that the rules tell apart."""
-    reached = (
-        (("telling colleagues", False), ("telling outsiders", True))
-        if manifest.recipients
-        else (("", False),)
-    )
+    reached = [("", False)]
+    if manifest.seen_by == "outside":
+        reached = [("seen outside", True)]
+    elif manifest.recipients:
+        reached = [("telling colleagues", False), ("telling outsiders", True)]
     found: list[ClassOf] = []
     for whom, outside in reached:
         for moves, amount in _amounts(manifest, risk):

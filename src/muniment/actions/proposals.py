@@ -176,7 +176,7 @@ class Proposals:
         mine = sa.select(sa.func.count()).select_from(action).where(action.c.requester == principal.ref)
         waiting = mine.where(action.c.state == "waiting", action.c.expires_at > timestamp(now))
         recent = mine.where(action.c.created_at > timestamp(now - timedelta(hours=1)))
-        same = same_call(_sketch(self._tenant, manifest, verdict, principal))
+        same = same_call(manifest.name, verdict.arguments, principal.ref)
         rejected = sa.select(action.c.id).where(
             action.c.same == same,
             action.c.state == "rejected",
@@ -276,21 +276,3 @@ class Proposals:
             return self._audit.commitment(canonical(call.arguments or {}).decode())
         except MunimentError:
             return ""
-
-
-def _sketch(tenant: str, manifest: Manifest, verdict: Verdict, principal: Principal) -> Bound:
-    """Return as much of an action as `same_call` looks at."""
-    return Bound(
-        tenant=tenant,
-        tool=manifest.name,
-        manifest="",
-        arguments=verdict.arguments,
-        requester=principal.ref,
-        since=0,
-        policy="",
-        risk="",
-        scope="",
-        nonce="",
-        expires_at="",
-        approvers=0,
-    )

@@ -27,12 +27,11 @@ def insert(
         sa.insert(action).values(
             id=made,
             digest=digest_of(text),
-            same=same_call(bound),
+            same=same_call(bound.tool, bound.arguments, bound.requester),
             tool=bound.tool,
             requester=bound.requester,
             since=bound.since,
             bound=text,
-            shown=asked.id,
             risk=risk,
             approvers=bound.approvers,
             assigned=json.dumps(sorted(asked.groups)),

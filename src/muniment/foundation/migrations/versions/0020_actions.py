@@ -62,7 +62,6 @@ def upgrade() -> None:
         sa.Column("requester", sa.Text(), nullable=False),
         sa.Column("since", sa.Integer(), nullable=False),
         sa.Column("bound", sa.Text(), nullable=False),
-        sa.Column("shown", sa.Text(), nullable=False),
         sa.Column("risk", sa.Text(), nullable=False),
         sa.Column("approvers", sa.Integer(), nullable=False),
         sa.Column("assigned", sa.Text(), nullable=False),
