@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.simulators.office import ALICE, BOB, PEOPLE, Office
 from tests.simulators.openai_server import Simulator, serving
-from tests.simulators.shop import MANIFESTS, Shop
+from tests.simulators.shop import MANIFESTS, NOTIFY, Shop
 from tests.simulators.web_client import api_key, bearer, client
 
 from muniment.app import Workspace
@@ -166,6 +166,19 @@ def test_whatever_a_hostile_model_says_nothing_acts_alone(desk: Desk, reply: str
     run = desk.workspace.agent.run(ALICE, "See to order A-1.", BY)
     assert run.state == "stopped" and desk.effects() == []
     assert "walnut-canary" not in run.text
+
+
+def test_a_tool_that_is_added_meanwhile_is_for_the_next_run(desk: Desk) -> None:
+    late = NOTIFY.replace('name = "notify"', 'name = "late"').replace("shop:notify", "shop:late")
+    moves = [json.dumps({**TELL, "tool": "late"}), json.dumps({"move": "answer", "text": "Finished."})]
+
+    def mind(prompt: str) -> str:
+        desk.workspace.tools.add(late, None, OPERATOR)
+        return moves.pop(0)
+
+    desk.server.mind = mind
+    run = desk.workspace.agent.run(ALICE, "Tell bob.", BY)
+    assert "no such tool" in states(run)[0] and desk.effects() == []
 
 
 def test_a_run_ends_after_so_many_turns(desk: Desk) -> None:

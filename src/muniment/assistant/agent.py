@@ -177,6 +177,9 @@ class TaskAgent:
                 self._end(run, "The model makes no move that can be read.")
             return
         try:
+            if move.tool and move.tool not in run.tools:
+                # Those of its beginning: what is added meanwhile is for the next run.
+                raise BadInput("There is no such tool.", fix=f"Use one of {', '.join(run.tools)}.")
             self._moves[move.kind](run, move)
         except MunimentError as error:
             self._note(run, move, told(error))
