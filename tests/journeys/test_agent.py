@@ -187,6 +187,12 @@ def test_a_run_ends_after_so_many_turns(desk: Desk) -> None:
     assert run.state == "stopped" and len(run.turns) == 24
 
 
+def test_a_run_ends_after_so_many_tokens(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("muniment.assistant.agent.MOST_TOKENS", 10)
+    run = desk.run(*[READ] * 5)
+    assert run.state == "stopped" and run.text == "It used too many tokens." and len(run.turns) == 1
+
+
 def test_a_stop_of_the_model_or_of_everything_ends_a_run_at_its_next_turn(desk: Desk) -> None:
     def mind(prompt: str) -> str:
         desk.workspace.stops.stop("model", "helper", "alarm", None, OPERATOR)

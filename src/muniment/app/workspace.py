@@ -196,18 +196,23 @@ class Workspace(Acting):
     def agent(self) -> TaskAgent:
         """Tasks done by a model with tools."""
         from muniment.assistant.agent import TaskAgent
+        from muniment.assistant.agent_moves import AgentMoves
         from muniment.assistant.taking import Taking
 
+        moves = AgentMoves(
+            database=self.database,
+            reads=self.reads,
+            actions=self.actions,
+            retriever=self.retriever,
+            taking=Taking(self.database, self.policy, self.gateway, self.prompts.live, self.ids),
+        )
         return TaskAgent(
             database=self.database,
             audit=self.audit,
             policy=self.policy,
-            tools=self.tools,
-            reads=self.reads,
-            actions=self.actions,
-            retriever=self.retriever,
+            tools=self.usable_tools,
+            moves=moves,
             gateway=self.gateway,
-            taking=Taking(self.database, self.policy, self.gateway, self.prompts.live, self.ids),
             live=self.prompts.live,
             ids=self.ids,
         )

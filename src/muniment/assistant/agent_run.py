@@ -1,4 +1,4 @@
-"""A task that a model does by tools: where it stands, what was done, and what came of it. Types only."""
+"""A task that a model does by tools: where it stands, what was done, and what came of it; no I/O."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from typing import Literal
 
 from muniment.actions.bound import Agent, Evidence
 from muniment.actions.context import Context
+from muniment.actions.labels import Integrity
 from muniment.actions.manifest import Manifest
 from muniment.actions.reading import Reading
+from muniment.assistant.moves import Move
+from muniment.assistant.seen import Seen
+from muniment.foundation.errors import BadInput
 from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import Principal
 from muniment.inference.catalog import Endpoint
@@ -75,6 +79,40 @@ class Run:
     def agent(self) -> Agent:
         """Return what proposes for its principal."""
         return Agent(self.endpoint.version, self.prompt.version, self.id)
+
+    def result(self, name: str) -> Reading:
+        """Return a result by its name; raises BadInput for another name."""
+        found = self.results.get(name)
+        if found is None:
+            raise BadInput("There is no such result.", fix=f"Use one of {', '.join(self.results) or 'none'}.")
+        return found
+
+    def keep(self, found: Reading, sensitivity: str | None = "") -> str:
+        """Keep a result and return the name that it is given."""
+        self.numbered += 1
+        while (name := f"r{self.numbered}") in self.results:
+            self.numbered += 1
+        self.results[name] = found
+        if sensitivity:
+            self.labels.add(sensitivity)
+        return name
+
+    def show(self, name: str, source: str, seen: Seen) -> None:
+        """Have the model see something from the next turn on."""
+        self.context = self.context.saw(seen.label)
+        n = len(self.shown) + 1
+        self.shown.append(NumberedPassage(n, f"result {name} {source}".rstrip(), "", seen.text))
+
+    def note(self, move: Move, outcome: str, action: str = "") -> None:
+        """Add a turn: a move and what came of it."""
+        about = move.tool or move.step or move.result
+        integrity = Integrity(self.context.label.integrity).spelled
+        self.turns.append(Turn(move.kind, about[:64], outcome, action, integrity))
+
+    def end(self, why: str) -> None:
+        """Stop it."""
+        self.state = "stopped"
+        self.text = self.text or why
 
 
 @dataclass(frozen=True, slots=True)
