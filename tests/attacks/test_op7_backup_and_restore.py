@@ -363,6 +363,7 @@ def test_a_database_whose_rights_differ_from_the_manifest_is_refused_though_all_
 def test_every_table_counts_as_one_that_says_who_may_do_what_unless_it_is_known_not_to(
     company: Company,
 ) -> None:
+    _ = company.workspace.conversations, company.workspace.actions
     with company.workspace.database.read() as connection:
         held = rights(connection)
     assert set(held) == set(metadata.tables) - NO_RIGHTS
