@@ -9,6 +9,7 @@ from muniment import settings as settings_file
 from muniment.app.identified import Identified
 
 if TYPE_CHECKING:
+    from muniment.governance.audit.sinks.copies import Copies
     from muniment.governance.key_custody import KeyCustody
     from muniment.governance.policy.decide import Policy
     from muniment.governance.policy.emergency import Emergencies
@@ -27,6 +28,15 @@ class Governed(Identified):
         from muniment.governance.key_custody import KeyCustody
 
         return KeyCustody(self.database, self.audit, self.key_provider, settings_file.keyring_file(self.home))
+
+    @cached_property
+    def copies(self) -> Copies:
+        """The copies of the log in other places."""
+        from muniment.app.copying import places_of
+        from muniment.governance.audit.sinks.copies import Copies
+
+        places = places_of(self.home, self.settings, self.keyring.tenant, self.clock, self._egress_refused)
+        return Copies(database=self.database, audit=self.audit, places=places, clock=self.clock)
 
     @cached_property
     def policy(self) -> Policy:

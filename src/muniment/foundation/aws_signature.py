@@ -31,7 +31,9 @@ class AwsSignature:
         """
         auth, requests = self.botocore("auth"), self.botocore("awsrequest")
         request = requests.AWSRequest(method=method, url=url, data=content, headers=dict(headers))
-        auth.SigV4Auth(self._frozen_credentials(), self._service, self._region).add_auth(request)
+        # S3 has its own way of quoting paths, and wants the digest of the body.
+        signer = auth.S3SigV4Auth if self._service == "s3" else auth.SigV4Auth
+        signer(self._frozen_credentials(), self._service, self._region).add_auth(request)
         return {str(name): str(value) for name, value in request.headers.items()}
 
     def botocore(self, module: str) -> Any:

@@ -35,6 +35,7 @@ _HIDDEN = (
     "audit_entry",
     "audit_tree",
     "audit_checkpoint",
+    "audit_sink",
     "session",
     "signin_link",
     "api_key",

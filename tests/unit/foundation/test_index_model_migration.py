@@ -38,6 +38,7 @@ LATER = (
     "DROP TABLE conversation_share",
     "DROP TABLE name_label",
     "DROP TABLE notification",
+    "DROP TABLE audit_sink",
     "DROP TABLE tool",
     "DROP TABLE tool_manifest",
     "DROP TABLE tool_stop",

@@ -25,6 +25,7 @@ NO_RIGHTS = frozenset(
         "index_model",
         "model_usage",
         "name_label",
+        "audit_sink",
         "notification",
         "notifications",
         "operation_outputs",

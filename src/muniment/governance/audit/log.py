@@ -73,13 +73,15 @@ class AuditLog:
         self._keyring = keyring
         self._clock = clock
         self._origin = notes.origin(keyring.tenant)
+        self._withheld = set[str]()
         self._group = GroupCommit[Sequence[_Prepared], range](self._commit)
 
     def append(self, connection: sa.Connection, entries: Sequence[Entry]) -> range:
         """Add entries inside the caller's write transaction; return their places.
 
-        Raises BadInput for an `about` that JSON cannot say exactly.
+        Raises BadInput for an `about` that JSON cannot say exactly, Unavailable while the log is withheld.
         """
+        self._check(entries)
         return self._append(connection, [_prepare(entry) for entry in entries])
 
     def record(self, entries: Sequence[Entry]) -> range:
@@ -88,6 +90,7 @@ class AuditLog:
         Never call it inside a write transaction of the same database. Raises Unavailable when they cannot be
         written: then none of them is in the log, and the caller must give nothing.
         """
+        self._check(entries)
         prepared = [_prepare(entry) for entry in entries]
         if not prepared:
             return range(0)
@@ -100,6 +103,10 @@ class AuditLog:
                 fix=fix or "Free some disk space or mend the folder's permissions, then try again.",
                 detail=f"{type(error).__name__}: {error}",
             ) from error
+
+    def withhold(self, why: str, held: bool) -> None:
+        """Take nothing more, or take it again, because of a copy by name; what is said of the log is taken always."""
+        (self._withheld.add if held else self._withheld.discard)(why)
 
     def commitment(self, text: str) -> str:
         """Return a keyed digest of a text, by which it can be recognised but not guessed without the key."""
@@ -167,6 +174,13 @@ class AuditLog:
         upto = self.checkpoint()
         with self._database.read() as connection:
             return write_export(connection, folder, upto, self.public_key())
+
+    def _check(self, entries: Sequence[Entry]) -> None:
+        if self._withheld and not all(entry.kind.startswith("audit.") for entry in entries):
+            raise Unavailable(
+                f"The required copy of the log {min(self._withheld)} is behind, so nothing was done.",
+                fix="See `muniment audit sinks`; work goes on once it has caught up.",
+            )
 
     def _commit(self, take: Callable[[], Sequence[Sequence[_Prepared]]]) -> list[range]:
         with self._database.write() as connection:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from muniment.interfaces.cli import audit_sinks
 from muniment.interfaces.cli.options import example
 from muniment.interfaces.cli.terminal import TERMINAL, visible
 
@@ -19,6 +20,7 @@ app = typer.Typer(no_args_is_help=True)
 
 def register(parent: typer.Typer) -> None:
     """Add the group."""
+    audit_sinks.register(app)
     parent.add_typer(app, name="audit", help="The log and its proof.")
 
 

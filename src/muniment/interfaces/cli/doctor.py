@@ -88,6 +88,8 @@ def checks(home: Path) -> Iterator[Check]:
         yield from _guarded("policy", lambda: _policy(workspace))
         yield from _guarded("emergency", lambda: _emergency(workspace))
         yield from _guarded("log", lambda: _log(workspace))
+        if settings.audit.sinks:
+            yield from _guarded("copies", lambda: _copies(workspace))
         yield from _guarded("models", lambda: _models(workspace))
         yield from _guarded("identity", lambda: _identity(workspace))
         if not workspace.settings.database.url:
@@ -223,6 +225,16 @@ def _log(workspace: Workspace) -> Check:
     return Check(
         "log", "fail", found.findings[0], "Compare with an export and its checkpoint; call your auditor."
     )
+
+
+def _copies(workspace: Workspace) -> Check:
+    found = workspace.copies.standing()
+    late = [one for one in found if one.behind or one.failure]
+    if not late:
+        return Check("copies", "ok", f"of the log: {len(found)} keep up")
+    one = late[0]
+    says = f"{one.name} lacks {one.backlog} entries of the log: {one.failure or 'nothing copies there'}"
+    return Check("copies", "warn", says, "Mend that place, then run `muniment audit copy`.")
 
 
 def _policy(workspace: Workspace) -> Check:
