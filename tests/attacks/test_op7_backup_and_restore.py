@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from tests.conftest import DIRECTORY
+from tests.tables import registered
 
 from muniment import app
 from muniment.app import Workspace
 from muniment.assurance.backup.rights import NO_RIGHTS, rights
 from muniment.assurance.backup.verify import Checked
-from muniment.foundation.database import metadata
 from muniment.foundation.errors import BadInput, Conflict, MunimentError, NotSetUp, Tampered, Unauthenticated
 from muniment.foundation.key_provider import KeyRefused
 from muniment.governance.identity.principal import OPERATOR, Principal
@@ -363,10 +363,9 @@ def test_a_database_whose_rights_differ_from_the_manifest_is_refused_though_all_
 def test_every_table_counts_as_one_that_says_who_may_do_what_unless_it_is_known_not_to(
     company: Company,
 ) -> None:
-    _ = company.workspace.conversations, company.workspace.actions
     with company.workspace.database.read() as connection:
         held = rights(connection)
-    assert set(held) == set(metadata.tables) - NO_RIGHTS
+    assert set(held) == registered() - NO_RIGHTS
     assert set(held) >= {"access_class", "access_override", "document", "directory_membership", "role_grant"}
 
 
