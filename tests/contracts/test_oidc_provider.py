@@ -10,9 +10,10 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 import httpx2
 import pytest
@@ -65,6 +66,7 @@ def workspace(make_workspace: Callable[..., Workspace], provider: str, tmp_path:
         "client_secret": "file:client-secret",
         "redirect_url": ORIGIN,
         "services": {"robot": "helpdesk"},
+        "leeway_seconds": 0,
     }
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "client-secret").write_text(SECRET)
@@ -73,16 +75,20 @@ def workspace(make_workspace: Callable[..., Workspace], provider: str, tmp_path:
 
 
 class Person(ProviderBrowser):
-    """A browser whose person fills in the provider's forms."""
+    """A browser whose person fills in the provider's forms, and which the provider knows from then on."""
 
     def __init__(self, workspace: Workspace, name: str) -> None:
         super().__init__(workspace)
         self.name = name
+        self.cookies = httpx2.Cookies()
+        self.passwords = 0
+        """How often the person proved who they are."""
 
     def at_provider(self, address: str) -> str:
-        with httpx2.Client(follow_redirects=False, trust_env=False) as http:
+        with httpx2.Client(follow_redirects=False, trust_env=False, cookies=self.cookies) as http:
             for _ in range(15):
                 if address.startswith(ORIGIN):
+                    self.cookies = http.cookies
                     back = urlsplit(address)
                     return f"{back.path}?{back.query}"
                 page = http.get(address)
@@ -91,10 +97,17 @@ class Person(ProviderBrowser):
                 address = urljoin(address, page.headers["location"])
         raise AssertionError("the provider does not come to an end")
 
+    def proved(self) -> float:
+        """Return when they proved who they are, as their session has it."""
+        session = self.workspace.sessions.session(self.http.cookies["muniment"])
+        assert session is not None
+        return session.proved.timestamp()
+
     def _fill_in(self, http: httpx2.Client, address: str, page: str) -> httpx2.Response:
         action = re.search(r'action="([^"]+)"', page)
         prompt = re.search(r'name="prompt" value="(\w+)"', page)
         assert action is not None and prompt is not None, page
+        self.passwords += prompt[1] == "login"
         form = {"prompt": prompt[1], "login": self.name, "password": "x"}
         return http.post(urljoin(address, action[1]), data=form)
 
@@ -111,6 +124,41 @@ def test_a_person_signs_in_with_the_code_flow(workspace: Workspace) -> None:
     done = alice.through()
     assert (done.status_code, done.headers["location"]) == (303, "/"), done.text
     assert "Alice Moreau" in alice.http.get("/").text
+
+
+def test_a_person_who_signs_in_again_is_asked_again_and_the_session_says_when(workspace: Workspace) -> None:
+    alice = Person(workspace, "alice")
+    alice.through()
+    alice.through()
+    assert (alice.passwords, alice.proved()) == (1, 0), "known, and no time is stated unless it is asked for"
+    began = int(time.time())
+    assert alice.through(again=True).status_code == 303
+    assert alice.passwords == 2 and began <= alice.proved() <= time.time()
+
+
+@pytest.mark.parametrize(
+    ("asks", "passwords", "reason"),
+    [
+        ({"prompt": "login"}, 2, ""),
+        ({"max_age": "1000"}, 1, "auth_time is of before this sign-in"),
+        ({}, 1, "no auth_time"),
+    ],
+    ids=["prompt alone", "an older sign-in", "nothing"],
+)
+def test_what_the_browser_changed_of_the_request_opens_nothing_unless_the_person_was_asked(
+    workspace: Workspace, asks: dict[str, str], passwords: int, reason: str
+) -> None:
+    alice = Person(workspace, "alice")
+    alice.through()
+    signed_in = int(time.time())
+    while int(time.time()) == signed_in:
+        time.sleep(0.05)
+    place, _, query = alice.begin(again=True).partition("?")
+    rest = [(name, value) for name, value in parse_qsl(query) if name not in ("prompt", "max_age")]
+    done = alice.come_back(alice.at_provider(f"{place}?{urlencode([*rest, *asks.items()])}"))
+    assert (done.status_code, alice.passwords) == (401 if reason else 303, passwords)
+    if reason:
+        assert workspace.audit.tail(1)[0].about["reason"] == f"ID token: {reason}"
 
 
 def test_whom_the_directory_does_not_hold_is_not_signed_in(workspace: Workspace) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from muniment.foundation.clock import FixedClock
 from muniment.foundation.errors import Unauthenticated
 from muniment.governance.identity.attempts import Attempt, Attempts, Ended
 from muniment.governance.identity.claimed import GroupRule
-from muniment.governance.identity.principal import Principal
+from muniment.governance.identity.principal import OPERATOR, Principal
 from muniment.governance.identity.sessions import Sessions
 
 ISSUER = "https://id.example"
@@ -42,18 +43,53 @@ def test_an_attempt_is_used_up_once_by_whoever_ends_it_first(office: Workspace) 
         thread.start()
     for thread in threads:
         thread.join()
-    assert [one for one in found if one is not None] == [Ended("corp", "")]
+    assert [one for one in found if one is not None] == [Ended("corp", "", office.clock.now())]
     assert len(found) == 8
 
 
 @BOTH
 def test_an_attempt_that_does_not_hold_is_used_up_too(office: Workspace, clock: FixedClock) -> None:
     attempts = Attempts(office.database, office.clock, office.ids)
-    stolen, late = attempts.begin("corp"), attempts.begin("corp")
-    assert attempts.end(Attempt(stolen.state, "mine")) == Ended("corp", "another browser")
+    stolen, late, began = attempts.begin("corp"), attempts.begin("corp"), clock.now()
+    assert attempts.end(Attempt(stolen.state, "mine")) == Ended("corp", "another browser", began)
     assert attempts.end(stolen) is None
     clock.advance(minutes=10)
-    assert attempts.end(late) == Ended("corp", "expired")
+    assert attempts.end(late) == Ended("corp", "expired", began)
+
+
+@BOTH
+def test_nobody_changes_what_an_attempt_is_for(office: Workspace) -> None:
+    attempts = Attempts(office.database, office.clock, office.ids)
+    usual, anew = attempts.begin("corp"), attempts.begin("corp", anew=True)
+    assert (usual.anew, anew.anew) == (False, True)
+    lesser = anew.state.removesuffix("~anew")
+    assert lesser != anew.state and attempts.end(Attempt(lesser, anew.browser)) is None
+    assert attempts.end(Attempt(usual.state + "~anew", usual.browser)) is None
+    assert attempts.end(anew) == attempts.end(usual) == Ended("corp", "", office.clock.now())
+
+
+@BOTH
+def test_a_session_tells_when_somebody_proved_who_they_are_and_its_holder_cannot_change_that(
+    office: Workspace, clock: FixedClock
+) -> None:
+    through, began = sessions_of(office, ISSUER), clock.now()
+    earlier = int((began - timedelta(hours=1)).timestamp())
+    made = through.open(Principal("user", "alice"), ISSUER, "corp", proved=earlier)
+    ahead = through.open(Principal("user", "alice"), ISSUER, "corp", proved=earlier + 7200)
+    unsaid = through.open(Principal("user", "alice"), ISSUER, "corp")
+    local = office.sessions.redeem(office.sessions.create_link(Principal("user", "alice"), OPERATOR))
+    clock.advance(minutes=1)
+    for where, opened, proved in (
+        (through, made, began - timedelta(hours=1)),
+        (through, ahead, began),
+        (through, unsaid, datetime.fromtimestamp(0, UTC)),
+        (office.sessions, local, began),
+    ):
+        found = where.session(opened.secret)
+        assert found is not None and found.proved == opened.proved == proved
+    younger = int(clock.now().timestamp())
+    for secret in (made.secret.partition("~")[0], unsaid.secret):
+        assert through.session(f"{secret}~{younger}") is None
 
 
 @BOTH

@@ -28,7 +28,7 @@ from muniment.app import Workspace
 from muniment.assistant.workflows import access_request
 from muniment.foundation.errors import MunimentError
 from muniment.foundation.workflows import engine, library, steps
-from muniment.foundation.workflows.runs import ENDED
+from muniment.foundation.workflows.runs import ENDED, State
 from muniment.governance.identity.principal import Actor, Principal
 from muniment.settings import parse
 
@@ -78,9 +78,14 @@ class Points:
         return run
 
 
-def approving(workspace: Workspace, people: list[str]) -> None:
-    """Approve whatever waits for these people, and leave it to the run to carry it out."""
+def approving(workspace: Workspace, people: list[str], run: str) -> None:
+    """Approve whatever waits for these people while a run waits for it, and leave it to the run to carry it out.
+
+    Whoever approved before the run first looked would spare it a step: its points would be others from time to time.
+    """
     while True:
+        while workspace.workflow_runs.show(run, None).state is not State.WAITING:
+            time.sleep(0.01)
         for name in people:
             person = Principal("user", name)
             by = Actor(person.ref, "web")
@@ -104,7 +109,7 @@ def work(said: Mapping[str, Any]) -> None:
     workspace.calling.run = points.around_calls(workspace.calling.run)  # type: ignore[method-assign]
     workspace.workflows._poll = 0.02
     workspace.workflows.launch()
-    threading.Thread(target=approving, args=[workspace, said["people"]], daemon=True).start()
+    threading.Thread(target=approving, args=[workspace, said["people"], said["run"]], daemon=True).start()
     while workspace.workflow_runs.show(said["run"], None).state not in ENDED:
         time.sleep(0.01)
 

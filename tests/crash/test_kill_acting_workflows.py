@@ -13,8 +13,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,7 +62,8 @@ REFUND = Case("customer-case", "bob", {"mail": "mail_seed1"}, ("createRefund", "
 ACCESS = Case(
     "access-request",
     "frank",
-    {"user": "dave", "system": "orders", "for": "3s"},
+    # Long enough for a busy machine to start another process and have the grant approved before it is over.
+    {"user": "dave", "system": "orders", "for": "8s"},
     ("createAccessGrant", "revokeAccessGrant"),
 )
 CASES = (PURCHASE, REFUND, ACCESS)
@@ -155,16 +158,30 @@ class Company:
         return [one for one in mine if one.bound.agent.run == run.id]
 
 
-@pytest.fixture(scope="module")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+@pytest.fixture(scope="module", params=["file", "postgres"])
+def company(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     place = tmp_path_factory.mktemp("killed")
+    with ExitStack() as closing:
+        (place / "home").mkdir()
+        said: dict[str, Any] = {"tools": {"issuer": ISSUER, "mail_domains": ["marrowby.example"]}}
+        if request.param == "postgres":
+            server = request.getfixturevalue("postgres")
+            url = server.prepared()
+            closing.callback(server.drop, url)
+            (place / "home" / "database-url").write_text(url)
+            said["database"] = {"url": "file:database-url"}
+        yield _company(place, said, closing)
+
+
+def _company(place: Path, said: dict[str, Any], closing: ExitStack) -> Company:
+    workspace = app.create(place / "home", settings=parse(said), embedder=lambda: None)
+    closing.callback(workspace.close)
     (place / "systems").mkdir()
     systems = AcmeSystems(place / "systems")
-    tools = {"issuer": ISSUER, "mail_domains": ["marrowby.example"]}
-    workspace = app.create(place / "home", settings=parse({"tools": tools}), embedder=lambda: None)
+    closing.callback(systems.close)
     systems.jwks = {"keys": [systems.key.as_dict(private=False), workspace.call_credentials.public_jwk()]}
     systems.start()
-    named = {"tools": {**tools, "origins": [systems.url]}}
+    named = {**said, "tools": {**said["tools"], "origins": [systems.url]}}
     workspace.settings = parse(named)
     workspace.directory.import_file(ACME / "directory.toml", OPERATOR)
     for text in manifest_texts(ACME / "tools", {"systems": systems.url}):
@@ -175,12 +192,8 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     for who in LEADS:
         workspace.roles.grant("approver", f"user:{who}", "they lead", OPERATOR)
     made = Company(workspace, systems, named)
-    try:
-        yield made
-    finally:
-        made.close()
-        workspace.close()
-        systems.close()
+    closing.callback(made.close)
+    return made
 
 
 @pytest.mark.parametrize("point", [1, 4, 10])

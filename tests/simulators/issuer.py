@@ -159,7 +159,7 @@ class Issuer:
             return 400, {"error": "invalid_grant"}
         access = self.token(sub=self.user)
         half = hashlib.sha256(access.encode()).digest()[:16]
-        claims = {
+        claims: dict[str, Any] = {
             "aud": CLIENT,
             "client_id": ...,
             "nbf": ...,
@@ -167,6 +167,8 @@ class Issuer:
             "nonce": asked["nonce"],
             "at_hash": segment(half),
         }
+        if "max_age" in asked:
+            claims["auth_time"] = int(self.clock.now().timestamp())
         identity = self.sign(self.claims(**claims | self.id_claims), typ="JWT")
         return 200, {"access_token": access, "id_token": identity, "token_type": "Bearer", "expires_in": 600}
 

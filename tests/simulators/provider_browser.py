@@ -19,9 +19,9 @@ class ProviderBrowser(Browser):
         self.asked: dict[str, str] = {}
         """What the provider was last asked."""
 
-    def begin(self, name: str = "corp") -> str:
-        """Begin to sign in; return the provider's address."""
-        response = self.http.get("/signin", params={"issuer": name})
+    def begin(self, name: str = "corp", again: bool = False) -> str:
+        """Begin to sign in, or to sign in again; return the provider's address."""
+        response = self.http.get("/signin", params={"issuer": name, **({"again": "1"} if again else {})})
         assert response.status_code == 303, response.text
         address = response.headers["location"]
         self.asked = {key: values[0] for key, values in parse_qs(urlsplit(address).query).items()}
@@ -35,6 +35,6 @@ class ProviderBrowser(Browser):
     def come_back(self, address: str) -> Any:
         return self.http.get(address)
 
-    def through(self, name: str = "corp") -> Any:
+    def through(self, name: str = "corp", again: bool = False) -> Any:
         """Sign in from beginning to end; return our answer to the last step."""
-        return self.come_back(self.at_provider(self.begin(name)))
+        return self.come_back(self.at_provider(self.begin(name, again)))

@@ -276,7 +276,7 @@ class Approvals:
             raise Denied("Only a person who signed in decides.", fix="Sign in, and decide yourself.")
         if not timedelta(0) <= self._clock.now() - who.signed_in <= RECENT:
             raise Unauthenticated(
-                f"You signed in more than {int(RECENT.total_seconds() // 60)} minutes ago.",
+                f"Nothing says that you signed in during the last {int(RECENT.total_seconds() // 60)} minutes.",
                 fix="Sign in again.",
             )
         return who.principal

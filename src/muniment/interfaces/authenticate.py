@@ -121,7 +121,7 @@ def _api_caller(request: Request, route: SecurityScopes, limits: Limits) -> Call
     if request.method not in _SAFE:
         check_change(request, session, request.headers.get(CSRF_HEADER))
     actor = Actor(session.principal.ref, "web")
-    return _person(request, route, Caller(session.principal, actor, signed_in=session.opened))
+    return _person(request, route, Caller(session.principal, actor, signed_in=session.proved))
 
 
 def _person(request: Request, route: SecurityScopes, caller: Caller) -> Caller:

@@ -58,7 +58,7 @@ def test_going_on_with_a_session_does_not_move_when_it_was_opened(
     for _ in range(3):
         clock.advance(hours=1)
         found = office.sessions.session(secret)
-        assert found is not None and found.opened == at
+        assert found is not None and found.proved == at
 
 
 def test_of_many_who_use_one_link_at_the_same_moment_exactly_one_gets_in(office: Workspace) -> None:

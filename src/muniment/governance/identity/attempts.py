@@ -3,7 +3,8 @@
 Invariants:
 - an attempt is used once, within its life, by the browser that began it;
 - only digests are stored: what the provider must repeat, and what proves us to it, follow from the browser's cookie
-  and the attempt's name together.
+  and the attempt's name together;
+- what an attempt is for stands in its name, so that nobody who passes the name on can change it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import base64
 import hashlib
 import hmac
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -24,6 +25,8 @@ from muniment.foundation.ids import Ids
 ATTEMPT_LIFE = timedelta(minutes=10)
 MOST_ATTEMPTS = 10_000
 """Attempts that may be open at once: anybody can begin one."""
+_ANEW = "~anew"
+"""Behind the name of an attempt that asks for more; its mark stands in no secret."""
 
 signin_attempt = sa.Table(
     "signin_attempt",
@@ -43,6 +46,11 @@ class Attempt:
     """Goes to the provider and back."""
     browser: str = field(repr=False)
     """What the cookie holds."""
+
+    @property
+    def anew(self) -> bool:
+        """Return whether the person is to prove who they are, though the provider may know."""
+        return self.state.endswith(_ANEW)
 
     @property
     def nonce(self) -> str:
@@ -73,6 +81,7 @@ class Ended:
     """The issuer's name in the settings."""
     problem: str
     """Why it does not hold; empty where it does."""
+    began: datetime
 
 
 class Attempts:
@@ -83,9 +92,9 @@ class Attempts:
         self._clock = clock
         self._ids = ids
 
-    def begin(self, issuer: str) -> Attempt:
+    def begin(self, issuer: str, anew: bool = False) -> Attempt:
         """Return a new attempt with an issuer; raises Unavailable where too many are open."""
-        attempt = Attempt(self._ids.secret(), self._ids.secret())
+        attempt = Attempt(self._ids.secret() + (_ANEW if anew else ""), self._ids.secret())
         with self._database.write() as connection:
             now = self._clock.now()
             connection.execute(sa.delete(signin_attempt).where(signin_attempt.c.expires_at <= timestamp(now)))
@@ -112,10 +121,11 @@ class Attempts:
             ).first()
             if row is None:
                 return None
+            began = datetime.fromisoformat(row.expires_at) - ATTEMPT_LIFE
             if row.expires_at <= timestamp(self._clock.now()):
-                return Ended(row.issuer, "expired")
+                return Ended(row.issuer, "expired", began)
             same = hmac.compare_digest(row.browser, _digest(attempt.browser))
-            return Ended(row.issuer, "" if same else "another browser")
+            return Ended(row.issuer, "" if same else "another browser", began)
 
 
 def _digest(secret: str) -> str:

@@ -3,6 +3,8 @@
 Invariants:
 - a code is exchanged only for the attempt that it answers, with the provider that the attempt was begun with;
 - the ID token repeats the attempt's nonce; whom it names must be an active account of the directory at this moment;
+- an attempt that asked for more than a provider's memory opens a session only by an ID token which states that the
+  person proved who they are after it began;
 - every attempt that ends without a session is in the log, with a reason that holds nothing of the provider's reply.
 """
 
@@ -18,14 +20,15 @@ from muniment.foundation.egress import Refused, Unreached
 from muniment.foundation.errors import MunimentError, NotFound, Unauthenticated, Unavailable
 from muniment.governance.audit.entry import Entry
 from muniment.governance.audit.log import AuditLog
-from muniment.governance.identity.attempts import Attempt, Attempts
+from muniment.governance.identity.attempts import Attempt, Attempts, Ended
+from muniment.governance.identity.auth_time import auth_time, require_since
 from muniment.governance.identity.discovery import Discovery
-from muniment.governance.identity.issuer import BrowserClient
+from muniment.governance.identity.issuer import BrowserClient, Issuer
 from muniment.governance.identity.principal import Actor, Principal
 from muniment.governance.identity.provider_tokens import Expected, id_token_principal
 from muniment.governance.identity.published import Published
 from muniment.governance.identity.sessions import Session, Sessions
-from muniment.governance.identity.signed import json_object, read
+from muniment.governance.identity.signed import Signed, json_object, read
 
 EXCHANGE_SECONDS = 10.0
 LONGEST_CODE = 8192
@@ -48,6 +51,10 @@ class Answer:
 
 class Stranger(Unauthenticated):
     """The provider vouches for somebody whom the directory does not hold."""
+
+
+class NotFresh(Unauthenticated):
+    """The provider does not say that the person proved who they are when asked to."""
 
 
 class CodeFlow:
@@ -75,14 +82,15 @@ class CodeFlow:
     def begin(self, name: str, anew: bool = False) -> tuple[str, Attempt]:
         """Return where to send the browser, and what it must keep; raises NotFound for no such provider.
 
-        `anew` asks the provider to have the person prove who they are, though it may know.
+        `anew` asks the provider to have the person prove who they are, though it may know, and `finish` then takes
+        nothing else.
         """
         published = self._issuers.get(name)
         client = published.issuer.client if published is not None else None
         if published is None or client is None:
             raise NotFound("There is no such identity provider.")
         door = published.documents().discovery.authorization_endpoint
-        attempt = self._attempts.begin(name)
+        attempt = self._attempts.begin(name, anew)
         scope = _SCOPES.get(published.issuer.user_claim, "openid profile")
         asked = {
             "response_type": "code",
@@ -93,15 +101,16 @@ class CodeFlow:
             "nonce": attempt.nonce,
             "code_challenge": attempt.challenge,
             "code_challenge_method": "S256",
-            **({"prompt": "login"} if anew else {}),
+            **({"prompt": "login", "max_age": "0"} if anew else {}),
         }
         return f"{door}{'&' if '?' in door else '?'}{urlencode(asked)}", attempt
 
     def finish(self, answer: Answer, browser: str) -> Session:
         """Open the session of whom the provider names.
 
-        Raises Unauthenticated for an answer that opens none, as Stranger where only the account is missing, and
-        Unavailable where the provider cannot be asked. Either way the attempt is used up.
+        Raises Unauthenticated for an answer that opens none, as Stranger where only the account is missing and as
+        NotFresh where only a recent sign-in is, and Unavailable where the provider cannot be asked. Either way the
+        attempt is used up.
         """
         attempt = Attempt(answer.state, browser)
         ended = self._attempts.end(attempt)
@@ -112,15 +121,16 @@ class CodeFlow:
             client = published.issuer.client if published is not None else None
             if ended.problem or published is None or client is None:
                 raise _refused(ended.problem or "an issuer that is no longer named")
-            principal = self._vouched(published, client, attempt, answer)
-            return self._open(principal, published)
+            signed, principal = self._vouched(published, client, attempt, answer)
+            proved = self._proved(published.issuer, signed, attempt, ended)
+            return self._open(principal, published, proved)
         except MunimentError as error:
             self._record(ended.issuer, error)
             raise
 
     def _vouched(
         self, published: Published, client: BrowserClient, attempt: Attempt, answer: Answer
-    ) -> Principal:
+    ) -> tuple[Signed, Principal]:
         issuer, discovery = published.issuer, published.documents().discovery
         if answer.issuer != issuer.url and (answer.issuer or discovery.names_itself):
             raise _refused("the answer of another issuer")
@@ -135,9 +145,26 @@ class CodeFlow:
             signed = read(identity, LONGEST_ID_TOKEN)
             expected = Expected(client.client_id, attempt.nonce, access)
             named = published.judged(lambda keys: id_token_principal(signed, issuer, keys, now, expected))
-            return replace(named, claimed=issuer.group_rule.given(signed.claims))
+            return signed, replace(named, claimed=issuer.group_rule.given(signed.claims))
         except ValueError as error:
             raise _refused(f"ID token: {error}") from error
+
+    def _proved(self, issuer: Issuer, signed: Signed, attempt: Attempt, ended: Ended) -> int | None:
+        """Return when the person proved who they are, or None where that is not known and need not be."""
+        now, leeway = self._clock.now().timestamp(), issuer.leeway_seconds
+        try:
+            stated = auth_time(signed.claims, now, leeway)
+            if attempt.anew:
+                require_since(stated, ended.began.timestamp(), leeway)
+        except ValueError as error:
+            if not attempt.anew:
+                return None
+            raise NotFresh(
+                "The identity provider does not say that you proved who you are just now.",
+                fix="It must honour prompt=login and max_age=0, and state auth_time in the ID token.",
+                detail=f"ID token: {error}",
+            ) from error
+        return stated
 
     def _exchanged(
         self, published: Published, client: BrowserClient, discovery: Discovery, attempt: Attempt, code: str
@@ -173,10 +200,10 @@ class CodeFlow:
         except ValueError as error:
             raise _refused("the reply to the code is no JSON object") from error
 
-    def _open(self, principal: Principal, published: Published) -> Session:
+    def _open(self, principal: Principal, published: Published, proved: int | None) -> Session:
         try:
             issuer = published.issuer
-            return self._sessions.open(principal, issuer.url, issuer.name, issuer.user_match)
+            return self._sessions.open(principal, issuer.url, issuer.name, issuer.user_match, proved)
         except Unauthenticated as error:
             known = self._audit.commitment(principal.ref)
             raise Stranger(

@@ -3,7 +3,9 @@
 Invariants:
 - only digests of secrets are stored; a link works once, even when two try it at the same moment;
 - a session ends with its time, with idleness, on sign-out, and at the next request after its account changed,
-  whoever vouched for it is no longer trusted, or the rule that gave it groups is another.
+  whoever vouched for it is no longer trusted, or the rule that gave it groups is another;
+- when somebody proved who they are stands in the secret of a session that an issuer vouched for, so that its holder
+  cannot change it: its digest is stored. Where the issuer did not say, it counts as never.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -32,6 +34,9 @@ LINK_LIFE = timedelta(minutes=15)
 SESSION_LIFE = timedelta(hours=12)
 IDLE_LIFE = timedelta(hours=2)
 _TOUCH_EVERY = timedelta(minutes=5)
+_PROVED = "~"
+"""Stands before that time, and in no secret otherwise."""
+_NEVER = datetime.fromtimestamp(0, UTC)
 
 signin_link = sa.Table(
     "signin_link",
@@ -68,11 +73,8 @@ class Session:
     """What every form of this session must send along."""
     principal: Principal
     expires: datetime
-
-    @property
-    def opened(self) -> datetime:
-        """Return when somebody signed in; going on with a session does not move it."""
-        return self.expires - SESSION_LIFE
+    proved: datetime
+    """When they proved who they are, as far as is known; going on with a session does not move it."""
 
 
 class Sessions:
@@ -139,11 +141,19 @@ class Sessions:
                 raise Unauthenticated("This sign-in link does not work (any more).", fix="Ask for a new one.")
             return self._opened(connection, principal, link.since, LOCAL, [])
 
-    def open(self, principal: Principal, issuer: str, name: str, match: UserMatch = "name") -> Session:
+    def open(
+        self,
+        principal: Principal,
+        issuer: str,
+        name: str,
+        match: UserMatch = "name",
+        proved: int | None = None,
+    ) -> Session:
         """Open a session for whom an issuer, known here by a name, vouched.
 
-        With another `match` the principal's name is the id that the issuer knows the user by. Raises
-        Unauthenticated where the directory has no such active account.
+        With another `match` the principal's name is the id that the issuer knows the user by. `proved` is when the
+        user proved to the issuer who they are, in seconds since 1970; None: it did not say. Raises Unauthenticated
+        where the directory has no such active account.
         """
         with self._database.write() as connection:
             if match == "external_id":
@@ -153,7 +163,7 @@ class Sessions:
             if since is None or issuer not in self._trusted:
                 raise Unauthenticated("You have no account here.", detail="no active account")
             signed_in = Entry("signin.signed_in", Actor(principal.ref, "web"), {"issuer": name})
-            return self._opened(connection, principal, since, issuer, [signed_in])
+            return self._opened(connection, principal, since, issuer, [signed_in], proved)
 
     def _require_local(self) -> None:
         if LOCAL not in self._trusted:
@@ -163,10 +173,18 @@ class Sessions:
             )
 
     def _opened(
-        self, connection: sa.Connection, principal: Principal, since: int, issuer: str, entries: list[Entry]
+        self,
+        connection: sa.Connection,
+        principal: Principal,
+        since: int,
+        issuer: str,
+        entries: list[Entry],
+        proved: int | None = None,
     ) -> Session:
         now = self._clock.now()
-        opened = Session(self._ids.secret(), self._ids.secret(), principal, now + SESSION_LIFE)
+        secret = self._ids.secret() + ("" if proved is None else f"{_PROVED}{proved}")
+        expires = now + SESSION_LIFE
+        opened = Session(secret, self._ids.secret(), principal, expires, _proved(secret, issuer, expires))
         connection.execute(
             sa.insert(session).values(
                 digest=_digest(opened.secret),
@@ -205,7 +223,8 @@ class Sessions:
                 connection.execute(
                     sa.update(session).where(session.c.digest == row.digest).values(seen_at=timestamp(now))
                 )
-        return Session(secret, row.csrf, principal, datetime.fromisoformat(row.expires_at))
+        expires = datetime.fromisoformat(row.expires_at)
+        return Session(secret, row.csrf, principal, expires, _proved(secret, row.issuer, expires))
 
     def end(self, secret: str) -> None:
         """Close a session; one that is not open stays closed."""
@@ -216,6 +235,15 @@ class Sessions:
             if row is not None:
                 actor = Actor(Principal(row.kind, row.name).ref, "web")
                 self._audit.append(connection, [Entry("session.ended", actor, {})])
+
+
+def _proved(secret: str, issuer: str, expires: datetime) -> datetime:
+    """Return when the holder of a session proved who they are: by its link, else as its secret says."""
+    opened = expires - SESSION_LIFE
+    if issuer == LOCAL:
+        return opened
+    stated = secret.partition(_PROVED)[2]
+    return min(opened, datetime.fromtimestamp(int(stated), UTC)) if stated else _NEVER
 
 
 def _digest(secret: str) -> str:

@@ -163,12 +163,12 @@ def _decided(
 ) -> Response:
     """Decide, and show what came of it; where the sign-in is too old, have the person sign in, then come back."""
     who, now = caller(session), workspace_of(request).clock.now()
-    if now - session.opened > RECENT:
+    if now - session.proved > RECENT:
         response = RedirectResponse(_AGAIN, 303)
         remember(request, response, f"/approvals/{action_id}")
         return response
     try:
-        work(Approver(who.principal, who.actor, session.opened))
+        work(Approver(who.principal, who.actor, session.proved))
     except (NotFound, TooMany):
         raise
     except MunimentError as error:

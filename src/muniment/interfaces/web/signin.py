@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from muniment.foundation.errors import Unauthenticated
 from muniment.governance.identity.attempts import ATTEMPT_LIFE
-from muniment.governance.identity.code_flow import Answer, Stranger
+from muniment.governance.identity.code_flow import Answer, NotFresh, Stranger
 from muniment.governance.identity.issuer import CALLBACK
 from muniment.interfaces.authenticate import (
     PageSession,
@@ -108,6 +108,8 @@ async def signed_in(request: Request, threads: Threads) -> Response:
         forget(request, response)
     except Stranger:
         response = _through(request, say("signin.stranger"), "stranger", 401)
+    except NotFresh:
+        response = _through(request, say("signin.not_fresh"), "not_fresh", 401)
     except Unauthenticated:
         response = _through(request, say("signin.refused"), "refused", 401)
     close_attempt_cookie(request, response)
