@@ -24,6 +24,7 @@ from muniment.foundation.key_provider import ProviderName, Wrapped
 from muniment.foundation.limit_settings import LimitSettings
 from muniment.foundation.network_settings import NetworkSettings
 from muniment.foundation.secret import Secret
+from muniment.governance.audit.audit_settings import AuditSettings
 from muniment.governance.identity.claimed import GroupRule
 from muniment.governance.identity.client_certificates import ClientCertificateSettings
 from muniment.governance.identity.issuer import BrowserClient, Issuer
@@ -242,6 +243,7 @@ class Settings(_Section):
     limits: LimitSettings = LimitSettings()  # pyright: ignore[reportCallIssue]
     identity: IdentitySettings = IdentitySettings()
     sensitive: SensitiveSettings = SensitiveSettings()
+    audit: AuditSettings = AuditSettings()  # pyright: ignore[reportCallIssue]
     notifications: NotificationSettings = NotificationSettings()
     tools: ToolSettings = ToolSettings()  # pyright: ignore[reportCallIssue]
     models: dict[str, ModelSettings] = Field(default_factory=dict)

@@ -31,7 +31,9 @@ class AwsSignature:
         """
         auth, requests = self.botocore("auth"), self.botocore("awsrequest")
         request = requests.AWSRequest(method=method, url=url, data=content, headers=dict(headers))
-        auth.SigV4Auth(self._frozen_credentials(), self._service, self._region).add_auth(request)
+        # S3 wants paths as they are, and the digest of what is sent.
+        kind = auth.S3SigV4Auth if self._service == "s3" else auth.SigV4Auth
+        kind(self._frozen_credentials(), self._service, self._region).add_auth(request)
         return {str(name): str(value) for name, value in request.headers.items()}
 
     def botocore(self, module: str) -> Any:
