@@ -71,11 +71,11 @@ class BucketWitness:
                 fix="Make one with object lock; a bucket without it holds on to nothing.",
             )
 
-    def last(self, after: int) -> Seen:
-        """Return the largest tree of that size or a larger one."""
-        found = self._list(after)
+    def last(self, known: Seen) -> Seen:
+        """Return the largest tree, the known one where nothing came after it; raises Forked for two of one size."""
+        found = self._list(known)
         if not found:
-            return NOTHING
+            return known
         last = found[-1]
         if any(one.size == last.size and one.root != last.root for one in found):
             raise Forked(
@@ -86,7 +86,7 @@ class BucketWitness:
 
     def history(self) -> list[Seen]:
         """Return every tree that it holds."""
-        return self._list(0)
+        return self._list(NOTHING)
 
     def add(self, checkpoint: Checkpoint, seen: Seen, path: Sequence[bytes]) -> str:
         """Put a checkpoint there, which nobody can delete for the time set; return it unchanged."""
@@ -99,15 +99,14 @@ class BucketWitness:
             "x-amz-object-lock-mode": "COMPLIANCE",
             "x-amz-object-lock-retain-until-date": f"{until:%Y-%m-%dT%H:%M:%SZ}",
         }
-        name = f"{self._prefix}{checkpoint.size:020d}-{checkpoint.root.hex()}"
-        reply = self._send("PUT", f"/{quote(name, safe=_SAFE + '/')}", headers, content)
+        name = quote(self._object(Seen(checkpoint.size, checkpoint.root)), safe=_SAFE + "/")
+        reply = self._send("PUT", f"/{name}", headers, content)
         if reply.status != 200:
             raise self._refusal(reply)
         return checkpoint.text
 
-    def _list(self, after: int) -> list[Seen]:
-        # A marker stands before all that it is compared with: the names of that very size come after it.
-        marker, version = f"{self._prefix}{after:020d}", ""
+    def _list(self, known: Seen) -> list[Seen]:
+        marker, version = self._object(known) if known.size else "", ""
         found: list[Seen] = []
         while True:
             asked = {
@@ -138,6 +137,9 @@ class BucketWitness:
             marker, version = _tag("NextKeyMarker", text), _tag("NextVersionIdMarker", text)
             if not marker:
                 raise Unavailable("The bucket's list ends in the middle.", fix="Try again.")
+
+    def _object(self, tree: Seen) -> str:
+        return f"{self._prefix}{tree.size:020d}-{tree.root.hex()}"
 
     def _send(
         self, method: str, path: str, headers: Mapping[str, str] | None = None, content: bytes = b""

@@ -56,7 +56,7 @@ class FolderWitness:
         """Return the line of its key; raises NotSetUp where there is no witness in the folder."""
         return self._text(_PUBLIC).strip()
 
-    def last(self, after: int) -> Seen:
+    def last(self, known: Seen) -> Seen:
         """Return the tree of its last checkpoint."""
         with self._turn():
             return self._last()

@@ -38,13 +38,13 @@ class RemoteWitness:
 
     def check(self) -> None:
         """Raise unless it answers, and knows this log."""
-        self.last(0)
+        self.last(NOTHING)
 
     def public_key(self) -> str:
         """Return the line of its key, as the settings name it."""
         return self._public_key
 
-    def last(self, after: int) -> Seen:
+    def last(self, known: Seen) -> Seen:
         """Return the tree that it last co-signed."""
         said = self._ask("GET", f"{self._url}?origin={quote(self._origin, safe='')}")
         text = said.get("checkpoint")
@@ -60,7 +60,7 @@ class RemoteWitness:
 
     def history(self) -> list[Seen]:
         """Return the tree that it last co-signed; it keeps no others."""
-        found = self.last(0)
+        found = self.last(NOTHING)
         return [found] if found.size else []
 
     def add(self, checkpoint: Checkpoint, seen: Seen, path: Sequence[bytes]) -> str:

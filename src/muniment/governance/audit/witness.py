@@ -66,8 +66,8 @@ class Witness(Protocol):
         """Return the line of the key that it signs with; empty where it does not."""
         ...
 
-    def last(self, after: int) -> Seen:
-        """Return the largest tree that it saw; it may look only at sizes of `after` and larger."""
+    def last(self, known: Seen) -> Seen:
+        """Return the largest tree that it saw; it may look only at what came after the `known` one."""
         ...
 
     def history(self) -> list[Seen]:

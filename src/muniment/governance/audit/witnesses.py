@@ -28,7 +28,7 @@ from muniment.governance.audit.log import AuditLog
 from muniment.governance.audit.proofs import Proofs
 from muniment.governance.audit.tables import audit_checkpoint, audit_witness
 from muniment.governance.audit.verification import Verification
-from muniment.governance.audit.witness import Forked, RolledBack, Witness, check_growth
+from muniment.governance.audit.witness import NOTHING, Forked, RolledBack, Seen, Witness, check_growth
 
 LOOK_SECONDS = 5.0
 """How often a server looks whether a checkpoint is due, and whether a witness lacks one."""
@@ -162,7 +162,7 @@ class Witnesses:
             found = _row(connection, name)
         key = self._known_key(name, witness, found)
         checkpoint = self._audit.checkpoint()
-        seen = witness.last(found.size)
+        seen = witness.last(_known(found))
         path, ours = list[bytes](), b""
         if 0 < seen.size <= checkpoint.size:
             path, ours = self._proofs.path(seen.size, checkpoint)
@@ -248,6 +248,13 @@ class Witnesses:
                 if known
                 else f"Write [audit.witnesses.{name}] in settings.toml.",
             )
+
+
+def _known(found: _Row) -> Seen:
+    if not found.text:
+        return NOTHING
+    last = notes.parse(found.text, cosigned=True)
+    return Seen(last.size, last.root)
 
 
 def _newest(connection: sa.Connection) -> int | None:
