@@ -171,9 +171,7 @@ def test_every_proof_is_taken_by_the_offline_verifier_and_no_altered_one(
         assert verify.verify_proof(altered, key, None) != [], at
 
 
-def test_a_proof_reads_a_few_hundred_rows_of_a_long_log(
-    kept: Kept, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_proof_reads_a_few_hundred_rows_of_a_long_log(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     log, database, signed = kept
     Proofs(database, log).inclusion(0)
     read: list[int] = []

@@ -196,7 +196,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 def fuzz(site: Site, name: str, mode: GenerationMode, cases: int) -> None:
     callers = [
-        st.sampled_from(some) for some in (["alice", "robot"], ["olga", "narrow", "ada"], ["nobody", "forged"])
+        st.sampled_from(some)
+        for some in (["alice", "robot"], ["olga", "narrow", "ada"], ["nobody", "forged"])
     ]
 
     @hypothesis_settings(

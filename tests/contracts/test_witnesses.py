@@ -157,7 +157,9 @@ def rewrite(workspace: Workspace, at: int) -> None:
         rows = connection.execute(sa.select(audit_entry).order_by(audit_entry.c.seq)).all()
         tree = Frontier()
         for row in rows:
-            body = row.body.replace(b'"actor":"operator"', b'"actor":"user:eve"') if row.seq == at else row.body
+            body = (
+                row.body.replace(b'"actor":"operator"', b'"actor":"user:eve"') if row.seq == at else row.body
+            )
             values = {"body": body, "leaf_hash": leaf_hash(body)}
             if row.seq == at:
                 values["actor"] = "user:eve"

@@ -1,4 +1,4 @@
-"""The log over HTTP: auditors read it, which is an entry, nobody else does; other workspaces have theirs co-signed."""
+"""The log over HTTP: auditors read it, which is an entry, nobody else does; other logs are co-signed."""
 
 from __future__ import annotations
 

@@ -42,6 +42,11 @@ def bucket_of(one: WitnessSettings) -> str:
     return f"https://s3.{one.region}.amazonaws.com/{one.bucket}"
 
 
+def address_of(one: WitnessSettings) -> str:
+    """Return where a witness is reached over the network; empty for a folder."""
+    return {"folder": "", "s3": bucket_of(one), "muniment": one.address}[one.kind]
+
+
 def _witness(
     name: str,
     one: WitnessSettings,

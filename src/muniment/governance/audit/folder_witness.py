@@ -78,7 +78,9 @@ class FolderWitness:
         with self._turn():
             judge(self._last(), seen.size, path, checkpoint, read_key(self._text(_LOG)).key)
             try:
-                key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(self._text(_KEY).strip(), validate=True))
+                key = Ed25519PrivateKey.from_private_bytes(
+                    base64.b64decode(self._text(_KEY).strip(), validate=True)
+                )
             except ValueError as error:
                 raise self._damaged(_KEY) from error
             now = self._clock.now()

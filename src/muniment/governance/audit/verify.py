@@ -4,11 +4,11 @@ or a proof: `python verify.py --proof FILE --key FILE [--checkpoint FILE]`.
 
 Needs Python and the package cryptography, no server, no secret and nothing else of muniment. FOLDER holds what
 `muniment audit export` wrote. A checkpoint that was kept elsewhere makes the check complete: without one, somebody
-who holds the signing key could have rewritten the whole log. It may carry the lines of witnesses that co-signed it; with
-`--witness-key FILE` each key of that file, one a line, must have co-signed it.
+who holds the signing key could have rewritten the whole log. Witnesses may have co-signed it: with `--witness-key FILE`
+each key of that file, one a line, must have. `--seen FILE` is what a witness saw, and says where a log differs.
 
-A proof is what `muniment audit prove` wrote: that an entry is in the log of the checkpoint it carries, or that this log
-grew out of the one of `--checkpoint`. The key is the log's, one line, as `public-key.txt` of an export holds it.
+A proof is what `muniment audit prove` wrote: that an entry is in the log of the checkpoint in it, or that this log grew
+out of the one of `--checkpoint`. The key is the log's, one line, as `public-key.txt` of an export holds it.
 
 Checks: every entry hashes to its leaf (RFC 6962 section 2.1), stands at its place, and the tree of all entries up to
 each signed checkpoint has the signed root. Exit 0 if everything fits, 1 if something does not, 2 for wrong usage.
@@ -166,8 +166,8 @@ def entry_problem(number: int, line: bytes, leaf: str) -> str:
     return ""
 
 
-def verify_export(folder: Path, trusted: str | None = None) -> dict[str, object]:
-    """Check a folder; `trusted` is the text of a checkpoint that was kept elsewhere."""
+def verify_export(folder: Path, trusted: str | None = None, seen: str = "") -> dict[str, object]:
+    """Check a folder; `trusted` is the text of a checkpoint that was kept elsewhere, `seen` what a witness wrote."""
     findings: list[str] = []
     tree = Tree()
     roots = {0: tree.root()}
@@ -191,6 +191,7 @@ def verify_export(folder: Path, trusted: str | None = None) -> dict[str, object]
             findings.append(f"the entries do not match the checkpoint of size {note.size}")
     if trusted is not None:
         check_trusted(trusted, (name, key_hash, key), roots, findings)
+    findings.extend(contradictions(seen, tree.size, roots))
     return result(tree, notes, findings)
 
 
@@ -224,7 +225,7 @@ def check_trusted(
 
 
 def verify_proof(proof: str, key_text: str, trusted: str | None) -> list[str]:
-    """Return what is wrong with a proof; `trusted` is the checkpoint of the smaller log that growth is proved from."""
+    """Return what is wrong with a proof; `trusted` is the checkpoint that growth is proved from."""
     try:
         head, _, text = proof.partition("\n\n")
         signer, note = read_key(key_text), log_note(text)
@@ -237,7 +238,9 @@ def verify_proof(proof: str, key_text: str, trusted: str | None) -> list[str]:
             return ["a proof of growth needs the checkpoint of the smaller log: --checkpoint FILE"]
         old = log_note(trusted)
         if not old.signed_by(*signer) or first != f"old {old.size}":
-            return [f"the trusted checkpoint is not one of this log, or not of the size that was proved ({first})"]
+            return [
+                f"the trusted checkpoint is not one of this log, or not of the size that was proved ({first})"
+            ]
         path = [base64.b64decode(line, validate=True) for line in lines]
         return [] if grew(old, note, path) else ["the log did not grow out of the trusted checkpoint"]
     except ValueError as error:
@@ -297,6 +300,27 @@ def uncosigned(text: str, key_lines: str) -> list[str]:
         return [f"a cosignature or a witness's key cannot be read: {error}"]
 
 
+def contradictions(seen: str, size: int, roots: dict[int, bytes]) -> list[str]:
+    """Return where the log is another than a witness saw: `seen` holds a size and a root a line, as it wrote them."""
+    try:
+        lines = [line.split(" ")[:2] for line in seen.split("\n")[:-1]]
+        known = [(int(at), base64.b64decode(root, validate=True)) for at, root in lines]
+    except ValueError:
+        return ["what the witness saw cannot be read"]
+    findings: list[str] = []
+    wrong = min((at for at, root in known if at <= size and roots.get(at) != root), default=None)
+    if wrong is not None:
+        right = max((at for at, root in known if at < wrong and roots.get(at) == root), default=0)
+        where = f"entry {right}" if wrong == right + 1 else f"one of the entries {right} to {wrong - 1}"
+        findings.append(f"{where} is not what the witness saw: the log was rewritten")
+    largest = max((at for at, _ in known), default=0)
+    if largest > size:
+        findings.append(
+            f"entries {size} to {largest - 1} are missing: the witness saw a log of {largest} entries"
+        )
+    return findings
+
+
 def result(tree: Tree, notes: list[Note], findings: list[str]) -> dict[str, object]:
     """Return the outcome as plain values, the first bad place first."""
     return {
@@ -312,6 +336,7 @@ def main() -> int:
     """Run as a command."""
     parser = argparse.ArgumentParser(description="Check an exported audit log offline.")
     parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("--seen", type=Path, help="what a witness saw, its history.txt")
     parser.add_argument("--proof", type=Path, help="a proof, instead of a folder")
     parser.add_argument("--key", type=Path, help="the public key of the log that a proof is about")
     parser.add_argument("--witness-key", type=Path, help="keys of witnesses that must have co-signed")
@@ -323,6 +348,7 @@ def main() -> int:
     try:
         trusted = read_text(options.checkpoint) if options.checkpoint else None
         proof = read_text(options.proof) if options.proof else None
+        seen = read_text(options.seen) if options.seen else ""
         witnesses = read_text(options.witness_key) if options.witness_key else ""
         key_text = read_text(options.key) if options.key else ""
     except (OSError, ValueError) as error:
@@ -333,7 +359,7 @@ def main() -> int:
     missing = uncosigned(signed, witnesses) if witnesses else []
     if proof is not None:
         return tell_proof(verify_proof(proof, key_text, trusted) + missing, options.json)
-    found = verify_export(options.folder, trusted)
+    found = verify_export(options.folder, trusted, seen)
     if missing:
         found = {**found, "ok": False, "findings": [*findings_of(found), *missing]}
     if options.json:

@@ -105,10 +105,10 @@ def judge(
     """Raise unless a witness that saw `seen` may co-sign a checkpoint."""
     if not signed_by(new, log_key):
         raise Denied("The checkpoint is not signed by the key that is known for this log.")
+    if new.size < seen.size:
+        check_growth(seen, new, ())
     if not 0 <= old_size <= new.size or len(path) > LONGEST_PATH:
         raise BadInput("The path does not lead to the checkpoint.", fix="Send one from the size last seen.")
     if old_size != seen.size:
-        if new.size < seen.size:
-            check_growth(seen, new, path)
         raise SeenOther(f"The log was last seen at size {seen.size}.", fix="Send a path from that size.")
     check_growth(seen, new, path)
