@@ -23,7 +23,7 @@ from muniment.governance.audit.witness import NOTHING, Forked, RolledBack
 
 ORIGIN = "muniment/acme"
 ENTRIES, EVERY = 120, 15
-ATTACKS, PROVE_ATTACKS = 150, 10_000
+ATTACKS, PROVE_ATTACKS = 60, 10_000
 
 
 @dataclass

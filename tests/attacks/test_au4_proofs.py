@@ -137,7 +137,7 @@ def test_stored_roots_make_every_proof_that_the_leaves_make(
     with database.read() as connection:
         root_of = tiles.subtrees(connection)
 
-        @settings(max_examples=80, deadline=None)
+        @settings(max_examples=40, deadline=None)
         @given(st.data())
         def each(data: st.DataObject) -> None:
             end = data.draw(st.integers(1, SIZE))

@@ -7,7 +7,7 @@ from muniment.foundation.errors import BadInput
 from muniment.governance.audit import query
 from muniment.governance.audit.actor import Actor
 from muniment.governance.audit.checkpoint import Checkpoint
-from muniment.governance.audit.entry import Entry, Json
+from muniment.governance.audit.entry import Entry, Json, StoredEntry
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.audit.proofs import Proofs
 from muniment.governance.audit.query import Filter, Page
@@ -39,6 +39,13 @@ class AuditReading:
         with self._database.read() as connection:
             found = query.find(connection, wanted, after, limit)
         self._record(by, {**stated, "of": "entries", **wanted.stated(), "found": len(found.entries)})
+        return found
+
+    def tail(self, count: int, kind: str | None, who: Principal | None, by: Actor) -> list[StoredEntry]:
+        """Return the last entries, of one kind if it is given, oldest first."""
+        stated = self._permitted(who, by)
+        found = self._audit.query(kind=kind, limit=10**9)[-count:] if kind else self._audit.tail(count)
+        self._record(by, {**stated, "of": "tail", "kind": kind or "", "found": len(found)})
         return found
 
     def checkpoint(self, who: Principal | None, by: Actor) -> Checkpoint:

@@ -17,7 +17,9 @@ from muniment.governance.audit.tables import audit_entry
 MOST = 1000
 """Entries of one page."""
 _ROWS_AT_ONCE = 1000
-_ROWS_LOOKED_AT = 50_000
+_WINDOW = 50_000
+_LOOKED_AT = 500_000
+"""Entries that one page is looked for among."""
 _LAST = "\U0010ffff"
 
 
@@ -55,22 +57,23 @@ class Page:
 
 
 def find(connection: sa.Connection, wanted: Filter, after: int | None, limit: int) -> Page:
-    """Return up to `limit` entries behind place `after`, from a bounded number of rows."""
+    """Return up to `limit` entries behind place `after`, looked for among a bounded number."""
     query = _narrowed(wanted, connection.dialect.name).order_by(audit_entry.c.seq).limit(_ROWS_AT_ONCE)
+    last = connection.execute(sa.select(sa.func.max(audit_entry.c.seq))).scalar()
     found: list[StoredEntry] = []
     behind = -1 if after is None else after
-    for _ in range(_ROWS_LOOKED_AT // _ROWS_AT_ONCE):
-        rows = connection.execute(query.where(audit_entry.c.seq > behind)).all()
+    edge = behind + _LOOKED_AT
+    while last is not None and behind < min(edge, last):
+        end = min(edge, last, behind + _WINDOW)
+        rows = connection.execute(query.where(audit_entry.c.seq > behind, audit_entry.c.seq <= end)).all()
         for row in rows:
-            behind = row.seq
             entry = stored(row)
             if all(_states(entry.about, name, value) for name, value in wanted.about.items()):
                 found.append(entry)
                 if len(found) == limit:
-                    return Page(tuple(found), behind)
-        if len(rows) < _ROWS_AT_ONCE:
-            return Page(tuple(found), None)
-    return Page(tuple(found), behind)
+                    return Page(tuple(found), row.seq if row.seq < last else None)
+        behind = rows[-1].seq if len(rows) == _ROWS_AT_ONCE else end
+    return Page(tuple(found), behind if last is not None and behind < last else None)
 
 
 def stored(row: sa.Row[tuple[object, ...]]) -> StoredEntry:

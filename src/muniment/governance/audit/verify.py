@@ -4,11 +4,11 @@ or a proof: `python verify.py --proof FILE --key FILE [--checkpoint FILE]`.
 
 Needs Python and the package cryptography, no server, no secret and nothing else of muniment. FOLDER holds what
 `muniment audit export` wrote. A checkpoint that was kept elsewhere makes the check complete: without one, somebody
-who holds the signing key could have rewritten the whole log. Witnesses may have co-signed it: with `--witness-key FILE`
+who holds the signing key could have rewritten the whole log. Witnesses may have co-signed it: with `--witness-key`
 each key of that file, one a line, must have. `--seen FILE` is what a witness saw, and says where a log differs.
 
-A proof is what `muniment audit prove` wrote: that an entry is in the log of the checkpoint in it, or that this log grew
-out of the one of `--checkpoint`. The key is the log's, one line, as `public-key.txt` of an export holds it.
+A proof is what `muniment audit prove` wrote: that an entry is in the log of the checkpoint in it, or that this log
+grew out of the one of `--checkpoint`. The key is the log's, one line, as `public-key.txt` of an export holds it.
 
 Checks: every entry hashes to its leaf (RFC 6962 section 2.1), stands at its place, and the tree of all entries up to
 each signed checkpoint has the signed root. Exit 0 if everything fits, 1 if something does not, 2 for wrong usage.

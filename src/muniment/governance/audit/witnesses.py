@@ -90,7 +90,7 @@ class Witnesses:
 
     @contextmanager
     def watched(self) -> Generator[None]:
-        """Make checkpoints that are due and bring them to each witness, by a thread for each, until the block ends."""
+        """Make checkpoints that are due and bring them to each witness, by a thread for each, inside the block."""
         with ExitStack() as stack:
             stack.enter_context(repeated("checkpoints", LOOK_SECONDS, self._audit.checkpoint_if_due))
             for name in self._makers:

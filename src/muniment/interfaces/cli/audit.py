@@ -10,6 +10,7 @@ import typer
 
 from muniment.interfaces.cli import audit_reading, audit_witness
 from muniment.interfaces.cli.options import example
+from muniment.interfaces.cli.policy import AsOfficer, acting
 from muniment.interfaces.cli.terminal import TERMINAL, visible
 
 if TYPE_CHECKING:
@@ -31,13 +32,12 @@ def tail(
     kind: Annotated[
         str | None, typer.Option(help="Only one kind, such as retrieval.chunk.", show_default=False)
     ] = None,
+    as_: AsOfficer = None,
 ) -> None:
-    """Show the last entries; they hold identifiers, digests and counts, never content."""
+    """Show the last entries; they hold identifiers, digests and counts, never content. Reading is an entry too."""
     with TERMINAL.workspace() as workspace:
-        if kind is None:
-            entries = workspace.audit.tail(count)
-        else:
-            entries = workspace.audit.query(kind=kind, limit=10**9)[-count:]
+        by, who = acting(workspace, as_)
+        entries = workspace.audit_reading.tail(count, kind, who, by)
     if TERMINAL.json:
         TERMINAL.document({"entries": [audit_reading.entry_document(e) for e in entries]})
     else:
