@@ -243,6 +243,7 @@ class Settings(_Section):
     limits: LimitSettings = LimitSettings()  # pyright: ignore[reportCallIssue]
     identity: IdentitySettings = IdentitySettings()
     sensitive: SensitiveSettings = SensitiveSettings()
+    audit: AuditSettings = AuditSettings()  # pyright: ignore[reportCallIssue]
     notifications: NotificationSettings = NotificationSettings()
     audit: AuditSettings = AuditSettings()
     tools: ToolSettings = ToolSettings()  # pyright: ignore[reportCallIssue]

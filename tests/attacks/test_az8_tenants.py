@@ -95,6 +95,7 @@ def bodies(ids: dict[str, str]) -> dict[str, object]:
         "/v1/approvals/delegations": {"to": "nobody", "for": "7d"},
         f"/v1/approvals/{ids['approval_id']}/approve": {"digest": "x", "ticket": "x"},
         f"/v1/approvals/{ids['approval_id']}/reject": {"digest": "x", "ticket": "x", "reason": "tea"},
+        "/v1/audit/witness": {"checkpoint": "tea", "old_size": 0},
         "/mcp": {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": opened},
     }
 
@@ -104,7 +105,7 @@ def seen(http: TestClient, route: str, ids: dict[str, str], headers: dict[str, s
     method, path = route.split(" ")
     path = path.format_map(
         {"described_id": "x", "resource_id": "x", "model_id": "quotes"}
-        | {"tool_id": "none", "action_id": "act_x"}
+        | {"tool_id": "none", "action_id": "act_x", "entry_id": "0", "old_size": "1"}
         | dict(ids)
     )
     body = bodies(ids).get(path)

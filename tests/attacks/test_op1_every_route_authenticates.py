@@ -106,9 +106,20 @@ SCIM: dict[tuple[str, str], Any] = {
         )
     },
 }
-BEARER |= SCIM | BY_PEOPLE
+BY_PEOPLE |= {
+    ("GET", "/v1/audit/entries"): None,
+    ("GET", "/v1/audit/checkpoint"): None,
+    ("GET", "/v1/audit/entries/{entry_id}/proof"): None,
+    ("GET", "/v1/audit/consistency/{old_size}"): None,
+}
+WITNESS: dict[tuple[str, str], Any] = {
+    ("GET", "/v1/audit/witness"): None,
+    ("POST", "/v1/audit/witness"): {"checkpoint": "x", "old_size": 0},
+}
+BEARER |= SCIM | BY_PEOPLE | WITNESS
 SCOPE_OF = {
     **{route: "provision" for route in SCIM},
+    **{route: "witness" for route in WITNESS},
     ("POST", "/v1/search"): "search",
     ("POST", "/v1/answers"): "ask",
     ("GET", "/v1/answers/{answer_id}"): "answers",
@@ -211,7 +222,7 @@ def test_a_key_opens_the_routes_of_its_scope_and_no_other(workspace: Workspace) 
             mine, body = scope_of == scope, BEARER[method, path]
             opened = http.request(method, filled(path), json=body, headers=only if mine else others)
             # No model does tasks here, which the caller is told; other bodies could be used.
-            lenient = of_scim(path) or path in ("/v1/token", "/v1/agent")
+            lenient = of_scim(path) or path in ("/v1/token", "/v1/agent", "/v1/audit/witness")
             assert opened.status_code in ((200, 204, 400, 404, 415, 422, 501) if lenient else (200, 404)), (
                 path
             )
@@ -264,7 +275,7 @@ def test_no_person_and_no_service_without_a_key_provisions(workspace: Workspace)
 
 
 def filled(path: str) -> str:
-    return re.sub("{[a-z]+_id}", "x_x", path)
+    return re.sub("{[a-z]+_(id|size)}", "x_x", path)
 
 
 def bad_credentials(make_workspace: Any) -> dict[str, dict[str, str]]:

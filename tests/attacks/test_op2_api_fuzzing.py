@@ -33,7 +33,7 @@ from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import OPERATOR
 from muniment.interfaces.server import create_server
 
-PEOPLE = "[users.alice]\n[users.bob]\n[users.olga]\n[services.robot]\n"
+PEOPLE = "[users.alice]\n[users.bob]\n[users.olga]\n[users.ada]\n[services.robot]\n"
 NO_LIMIT = 10**9
 CHECKS = [
     not_a_server_error,
@@ -83,10 +83,16 @@ SHARE = {
     "POST /v1/feedback": {FIT: 0.02, MISFIT: 0.02},
     "GET /v1/answers/{answer_id}": {FIT: 0.02},
     "GET /v1/models/{model_id}": {FIT: 0.01},
-    "POST /v1/token": {FIT: 0.04, MISFIT: 0.04},
-    "GET /v1/answers/{answer_id}/lineage": {FIT: 0.04},
-    "GET /v1/documents/{document_id}": {FIT: 0.045, MISFIT: 0.02},
+    "POST /v1/token": {FIT: 0.03, MISFIT: 0.035},
+    "GET /v1/answers/{answer_id}/lineage": {FIT: 0.02},
+    "GET /v1/documents/{document_id}": {FIT: 0.03, MISFIT: 0.02},
     "GET /v1/models": {FIT: 0},
+    "GET /v1/audit/entries": {FIT: 0.01, MISFIT: 0.01},
+    "GET /v1/audit/checkpoint": {FIT: 0},
+    "GET /v1/audit/entries/{entry_id}/proof": {FIT: 0.005},
+    "GET /v1/audit/consistency/{old_size}": {FIT: 0.005},
+    "GET /v1/audit/witness": {FIT: 0.005, MISFIT: 0.005},
+    "POST /v1/audit/witness": {FIT: 0.005, MISFIT: 0.005},
     "GET /healthz": {FIT: 0},
     "GET /readyz": {FIT: 0},
 }
@@ -142,6 +148,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     (place / "papers" / "heron.md").write_text("# Heron\n\nThe heron costs twelve crowns.\n")
     (place / "papers" / "tarn.csv").write_text("product,price\nTarn,800\n")
     workspace.ingest(place / "papers", "papers")
+    workspace.roles.grant("auditor", "ada", "a trial", OPERATOR)
     workspace.roles.grant("operator", "olga", "runs it", OPERATOR)
     workspace.running = Shop().running()
     for manifest in MANIFESTS:
@@ -153,10 +160,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     call = Call("refund", {"order": "A-1", "amount": "20.00"})
     waiting = workspace.actions.propose(bob, Actor(bob.ref, "python"), call).action
     assert waiting is not None
-    scopes = ("search", "ask", "answers", "documents", "models", "act", "tools:use")
+    scopes = ("search", "ask", "answers", "documents", "models", "act", "tools:use", "witness")
     headers = {
         "alice": bearer(workspace, "alice"),
         "olga": bearer(workspace, "olga"),
+        "ada": bearer(workspace, "ada"),
         "robot": {"authorization": f"Bearer {api_key(workspace, *scopes, service='robot')}"},
         "narrow": {"authorization": f"Bearer {api_key(workspace, 'models', service='robot')}"},
         "nobody": {},
@@ -176,6 +184,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "approval_id": waiting.id,
         "stop_id": workspace.stops.stop("tool", "other", "a trial", None, OPERATOR).id,
         "delegation_id": "dlg_none",
+        "entry_id": 1,
+        "old_size": 2,
     }
     server = create_server(workspace)
     schema = schemathesis.openapi.from_dict(server.openapi())
@@ -186,7 +196,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 def fuzz(site: Site, name: str, mode: GenerationMode, cases: int) -> None:
     callers = [
-        st.sampled_from(some) for some in (["alice", "robot"], ["olga", "narrow"], ["nobody", "forged"])
+        st.sampled_from(some)
+        for some in (["alice", "robot"], ["olga", "narrow", "ada"], ["nobody", "forged"])
     ]
 
     @hypothesis_settings(

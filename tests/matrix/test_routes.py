@@ -139,6 +139,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     places = {
         "tool_id": "notify",
         "run_id": workspace.workflow_runs.start("purchase-request", {}, alice, OPERATOR).id,
+        "entry_id": "0",
+        "old_size": "1",
         "stop_id": workspace.stops.stop("tool", "other", "a trial", None, OPERATOR).id,
         "delegation_id": workspace.delegations.make(bob, dave, timedelta(days=1), OPERATOR).id,
         "answer_id": workspace.ask("What does the heron cost?", "alice").id,

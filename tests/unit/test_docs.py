@@ -15,6 +15,7 @@ from muniment.actions.notification_settings import SmtpSettings, WebhookSettings
 from muniment.actions.tool_settings import RemoteServerSettings
 from muniment.foundation.limit_settings import TeamLimits
 from muniment.foundation.network_settings import AllowSettings
+from muniment.governance.audit.audit_settings import WitnessSettings
 from muniment.governance.identity.issuer_settings import IssuerSettings
 from muniment.governance.privacy.sensitive_settings import PromptSettings, ShownSettings
 from muniment.inference.endpoint_settings import ModelSettings
@@ -127,6 +128,7 @@ def test_every_setting_of_a_model_is_in_the_guide_and_nothing_else(
         ("sensitive.prompts", PromptSettings),
         ("sensitive.answers", ShownSettings),
         ("tools.servers.shop", RemoteServerSettings),
+        ("audit.witnesses.sister", WitnessSettings),
     ],
 )
 def test_every_setting_of_a_section_below_another_is_in_the_guide_and_nothing_else(
@@ -141,6 +143,7 @@ def test_every_setting_of_a_section_below_another_is_in_the_guide_and_nothing_el
         | PromptSettings
         | ShownSettings
         | RemoteServerSettings
+        | WitnessSettings
     ],
 ) -> None:
     block = re.search(rf"\[{section}\]\n(.*?)```", SETTINGS, re.DOTALL)

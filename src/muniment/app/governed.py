@@ -10,6 +10,10 @@ from muniment.app.identified import Identified
 
 if TYPE_CHECKING:
     from muniment.governance.audit.sinks.copies import Copies
+    from muniment.governance.audit.cosigning import CoSigning
+    from muniment.governance.audit.proofs import Proofs
+    from muniment.governance.audit.witnesses import Witnesses
+    from muniment.governance.audit_reading import AuditReading
     from muniment.governance.key_custody import KeyCustody
     from muniment.governance.policy.decide import Policy
     from muniment.governance.policy.emergency import Emergencies
@@ -37,6 +41,41 @@ class Governed(Identified):
 
         places = places_of(self.home, self.settings, self.keyring.tenant, self.clock, self._egress_refused)
         return Copies(database=self.database, audit=self.audit, places=places, clock=self.clock)
+
+    @cached_property
+    def proofs(self) -> Proofs:
+        """Proofs about the log."""
+        from muniment.governance.audit.proofs import Proofs
+
+        return Proofs(self.database, self.audit)
+
+    @cached_property
+    def audit_reading(self) -> AuditReading:
+        """The log as auditors read it."""
+        from muniment.governance.audit_reading import AuditReading
+
+        return AuditReading(self.database, self.audit, self.gate, self.proofs)
+
+    @cached_property
+    def witnesses(self) -> Witnesses:
+        """Who outside holds checkpoints of the log."""
+        from muniment.app.witnessing import witnesses_of
+        from muniment.governance.audit.witnesses import Witnesses
+
+        makers = witnesses_of(self.home, self.settings, self.keyring.tenant, self.clock, self._egress_refused)
+        allowed = self.settings.audit.witness_minutes * 60.0
+        return Witnesses(self.database, self.audit, self.proofs, self.clock, makers, allowed)
+
+    @cached_property
+    def cosigning(self) -> CoSigning:
+        """This workspace as a witness of other logs."""
+        from muniment.governance.audit.checkpoint import origin
+        from muniment.governance.audit.cosignature import read_key
+        from muniment.governance.audit.cosigning import CoSigning
+
+        logs = {key.name: key for key in map(read_key, self.settings.audit.logs)}
+        name = f"{origin(self.keyring.tenant)}/witness"
+        return CoSigning(self.database, self.audit, name, self.keyring.witness_key(), self.clock, logs)
 
     @cached_property
     def policy(self) -> Policy:

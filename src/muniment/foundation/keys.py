@@ -68,6 +68,11 @@ class Keyring:
         """Return the key that signs audit checkpoints."""
         return Ed25519PrivateKey.from_private_bytes(self._data_keys["audit-signing"])
 
+    def witness_key(self) -> Ed25519PrivateKey:
+        """Return the key that co-signs checkpoints of other logs, made from the one that signs our own."""
+        seed = hmac.digest(self._data_keys["audit-signing"], b"muniment witness key", "sha256")
+        return Ed25519PrivateKey.from_private_bytes(seed)
+
     def seal(self, purpose: str, context: Mapping[str, str], plaintext: bytes) -> bytes:
         """Seal under the purpose's key, bound to the tenant and `context`."""
         full = {"tenant": self.tenant, "purpose": purpose, **context}

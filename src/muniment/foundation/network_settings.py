@@ -34,7 +34,7 @@ class AllowSettings(BaseModel):
     notifications: tuple[str, ...] | None = None
     """The mail server, and what is posted to, when something waits for people."""
     audit: tuple[str, ...] | None = None
-    """Where copies of the log go."""
+    """Where copies of the log and its checkpoints go."""
 
     @field_validator("models", "identity", "keys", "database", "tools", "notifications", "audit")
     @classmethod

@@ -38,6 +38,7 @@ from muniment.interfaces.rest import (
     actions,
     answers,
     approvals,
+    audit,
     conversations,
     documents,
     feedback,
@@ -119,7 +120,19 @@ def create_server(
     )
     app.state.door = CapacityLimiter(AT_THE_DOOR)
     problems.install(app, problem_page)
-    rooms = (search, answers, conversations, feedback, documents, tools, stops, actions, approvals, workflows)
+    rooms = (
+        search,
+        answers,
+        conversations,
+        feedback,
+        documents,
+        tools,
+        stops,
+        actions,
+        approvals,
+        workflows,
+        audit,
+    )
     for room in (*rooms, chat, models, token, health, mcp):
         app.include_router(room.router)
     app.include_router(signin.router)
@@ -202,6 +215,7 @@ def kept(workspace: Workspace) -> Generator[None]:
         workspace.repeats.kept(),
         workspace.copies.watched(),
         told.watched() if told else nullcontext(),
+        workspace.witnesses.watched(),
         _running_workflows(workspace),
     ):
         yield

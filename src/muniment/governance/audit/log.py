@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import cast
@@ -29,16 +28,19 @@ from muniment.foundation.keys import Keyring
 from muniment.foundation.worded import Worded
 from muniment.governance.audit import checkpoint as notes
 from muniment.governance.audit.checkpoint import Checkpoint
-from muniment.governance.audit.entry import Entry, Json, StoredEntry
+from muniment.governance.audit.entry import Entry, StoredEntry
 from muniment.governance.audit.export import Export, write_export
 from muniment.governance.audit.group_commit import GroupCommit
 from muniment.governance.audit.merkle import Frontier, leaf_hash
+from muniment.governance.audit.query import stored
 from muniment.governance.audit.tables import audit_checkpoint, audit_entry, audit_tree
 from muniment.governance.audit.verification import Verification, verify_log
 
 CHECKPOINT_ENTRIES = 1000
 CHECKPOINT_SECONDS = 60.0
 """A checkpoint is made when an append finds this many entries, or this much time, since the last one."""
+_BEFOREHAND = 10.0
+"""Seconds that a server looks ahead, so that no entry waits longer for a checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,14 @@ class AuditLog:
                 return notes.parse(connection.execute(_NEWEST_TEXT).scalar_one())
             return self._add_checkpoint(connection, tree)
 
+    def checkpoint_if_due(self) -> None:
+        """Make a checkpoint where entries wait for one, although nothing is appended after them."""
+        ahead = self._clock.now() + timedelta(seconds=_BEFOREHAND)
+        with self._database.read() as connection:
+            tree, last = _read_tree(connection)
+        if tree.size and (last is None or (tree.size > last.size and last.is_old(tree.size, ahead))):
+            self.checkpoint()
+
     def statement(self) -> Checkpoint:
         """Return a signed checkpoint of the log as it stands, which nothing keeps."""
         with self._database.read() as connection:
@@ -135,7 +145,7 @@ class AuditLog:
         """Return the last `count` entries, oldest first."""
         query = sa.select(audit_entry).order_by(audit_entry.c.seq.desc()).limit(count)
         with self._database.read() as connection:
-            return [_stored(row) for row in connection.execute(query)][::-1]
+            return [stored(row) for row in connection.execute(query)][::-1]
 
     def query(
         self, kind: str | None = None, actor: str | None = None, after: int | None = None, limit: int = 100
@@ -149,7 +159,7 @@ class AuditLog:
         if after is not None:
             query = query.where(audit_entry.c.seq > after)
         with self._database.read() as connection:
-            return [_stored(row) for row in connection.execute(query)]
+            return [stored(row) for row in connection.execute(query)]
 
     def since(self, at: str, kinds: Sequence[str]) -> list[StoredEntry]:
         """Return the entries of these kinds that are no older than a time, oldest first."""
@@ -159,12 +169,18 @@ class AuditLog:
             .order_by(audit_entry.c.seq)
         )
         with self._database.read() as connection:
-            return [_stored(row) for row in connection.execute(query)]
+            return [stored(row) for row in connection.execute(query)]
 
-    def verify(self, trusted: Checkpoint | None = None) -> Verification:
-        """Walk the whole log and say in words what does not fit, also with a checkpoint kept outside."""
+    def verify(
+        self, trusted: Checkpoint | None = None, seen: Collection[tuple[int, bytes]] = ()
+    ) -> Verification:
+        """Walk the whole log and say in words what does not fit, also with a checkpoint kept outside.
+
+        `seen` are sizes and roots that a witness holds on to.
+        """
+        key = self._keyring.signing_key().public_key()
         with self._database.read() as connection:
-            return verify_log(connection, self._origin, self._keyring.signing_key().public_key(), trusted)
+            return verify_log(connection, self._origin, key, trusted, seen)
 
     def export(self, folder: Path) -> Export:
         """Write the log up to a fresh checkpoint for the offline verifier; the same log gives the same bytes.
@@ -273,9 +289,3 @@ def _write_tree(connection: sa.Connection, tree: Frontier, first: bool) -> None:
         connection.execute(_BEGIN_TREE, {"id": 1, **values})
     else:
         _GROW_TREE.run(connection, [{f"new_{name}": value for name, value in values.items()}])
-
-
-def _stored(row: sa.Row[tuple[object, ...]]) -> StoredEntry:
-    body = cast(Mapping[str, Json], json.loads(row.body))
-    about = cast(Mapping[str, Json], body["about"])
-    return StoredEntry(row.seq, row.at, row.kind, row.actor, row.via, about, row.leaf_hash.hex())

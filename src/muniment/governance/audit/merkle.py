@@ -9,7 +9,7 @@ Invariants:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 HASH_BYTES = 32
@@ -82,41 +82,61 @@ def _split(size: int) -> int:
     return 1 << ((size - 1).bit_length() - 1)
 
 
-def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
-    """Return the audit path of one leaf, nearest sibling first (RFC 6962 section 2.1.1); O(n) hashes."""
-    if not 0 <= index < len(leaves):
-        raise ValueError(f"No leaf {index} in a tree of size {len(leaves)}.")
+RootOf = Callable[[int, int], bytes]
+"""Gives the root over the leaves from one place up to, and without, another."""
+
+
+def inclusion_path(index: int, size: int, root_of: RootOf) -> list[bytes]:
+    """Return the audit path of one leaf, nearest sibling first (RFC 6962 section 2.1.1).
+
+    Asks for O(log n) roots, each over leaves that begin at a multiple of the largest full subtree among them.
+    """
+    if not 0 <= index < size:
+        raise ValueError(f"No leaf {index} in a tree of size {size}.")
     path: list[bytes] = []
-    start, end = 0, len(leaves)
+    start, end = 0, size
     while end - start > 1:
         middle = start + _split(end - start)
         if index < middle:
-            path.append(tree_root(leaves[middle:end]))
+            path.append(root_of(middle, end))
             end = middle
         else:
-            path.append(tree_root(leaves[start:middle]))
+            path.append(root_of(start, middle))
             start = middle
     return path[::-1]
 
 
-def consistency_proof(leaves: Sequence[bytes], old_size: int) -> list[bytes]:
-    """Return the proof that the tree of the first `old_size` leaves is a prefix (RFC 6962 section 2.1.2)."""
-    if not 0 < old_size <= len(leaves):
-        raise ValueError(f"No tree of size {old_size} within one of size {len(leaves)}.")
+def consistency_path(old_size: int, size: int, root_of: RootOf) -> list[bytes]:
+    """Return the proof that the tree of the first `old_size` leaves is a prefix (RFC 6962 section 2.1.2).
+
+    Asks for roots as `inclusion_path` does.
+    """
+    if not 0 < old_size <= size:
+        raise ValueError(f"No tree of size {old_size} within one of size {size}.")
     proof: list[bytes] = []
-    start, end, whole = 0, len(leaves), True
+    start, end, whole = 0, size, True
     while start + old_size != end:
         split = _split(end - start)
         middle = start + split
         if old_size <= split:
-            proof.append(tree_root(leaves[middle:end]))
+            proof.append(root_of(middle, end))
             end = middle
         else:
-            proof.append(tree_root(leaves[start:middle]))
+            proof.append(root_of(start, middle))
             start, old_size, whole = middle, old_size - split, False
     if not whole:
-        proof.append(tree_root(leaves[start:end]))
+        proof.append(root_of(start, end))
     return proof[::-1]
+
+
+def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
+    """Return `inclusion_path` over leaves at hand; O(n) hashes."""
+    return inclusion_path(index, len(leaves), lambda start, end: tree_root(leaves[start:end]))
+
+
+def consistency_proof(leaves: Sequence[bytes], old_size: int) -> list[bytes]:
+    """Return `consistency_path` over leaves at hand; O(n) hashes."""
+    return consistency_path(old_size, len(leaves), lambda start, end: tree_root(leaves[start:end]))
 
 
 def included(leaf: bytes, index: int, size: int, path: Sequence[bytes], root: bytes) -> bool:

@@ -38,3 +38,35 @@ audit_checkpoint = sa.Table(
     sa.Column("at", sa.Text, nullable=False),
     sa.Column("text", sa.Text, nullable=False),
 )
+
+audit_tile = sa.Table(
+    "audit_tile",
+    metadata,
+    sa.Column("level", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("root", sa.LargeBinary, nullable=False),
+)
+"""Roots of full subtrees of 256, 256 times 256, ... entries. They follow the entries and can be made from them."""
+
+audit_witness = sa.Table(
+    "audit_witness",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("public_key", sa.Text, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("problem", sa.Text, nullable=False),
+    sa.Column("behind", sa.Boolean, nullable=False),
+)
+"""What each witness of this log was last brought: `text` is the checkpoint as it came back."""
+
+audit_witnessed = sa.Table(
+    "audit_witnessed",
+    metadata,
+    sa.Column("origin", sa.Text, primary_key=True),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+)
+"""The last checkpoint of each other log that this workspace co-signed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -37,12 +37,16 @@ class Verification:
 
 
 def verify_log(
-    connection: sa.Connection, origin: str, key: Ed25519PublicKey, trusted: Checkpoint | None
+    connection: sa.Connection,
+    origin: str,
+    key: Ed25519PublicKey,
+    trusted: Checkpoint | None,
+    seen: Collection[tuple[int, bytes]] = (),
 ) -> Verification:
-    """Recompute the tree from the entries of one snapshot and compare all that was stored or signed of it."""
+    """Recompute the tree from the entries of one snapshot and compare all that was stored, signed or seen of it."""
     findings: list[str] = []
     signed = _read_checkpoints(connection, origin, key, findings)
-    roots_wanted = {checkpoint.size for checkpoint in signed}
+    roots_wanted = {checkpoint.size for checkpoint in signed} | {size for size, _ in seen}
     if trusted is not None:
         roots_wanted.add(trusted.size)
         if not notes.signed_by(trusted, key):
@@ -54,7 +58,22 @@ def verify_log(
             findings.append(f"checkpoint of size {checkpoint.size} does not match")
     if trusted is not None and roots.get(trusted.size) != trusted.root:
         findings.append(f"the trusted checkpoint of size {trusted.size} does not match")
+    findings.extend(_contradictions(tree.size, roots, seen))
     return Verification(tree.size, tree.root().hex(), len(signed), tuple(findings[:MOST_FINDINGS]))
+
+
+def _contradictions(
+    size: int, roots: Mapping[int, bytes], seen: Collection[tuple[int, bytes]]
+) -> Iterator[str]:
+    """Say between which entries the log is another one than was seen, and how many of those are gone."""
+    wrong = min((at for at, root in seen if at <= size and roots.get(at) != root), default=None)
+    if wrong is not None:
+        right = max((at for at, root in seen if at < wrong and roots.get(at) == root), default=0)
+        where = f"entry {right}" if wrong == right + 1 else f"one of the entries {right} to {wrong - 1}"
+        yield f"{where} is not what the witness saw: the log was rewritten"
+    largest = max((at for at, _ in seen), default=0)
+    if largest > size:
+        yield f"{missing(size, largest - 1)}: the witness saw a log of {largest} entries"
 
 
 def _read_checkpoints(

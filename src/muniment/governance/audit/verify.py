@@ -1,9 +1,14 @@
 #!/usr/bin/env python3
-"""Check an exported audit log offline: `python verify.py FOLDER [--checkpoint FILE] [--json]`.
+"""Check an exported audit log offline: `python verify.py FOLDER [--checkpoint FILE] [--json]`,
+or a proof: `python verify.py --proof FILE --key FILE [--checkpoint FILE]`.
 
 Needs Python and the package cryptography, no server, no secret and nothing else of muniment. FOLDER holds what
 `muniment audit export` wrote. A checkpoint that was kept elsewhere makes the check complete: without one, somebody
-who holds the signing key could have rewritten the whole log.
+who holds the signing key could have rewritten the whole log. Witnesses may have co-signed it: with `--witness-key`
+each key of that file, one a line, must have. `--seen FILE` is what a witness saw, and says where a log differs.
+
+A proof is what `muniment audit prove` wrote: that an entry is in the log of the checkpoint in it, or that this log
+grew out of the one of `--checkpoint`. The key is the log's, one line, as `public-key.txt` of an export holds it.
 
 Checks: every entry hashes to its leaf (RFC 6962 section 2.1), stands at its place, and the tree of all entries up to
 each signed checkpoint has the signed root. Exit 0 if everything fits, 1 if something does not, 2 for wrong usage.
@@ -78,11 +83,38 @@ class Note:
         return True
 
 
-def read_key(text: str) -> tuple[str, bytes, Ed25519PublicKey]:
+def log_note(text: str) -> Note:
+    """Read a checkpoint that others may have co-signed, as the log alone signed it."""
+    head, blank, below = text.partition("\n\n")
+    lines = below.split("\n")
+    if not blank or lines[-1] or len(lines) < 2:
+        raise ValueError("not a checkpoint")
+    return Note(f"{head}\n\n{lines[0]}\n")
+
+
+def cosigned(text: str, key_line: str) -> bool:
+    """Tell whether the witness of a key line `NAME+HASH+KEY` co-signed a checkpoint (C2SP tlog-cosignature)."""
+    name, key_hash, key = read_key(key_line, kind=4)
+    head, _, below = text.partition("\n\n")
+    for line in below.split("\n")[1:-1]:
+        mark, signer, encoded = line.split(" ")
+        raw = base64.b64decode(encoded, validate=True)
+        if (mark, signer, raw[:4], len(raw)) != ("\u2014", name, key_hash, 76):
+            continue
+        message = f"cosignature/v1\ntime {int.from_bytes(raw[4:12], 'big')}\n{head}\n"
+        try:
+            key.verify(raw[12:], message.encode())
+            return True
+        except InvalidSignature:
+            continue
+    return False
+
+
+def read_key(text: str, kind: int = 1) -> tuple[str, bytes, Ed25519PublicKey]:
     """Return name, key hash and key of a line `NAME+HASH+KEY`; raises ValueError for any other text."""
     name, stated, encoded = text.removesuffix("\n").split("+", 2)
     raw = base64.b64decode(encoded, validate=True)
-    if len(raw) != 33 or raw[0] != 1 or not text.endswith("\n"):
+    if len(raw) != 33 or raw[0] != kind or not text.endswith("\n"):
         raise ValueError("not an Ed25519 key")
     found = hashlib.sha256(name.encode() + b"\n" + raw).digest()[:4]
     if found.hex() != stated:
@@ -134,8 +166,8 @@ def entry_problem(number: int, line: bytes, leaf: str) -> str:
     return ""
 
 
-def verify_export(folder: Path, trusted: str | None = None) -> dict[str, object]:
-    """Check a folder; `trusted` is the text of a checkpoint that was kept elsewhere."""
+def verify_export(folder: Path, trusted: str | None = None, seen: str = "") -> dict[str, object]:
+    """Check a folder; `trusted` is the text of a checkpoint that was kept elsewhere, `seen` what a witness wrote."""
     findings: list[str] = []
     tree = Tree()
     roots = {0: tree.root()}
@@ -159,6 +191,7 @@ def verify_export(folder: Path, trusted: str | None = None) -> dict[str, object]
             findings.append(f"the entries do not match the checkpoint of size {note.size}")
     if trusted is not None:
         check_trusted(trusted, (name, key_hash, key), roots, findings)
+    findings.extend(contradictions(seen, tree.size, roots))
     return result(tree, notes, findings)
 
 
@@ -179,7 +212,7 @@ def check_trusted(
 ) -> None:
     """Compare with the checkpoint that was kept elsewhere."""
     try:
-        note = Note(text)
+        note = log_note(text)
     except ValueError:
         findings.append("the trusted checkpoint cannot be read")
         return
@@ -189,6 +222,103 @@ def check_trusted(
         findings.append(f"entries are missing: the trusted checkpoint covers {note.size}")
     elif roots[note.size] != note.root:
         findings.append(f"the entries do not match the trusted checkpoint of size {note.size}")
+
+
+def verify_proof(proof: str, key_text: str, trusted: str | None) -> list[str]:
+    """Return what is wrong with a proof; `trusted` is the checkpoint that growth is proved from."""
+    try:
+        head, _, text = proof.partition("\n\n")
+        signer, note = read_key(key_text), log_note(text)
+        if not note.signed_by(*signer):
+            return ["the checkpoint of the proof was not signed by this key"]
+        first, *lines = head.split("\n")
+        if first == "c2sp.org/tlog-proof@v1":
+            return inclusion_problems(lines, note)
+        if trusted is None:
+            return ["a proof of growth needs the checkpoint of the smaller log: --checkpoint FILE"]
+        old = log_note(trusted)
+        if not old.signed_by(*signer) or first != f"old {old.size}":
+            return [
+                f"the trusted checkpoint is not one of this log, or not of the size that was proved ({first})"
+            ]
+        path = [base64.b64decode(line, validate=True) for line in lines]
+        return [] if grew(old, note, path) else ["the log did not grow out of the trusted checkpoint"]
+    except ValueError as error:
+        return [f"the proof cannot be read: {error}"]
+
+
+def inclusion_problems(lines: list[str], note: Note) -> list[str]:
+    """Return what is wrong with the proof that an entry is in the log of a checkpoint."""
+    extra, place, *path = lines
+    if not extra.startswith("extra ") or not place.startswith("index "):
+        raise ValueError("no entry or no place")
+    entry, seq = base64.b64decode(extra[6:], validate=True), int(place[6:])
+    node = hashlib.sha256(b"\x00" + entry).digest()
+    at, last = seq, note.size - 1
+    for sibling in (base64.b64decode(line, validate=True) for line in path):
+        if at & 1 or at == last:
+            while not at & 1 and at:
+                at, last = at >> 1, last >> 1
+            node = hashlib.sha256(b"\x01" + sibling + node).digest()
+        else:
+            node = hashlib.sha256(b"\x01" + node + sibling).digest()
+        at, last = at >> 1, last >> 1
+    if not 0 <= seq < note.size or last != 0 or node != note.root:
+        return [f"entry {seq} is not in the log of this checkpoint"]
+    return [] if json.loads(entry)["seq"] == seq else [f"the entry was not written as entry {seq}"]
+
+
+def grew(old: Note, new: Note, path: list[bytes]) -> bool:
+    """Tell whether a path proves that the old tree is the beginning of the new one (RFC 9162 section 2.1.4.2)."""
+    if not 0 < old.size <= new.size or old.size == new.size:
+        return old.size == new.size and not path and old.root == new.root
+    nodes = [old.root, *path] if old.size & (old.size - 1) == 0 else path
+    at, last = old.size - 1, new.size - 1
+    while at & 1:
+        at, last = at >> 1, last >> 1
+    left = whole = nodes[0] if nodes else b""
+    for sibling in nodes[1:]:
+        if last == 0:
+            return False
+        if at & 1 or at == last:
+            left = hashlib.sha256(b"\x01" + sibling + left).digest()
+            whole = hashlib.sha256(b"\x01" + sibling + whole).digest()
+            while not at & 1 and at:
+                at, last = at >> 1, last >> 1
+        else:
+            whole = hashlib.sha256(b"\x01" + whole + sibling).digest()
+        at, last = at >> 1, last >> 1
+    return last == 0 and left == old.root and whole == new.root
+
+
+def uncosigned(text: str, key_lines: str) -> list[str]:
+    """Return which witnesses, by the keys of a file, did not co-sign a checkpoint."""
+    try:
+        lines = key_lines.splitlines(keepends=True)
+        return [f"{line.split('+')[0]} did not co-sign it" for line in lines if not cosigned(text, line)]
+    except ValueError as error:
+        return [f"a cosignature or a witness's key cannot be read: {error}"]
+
+
+def contradictions(seen: str, size: int, roots: dict[int, bytes]) -> list[str]:
+    """Return where the log is another than a witness saw: `seen` holds a size and a root a line, as it wrote them."""
+    try:
+        lines = [line.split(" ")[:2] for line in seen.split("\n")[:-1]]
+        known = [(int(at), base64.b64decode(root, validate=True)) for at, root in lines]
+    except ValueError:
+        return ["what the witness saw cannot be read"]
+    findings: list[str] = []
+    wrong = min((at for at, root in known if at <= size and roots.get(at) != root), default=None)
+    if wrong is not None:
+        right = max((at for at, root in known if at < wrong and roots.get(at) == root), default=0)
+        where = f"entry {right}" if wrong == right + 1 else f"one of the entries {right} to {wrong - 1}"
+        findings.append(f"{where} is not what the witness saw: the log was rewritten")
+    largest = max((at for at, _ in known), default=0)
+    if largest > size:
+        findings.append(
+            f"entries {size} to {largest - 1} are missing: the witness saw a log of {largest} entries"
+        )
+    return findings
 
 
 def result(tree: Tree, notes: list[Note], findings: list[str]) -> dict[str, object]:
@@ -205,12 +335,33 @@ def result(tree: Tree, notes: list[Note], findings: list[str]) -> dict[str, obje
 def main() -> int:
     """Run as a command."""
     parser = argparse.ArgumentParser(description="Check an exported audit log offline.")
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("--seen", type=Path, help="what a witness saw, its history.txt")
+    parser.add_argument("--proof", type=Path, help="a proof, instead of a folder")
+    parser.add_argument("--key", type=Path, help="the public key of the log that a proof is about")
+    parser.add_argument("--witness-key", type=Path, help="keys of witnesses that must have co-signed")
     parser.add_argument("--checkpoint", type=Path, help="a checkpoint that was kept elsewhere")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args()
-    trusted = options.checkpoint.read_text("utf-8") if options.checkpoint else None
-    found = verify_export(options.folder, trusted)
+    if (options.folder is None) == (options.proof is None) or bool(options.proof) != bool(options.key):
+        parser.error("give a folder, or --proof with --key")
+    try:
+        trusted = read_text(options.checkpoint) if options.checkpoint else None
+        proof = read_text(options.proof) if options.proof else None
+        seen = read_text(options.seen) if options.seen else ""
+        witnesses = read_text(options.witness_key) if options.witness_key else ""
+        key_text = read_text(options.key) if options.key else ""
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    if witnesses and proof is None and trusted is None:
+        parser.error("--witness-key needs a checkpoint")
+    signed = trusted or "" if proof is None else proof.partition("\n\n")[2]
+    missing = uncosigned(signed, witnesses) if witnesses else []
+    if proof is not None:
+        return tell_proof(verify_proof(proof, key_text, trusted) + missing, options.json)
+    found = verify_export(options.folder, trusted, seen)
+    if missing:
+        found = {**found, "ok": False, "findings": [*findings_of(found), *missing]}
     if options.json:
         print(json.dumps(found))
     elif found["ok"]:
@@ -219,6 +370,15 @@ def main() -> int:
     else:
         print("\n".join(str(finding) for finding in findings_of(found)))
     return 0 if found["ok"] else 1
+
+
+def tell_proof(findings: list[str], as_json: bool) -> int:
+    """Print what came of a proof; return the exit code."""
+    if as_json:
+        print(json.dumps({"ok": not findings, "findings": findings}))
+    else:
+        print("\n".join(findings) or "The proof holds.")
+    return 1 if findings else 0
 
 
 def findings_of(found: dict[str, object]) -> list[str]:

@@ -17,9 +17,10 @@ SCOPES: Mapping[str, str] = {
     "provision": "make and change users and groups, over SCIM",
     "search": "find passages",
     "tools:use": "see tools, propose actions and follow its own; what has an effect may wait for people",
+    "witness": "have checkpoints of logs co-signed that the settings name",
 }
 """Each scope, and what it is good for: of documents, within what the service may read."""
-BY_KEY_ALONE = frozenset({"act", "provision"})
+BY_KEY_ALONE = frozenset({"act", "provision", "witness"})
 """Scopes of routes that open to nothing but an API key: no person has such a right by being one."""
 
 

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from muniment.interfaces.cli import audit_sinks
+from muniment.interfaces.cli import audit_reading, audit_sinks, audit_witness
 from muniment.interfaces.cli.options import example
+from muniment.interfaces.cli.policy import AsOfficer, acting
 from muniment.interfaces.cli.terminal import TERMINAL, visible
 
 if TYPE_CHECKING:
-    from muniment.governance.audit.entry import Json
+    from muniment.governance.audit.verification import Verification
 
 app = typer.Typer(no_args_is_help=True)
+audit_reading.register(app)
+app.add_typer(audit_witness.app, name="witness", help="Who outside holds checkpoints of the log.")
 
 
 def register(parent: typer.Typer) -> None:
@@ -30,44 +33,16 @@ def tail(
     kind: Annotated[
         str | None, typer.Option(help="Only one kind, such as retrieval.chunk.", show_default=False)
     ] = None,
+    as_: AsOfficer = None,
 ) -> None:
-    """Show the last entries; they hold identifiers, digests and counts, never content."""
+    """Show the last entries; they hold identifiers, digests and counts, never content. Reading is an entry too."""
     with TERMINAL.workspace() as workspace:
-        if kind is None:
-            entries = workspace.audit.tail(count)
-        else:
-            entries = workspace.audit.query(kind=kind, limit=10**9)[-count:]
+        by, who = acting(workspace, as_)
+        entries = workspace.audit_reading.tail(count, kind, who, by)
     if TERMINAL.json:
-        plain = [
-            {
-                "seq": e.seq,
-                "at": e.at,
-                "kind": e.kind,
-                "actor": e.actor,
-                "via": e.via,
-                "about": e.about,
-                "leaf_hash": e.leaf_hash,
-            }
-            for e in entries
-        ]
-        TERMINAL.document({"entries": plain})
-        return
-    from rich.padding import Padding
-    from rich.text import Text
-
-    from muniment.interfaces.cli.render import ACCENT, QUIET
-
-    for e in entries:
-        head = Text(f"{e.seq:>6}  {e.at[:19]}Z  ", style=QUIET)
-        head.append(f"{e.kind:<22} ", style=ACCENT)
-        head.append(f"{visible(e.actor)} ({e.via})")
-        about = "  ".join(f"{name}={_short(value)}" for name, value in e.about.items())
-        TERMINAL.show(head, Padding(Text(visible(about), style=QUIET), (0, 0, 0, 8)))
-
-
-def _short(value: Json) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else text[:57] + "..."
+        TERMINAL.document({"entries": [audit_reading.entry_document(e) for e in entries]})
+    else:
+        audit_reading.show_entries(entries)
 
 
 @app.command(epilog=example("muniment audit verify", "muniment audit verify --export ./evidence"))
@@ -79,9 +54,16 @@ def verify(
         Path | None,
         typer.Option(metavar="FILE", help="A checkpoint that was kept elsewhere.", show_default=False),
     ] = None,
+    witness: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Compare with all that this witness saw.", show_default=False),
+    ] = None,
 ) -> None:
     """Recompute the whole log and say whether it is what was signed; exit 1 and where it is not."""
-    found = _verify_export(export, checkpoint) if export is not None else _verify_log(checkpoint)
+    if export is not None:
+        found = _verify_export(export, checkpoint)
+    else:
+        found = _verify_log(checkpoint) if witness is None else _verify_by(witness)
     if TERMINAL.json:
         TERMINAL.document(found)
     else:
@@ -116,9 +98,17 @@ def export_(folder: Annotated[Path, typer.Argument(metavar="FOLDER", show_defaul
 def _verify_log(checkpoint: Path | None) -> dict[str, object]:
     from muniment.governance.audit.checkpoint import parse
 
-    trusted = parse(checkpoint.read_text("utf-8")) if checkpoint is not None else None
+    trusted = parse(checkpoint.read_text("utf-8"), cosigned=True) if checkpoint is not None else None
     with TERMINAL.workspace() as workspace:
-        found = workspace.audit.verify(trusted)
+        return _document(workspace.audit.verify(trusted))
+
+
+def _verify_by(witness: str) -> dict[str, object]:
+    with TERMINAL.workspace() as workspace:
+        return _document(workspace.witnesses.verify(witness))
+
+
+def _document(found: Verification) -> dict[str, object]:
     return {
         "ok": found.ok,
         "entries": found.entries,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from muniment.foundation.errors import MunimentError, Unavailable
-from muniment.interfaces.cli import doctor_machine, doctor_network, doctor_tenants
+from muniment.interfaces.cli import doctor_machine, doctor_network, doctor_tenants, doctor_witnesses
 from muniment.interfaces.cli.check import Check
 from muniment.interfaces.cli.terminal import TERMINAL, visible
 
@@ -90,6 +90,7 @@ def checks(home: Path) -> Iterator[Check]:
         yield from _guarded("log", lambda: _log(workspace))
         if settings.audit.sinks:
             yield from _guarded("copies", lambda: _copies(workspace))
+        yield from _guarded("witnesses", lambda: doctor_witnesses.witnesses(workspace))
         yield from _guarded("models", lambda: _models(workspace))
         yield from _guarded("identity", lambda: _identity(workspace))
         if not workspace.settings.database.url:

@@ -186,6 +186,16 @@ def _destinations(settings: Settings, home: Path) -> Iterator[Destination]:
         yield Destination("database", "database.url", ("postgresql", *place), own_network=True)
     yield from _of_tools(settings)
     yield from _notified(settings)
+    yield from _witnessing(settings)
+
+
+def _witnessing(settings: Settings) -> Iterator[Destination]:
+    from muniment.app.witnessing import address_of
+    from muniment.foundation.egress import origin_of
+
+    for name, one in settings.audit.witnesses.items():
+        if address := address_of(one):
+            yield Destination("audit", f"audit.witnesses.{name}", origin_of(address), one.private_network)
 
 
 def _of_tools(settings: Settings) -> Iterator[Destination]:

@@ -6,7 +6,7 @@ from alembic import op
 from muniment.foundation.postgres import compare_bytes
 
 revision = "0024"
-down_revision = "0021"
+down_revision = "0022"
 
 
 def upgrade() -> None:

@@ -1,0 +1,73 @@
+"""Reading the log, for whoever policy lets read it; each reading is itself an entry before anything is given."""
+
+from __future__ import annotations
+
+from muniment.foundation.database import Database
+from muniment.foundation.errors import BadInput
+from muniment.governance.audit import query
+from muniment.governance.audit.actor import Actor
+from muniment.governance.audit.checkpoint import Checkpoint
+from muniment.governance.audit.entry import Entry, Json, StoredEntry
+from muniment.governance.audit.log import AuditLog
+from muniment.governance.audit.proofs import Proofs
+from muniment.governance.audit.query import Filter, Page
+from muniment.governance.identity.principal import Principal
+from muniment.governance.policy.decision import AUDIT
+from muniment.governance.policy.gate import Gate
+
+
+class AuditReading:
+    """The log of one workspace as auditors read it.
+
+    In each method `who` is the principal that policy is asked about, None for whoever can open the keys. Raises
+    NotPermitted, on record, where policy does not let them.
+    """
+
+    def __init__(self, database: Database, audit: AuditLog, gate: Gate, proofs: Proofs) -> None:
+        self._database = database
+        self._audit = audit
+        self._gate = gate
+        self._proofs = proofs
+
+    def entries(
+        self, wanted: Filter, after: int | None, limit: int, who: Principal | None, by: Actor
+    ) -> Page:
+        """Return a page of entries, oldest first; raises BadInput for a page that is too long."""
+        if not 1 <= limit <= query.MOST:
+            raise BadInput(f"A page has 1 to {query.MOST} entries.", fix="Ask for the next one after it.")
+        stated = self._permitted(who, by)
+        with self._database.read() as connection:
+            found = query.find(connection, wanted, after, limit)
+        self._record(by, {**stated, "of": "entries", **wanted.stated(), "found": len(found.entries)})
+        return found
+
+    def tail(self, count: int, kind: str | None, who: Principal | None, by: Actor) -> list[StoredEntry]:
+        """Return the last entries, of one kind if it is given, oldest first."""
+        stated = self._permitted(who, by)
+        found = self._audit.query(kind=kind, limit=10**9)[-count:] if kind else self._audit.tail(count)
+        self._record(by, {**stated, "of": "tail", "kind": kind or "", "found": len(found)})
+        return found
+
+    def checkpoint(self, who: Principal | None, by: Actor) -> Checkpoint:
+        """Return a signed checkpoint of the log as it stands."""
+        self._record(by, {**self._permitted(who, by), "of": "checkpoint"})
+        return self._audit.checkpoint()
+
+    def inclusion(self, seq: int, who: Principal | None, by: Actor, upto: Checkpoint | None = None) -> str:
+        """Return the proof that an entry is in the log; raises as `Proofs.inclusion`."""
+        self._record(by, {**self._permitted(who, by), "of": "proof", "entry": seq})
+        return self._proofs.inclusion(seq, upto)
+
+    def consistency(
+        self, old_size: int, who: Principal | None, by: Actor, upto: Checkpoint | None = None
+    ) -> str:
+        """Return the proof that the log grew out of that of a size; raises as `Proofs.consistency`."""
+        self._record(by, {**self._permitted(who, by), "of": "consistency", "size": old_size})
+        return self._proofs.consistency(old_size, upto)
+
+    def _permitted(self, who: Principal | None, by: Actor) -> dict[str, str]:
+        with self._gate.recorded(by), self._database.read() as connection:
+            return self._gate.check(connection, who, "read_audit", AUDIT)
+
+    def _record(self, by: Actor, about: dict[str, Json]) -> None:
+        self._audit.record([Entry("audit.read", by, about)])
