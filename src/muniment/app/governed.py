@@ -9,9 +9,9 @@ from muniment import settings as settings_file
 from muniment.app.identified import Identified
 
 if TYPE_CHECKING:
-    from muniment.governance.audit.sinks.copies import Copies
     from muniment.governance.audit.cosigning import CoSigning
     from muniment.governance.audit.proofs import Proofs
+    from muniment.governance.audit.sinks.copies import Copies
     from muniment.governance.audit.witnesses import Witnesses
     from muniment.governance.audit_reading import AuditReading
     from muniment.governance.key_custody import KeyCustody
