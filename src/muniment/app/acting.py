@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from muniment.actions.stops import Stops
     from muniment.actions.usable import UsableTools
     from muniment.actions.viewing import Viewing
+    from muniment.governance.frozen import Frozen
+    from muniment.governance.incidents.incidents import Incidents
 
 T = TypeVar("T")
 
@@ -56,6 +58,35 @@ class Acting(Searching):
         from muniment.actions.usable import UsableTools
 
         return UsableTools(self.database, self.policy, self.tools)
+
+    @cached_property
+    def incidents(self) -> Incidents:
+        """Incidents, and what is frozen for them."""
+        from muniment.governance.incidents.incidents import Incidents
+        from muniment.knowledge.changes import rule_source
+
+        return Incidents(
+            database=self.database,
+            audit=self.audit,
+            gate=self.gate,
+            known=self._can_be_frozen,
+            ruled=rule_source,
+            clock=self.clock,
+            ids=self.ids,
+        )
+
+    def _can_be_frozen(self, connection: sa.Connection, kind: Frozen, name: str) -> bool:
+        from muniment.governance.identity.directory import account_since
+        from muniment.governance.identity.principal import Principal
+        from muniment.knowledge.library import source_names
+
+        if kind == "user" or kind == "service":
+            return account_since(connection, Principal(kind, name), active_only=False) is not None
+        if kind == "source":
+            return name in source_names(connection)
+        if kind == "tool":
+            return any(one.manifest.name == name for one in self.tools.all(connection))
+        return name == self.settings.answers.model or name in self.settings.models
 
     @cached_property
     def stops(self) -> Stops:

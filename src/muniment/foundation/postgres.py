@@ -36,6 +36,8 @@ _HIDDEN = (
     "audit_tree",
     "audit_checkpoint",
     "audit_sink",
+    "incident",
+    "detection_place",
     "session",
     "signin_link",
     "api_key",

@@ -26,6 +26,8 @@ NO_RIGHTS = frozenset(
         "model_usage",
         "name_label",
         "audit_sink",
+        "detection_place",
+        "incident",
         "notification",
         "notifications",
         "operation_outputs",
