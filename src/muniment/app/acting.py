@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from muniment.actions.usable import UsableTools
     from muniment.actions.viewing import Viewing
     from muniment.governance.frozen import Frozen
+    from muniment.governance.incidents.detection.detection import Detection
     from muniment.governance.incidents.incidents import Incidents
 
 T = TypeVar("T")
@@ -74,6 +75,29 @@ class Acting(Searching):
             clock=self.clock,
             ids=self.ids,
         )
+
+    @cached_property
+    def detection(self) -> Detection:
+        """Rules over the log."""
+        from muniment.governance.incidents.detection.detection import Detection
+        from muniment.governance.incidents.detection.rules import freezes_of, rules_of
+
+        stated = self.settings.detection
+        return Detection(
+            database=self.database,
+            audit=self.audit,
+            incidents=self.incidents,
+            rules=lambda: rules_of(stated, self._document_id),
+            freezes=freezes_of(stated),
+        )
+
+    def _document_id(self, named: str) -> str | None:
+        from muniment.knowledge.library import document_at, get_document
+
+        source, _, path = named.partition("/")
+        with self.database.read() as connection:
+            found = get_document(connection, named) or document_at(connection, source, path)
+        return found.id if found else None
 
     def _can_be_frozen(self, connection: sa.Connection, kind: Frozen, name: str) -> bool:
         from muniment.governance.identity.directory import account_since

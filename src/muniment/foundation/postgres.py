@@ -38,6 +38,7 @@ _HIDDEN = (
     "audit_sink",
     "incident",
     "detection_place",
+    "api_key_place",
     "session",
     "signin_link",
     "api_key",

@@ -201,6 +201,7 @@ def kept(workspace: Workspace) -> Generator[None]:
         workspace.execution.watched(),
         workspace.repeats.kept(),
         workspace.copies.watched(),
+        workspace.detection.watched(),
         told.watched() if told else nullcontext(),
         _running_workflows(workspace),
     ):

@@ -41,6 +41,7 @@ LATER = (
     "DROP TABLE audit_sink",
     "DROP TABLE frozen",
     "DROP TABLE incident",
+    "DROP TABLE api_key_place",
     "DROP TABLE detection_place",
     "DROP TABLE tool",
     "DROP TABLE tool_manifest",

@@ -25,6 +25,7 @@ NO_RIGHTS = frozenset(
         "index_model",
         "model_usage",
         "name_label",
+        "api_key_place",
         "audit_sink",
         "detection_place",
         "incident",

@@ -23,6 +23,8 @@ class Finding:
     """In our own words: counts, names and times, and nothing that anybody wrote."""
     entries: tuple[int, ...]
     """Places in the log that it rests on."""
+    touches: tuple[tuple[str, str], ...] = ()
+    """Kind and name of what it touches and could be frozen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ class Incidents:
             stated = self._gate.check(connection, who, "manage_incident", WORKSPACE)
             return self._open(connection, finding, by, stated)
 
-    def raise_for(self, finding: Finding, freezes: Sequence[tuple[Frozen, str]] = ()) -> Incident:
+    def raise_for(self, finding: Finding, freezes: Sequence[tuple[str, str]] = ()) -> Incident:
         """Open an incident for what detection found, or add to the open one; freeze what policy says."""
         with self._database.write() as connection:
             row = connection.execute(
@@ -100,8 +100,9 @@ class Incidents:
             else:
                 made = self._again(connection, row, finding)
             for kind, name in freezes:
-                if self._known(connection, kind, name) and not is_frozen(connection, kind, name):
-                    self._freeze(connection, made.id, kind, name, ITSELF, {"rule": finding.rule})
+                chosen = _kind(kind)
+                if self._known(connection, chosen, name) and not is_frozen(connection, chosen, name):
+                    self._freeze(connection, made.id, chosen, name, ITSELF, {"rule": finding.rule})
             return self._read(connection, made.id)
 
     def show(self, incident_id: str, who: Principal | None, by: Actor) -> Incident:
@@ -219,6 +220,8 @@ class Incidents:
 
     def _again(self, connection: sa.Connection, row: sa.Row[Any], finding: Finding) -> Incident:
         known = json.loads(row.entries)
+        if set(finding.entries) <= set(known):
+            return self._read(connection, row.id)
         entries = [*known, *(one for one in finding.entries if one not in known)][:MOST_ENTRIES]
         connection.execute(
             sa.update(incident)
@@ -251,12 +254,12 @@ class Incidents:
 
     def _read(self, connection: sa.Connection, incident_id: str) -> Incident:
         query = sa.select(incident).where(incident.c.id == incident_id)
-        row = connection.execute(query).first() if storable(incident_id) else None
+        row = connection.execute(query).mappings().first() if storable(incident_id) else None
         if row is None:
             raise NotFound("There is no such incident.", fix="See `muniment incident list`.")
-        held = _freezes(connection, frozen.c.incident == row.id)
-        values: dict[str, Any] = dict(row._mapping)
-        values |= {"entries": tuple(json.loads(row.entries)), "frozen": tuple(held)}
+        held = _freezes(connection, frozen.c.incident == row["id"])
+        values: dict[str, Any] = dict(row)
+        values |= {"entries": tuple(json.loads(row["entries"])), "frozen": tuple(held)}
         return Incident(**values)
 
 

@@ -1,4 +1,4 @@
-"""What is frozen, incidents, and how far detection has looked."""
+"""What is frozen, incidents, from where keys are used, and how far detection has looked."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -30,6 +30,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("incident_open", "incident", ["state", "rule", "subject"])
+    op.create_table(
+        "api_key_place",
+        *(sa.Column(name, sa.Text(), nullable=False) for name in ("key", "place", "at")),
+        sa.PrimaryKeyConstraint("key", "place"),
+    )
     op.create_table(
         "detection_place",
         sa.Column("id", sa.Integer(), nullable=False),
