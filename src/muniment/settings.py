@@ -29,6 +29,7 @@ from muniment.governance.identity.claimed import GroupRule
 from muniment.governance.identity.client_certificates import ClientCertificateSettings
 from muniment.governance.identity.issuer import BrowserClient, Issuer
 from muniment.governance.identity.issuer_settings import IssuerSettings
+from muniment.governance.incidents.detection.detection_settings import DetectionSettings
 from muniment.governance.privacy.sensitive_settings import SensitiveSettings, unlabelled_problem
 from muniment.inference.catalog import QUOTES, Endpoint, fallback_problem
 from muniment.inference.endpoint_settings import ModelSettings
@@ -246,6 +247,7 @@ class Settings(_Section):
     audit: AuditSettings = AuditSettings()  # pyright: ignore[reportCallIssue]
     notifications: NotificationSettings = NotificationSettings()
     audit: AuditSettings = AuditSettings()
+    detection: DetectionSettings = DetectionSettings()
     tools: ToolSettings = ToolSettings()  # pyright: ignore[reportCallIssue]
     models: dict[str, ModelSettings] = Field(default_factory=dict)
     embedding: dict[Name, EmbeddingSettings] = Field(default_factory=dict)

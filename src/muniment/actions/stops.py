@@ -21,6 +21,7 @@ from muniment.foundation.ids import Ids
 from muniment.foundation.worded import Worded
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.governance.audit.log import AuditLog
+from muniment.governance.frozen import frozen
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decision import WORKSPACE
 from muniment.governance.policy.gate import Gate
@@ -109,6 +110,9 @@ def stopped(connection: sa.Connection, tool: str = "", model: str = "") -> str:
             return f"The tool {tool} is stopped."
         if kind == "model" and model and name == model:
             return f"The model {model} is stopped."
+    for kind, name in _FROZEN.rows(connection):
+        if (kind, name) in (("tool", tool), ("endpoint", model)):
+            return f"The {_WORDS[kind]} {name} is frozen."
     return ""
 
 
@@ -118,6 +122,10 @@ def _of(row: sa.Row[tuple[object, ...]]) -> Stop:
     )
 
 
+_WORDS = {"tool": "tool", "endpoint": "model"}
+_FROZEN = Worded(
+    sa.select(frozen.c.kind, frozen.c.name).where(sa.or_(*(frozen.c.kind == kind for kind in sorted(_WORDS))))
+)
 _LASTING = Worded(
     sa.select(tool_stop.c.kind, tool_stop.c.name)
     .where(tool_stop.c.ended_at.is_(None))

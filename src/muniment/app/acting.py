@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from muniment.actions.stops import Stops
     from muniment.actions.usable import UsableTools
     from muniment.actions.viewing import Viewing
+    from muniment.governance.frozen import Frozen
+    from muniment.governance.incidents.detection.detection import Detection
+    from muniment.governance.incidents.incidents import Incidents
 
 T = TypeVar("T")
 
@@ -56,6 +59,58 @@ class Acting(Searching):
         from muniment.actions.usable import UsableTools
 
         return UsableTools(self.database, self.policy, self.tools)
+
+    @cached_property
+    def incidents(self) -> Incidents:
+        """Incidents, and what is frozen for them."""
+        from muniment.governance.incidents.incidents import Incidents
+        from muniment.knowledge.changes import rule_source
+
+        return Incidents(
+            database=self.database,
+            audit=self.audit,
+            gate=self.gate,
+            known=self._can_be_frozen,
+            ruled=rule_source,
+            clock=self.clock,
+            ids=self.ids,
+        )
+
+    @cached_property
+    def detection(self) -> Detection:
+        """Rules over the log."""
+        from muniment.governance.incidents.detection.detection import Detection
+        from muniment.governance.incidents.detection.rules import freezes_of, rules_of
+
+        stated = self.settings.detection
+        return Detection(
+            database=self.database,
+            audit=self.audit,
+            incidents=self.incidents,
+            rules=lambda: rules_of(stated, self._document_id),
+            freezes=freezes_of(stated),
+        )
+
+    def _document_id(self, named: str) -> str | None:
+        from muniment.knowledge.library import document_at, get_document
+
+        source, _, path = named.partition("/")
+        with self.database.read() as connection:
+            found = get_document(connection, named) or document_at(connection, source, path)
+        return found.id if found else None
+
+    def _can_be_frozen(self, connection: sa.Connection, kind: Frozen, name: str) -> bool:
+        from muniment.governance.identity.directory import account_since
+        from muniment.governance.identity.principal import Principal
+        from muniment.knowledge.library import source_names
+
+        if kind == "user" or kind == "service":
+            return account_since(connection, Principal(kind, name), active_only=False) is not None
+        if kind == "source":
+            return name in source_names(connection)
+        if kind == "tool":
+            return any(one.manifest.name == name for one in self.tools.all(connection))
+        return name == self.settings.answers.model or name in self.settings.models
 
     @cached_property
     def stops(self) -> Stops:

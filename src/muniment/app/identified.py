@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from muniment.governance.identity.client_certificates import ClientCertificates
     from muniment.governance.identity.code_flow import CodeFlow
     from muniment.governance.identity.delegation import Delegation
+    from muniment.governance.identity.key_places import KeyPlaces
     from muniment.governance.identity.principal import VerifiesTokens
     from muniment.governance.identity.provisioning import Provisioning
     from muniment.governance.identity.published import Published
@@ -45,6 +46,13 @@ class Identified(Opened):
         from muniment.governance.identity.api_keys import ApiKeys
 
         return ApiKeys(self.database, self.audit, self.clock, self.ids, self.repeats, self.tenant_part)
+
+    @cached_property
+    def key_places(self) -> KeyPlaces:
+        """From where keys of services are used."""
+        from muniment.governance.identity.key_places import KeyPlaces
+
+        return KeyPlaces(self.database, self.audit, self.clock)
 
     @cached_property
     def client_certificates(self) -> ClientCertificates:

@@ -100,11 +100,15 @@ class Gateway:
     def admits(self, standing: Standing, endpoint: Endpoint, labels: Collection[str | None]) -> bool:
         """Return whether this caller may send this endpoint what has these labels; nothing is sent."""
         resource = endpoint_resource(endpoint, labels)
+        if endpoint.name in standing.frozen_models:
+            return False
         return all(map(endpoint.takes, labels)) and standing.decide("use_model", resource).allowed
 
     def _permitted(
         self, standing: Standing, endpoint: Endpoint, labels: Collection[str | None] = ()
     ) -> Decision:
+        if endpoint.name in standing.frozen_models:
+            raise Denied(f"The model {endpoint.name!r} is frozen.", fix="Ask for another one meanwhile.")
         decision = standing.decide("use_model", endpoint_resource(endpoint, labels))
         if not decision.allowed:
             raise Denied(

@@ -142,6 +142,7 @@ def _key_caller(request: Request, given: str, route: SecurityScopes, limits: Lim
     limits.admit(request, key.principal)
     actor = Actor(key.principal.ref, "http", key.id)
     workspace.api_keys.permit(key, route.scopes, actor)
+    workspace.key_places.note(key.id, key.principal.ref, request.client.host if request.client else "", actor)
     return Caller(key.principal, actor, key.scopes, key)
 
 

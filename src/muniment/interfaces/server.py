@@ -214,6 +214,7 @@ def kept(workspace: Workspace) -> Generator[None]:
         workspace.execution.watched(),
         workspace.repeats.kept(),
         workspace.copies.watched(),
+        workspace.detection.watched(),
         told.watched() if told else nullcontext(),
         workspace.witnesses.watched(),
         _running_workflows(workspace),

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from muniment.foundation import revisions
 from muniment.foundation.ids import derived_id
+from muniment.governance.frozen import is_frozen
 from muniment.knowledge.access import NOBODY, AccessList, nearest
 from muniment.knowledge.library import (
     ChunkText,
@@ -141,16 +142,18 @@ def put_versions(
 
 
 class _Rule:
-    """The class that rules at a path: the list set by hand nearest to it, else what its source states."""
+    """The class that rules at a path: nobody's while its source is frozen, else the list set by hand nearest to it,
+    else what its source states."""
 
     def __init__(self, connection: sa.Connection, source_name: str) -> None:
         self._connection = connection
         self._by_hand = overrides(connection, source_name)
+        self._frozen = is_frozen(connection, "source", source_name)
         self._classes: dict[AccessList, int] = {}
 
     def classes(self, path: str, stated: AccessList) -> tuple[int, int]:
         """Return the classes that the source states and that rules."""
-        by_hand = nearest(path, self._by_hand)
+        by_hand = NOBODY if self._frozen else nearest(path, self._by_hand)
         source_class = self._class(stated)
         return source_class, source_class if by_hand is None else self._class(by_hand)
 
@@ -320,20 +323,33 @@ def set_override(
         number = class_of(connection, access)
         row = {"source": source_name, "path": path, "access_class": number, "at": at}
         connection.execute(sa.insert(access_override), row)
+    found = connection.execute(_BELOW[not path], below(source_name, path)).all()
+    _rule_again(connection, source_name, path)
+    _drop_unused_classes(connection, left | {row.access_class for row in found})
+    return [row.id for row in found]
+
+
+def rule_source(connection: sa.Connection, source_name: str) -> int:
+    """Work out anew who may read each document of a source, after it was frozen or is so no more; return how many."""
+    found = connection.execute(_BELOW[True], below(source_name, "")).all()
+    _rule_again(connection, source_name, "")
+    _drop_unused_classes(connection, {row.access_class for row in found})
+    return len(found)
+
+
+def _rule_again(connection: sa.Connection, source_name: str, path: str) -> None:
     rows = connection.execute(_RULES, {"of_source": source_name})
     by_hand = {row.path: row.access_class for row in rows}
-    found = connection.execute(_BELOW[not path], below(source_name, path)).all()
-    left |= {row.access_class for row in found}
     # The wider rule first, so that the nearest is what stays.
     rules = {path: nearest(path, by_hand), **{one: by_hand[one] for one in by_hand if is_below(one, path)}}
+    if is_frozen(connection, "source", source_name):
+        rules = {path: class_of(connection, NOBODY)}
     epoch = _next_epoch(connection)
     for at_path, effective in sorted(rules.items(), key=lambda rule: len(rule[0])):
         stated = {} if effective is None else {"number": effective}
         values = {**below(source_name, at_path), "reached": epoch, **stated}
         connection.execute(_RULED[not at_path, effective is not None], values)
-    _drop_unused_classes(connection, left)
     revisions.bump(connection, "access")
-    return [row.id for row in found]
 
 
 def _next_epoch(connection: sa.Connection) -> int:

@@ -171,6 +171,18 @@ class AuditLog:
         with self._database.read() as connection:
             return [stored(row) for row in connection.execute(query)]
 
+    def first_since(self, at: str) -> int:
+        """Return the place of the first entry no older than a time, or the log's size; a look at few entries."""
+        with self._database.read() as connection:
+            low, high = 0, _read_tree(connection)[0].size
+            while low < high:
+                middle = (low + high) // 2
+                found = connection.execute(
+                    sa.select(audit_entry.c.at).where(audit_entry.c.seq == middle)
+                ).scalar_one()
+                low, high = (middle + 1, high) if found < at else (low, middle)
+        return low
+
     def verify(
         self, trusted: Checkpoint | None = None, seen: Collection[tuple[int, bytes]] = ()
     ) -> Verification:

@@ -3,6 +3,7 @@
 Invariants:
 - names compare byte for byte;
 - an import replaces all that no identity provider provisioned, or nothing, in one transaction with its audit entry;
+- a frozen account is as one that is switched off, until that ends: then it is the same account;
 - `grants` answers from the caller's snapshot alone: nothing is remembered between calls;
 - an account that went away or was switched off and came back is a new one: `since` differs, so that no
   credential of the earlier one works.
@@ -22,6 +23,7 @@ from muniment.foundation.database import Database, storable
 from muniment.foundation.errors import BadInput, Denied
 from muniment.foundation.worded import Worded
 from muniment.governance.audit.entry import Entry
+from muniment.governance.frozen import frozen
 from muniment.governance.identity.directory_file import read_directory_file
 from muniment.governance.identity.directory_import import DirectoryChange, provisioned_groups, replace
 from muniment.governance.identity.directory_listing import DirectoryListing, everything
@@ -42,7 +44,14 @@ _SINCE = {
     for kind, table in ACCOUNTS.items()
 }
 _ANY_SINCE = {kind: Worded(query) for kind, query in _SINCE.items()}
-_ACTIVE_SINCE = {kind: Worded(_SINCE[kind].where(table.c.active == 1)) for kind, table in ACCOUNTS.items()}
+_ACTIVE_SINCE = {
+    kind: Worded(
+        _SINCE[kind].where(
+            table.c.active == 1, ~sa.exists().where(frozen.c.kind == kind, frozen.c.name == table.c.name)
+        )
+    )
+    for kind, table in ACCOUNTS.items()
+}
 
 
 class Appends(Protocol):

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from muniment.foundation.errors import Tampered
 from muniment.foundation.worded import Worded
+from muniment.governance.frozen import frozen
 from muniment.governance.identity.directory import grants
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.rules import Rules, Standing, shipped, version_of
@@ -72,18 +73,21 @@ class Policy:
         version: str | None = None
         roles: dict[str, tuple[str, ...]] = {}
         lasting: Sequence[tuple[str, str]] = ()
+        cold: set[str] = set()
         for what, name, member in _STATE.rows(connection, ref=principal.ref):
             if what == _VERSION:
                 version = name
             elif what == _EMERGENCY:
                 lasting = lasting or self._temporary(connection, principal)
+            elif what == _FROZEN:
+                cold.add(name)
             elif member in held:
                 roles[name] = (*roles.get(name, ()), member)
         for role, by in lasting:
             roles[role] = (*roles.get(role, ()), by)
         loud = tuple(by for _, by in lasting)
         rules = self._rules(connection, version)
-        return Standing(principal, held, rules, roles, self.administers(held), loud)
+        return Standing(principal, held, rules, roles, self.administers(held), loud, frozenset(cold))
 
     def administers(self, groups: frozenset[str]) -> bool:
         """Return whether the setting makes a holder of these groups an administrator."""
@@ -118,11 +122,11 @@ def text_of(connection: sa.Connection, version: str) -> str:
 # Statements of every request are made once: making one costs more than running it.
 _IN_FORCE = sa.select(policy_activation.c.version).order_by(policy_activation.c.number.desc()).limit(1)
 _TEXT = sa.select(policy_version.c.policies).where(policy_version.c.version == sa.bindparam("version"))
-_VERSION, _ROLE, _EMERGENCY = 0, 1, 2
+_VERSION, _ROLE, _EMERGENCY, _FROZEN = 0, 1, 2, 3
 
 
 def _state() -> sa.CompoundSelect[int, str, str]:
-    """What counts beside groups, in one look: the version in force, roles that may apply, open emergencies."""
+    """What counts beside groups, in one look: version in force, roles that may apply, emergencies, frozen models."""
     last = _IN_FORCE.subquery()
     ref, nothing = sa.bindparam("ref", type_=sa.Text), sa.literal("", sa.Text)
     granted, lasting = role_grant.c, emergency_access.c
@@ -135,6 +139,7 @@ def _state() -> sa.CompoundSelect[int, str, str]:
         sa.select(sa.literal(_EMERGENCY, sa.Integer), lasting.role, nothing)
         .where(lasting.subject == ref, lasting.approved_at.is_not(None), lasting.ended_at.is_(None))
         .distinct(),
+        sa.select(sa.literal(_FROZEN, sa.Integer), frozen.c.name, nothing).where(frozen.c.kind == "endpoint"),
     )
 
 

@@ -126,6 +126,8 @@ class Standing:
     administrator: bool = False
     emergencies: tuple[str, ...] = ()
     """Emergency access that lasts now."""
+    frozen_models: frozenset[str] = frozenset()
+    """Endpoints that nobody may use now."""
 
     @property
     def policy(self) -> str:

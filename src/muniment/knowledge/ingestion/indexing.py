@@ -21,6 +21,7 @@ from muniment.inference.embedding import Embedder, Vectors, cores
 from muniment.knowledge import changes
 from muniment.knowledge.ingestion.fitness import by_fitness
 from muniment.knowledge.ingestion.index_writer import IndexWriter
+from muniment.knowledge.ingestion.orders import orders_in
 from muniment.knowledge.ingestion.parts import Parts
 from muniment.knowledge.library import NewDocument, NewVersion
 from muniment.knowledge.retrieval import segment
@@ -147,6 +148,9 @@ class Indexing:
                     "access_class": row.access_class,
                 }
                 entries.append(Entry("ingest.document", self._by, about))
+                if patterns := orders_in(version.text):
+                    odd = {"document": row.id, "version": row.version, "source": self._source}
+                    entries.append(Entry("ingest.suspect", self._by, {**odd, "patterns": patterns}))
             unfit: set[str] = set()
             for some, theirs in by_fitness(rows, vectors):
                 self._index.add(connection, some, theirs, "" if theirs is None else model)
