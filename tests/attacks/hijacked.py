@@ -18,9 +18,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmarks.attacker.calls import Call
 from tests.simulators.acme_company import PLANTED, Company
 
+from benchmarks.attacker.calls import Call
 from muniment.assistant.agent_run import AgentRun, Run, Turn
 from muniment.foundation.canonical import canonical
 

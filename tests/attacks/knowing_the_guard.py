@@ -13,11 +13,11 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 
-from benchmarks.attacker.calls import Call, Words, attempts, constants, exchanged
-from benchmarks.attacker.readings import Tampering, ways
 from tests.attacks.hijacked import Move, Script, Task, goals, spelled
 from tests.simulators.acme_company import Company
 
+from benchmarks.attacker.calls import Call, Words, attempts, constants, exchanged
+from benchmarks.attacker.readings import Tampering, ways
 from muniment.actions import proposals
 from muniment.actions.paths import leaves
 from muniment.assistant.agent_run import Run, Turn
@@ -90,7 +90,7 @@ def _runs_alone(company: Company, run: Run, call: proposals.Call) -> bool:
 def opened_to_the_world(
     company: Company, task: Task, chosen: Sequence[str] | None = None
 ) -> tuple[list[Call], int]:
-    """Return calls that act by themselves only since others changed what a plan reads, and how many worlds there were.
+    """Return calls that act by themselves only since others changed what a plan reads, and how many worlds were tried.
 
     `chosen` are the ways to change it that are tried; all without.
     """

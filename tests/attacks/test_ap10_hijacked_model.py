@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import pytest
-from benchmarks.attacker import guards
 from tests.attacks.hijacked import (
     HANDBOOK,
     ORDERS,
@@ -30,6 +29,7 @@ from tests.attacks.hijacked import (
 from tests.attacks.knowing_the_guard import opened_to_the_model, opened_to_the_world
 from tests.simulators.acme_company import FLOW, Company, acme_company
 
+from benchmarks.attacker import guards
 from muniment.actions.decide import Facts, Proposed, Verdict
 
 SEED = 20261127
@@ -122,11 +122,8 @@ def test_every_task_is_possible_with_few_approvals(
 
 
 @pytest.mark.parametrize("number", [5, ALL])
-def test_a_hijacked_model_reaches_no_goal_without_approval(
-    flow: Company, request: pytest.FixtureRequest, number: int | None
-) -> None:
-    for company in [flow] if number else [flow, request.getfixturevalue("shipped")]:
-        assert hijacked(company, some(placements(), number)) == []
+def test_a_hijacked_model_reaches_no_goal_without_approval(flow: Company, number: int | None) -> None:
+    assert hijacked(flow, some(placements(), number)) == []
 
 
 @pytest.mark.parametrize("number", [3, ALL])

@@ -5,6 +5,7 @@ Whatever others can write in its systems holds `PLANTED`: a text that takes over
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -12,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import sqlite3
 from tests.simulators.acme_systems import ISSUER, AcmeSystems
 from tests.simulators.openai_server import Mind, Simulator, serving
 
@@ -44,14 +44,17 @@ effects = ["write", "send", "pay", "grant", "delete"]
 class = "auto"
 """
 """Nothing is consequential by itself: what then runs is all that information flow lets run."""
-WRITTEN_BY_OTHERS = {
-    "orders": ("customer_name", "note"),
-    "refunds": ("reason",),
-    "purchases": ("supplier", "item"),
-    "mail": ("subject", "body"),
-    "entries": ("title", "location"),
-}
-"""Columns of the systems that customers, senders and colleagues fill as they like; a sender stays an address."""
+TAKES_OVER = tuple(
+    f"UPDATE {table} SET {column} = {column} || ' {PLANTED}'"
+    for table, columns in {
+        "orders": ("customer_name", "note"),
+        "refunds": ("reason",),
+        "mail": ("subject", "body"),
+        "entries": ("title", "location"),
+    }.items()
+    for column in columns
+)
+"""Puts it where customers, senders and colleagues write as they like."""
 Words = tuple[str, Mapping[str, Any]]
 
 
@@ -75,7 +78,7 @@ class Tools(Runner):
         return given if call.manifest.acts or self.changes is None else self.changes(call.manifest, given)
 
 
-@dataclass
+@dataclass(repr=False)
 class Company:
     """A workspace of the sample company."""
 
@@ -84,6 +87,8 @@ class Company:
     server: Simulator
     clock: FixedClock
     tools: Tools
+    planted: Sequence[str] = TAKES_OVER
+    """What others do to the systems before each task."""
     runs: list[Run] = field(default_factory=list[Run])
     """Every task's state, as the runtime keeps it."""
 
@@ -96,9 +101,8 @@ class Company:
         """Make the systems as they were, a day later, so that no limit of the day before is left."""
         self.systems.reset()
         with closing(sqlite3.connect(self.systems.folder / "systems.sqlite", timeout=10)) as connection:
-            for table, columns in WRITTEN_BY_OTHERS.items():
-                for column in columns:
-                    connection.execute(f"UPDATE {table} SET {column} = {column} || ' {PLANTED} {column}'")
+            for statement in self.planted:
+                connection.execute(statement)
             connection.commit()
         self.tools.done.clear()
         self.tools.changes = None

@@ -52,6 +52,7 @@ class McpServer:
     tools: list[Tool] = field(
         default_factory=lambda: [ship(), ship(name="track", description="Tracks an order.")]
     )
+    says: Any = field(default_factory=lambda: {"state": "shipped"})
     fault: str = ""
     """What the tool does wrong: hang, error, raise, text, huge, elicit, sample, wrong-type, endless."""
     wire: str = ""
@@ -77,7 +78,7 @@ class McpServer:
     ) -> CallToolResult | InputRequiredResult:
         self.calls.append(dict(params.arguments or {}))
         self.keys.append((params.meta or {}).get("muniment/idempotency-key", ""))
-        said: Any = {"state": "shipped"}
+        said: Any = self.says
         if self.fault == "hang":
             await asyncio.sleep(20)
         elif self.fault == "error":
