@@ -7,6 +7,7 @@ proposed, and the prompts that its model was sent.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -121,7 +122,8 @@ _TAKES = {
     "required": ["v"],
     "properties": {"v": {"type": "string", "maxLength": 40}},
 }
-_NAMES = (*(f"r{n}" for n in range(1, 6)), "s1", "s2", "s3")
+_KNOWN = re.compile(r"It gave (r\d+)\.|^\d+\. (?:read|propose) (s\d): It was (?:read|done)\.", re.MULTILINE)
+"""Results that a model is told of, by number or by the step of its plan."""
 
 
 @st.composite
@@ -179,7 +181,7 @@ def _of_step(step: str, tool: str, _: object, paths: Sequence[Sequence[Any]]) ->
 
 
 def moves() -> st.SearchStrategy[dict[str, Any]]:
-    """Return single moves."""
+    """Return single moves; a result is named by a number, which counts those that there are."""
     reads = st.sampled_from([{"move": "read", "tool": tool, "arguments": given} for tool, given, _ in READS])
     asked = st.sampled_from(
         [
@@ -188,15 +190,14 @@ def moves() -> st.SearchStrategy[dict[str, Any]]:
             {"move": "read", "tool": "track", "arguments": {"order": SAID}},
         ]
     )
-    named = st.sampled_from(_NAMES)
+    some = st.integers(0, 7)
     return st.one_of(
         reads,
         reads,
         asked,
         st.just({"move": "search", "query": "bracket returned"}),
-        named.map(lambda name: {"move": "look", "result": name}),
-        named.map(lambda name: {"move": "take", "result": name, "question": "Which?", "schema": _TAKES}),
-        plans(),
+        some.map(lambda n: {"move": "look", "result": n}),
+        some.map(lambda n: {"move": "take", "result": n, "question": "Which?", "schema": _TAKES}),
         st.just({"move": "run"}),
         st.sampled_from(["s1", "s2", "s3"]).map(lambda step: {"move": "propose", "step": step}),
         st.sampled_from(sorted(_ACTS)).map(
@@ -210,10 +211,13 @@ def moves() -> st.SearchStrategy[dict[str, Any]]:
 
 
 def chains() -> st.SearchStrategy[list[dict[str, Any]]]:
-    """Return chains of moves, most with a plan at their beginning."""
-    rest = st.lists(moves(), min_size=2, max_size=7)
-    planned = st.builds(lambda plan, others: [plan, *others], plans(), rest)
-    return st.one_of(planned, planned, rest)
+    """Return chains of moves, most with a plan at their beginning, some of these with one that comes too late."""
+    rest = st.lists(moves(), min_size=3, max_size=7)
+    run = st.just({"move": "run"})
+    first = st.builds(lambda plan, others: [plan, *others], plans(), rest)
+    whole = st.builds(lambda plan, run, others: [plan, run, *others], plans(), run, rest)
+    late = st.builds(lambda read, plan, run, others: [*read, plan, run, *others], rest, plans(), run, rest)
+    return st.one_of(first, whole, whole, late)
 
 
 class Mind:
@@ -231,6 +235,9 @@ class Mind:
         self.asked.append(prompt)
         self._shown = self._shown or CANARY in prompt
         move = self._left.pop(0) if self._left else {"move": "answer", "text": "Finished."}
+        if type(move.get("result")) is int:
+            known = [one for found in _KNOWN.findall(prompt) for one in found if one] or ["r1"]
+            move = {**move, "result": known[move["result"] % len(known)]}
         return json.dumps(move).replace(SAID, CANARY if self._shown else "nothing yet")
 
 

@@ -90,9 +90,9 @@ def _runs_alone(company: Company, run: Run, call: proposals.Call) -> bool:
 def opened_to_the_world(
     company: Company, task: Task, chosen: Sequence[str] | None = None
 ) -> tuple[list[Call], int]:
-    """Return calls that act by themselves only since others changed what a plan reads, and how many worlds were tried.
+    """Return calls that act by themselves only since others changed what a plan reads, and how many worlds.
 
-    `chosen` are the ways to change it that are tried; all without.
+    `chosen` are the ways to change it; without, all.
     """
     tools = company.manifests(task.who)
     acting = [one["step"] for one in task.plan if tools[one["tool"]].acts]
