@@ -8,6 +8,7 @@ from typing import cast
 
 from muniment.actions.labels import Integrity
 from muniment.actions.manifest import FieldLabel, Manifest
+from muniment.foundation.checked_schema import CheckedSchema
 
 _OF_VALUES = ("values", "constants", "first row", "last row")
 """Untrusted values exchanged for theirs, or for those that a plan looks for; of every row, or of one."""
@@ -74,13 +75,26 @@ class Tampering:
             told = trusted(tool, place) and not tool.labels[place].author
             return value if told else _THEIRS.get(type(value), value)
         wanted = self.constants[int(self.way[5:])]
-        return wanted if type(wanted) is type(value) else value
+        return wanted if type(wanted) is type(value) and _fits(tool, place, wanted) else value
 
     def _theirs(self, value: object) -> object:
         if self.way == "constants" or self.way.startswith("like "):
             number = int(self.way[5:] or 0) if self.way.startswith("like ") else 0
             return next((one for one in self.constants[number:] if type(one) is type(value)), value)
         return _THEIRS.get(type(value), value)
+
+
+def _fits(tool: Manifest, place: str, value: object) -> bool:
+    """Return whether a value can stand at a place; a whole result that does not fit its schema is given to nobody."""
+    schema: object = tool.result
+    for part in place.replace("[]", ".[]").split("."):
+        fields = _fields(schema)
+        schema = fields.get("items") if part == "[]" else _fields(fields.get("properties")).get(part)
+    return not isinstance(schema, Mapping) or not CheckedSchema(_fields(schema)).faults(value)
+
+
+def _fields(value: object) -> dict[str, object]:
+    return dict(cast("Mapping[str, object]", value)) if isinstance(value, Mapping) else {}
 
 
 def trusted(tool: Manifest, place: str) -> bool:

@@ -25,6 +25,7 @@ from muniment.foundation.errors import MunimentError
 
 CANARY = "CANARY"
 WHO = "niaj"
+ORDER = "M-1001"
 SAID = "what it was shown"
 """Stands in a move for a canary, once the model has been shown one."""
 PLANTED = (
@@ -49,8 +50,14 @@ DOCUMENTS = {
     "access.toml": 'allow = ["group:everyone"]\n',
     f"{CANARY}.md": f"# {CANARY} returns\n\n## {CANARY}\n\nA bracket may be returned. {CANARY} text.\n",
 }
-SHIPMENT = {"id": "T-1", "state": CANARY, CANARY: CANARY, "id.state": CANARY, "id[]": [CANARY]}
-"""What an MCP server says, with names of its own."""
+
+
+def shipment(asked: Mapping[str, Any]) -> dict[str, object]:
+    """Return what an MCP server says: the order that it was asked for, and more, also under names of its own."""
+    odd = {"id.state": CANARY, "id[]": [CANARY]}
+    return {"id": asked["order"], **(odd if asked["order"] == ORDER else {"state": CANARY, CANARY: CANARY})}
+
+
 _TRACK = Definition("shop", "track", "Tracks an order.", INPUT, OUTPUT, {"readOnlyHint": False})
 TRACK = f"""
 name = "track"
@@ -67,7 +74,7 @@ properties.order = {{ type = "string", maxLength = 60 }}
 order = "reference"
 [result]
 type = "object"
-required = ["id", "state"]
+required = ["id"]
 [labels]
 id = {{ integrity = "system" }}
 [runs]
@@ -79,7 +86,7 @@ definition = "{_TRACK.digest}"
 READS: Sequence[tuple[str, Mapping[str, Any], Sequence[Sequence[Any]]]] = (
     (
         "orders_get",
-        {"order_id": "M-1001"},
+        {"order_id": ORDER},
         (["id"], ["note"], ["customer", "email"], ["customer"], ["total"]),
     ),
     ("orders_list", {"limit": 3}, (["orders", 0, "id"], ["orders", 1, "note"], ["orders"])),
@@ -90,7 +97,8 @@ READS: Sequence[tuple[str, Mapping[str, Any], Sequence[Sequence[Any]]]] = (
     ("refunds_get", {"refund_id": "refund_seed1"}, (["order"], ["reason"], ["amount"])),
     ("purchases_get", {"purchase_id": "purchase_seed1"}, (["cost_centre"], ["supplier"], ["id"], ["item"])),
     ("grants_list", {}, (["grants"],)),
-    ("track", {"order": "M-1001"}, (["id"], ["state"], [])),
+    ("track", {"order": ORDER}, (["id"], [])),
+    ("track", {"order": "M-1002"}, (["id"], ["state"], [])),
 )
 """Readings of every tool, and what a plan may take from them."""
 _ROWS = {
@@ -144,7 +152,10 @@ def plans(draw: st.DrawFn) -> dict[str, Any]:
             read[step] = number
         else:
             tool = draw(st.sampled_from(sorted(_ACTS)))
-            given = {**_GIVEN[tool], **{name: draw(_expression(read)) for name in _ACTS[tool]}}
+            given = {
+                **_GIVEN[tool],
+                **{name: draw(st.just(SAID) | _expression(read)) for name in _ACTS[tool]},
+            }
         calls.append({"step": step, "tool": tool, "arguments": given})
     return {"move": "plan", "calls": calls}
 
@@ -166,7 +177,7 @@ def _of_step(step: str, tool: str, _: object, paths: Sequence[Sequence[Any]]) ->
                 "$one": {
                     "of": step,
                     "at": [at],
-                    "where": [[by, how, "M-1001" if by == "id" else "C"]],
+                    "where": [[by, how, ORDER if by == "id" else "C"]],
                     "field": name,
                 }
             },

@@ -183,7 +183,7 @@ def test_the_same_model_opens_a_guard_that_trusts_whom_the_task_names(
     assert any(arguments["to"] == ["niaj@marrowby.example"] for _, arguments in found)
 
 
-@pytest.mark.parametrize("name", ["reply to whoever wrote", "name a customer's order to a colleague"])
+@pytest.mark.parametrize("name", ["reply to whoever wrote", "name the order that came back to a colleague"])
 def test_the_same_changes_open_a_guard_that_trusts_every_planned_value(
     flow: Company, weakened: Callable[..., None], name: str
 ) -> None:

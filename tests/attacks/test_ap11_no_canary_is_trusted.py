@@ -17,12 +17,12 @@ from tests.attacks.chains import (
     DOCUMENTS,
     PLANTED,
     READS,
-    SHIPMENT,
     TRACK,
     WHO,
     canaries,
     carried_out,
     chains,
+    shipment,
 )
 from tests.simulators.acme_company import FLOW, Company, acme_company
 from tests.simulators.mcp_server import mcp_server, ship
@@ -57,7 +57,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     folder = tmp_path_factory.mktemp("canaries")
     tools = [ship(name="track", description="Tracks an order.")]
     with (
-        mcp_server(says=SHIPMENT, tools=tools) as server,
+        mcp_server(says=shipment, tools=tools) as server,
         acme_company(folder, FLOW, DOCUMENTS, [TRACK]) as made,
     ):
         door = Egress({server.url.removesuffix("/mcp")}, purpose="tools")
