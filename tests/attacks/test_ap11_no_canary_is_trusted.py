@@ -7,25 +7,21 @@ documents and the results of a remote tool.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from tests.attacks.chains import (
     CANARY,
-    DOCUMENTS,
     PLANTED,
     READS,
-    TRACK,
     WHO,
     canaries,
     carried_out,
     chains,
-    shipment,
 )
-from tests.simulators.acme_company import FLOW, Company, acme_company
-from tests.simulators.mcp_server import mcp_server, ship
+from tests.simulators.acme_company import Company
 
 from benchmarks.attacker.trusted import trusted_values
 from muniment.actions.labels import USERS
@@ -33,15 +29,12 @@ from muniment.actions.manifest import Manifest
 from muniment.actions.manifest_file import manifest_of
 from muniment.actions.paths import leaves
 from muniment.actions.reading import Reading, reading
-from muniment.actions.runners.mcp_connection import RemoteServer
-from muniment.actions.runners.remote_tool import RemoteToolRunner
-from muniment.foundation.egress import Egress
 from muniment.governance.identity.principal import OPERATOR, Actor, Principal
 
 PERSON = Principal("user", WHO)
 BY = Actor(PERSON.ref, "http")
 QUICK = settings(
-    max_examples=8,
+    max_examples=5,
     deadline=None,
     derandomize=True,
     database=None,
@@ -52,18 +45,10 @@ FULL = settings(max_examples=600, deadline=None, suppress_health_check=list(Heal
 Chain = list[dict[str, Any]]
 
 
-@pytest.fixture(scope="module")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
-    folder = tmp_path_factory.mktemp("canaries")
-    tools = [ship(name="track", description="Tracks an order.")]
-    with (
-        mcp_server(says=shipment, tools=tools) as server,
-        acme_company(folder, FLOW, DOCUMENTS, [TRACK]) as made,
-    ):
-        door = Egress({server.url.removesuffix("/mcp")}, purpose="tools")
-        made.tools.others = RemoteToolRunner(door, {"shop": RemoteServer("shop", server.url)})
-        made.planted = PLANTED
-        yield made
+@pytest.fixture
+def company(flow: Company) -> Company:
+    flow.planted = PLANTED
+    return flow
 
 
 def read(company: Company) -> list[Reading]:
