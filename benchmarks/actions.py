@@ -14,10 +14,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks import proposing
-from benchmarks.agentdojo import adversary, canary, hijacked, honest, weak
+from benchmarks.agentdojo import adversary, canary, hijacked, honest
 from benchmarks.agentdojo.governed import CALLER, POLICIES, Run, risk
 from benchmarks.agentdojo.tools import FILES, manifests, with_label
 from benchmarks.agentdojo.worlds import SUITES, installed, tasks, vectors, world
+from benchmarks.attacker import guards
+from benchmarks.attacker.calls import plain
 from benchmarks.bars import Bar, Progress, bar, p50, p95
 from benchmarks.machine import described
 from benchmarks.options import checked
@@ -150,7 +152,7 @@ def _row(policy: str, mode: str, outcomes: Sequence[honest.Outcome]) -> dict[str
 
 def _hijacked(version: str) -> list[Bar]:
     core = hijacked.replayed(version)
-    without = hijacked.replayed(version, decides=weak.everything)
+    without = hijacked.replayed(version, decides=guards.everything)
     bars = [
         bar(
             f"{version}: attackers' goals reached without approval, {way}",
@@ -181,9 +183,9 @@ def _attacked() -> list[Bar]:
     ]
     bars.append(bar("calls that were tried for that", None, found.tried, "calls"))
     for name, guard in (
-        ("everything", lambda _: weak.everything),
-        ("recipients whom the prompt names", weak.named_recipients),
-        ("planned calls with any value", lambda _: weak.any_value),
+        ("everything", lambda _: guards.everything),
+        ("recipients whom the prompt names", guards.named_recipients),
+        ("planned calls with any value", lambda _: guards.any_value),
     ):
         exposed = adversary.exposed(NEWEST, guard=guard)
         bars.append(bar(f"the same, where a guard lets {name} through", 1, exposed.any, "tasks", least=True))
@@ -197,7 +199,7 @@ def _decisions() -> list[Bar]:
         there = world(NEWEST, suite, tasks(NEWEST, suite)[0])
         run_ = Run(there, risk("shipped"), lambda _: False)
         for name, tool in manifests(suite).items():
-            arguments = canonical_arguments(tool, adversary.plain(tool))
+            arguments = canonical_arguments(tool, plain(tool, adversary.WORDS))
             for context in (USERS, Label(Integrity.UNTRUSTED)):
                 asked.append((Proposed(name, tool, arguments, CALLER, context), run_.facts(tool, arguments)))
     times: list[float] = []

@@ -10,11 +10,12 @@ manifests state.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from benchmarks.agentdojo.governed import CALLER, Tools
 from benchmarks.agentdojo.worlds import World, tasks, vectors, world
+from benchmarks.attacker.trusted import trusted_values
 from muniment.actions.labels import USERS, Integrity
 from muniment.actions.manifest import FieldLabel, Manifest
 from muniment.actions.reading import Reading, reading
@@ -81,24 +82,9 @@ def _trusted(
 
 def _by_place(one: Reading) -> dict[str, list[str]]:
     held: dict[str, list[str]] = {}
-    for place, value in _places(one, one.value, ""):
+    for place, value in trusted_values(one):
         held.setdefault(place, []).append(value)
     return held
-
-
-def _places(one: Reading, value: object, place: str) -> Iterator[tuple[str, str]]:
-    """Yield each trusted value with its place, and how many rows there are of each list whose rows are trusted."""
-    if isinstance(value, Mapping):
-        for name, inner in cast("Mapping[str, object]", value).items():
-            yield from _places(one, inner, f"{place}.{name}" if place else name)
-    elif isinstance(value, list):
-        rows = cast("list[object]", value)
-        if one.rows(place).trusted:
-            yield f"{place}[]", str(len(rows))
-        for row in rows:
-            yield from _places(one, row, f"{place}[]")
-    elif one.of(value, place).trusted:
-        yield place, str(value)
 
 
 def _calls(there: World, tools: Tools) -> Sequence[tuple[str, dict[str, Any]]]:

@@ -52,6 +52,8 @@ class McpServer:
     tools: list[Tool] = field(
         default_factory=lambda: [ship(), ship(name="track", description="Tracks an order.")]
     )
+    says: Callable[[Mapping[str, Any]], Any] = lambda given: {"state": "shipped"}
+    """From the arguments of a call to its result."""
     fault: str = ""
     """What the tool does wrong: hang, error, raise, text, huge, elicit, sample, wrong-type, endless."""
     wire: str = ""
@@ -77,7 +79,7 @@ class McpServer:
     ) -> CallToolResult | InputRequiredResult:
         self.calls.append(dict(params.arguments or {}))
         self.keys.append((params.meta or {}).get("muniment/idempotency-key", ""))
-        said: Any = {"state": "shipped"}
+        said = self.says(params.arguments or {})
         if self.fault == "hang":
             await asyncio.sleep(20)
         elif self.fault == "error":
