@@ -190,6 +190,7 @@ class Searching(Governed):
             ),
             file_bytes,
             self.labelling if limits.labels else None,
+            limits.chunk_characters,
         )
 
     @cached_property

@@ -16,17 +16,20 @@ from muniment.foundation.errors import BadInput, Conflict, NotFound
 from muniment.foundation.sqlcipher import SqlCipherDatabase
 from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import Principal
+from muniment.settings import Settings
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from muniment.assistant.agent import TaskAgent
     from muniment.assistant.answer import Assistant
+    from muniment.assistant.comparing import Comparing
     from muniment.assistant.conversations import Conversations
     from muniment.assistant.dialogue import Dialogue
     from muniment.assistant.feedback import Feedback
     from muniment.assistant.gate import Gate
     from muniment.assistant.lineage import Lineage
+    from muniment.assistant.recorded import RecordedSettings
     from muniment.assistant.rewriting import Rewriting
     from muniment.assistant.values import Answer
     from muniment.assistant.workflows.runs import WorkflowRuns
@@ -97,6 +100,13 @@ class Workspace(Acting):
         from muniment.assistant.lineage import Lineage
 
         return Lineage(self.database, self.audit, self.policy, self.clock)
+
+    @cached_property
+    def comparing(self) -> Comparing:
+        """Two answers side by side."""
+        from muniment.assistant.comparing import Comparing
+
+        return Comparing(self.database, self.audit, self.policy)
 
     @cached_property
     def evidence_gate(self) -> Gate:
@@ -190,7 +200,16 @@ class Workspace(Acting):
             passages=self.settings.answers.passages,
             sensitive=self.shown_in_answers,
             not_names=self.settings.sensitive.not_names,
+            settings=self.recorded_settings,
         )
+
+    @cached_property
+    def recorded_settings(self) -> RecordedSettings:
+        """What lineage records of the settings."""
+        from muniment.assistant.recorded import recorded_settings
+
+        now, shipped = settings_file.described(self.settings), settings_file.described(Settings())
+        return recorded_settings(now, shipped, self.audit.commitment)
 
     @cached_property
     def agent(self) -> TaskAgent:

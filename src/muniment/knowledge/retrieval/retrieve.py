@@ -69,6 +69,11 @@ class RerankSettings:
     weight: float = 0.5
     """How much its opinion counts beside the first order."""
 
+    @property
+    def name(self) -> str:
+        """Return the settings as lineage records them."""
+        return f"{self.seconds:g} s depth={self.depth} weight={self.weight:g}"
+
 
 @dataclass(frozen=True, slots=True)
 class RetrievalSettings:
@@ -161,6 +166,7 @@ class Retriever:
                 version = self._versions.at(connection, visibility.revisions)
                 ranked_by = version.over(self._settings.ranking)
                 question = self._question(connection, visibility, text, ahead)
+                build = self._questions.build(connection, visibility.revisions)
                 for_engine = self._for_engine(asked, question, pool, ranked_by, filters)
                 ranking = self._engine.rank(connection, visibility, for_engine)
                 passages = put_together(connection, visibility, ranking.hits, asked, self._shape(pool))
@@ -177,7 +183,7 @@ class Retriever:
             principal=principal.ref,
             revisions=visibility.revisions,
             policy=decision.policy,
-            index=self._describe(ranking, question, ranked_by, version),
+            index=self._describe(ranking, question, ranked_by, version, build),
             notes=notes,
             took_ms=round(took, 3),
             filters=filters.stated(),
@@ -308,7 +314,12 @@ class Retriever:
         return (*lost, PARTLY_WORDS) if ranking.partly_lexical else lost
 
     def _describe(
-        self, ranking: Ranking, question: QuestionVector, settings: RankingSettings, version: Version
+        self,
+        ranking: Ranking,
+        question: QuestionVector,
+        settings: RankingSettings,
+        version: Version,
+        build: int,
     ) -> dict[str, str]:
         described = {"words": wording.VERSION, "legs": settings.legs if ranking.dense else "lexical"}
         if settings.legs != "dense":
@@ -316,8 +327,10 @@ class Retriever:
         if ranking.dense and question.model:
             described["embedding"] = f"{question.model.name}@{question.model.digest}"
             described["fusion"] = settings.fusion.name
+            described["build"] = str(build)
         if self._reranker is not None and self._reranks():
             described["reranker"] = self._reranker.name
+            described["rerank"] = self._settings.rerank.name
         described["settings"] = version.name
         return described
 
