@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from benchmarks.lineage import changes
 from tests.journeys.command import Command, write_documents
 
+from benchmarks.lineage import changes
 from muniment.app import Workspace
 from muniment.assistant import asking
 from muniment.assistant.lineage import answer as answers

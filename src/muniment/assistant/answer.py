@@ -50,6 +50,8 @@ from muniment.knowledge.retrieval.filters import EVERYTHING, Filters
 from muniment.knowledge.retrieval.visibility import visible
 
 if TYPE_CHECKING:
+    from muniment.assistant.given import Given
+    from muniment.assistant.replayed import Then
     from muniment.governance.policy.decide import Policy
     from muniment.inference.gateway import Gateway
     from muniment.knowledge.retrieval.retrieve import Retriever
@@ -66,7 +68,7 @@ class Assistant:
         database: Database,
         audit: AuditLog,
         policy: Policy,
-        retriever: Retriever,
+        retriever: Retriever | Given,
         gateway: Gateway,
         inquiry: Inquiry,
         release: Release,
@@ -77,7 +79,9 @@ class Assistant:
         sensitive: Handling = ANSWERS,
         not_names: Collection[str] = (),
         settings: RecordedSettings = NONE,
+        then: Then | None = None,
     ) -> None:
+        """With `then`, each answer repeats an earlier one, as that was asked for."""
         self._database = database
         self._audit = audit
         self._policy = policy
@@ -92,6 +96,7 @@ class Assistant:
         self._sensitive = sensitive
         self._not_names = frozenset(not_names)
         self._settings = settings
+        self._then = then
 
     def ask(
         self,
@@ -136,6 +141,7 @@ class Assistant:
         asking = self._admit(principal, question, by, model, schema)
         asking.keep = keep
         asking.settings, asking.most = self._settings, self._k
+        asking.replays = self._then.answer if self._then else ""
         asking.rewritten_by = rewritten_by or {}
         try:
             yield Started(asking.id, asking.endpoint.version)
@@ -195,6 +201,8 @@ class Assistant:
             if not decision.allowed:
                 raise Denied("You may not ask questions here.", detail="; ".join(decision.reasons))
             endpoint = self._gateway.endpoint(standing, model)
+            if self._then is not None:
+                endpoint = self._then.endpoint(endpoint)
             if form is not None and endpoint.kind == QUOTES:
                 raise BadInput(
                     f"The model {endpoint.name!r} quotes, and fills in no form.", fix="Ask a language model."

@@ -279,6 +279,7 @@ class VersionMade:
     digest: str
     chunking: str
     """Empty where it was not recorded."""
+    title: str
 
 
 def versions_made(
@@ -289,12 +290,14 @@ def versions_made(
     wanted = set(places)
     if not wanted:
         return {}
-    query = sa.select(table.document, table.version, table.content_hash, table.chunking).where(
+    query = sa.select(table.document, table.version, table.content_hash, table.chunking, table.title).where(
         table.document.in_(sorted({name for name, _ in wanted})),
         table.version.in_(sorted({version for _, version in wanted})),
     )
     rows = connection.execute(query)
-    found = {(row.document, row.version): VersionMade(row.content_hash, row.chunking) for row in rows}
+    found = {
+        (row.document, row.version): VersionMade(row.content_hash, row.chunking, row.title) for row in rows
+    }
     return {place: made for place, made in found.items() if place in wanted}
 
 
@@ -305,6 +308,18 @@ def versions_at(connection: sa.Connection, documents: Collection[str], at: str) 
         sa.select(table.document, sa.func.max(table.version))
         .where(table.document.in_(sorted(documents)), table.stored_at <= at)
         .group_by(table.document)
+    )
+    return {name: int(version) for name, version in connection.execute(query)}
+
+
+def versions_before_later_ones(connection: sa.Connection, at: str) -> dict[str, int]:
+    """Return what was current at a time of every document that has a version stored later; 0: nothing was."""
+    table = document_version.c
+    then = sa.case((table.stored_at <= at, table.version), else_=0)
+    query = (
+        sa.select(table.document, sa.func.max(then))
+        .group_by(table.document)
+        .having(sa.func.max(table.stored_at) > at)
     )
     return {name: int(version) for name, version in connection.execute(query)}
 

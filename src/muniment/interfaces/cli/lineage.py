@@ -39,6 +39,25 @@ def diff(a: Answer, b: Answer, as_: Reader = None) -> None:
         TERMINAL.show(visible(found.text()))
 
 
+@app.command(epilog=example("muniment lineage replay ANSWER-ID", "muniment lineage replay ANSWER-ID --ask"))
+def replay(
+    answer_id: Answer,
+    as_: Reader = None,
+    ask: Annotated[
+        bool,
+        typer.Option("--ask", help="Ask the language model too, with the prompt and parameters of then."),
+    ] = False,
+) -> None:
+    """Search again as of then, by what the reader may read now, and show what has changed."""
+    with TERMINAL.workspace() as workspace:
+        principal = _reader(workspace, answer_id, as_)
+        found = workspace.replaying.replay(principal, answer_id, by(principal), ask)
+    if TERMINAL.json:
+        TERMINAL.document(found.as_json())
+    else:
+        TERMINAL.show(visible(found.text()))
+
+
 def _reader(workspace: Workspace, answer_id: str, as_: str | None) -> Principal:
     return workspace.directory.principal(as_) if as_ else workspace.lineage.owner(answer_id)
 
