@@ -82,6 +82,7 @@ def bodies(ids: dict[str, str]) -> dict[str, object]:
     return {
         "/v1/search": {"query": "canteen"},
         "/v1/answers": {"question": QUESTION},
+        f"/v1/answers/{ids['answer_id']}/replay": {},
         "/v1/chat/completions": {"messages": [{"role": "user", "content": QUESTION}]},
         "/v1/feedback": {"answer": ids["answer_id"], "useful": True},
         "/v1/conversations/search": {"words": "canteen"},
@@ -138,6 +139,7 @@ def ids_of(workspace: Workspace) -> dict[str, str]:
     conversation = workspace.conversations.create(workspace.principal("alice"), OPERATOR, "Canteen").id
     return {
         "answer_id": answer,
+        "other_id": answer,
         "conversation_id": conversation,
         "document_id": document_id(workspace, "all/canteen.txt"),
         "subject_id": "group:sales",

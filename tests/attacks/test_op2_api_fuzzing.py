@@ -84,7 +84,9 @@ SHARE = {
     "GET /v1/answers/{answer_id}": {FIT: 0.02},
     "GET /v1/models/{model_id}": {FIT: 0.01},
     "POST /v1/token": {FIT: 0.04, MISFIT: 0.04},
-    "GET /v1/answers/{answer_id}/lineage": {FIT: 0.04},
+    "GET /v1/answers/{answer_id}/lineage": {FIT: 0.02},
+    "POST /v1/answers/{answer_id}/replay": {FIT: 0.005, MISFIT: 0.005},
+    "GET /v1/answers/{answer_id}/diff/{other_id}": {FIT: 0.01},
     "GET /v1/documents/{document_id}": {FIT: 0.045, MISFIT: 0.02},
     "GET /v1/models": {FIT: 0},
     "GET /healthz": {FIT: 0},
@@ -164,6 +166,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     }
     places = {
         "answer_id": workspace.ask("What does the heron cost?", "alice").id,
+        "other_id": workspace.ask("What does the tarn cost?", "alice").id,
         "conversation_id": workspace.conversations.create(
             workspace.principal("alice"), Actor("user:alice", "python")
         ).id,

@@ -90,9 +90,9 @@ def test_a_version_that_the_index_dropped_is_said_not_to_be_kept(
     ready: Workspace, clock: FixedClock, folder: Path
 ) -> None:
     answer = ready.ask(PAY, "alice")
+    for path in [one for one in folder.rglob("*") if one.suffix in (".md", ".txt", ".csv")]:
+        path.write_text(path.read_text() + "\nRead again.\n")
     raise_pay(ready, clock, folder)
-    for path in sorted((folder / "all").glob("*.txt")):
-        path.write_text(path.read_text() + "More.\n")
     ready.upkeep.repair(OPERATOR)
     found = replay(ready, answer.id)
     (place,) = [one for one in found.places if one.where == ONCALL]
@@ -230,4 +230,5 @@ def test_on_either_engine_later_versions_take_no_part(
     found = replay(workspace, answer)
     assert found.again is not None and "350" not in found.again.answer
     (place,) = [one for one in found.places if one.where == ONCALL]
-    assert place.state in ("same", "not kept") and not any(one.state == "new" for one in found.places)
+    assert place.state == ("not kept" if workspace.settings.database.url else "same")
+    assert not any(one.state == "new" for one in found.places)
