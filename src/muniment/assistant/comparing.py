@@ -55,11 +55,14 @@ class Comparison:
     def text(self) -> str:
         """Return it as lines for a person."""
         lines = [one.text for one in self.differences] or ["Nothing that took part differs."]
-        lines += (
-            [f"Not recorded by one of them: {', '.join(self.not_recorded)}."] if self.not_recorded else []
-        )
-        lines += [not_compared(self.withheld)] if self.withheld else []
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.remarks])
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Return what could not be compared, in sentences."""
+        missing = ", ".join(self.not_recorded)
+        said = (f"Not recorded by one of them: {missing}.",) if missing else ()
+        return (*said, not_compared(self.withheld)) if self.withheld else said
 
 
 def not_compared(withheld: int) -> str:
