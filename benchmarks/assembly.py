@@ -59,7 +59,8 @@ from muniment.inference.messages import Draft, Request
 from muniment.inference.providers.provider import Budget
 from muniment.interfaces.cli.shipped import shipped
 from muniment.knowledge.passage import Passage
-from muniment.knowledge.retrieval.retrieve import RetrievalSettings, Retriever
+from muniment.knowledge.retrieval.retrieval_settings import RetrievalSettings
+from muniment.knowledge.retrieval.retrieve import Retriever
 
 SECONDS = 300.0
 """Most that one reply may take."""

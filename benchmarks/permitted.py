@@ -27,7 +27,7 @@ from muniment.governance.identity.principal import EVERYONE, Principal
 from muniment.inference.embedding import Embedder
 from muniment.knowledge.access import AccessList
 from muniment.knowledge.passage import Passage
-from muniment.knowledge.retrieval.retrieve import MAX_PASSAGES
+from muniment.knowledge.retrieval.retrieval_settings import MAX_PASSAGES
 from muniment.settings import Settings
 
 DOCUMENTS = 5

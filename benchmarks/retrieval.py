@@ -31,7 +31,8 @@ from muniment.inference.embedding import Embedder
 from muniment.inference.reranking import OnnxReranker, Reranker
 from muniment.knowledge.access import AccessList
 from muniment.knowledge.retrieval.rank import Legs, RankingSettings
-from muniment.knowledge.retrieval.retrieve import RerankSettings, RetrievalSettings, Retriever
+from muniment.knowledge.retrieval.retrieval_settings import RerankSettings, RetrievalSettings
+from muniment.knowledge.retrieval.retrieve import Retriever
 
 READER = Principal("user", "reader")
 DEPTH = 100

@@ -33,6 +33,7 @@ from muniment.governance.incidents.detection.detection_settings import Detection
 from muniment.governance.privacy.sensitive_settings import SensitiveSettings, unlabelled_problem
 from muniment.inference.catalog import QUOTES, Endpoint, fallback_problem
 from muniment.inference.endpoint_settings import ModelSettings
+from muniment.knowledge.ingestion.chunk import HIGHEST
 
 if TYPE_CHECKING:
     from muniment.inference.embedders import Offer
@@ -149,6 +150,8 @@ class IngestionSettings(_Section):
 
     isolation: Literal["required", "rlimits"] = "required"
     """`required` refuses to parse without system-call filtering; `rlimits` accepts limits alone."""
+    chunk_characters: int = Field(HIGHEST, ge=400, le=2000)
+    """Most characters of a passage of flowing text; the next ingest cuts documents that were cut otherwise anew."""
     max_file_mb: int = Field(64, ge=1, le=2048)
     """Larger files are reported and left out."""
     parse_seconds: int = Field(60, ge=1, le=3600)

@@ -82,6 +82,7 @@ def bodies(ids: dict[str, str]) -> dict[str, object]:
     return {
         "/v1/search": {"query": "canteen"},
         "/v1/answers": {"question": QUESTION},
+        f"/v1/answers/{ids['answer_id']}/replay": {},
         "/v1/chat/completions": {"messages": [{"role": "user", "content": QUESTION}]},
         "/v1/feedback": {"answer": ids["answer_id"], "useful": True},
         "/v1/conversations/search": {"words": "canteen"},
@@ -111,7 +112,7 @@ def seen(http: TestClient, route: str, ids: dict[str, str], headers: dict[str, s
     body = bodies(ids).get(path)
     http.cookies.clear()
     got = http.request(method, path, json=body, headers={"origin": ORIGIN, **headers})
-    body = re.sub(rb'"(took_ms|created)":[0-9.]+|ans_[a-z2-7]+', b"", got.content)
+    body = re.sub(rb'"(took_ms|created)":[0-9.]+|"searched_at":"[^"]*"|ans_[a-z2-7]+', b"", got.content)
     kept = {
         name: value for name, value in got.headers.items() if name != "content-length" or body == got.content
     }
@@ -139,6 +140,7 @@ def ids_of(workspace: Workspace) -> dict[str, str]:
     conversation = workspace.conversations.create(workspace.principal("alice"), OPERATOR, "Canteen").id
     return {
         "answer_id": answer,
+        "other_id": answer,
         "conversation_id": conversation,
         "document_id": document_id(workspace, "all/canteen.txt"),
         "subject_id": "group:sales",

@@ -51,7 +51,8 @@ def test_more_than_there_are_gives_all_that_are_readable(mixed: Workspace) -> No
 def test_the_order_is_the_exact_one_of_the_readable_vectors(mixed: Workspace) -> None:
     from muniment.inference.embedders import Embedders
     from muniment.knowledge.retrieval.rank import RankingSettings
-    from muniment.knowledge.retrieval.retrieve import RetrievalSettings, Retriever
+    from muniment.knowledge.retrieval.retrieval_settings import RetrievalSettings
+    from muniment.knowledge.retrieval.retrieve import Retriever
 
     embedder = HashedEmbedder(96)
     retriever = Retriever(

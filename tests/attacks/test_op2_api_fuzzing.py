@@ -44,7 +44,7 @@ CHECKS = [
 ]
 FIT, MISFIT = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 SHARE = {
-    "POST /v1/search": {FIT: 0.08, MISFIT: 0.07},
+    "POST /v1/search": {FIT: 0.03, MISFIT: 0.07},
     "POST /v1/answers": {FIT: 0.07, MISFIT: 0.065},
     "GET /v1/tools": {FIT: 0},
     "GET /v1/tools/{tool_id}": {FIT: 0.01},
@@ -83,9 +83,11 @@ SHARE = {
     "POST /v1/feedback": {FIT: 0.02, MISFIT: 0.02},
     "GET /v1/answers/{answer_id}": {FIT: 0.02},
     "GET /v1/models/{model_id}": {FIT: 0.01},
-    "POST /v1/token": {FIT: 0.03, MISFIT: 0.035},
+    "POST /v1/token": {FIT: 0.04, MISFIT: 0.04},
     "GET /v1/answers/{answer_id}/lineage": {FIT: 0.02},
-    "GET /v1/documents/{document_id}": {FIT: 0.03, MISFIT: 0.02},
+    "POST /v1/answers/{answer_id}/replay": {FIT: 0.005, MISFIT: 0.005},
+    "GET /v1/answers/{answer_id}/diff/{other_id}": {FIT: 0.01},
+    "GET /v1/documents/{document_id}": {FIT: 0.045, MISFIT: 0.02},
     "GET /v1/models": {FIT: 0},
     "GET /v1/audit/entries": {FIT: 0.01, MISFIT: 0.01},
     "GET /v1/audit/checkpoint": {FIT: 0},
@@ -172,6 +174,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     }
     places = {
         "answer_id": workspace.ask("What does the heron cost?", "alice").id,
+        "other_id": workspace.ask("What does the tarn cost?", "alice").id,
         "conversation_id": workspace.conversations.create(
             workspace.principal("alice"), Actor("user:alice", "python")
         ).id,

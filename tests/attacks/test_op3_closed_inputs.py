@@ -26,6 +26,7 @@ CANARY = "walnut-canary"
         ("/v1/answers", {"question": "x" * 2001}),
         ("/v1/answers", {"question": ""}),
         ("/v1/answers", [CANARY]),
+        ("/v1/answers/x/replay", {"ask": True, "as_of": CANARY}),
         ("/v1/feedback", {"answer": "x", "useful": True, "principal": CANARY}),
         ("/v1/feedback", {"answer": "x", "useful": CANARY}),
         ("/v1/answers", CANARY),

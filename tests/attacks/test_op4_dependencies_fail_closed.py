@@ -105,7 +105,7 @@ def failing_reranker(workspace: Workspace, _patch: pytest.MonkeyPatch) -> Iterat
 
     retriever = workspace.retriever
     before = retriever._reranker, retriever._settings
-    from muniment.knowledge.retrieval.retrieve import RerankSettings, RetrievalSettings
+    from muniment.knowledge.retrieval.retrieval_settings import RerankSettings, RetrievalSettings
 
     retriever._reranker = Broken()  # type: ignore[assignment]
     retriever._settings = RetrievalSettings(rerank=RerankSettings(seconds=1.0))

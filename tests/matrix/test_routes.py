@@ -144,6 +144,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "stop_id": workspace.stops.stop("tool", "other", "a trial", None, OPERATOR).id,
         "delegation_id": workspace.delegations.make(bob, dave, timedelta(days=1), OPERATOR).id,
         "answer_id": workspace.ask("What does the heron cost?", "alice").id,
+        "other_id": workspace.ask("What does the tarn cost?", "alice").id,
         "document_id": document_id(workspace, "heron.md"),
         "model_id": "quotes",
         "build": "none",

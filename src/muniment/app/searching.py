@@ -106,7 +106,8 @@ class Searching(Governed):
     @cached_property
     def retriever(self) -> Retriever:
         """Search over what a principal may read."""
-        from muniment.knowledge.retrieval.retrieve import RerankSettings, RetrievalSettings, Retriever
+        from muniment.knowledge.retrieval.retrieval_settings import RerankSettings, RetrievalSettings
+        from muniment.knowledge.retrieval.retrieve import Retriever
 
         seconds = self.settings.retrieval.rerank_budget_ms / 1000 if self.settings.retrieval.rerank else 0.0
         return Retriever(
@@ -190,6 +191,7 @@ class Searching(Governed):
             ),
             file_bytes,
             self.labelling if limits.labels else None,
+            limits.chunk_characters,
         )
 
     @cached_property

@@ -16,17 +16,23 @@ from muniment.foundation.errors import BadInput, Conflict, NotFound
 from muniment.foundation.sqlcipher import SqlCipherDatabase
 from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import Principal
+from muniment.settings import Settings
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from muniment.assistant.agent import TaskAgent
     from muniment.assistant.answer import Assistant
+    from muniment.assistant.comparing import Comparing
     from muniment.assistant.conversations import Conversations
     from muniment.assistant.dialogue import Dialogue
     from muniment.assistant.feedback import Feedback
     from muniment.assistant.gate import Gate
+    from muniment.assistant.given import Given
     from muniment.assistant.lineage import Lineage
+    from muniment.assistant.recorded import RecordedSettings
+    from muniment.assistant.replayed import Then
+    from muniment.assistant.replaying import Replaying
     from muniment.assistant.rewriting import Rewriting
     from muniment.assistant.values import Answer
     from muniment.assistant.workflows.runs import WorkflowRuns
@@ -99,6 +105,13 @@ class Workspace(Acting):
         return Lineage(self.database, self.audit, self.policy, self.clock)
 
     @cached_property
+    def comparing(self) -> Comparing:
+        """Two answers side by side."""
+        from muniment.assistant.comparing import Comparing
+
+        return Comparing(self.database, self.audit, self.policy)
+
+    @cached_property
     def evidence_gate(self) -> Gate:
         """What every claim must pass."""
         from muniment.assistant.gate import Gate
@@ -161,18 +174,26 @@ class Workspace(Acting):
         """Questions to answers with evidence."""
         return self.assistant_with(self.prompts.live)
 
-    def assistant_with(self, live: Callable[[str, str | None], Prompt]) -> Assistant:
-        """Return an assistant that takes its prompts from `live`, for trials of another one."""
+    def assistant_with(
+        self,
+        live: Callable[[str, str | None], Prompt],
+        given: Given | None = None,
+        then: Then | None = None,
+    ) -> Assistant:
+        """Return an assistant that takes its prompts from `live`, for trials of another one.
+
+        With passages that are given it searches no more, and with `then` it repeats an earlier answer.
+        """
         from muniment.assistant.answer import Assistant
         from muniment.assistant.inquiry import Inquiry
         from muniment.assistant.release import Release
 
-        release = Release(self.database, self.audit, self.policy)
+        release = Release(self.database, self.audit, self.policy, earlier=then is not None)
         return Assistant(
             database=self.database,
             audit=self.audit,
             policy=self.policy,
-            retriever=self.retriever,
+            retriever=given or self.retriever,
             gateway=self.gateway,
             inquiry=Inquiry(
                 database=self.database,
@@ -190,7 +211,35 @@ class Workspace(Acting):
             passages=self.settings.answers.passages,
             sensitive=self.shown_in_answers,
             not_names=self.settings.sensitive.not_names,
+            settings=self.recorded_settings,
+            then=then,
         )
+
+    @cached_property
+    def replaying(self) -> Replaying:
+        """Earlier searches done again."""
+        from muniment.assistant.replaying import Replaying
+
+        return Replaying(
+            database=self.database,
+            audit=self.audit,
+            lineage=self.lineage,
+            retriever=self.retriever,
+            gateway=self.gateway,
+            live=self.prompts.live,
+            prompts=lambda: [one.prompt for one in self.prompts.all()],
+            answering=self.assistant_with,
+            settings=self.recorded_settings,
+            passages=self.settings.answers.passages,
+        )
+
+    @cached_property
+    def recorded_settings(self) -> RecordedSettings:
+        """What lineage records of the settings."""
+        from muniment.assistant.recorded import recorded_settings
+
+        now, shipped = settings_file.described(self.settings), settings_file.described(Settings())
+        return recorded_settings(now, shipped, self.audit.commitment)
 
     @cached_property
     def agent(self) -> TaskAgent:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from muniment.assistant import lineage as stored
 from muniment.assistant.asking import Asking, Keep
 from muniment.assistant.inquiry import Inquiry
+from muniment.assistant.recorded import NONE, RecordedSettings
 from muniment.assistant.release import Release, may_read, nearest
 from muniment.assistant.shown import Shown
 from muniment.assistant.values import (
@@ -44,11 +45,13 @@ from muniment.governance.privacy.handling import ANSWERS, Handling
 from muniment.governance.privacy.names import Names
 from muniment.inference.catalog import QUOTES
 from muniment.inference.providers.quotes import NOTE
-from muniment.knowledge import name_labels
+from muniment.knowledge import library, name_labels
 from muniment.knowledge.retrieval.filters import EVERYTHING, Filters
 from muniment.knowledge.retrieval.visibility import visible
 
 if TYPE_CHECKING:
+    from muniment.assistant.given import Given
+    from muniment.assistant.replayed import Then
     from muniment.governance.policy.decide import Policy
     from muniment.inference.gateway import Gateway
     from muniment.knowledge.retrieval.retrieve import Retriever
@@ -65,7 +68,7 @@ class Assistant:
         database: Database,
         audit: AuditLog,
         policy: Policy,
-        retriever: Retriever,
+        retriever: Retriever | Given,
         gateway: Gateway,
         inquiry: Inquiry,
         release: Release,
@@ -75,7 +78,10 @@ class Assistant:
         passages: int = 8,
         sensitive: Handling = ANSWERS,
         not_names: Collection[str] = (),
+        settings: RecordedSettings = NONE,
+        then: Then | None = None,
     ) -> None:
+        """With `then`, each answer repeats an earlier one, as that was asked for."""
         self._database = database
         self._audit = audit
         self._policy = policy
@@ -89,6 +95,8 @@ class Assistant:
         self._k = passages
         self._sensitive = sensitive
         self._not_names = frozenset(not_names)
+        self._settings = settings
+        self._then = then
 
     def ask(
         self,
@@ -132,9 +140,12 @@ class Assistant:
         """
         asking = self._admit(principal, question, by, model, schema)
         asking.keep = keep
+        asking.settings, asking.most = self._settings, self._k
+        asking.replays = self._then.answer if self._then else ""
         asking.rewritten_by = rewritten_by or {}
         try:
             yield Started(asking.id, asking.endpoint.version)
+            asking.searched_at = timestamp(self._clock.now())
             asking.retrieval = self._retriever.retrieve(
                 principal, asking.question, self._k, by, "answer", filters
             )
@@ -190,6 +201,8 @@ class Assistant:
             if not decision.allowed:
                 raise Denied("You may not ask questions here.", detail="; ".join(decision.reasons))
             endpoint = self._gateway.endpoint(standing, model)
+            if self._then is not None:
+                endpoint = self._then.endpoint(endpoint)
             if form is not None and endpoint.kind == QUOTES:
                 raise BadInput(
                     f"The model {endpoint.name!r} quotes, and fills in no form.", fix="Ask a language model."
@@ -227,9 +240,12 @@ class Assistant:
             asking.withheld += len(asking.claims) - len(kept)
             released = released and visibility is not None and len(kept) == len(asking.claims)
             close_by = () if kept or not released else nearest(connection, visibility, asking.passages)
+            places = {(passage.document, passage.version) for passage in asking.passages}
+            asking.versions = library.versions_made(connection, places)
             made = self._answer(asking, kept, released, close_by)
             at = timestamp(self._clock.now())
-            stored.store(connection, asking.principal.ref, at, asking.question, made, kept)
+            revisions = asking.retrieval.revisions if asking.retrieval else None
+            stored.store(connection, asking.principal.ref, at, asking.question, made, kept, revisions)
             if asking.keep is not None:
                 asking.keep(connection, asking.id)
             about: dict[str, Json] = {

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
+from muniment.assistant.recorded import NONE, RecordedSettings, endpoint_recorded
 from muniment.assistant.release import Reader
 from muniment.assistant.shown import Shown
 from muniment.assistant.support import VERSION as SUPPORT
 from muniment.assistant.values import Claim
 from muniment.foundation.checked_schema import CheckedSchema
-from muniment.foundation.version import VERSION
+from muniment.foundation.version import VERSION, source_digest
 from muniment.governance.audit.entry import Actor, Json
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.rules import Standing
@@ -22,7 +23,9 @@ from muniment.inference.catalog import Endpoint
 from muniment.inference.messages import Usage
 from muniment.inference.prompt_file import Prompt
 from muniment.inference.redaction import LeftOut
+from muniment.knowledge.ingestion.chunk import UNRECORDED
 from muniment.knowledge.ingestion.chunk import VERSION as CHUNKING
+from muniment.knowledge.library import VersionMade
 from muniment.knowledge.passage import Passage, Retrieval
 
 Keep = Callable[[sa.Connection, str], None]
@@ -69,6 +72,16 @@ class Asking:
     keep: Keep | None = None
     rewritten_by: Mapping[str, Json] = field(default_factory=dict[str, Json])
     """The prompt and the model that made the question of a follow-up."""
+    settings: RecordedSettings = NONE
+    searched_at: str = ""
+    most: int = 0
+    """Passages that were asked for."""
+    versions: Mapping[tuple[str, int], VersionMade] = field(
+        default_factory=dict[tuple[str, int], VersionMade]
+    )
+    """How the versions behind the passages were made."""
+    replays: str = ""
+    """Id of the answer that this one repeats."""
 
     @property
     def reader(self) -> Reader:
@@ -110,6 +123,7 @@ class Asking:
                 "n": n,
                 "document": passage.document,
                 "version": passage.version,
+                **self._made(passage),
                 "chunk": passage.chunk,
                 "span": list(passage.span),
                 "score": round(passage.score, 6),
@@ -121,6 +135,7 @@ class Asking:
         found = self.retrieval
         return {
             "model": self.endpoint.version,
+            "endpoint": endpoint_recorded(self.endpoint),
             **({"instead_of": self.instead_of.version} if self.instead_of else {}),
             "parts": dict(parts),
             **({"schema": self.schema.digest} if self.schema else {}),
@@ -128,8 +143,13 @@ class Asking:
             **({"rewritten_by": dict(self.rewritten_by)} if self.rewritten_by else {}),
             "policy": self.standing.policy,
             **({"acted_by": self.by.service} if self.by.service else {}),
+            "settings": self.settings.about(self.endpoint),
             "code": VERSION,
-            "chunking": CHUNKING,
+            "source": source_digest(),
+            "chunking": ", ".join(self._cut_by()) or CHUNKING,
+            "searched_at": self.searched_at,
+            "most_passages": self.most,
+            **({"replays": self.replays} if self.replays else {}),
             "index": dict(found.index) if found else {},
             "filters": dict(found.filters) if found else {},
             "passages": passages,
@@ -143,6 +163,13 @@ class Asking:
                 **self.sensitive(),
             },
         }
+
+    def _made(self, passage: Passage) -> dict[str, Json]:
+        made = self.versions.get((passage.document, passage.version))
+        return {"digest": f"sha256:{made.digest}", "chunking": made.chunking or UNRECORDED} if made else {}
+
+    def _cut_by(self) -> list[str]:
+        return sorted({made.chunking or UNRECORDED for made in self.versions.values()})
 
 
 def _within(cited: tuple[str, int, tuple[int, int]], passage: Passage) -> bool:

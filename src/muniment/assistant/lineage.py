@@ -20,6 +20,7 @@ from muniment.assistant.values import NOTHING_FOUND, Answer, Citation, Claim, Ne
 from muniment.foundation.clock import Clock
 from muniment.foundation.database import Database, metadata, storable
 from muniment.foundation.errors import NotFound
+from muniment.foundation.revisions import Revisions
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.principal import Principal
@@ -42,13 +43,19 @@ answer = sa.Table(
     sa.Index("answer_principal", "principal", "at"),
 )
 
+NOT_RECORDED = "not recorded"
+"""Of what an earlier version gave."""
 WITHHELD = "[withheld: you may no longer read what this rests on]"
 Readable = Callable[[str], bool]
 """Whether the document of an id may be read."""
 _AT_ONCE = 500
 _MADE_BY = (
-    "model", "instead_of", "parts", "prompt", "rewritten_by", "policy", "code", "chunking", "index", "checks",
+    "model", "endpoint", "instead_of", "parts", "prompt", "rewritten_by", "policy", "settings", "code", "source",
+    "chunking", "index", "searched_at", "replays", "checks",
 )  # fmt: skip
+_IF_ANY = ("instead_of", "rewritten_by", "replays")
+REVISIONS = "revisions"
+"""In what is stored alone: they move with what the answer's reader may not see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +117,20 @@ class Lineage:
         with self._database.read() as connection:
             row = connection.execute(sa.select(answer.c.principal).where(answer.c.id == answer_id)).first()
         if row is None:
-            raise _not_found()
+            raise not_found()
         kind, _, name = str(row.principal).partition(":")
         return Principal("service" if kind == "service" else "user", name)
+
+    def revisions(self, answer_id: str) -> Mapping[str, int] | None:
+        """Return the state of directory, access and content that an answer was searched in, None: not recorded.
+
+        For the operator's own machine: it moves with what the answer's owner may not see.
+        """
+        with self._database.read() as connection:
+            row = _stored_answer(connection, answer_id)
+        if row is None:
+            raise not_found()
+        return cast("Mapping[str, int] | None", json.loads(row["lineage"]).get(REVISIONS))
 
     def explain(self, principal: Principal, answer_id: str, by: Actor | None = None) -> Explanation:
         """Return how an answer came about, as far as `principal` may read its evidence now.
@@ -131,7 +149,7 @@ class Lineage:
         effect = {"effect": "allow" if found else "deny"}
         self._audit.record([Entry("lineage.read", actor, {**about, **decision.stated(), **effect})])
         if found is None:
-            raise _not_found()
+            raise not_found()
         return found
 
 
@@ -162,9 +180,16 @@ def as_readable(
 
 
 def store(
-    connection: sa.Connection, principal: str, at: str, question: str, made: Answer, claims: Sequence[Claim]
+    connection: sa.Connection,
+    principal: str,
+    at: str,
+    question: str,
+    made: Answer,
+    claims: Sequence[Claim],
+    revisions: Revisions | None = None,
 ) -> None:
-    """Keep an answer inside the caller's write transaction."""
+    """Keep an answer inside the caller's write transaction, and the state of rights that it was searched in."""
+    state = {} if revisions is None else {REVISIONS: stated(revisions)}
     kept = {
         "status": made.status,
         "claims": [
@@ -189,7 +214,7 @@ def store(
             at=at,
             question=question,
             answer=json.dumps(kept, ensure_ascii=False),
-            lineage=json.dumps(made.lineage, ensure_ascii=False),
+            lineage=json.dumps({**made.lineage, **state}, ensure_ascii=False),
         )
     )
 
@@ -204,6 +229,11 @@ def owned_by(
     row = _stored_answer(connection, answer_id)
     decision = _decided(connection, policy, principal, visible(connection, principal), answer_id, row)
     return decision, row is not None and row["principal"] == principal.ref and decision.allowed
+
+
+def stated(revisions: Revisions) -> dict[str, int]:
+    """Return the state of directory, access and content as it is stored."""
+    return {"directory": revisions.directory, "access": revisions.access, "content": revisions.content}
 
 
 def _decided(
@@ -225,13 +255,15 @@ def _stored_answer(connection: sa.Connection, answer_id: str) -> sa.RowMapping |
     return connection.execute(sa.select(answer).where(answer.c.id == answer_id)).mappings().first()
 
 
-def _not_found() -> NotFound:
+def not_found() -> NotFound:
+    """Return the one error for an absent answer and for another's."""
     return NotFound("There is no such answer among yours.", fix="Check its id.")
 
 
 def _explanation(row: sa.RowMapping, readable: Readable) -> Explanation:
     kept = json.loads(row["answer"])
     lineage = cast("dict[str, Json]", json.loads(row["lineage"]))
+    lineage.pop(REVISIONS, None)
     claims = [
         Claim(one["text"], tuple(_citation(c) for c in one["citations"]), one.get("inferred", False))
         for one in kept["claims"]
@@ -298,10 +330,19 @@ def _lines(made: Explanation) -> list[str]:
             cited = "cited" if one["cited"] else unused
             lines.append(f"  {one['n']}. {one['chunk']} score {one['score']}, {cited}")
     for key in _MADE_BY:
-        if key not in ("instead_of", "rewritten_by") or key in lineage:
-            lines.append(f"{key.replace('_', ' ').capitalize()}: {_plain(lineage.get(key))}")
+        if key not in _IF_ANY or key in lineage:
+            lines.append(f"{key.replace('_', ' ').capitalize()}: {_stated(key, lineage)}")
     lines.extend(f"Note: {note}" for note in made.notes)
     return lines
+
+
+def _stated(key: str, lineage: Mapping[str, Json]) -> str:
+    if key not in lineage:
+        return NOT_RECORDED
+    value = lineage[key]
+    if key == "settings" and isinstance(value, Mapping):
+        return ", ".join(value) or "as shipped"
+    return _plain(value)
 
 
 def _plain(value: Json) -> str:

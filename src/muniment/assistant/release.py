@@ -47,7 +47,9 @@ class Reader:
 class Release:
     """Gives claims, one by one."""
 
-    def __init__(self, database: Database, audit: AuditLog, policy: Policy) -> None:
+    def __init__(self, database: Database, audit: AuditLog, policy: Policy, earlier: bool = False) -> None:
+        """With `earlier`, what stands in an earlier version of a document that may be read now is given too."""
+        self._earlier = earlier
         self._database = database
         self._audit = audit
         self._policy = policy
@@ -58,7 +60,7 @@ class Release:
         """Read the reader's rights now and put the claim on record; None when it may not be given."""
         with self._database.read() as connection:
             visibility = self.rights(connection, reader.principal)
-            readable = visibility is not None and _stands(connection, visibility, verified)
+            readable = visibility is not None and self._stands(connection, visibility, verified)
         if visibility is None or not readable:
             return None
         claim = shown.claim(_claim(verified, earlier), verified.evidence)
@@ -81,7 +83,21 @@ class Release:
             if revisions.current(connection) == before.revisions:
                 return True
             now = self.rights(connection, principal)
-            return now is not None and _stands(connection, now, verified)
+            return now is not None and self._stands(connection, now, verified)
+
+    def _stands(self, connection: sa.Connection, visibility: Visibility, verified: Verified) -> bool:
+        """Whether each quote stands in a version that may be shown, of a document that its reader may read."""
+        for evidence in verified.evidence:
+            passage = evidence.passage
+            document = library.get_document(connection, passage.document)
+            if document is None or not visibility.may_read(document):
+                return False
+            if document.version != passage.version and not self._earlier:
+                return False
+            text = library.version_slice(connection, passage.document, passage.version, *evidence.span)
+            if text != evidence.quote:
+                return False
+        return True
 
     def all_readable(self, principal: Principal, passages: Sequence[Passage]) -> bool:
         """Return whether the principal may read every one of these passages now, as they were found."""
@@ -129,19 +145,6 @@ def nearest(
         if len(found) == MOST_NEAREST:
             break
     return tuple(found)
-
-
-def _stands(connection: sa.Connection, visibility: Visibility, verified: Verified) -> bool:
-    """Whether each quote stands in its document's current version, and its reader may read that."""
-    for evidence in verified.evidence:
-        passage = evidence.passage
-        document = library.get_document(connection, passage.document)
-        if document is None or document.version != passage.version or not visibility.may_read(document):
-            return False
-        text = library.version_slice(connection, passage.document, passage.version, *evidence.span)
-        if text != evidence.quote:
-            return False
-    return True
 
 
 def _claim(verified: Verified, earlier: Sequence[Claim]) -> Claim:

@@ -240,6 +240,7 @@ def _write_versions(
                 "units": json.dumps(list(new.units)),
                 "notes": json.dumps(list(new.notes)),
                 "text": new.text,
+                "chunking": new.chunking,
             }
         )
         pieces += [{"document": row.id, "version": row.version, **_columns(piece)} for piece in new.chunks]

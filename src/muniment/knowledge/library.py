@@ -8,7 +8,7 @@ Invariants:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -101,6 +101,8 @@ class NewVersion:
     text: str
     chunks: Sequence[ChunkText]
     author: str = ""
+    chunking: str = ""
+    """The rules that cut it; empty where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +270,72 @@ def version_row(connection: sa.Connection, document_id: str, version: int) -> Ve
         tuple(json.loads(row.notes)),
         row.text,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class VersionMade:
+    """What a version was read from, and how it was cut."""
+
+    digest: str
+    chunking: str
+    """Empty where it was not recorded."""
+    title: str
+
+
+def versions_made(
+    connection: sa.Connection, places: Collection[tuple[str, int]]
+) -> dict[tuple[str, int], VersionMade]:
+    """Return what is known of up to 500 stored versions; one that is not there is left out."""
+    table = document_version.c
+    wanted = set(places)
+    if not wanted:
+        return {}
+    query = sa.select(table.document, table.version, table.content_hash, table.chunking, table.title).where(
+        table.document.in_(sorted({name for name, _ in wanted})),
+        table.version.in_(sorted({version for _, version in wanted})),
+    )
+    rows = connection.execute(query)
+    found = {
+        (row.document, row.version): VersionMade(row.content_hash, row.chunking, row.title) for row in rows
+    }
+    return {place: made for place, made in found.items() if place in wanted}
+
+
+def versions_at(connection: sa.Connection, documents: Collection[str], at: str) -> dict[str, int]:
+    """Return the versions that were current at a time, by document; one that was not there yet is left out."""
+    table = document_version.c
+    query = (
+        sa.select(table.document, sa.func.max(table.version))
+        .where(table.document.in_(sorted(documents)), table.stored_at <= at)
+        .group_by(table.document)
+    )
+    return {name: int(version) for name, version in connection.execute(query)}
+
+
+def versions_before_later_ones(connection: sa.Connection, at: str) -> dict[str, int]:
+    """Return what was current at a time of every document that has a version stored later; 0: nothing was."""
+    table = document_version.c
+    then = sa.case((table.stored_at <= at, table.version), else_=0)
+    query = (
+        sa.select(table.document, sa.func.max(then))
+        .group_by(table.document)
+        .having(sa.func.max(table.stored_at) > at)
+    )
+    return {name: int(version) for name, version in connection.execute(query)}
+
+
+def cut_otherwise(connection: sa.Connection, source_name: str, rules: Collection[str]) -> frozenset[str]:
+    """Return the live documents of a source whose current version none of these rules cut."""
+    versions, documents = document_version.c, document.c
+    query = (
+        sa.select(documents.id)
+        .join(
+            document_version,
+            sa.and_(versions.document == documents.id, versions.version == documents.version),
+        )
+        .where(documents.source == source_name, documents.state == "live", versions.chunking.not_in(rules))
+    )
+    return frozenset(connection.execute(query).scalars())
 
 
 def version_text(connection: sa.Connection, document_id: str, version: int) -> str | None:

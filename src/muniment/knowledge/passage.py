@@ -104,6 +104,10 @@ class Retrieval:
     took_ms: float
     filters: Mapping[str, str | list[str]] = field(default_factory=dict[str, str | list[str]])
     """What the search was limited to, as stated by the caller."""
+    moment: str = ""
+    """The earlier time that was searched, if any."""
+    not_kept: tuple[str, ...] = ()
+    """Readable documents whose version of that time the index does not hold any more."""
 
     def decision(self) -> dict[str, object]:
         """Return the decision as the public contract spells it.

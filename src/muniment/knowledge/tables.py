@@ -69,6 +69,7 @@ document_version = sa.Table(
     sa.Column("units", sa.Text, nullable=False),
     sa.Column("notes", sa.Text, nullable=False),
     sa.Column("text", sa.Text, nullable=False),
+    sa.Column("chunking", sa.Text, nullable=False, server_default=""),
 )
 chunk = sa.Table(
     "chunk",

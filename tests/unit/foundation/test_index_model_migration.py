@@ -18,6 +18,7 @@ from muniment.knowledge import index_model
 
 pytestmark = BOTH
 LATER = (
+    "ALTER TABLE document_version DROP COLUMN chunking",
     "DROP TABLE signin_attempt",
     "ALTER TABLE session DROP COLUMN issuer",
     "ALTER TABLE session DROP COLUMN group_rule",

@@ -14,7 +14,10 @@ TEMPLATES = {entry.name: entry.read_text("utf-8") for entry in (WEB / "templates
 CODE = "\n".join(e.read_text("utf-8") for e in WEB.iterdir() if e.name.endswith(".py"))
 MADE_UP = {
     f"lineage.{key}"
-    for key in ("model", "prompt", "policy", "revisions", "index", "chunking", "code", "checks")
+    for key in (
+        *("model", "parameters", "parts", "prompt", "policy", "settings", "index", "chunking"),
+        *("searched_at", "code", "source", "replays", "checks"),
+    )
 }
 MADE_UP |= {key for key in sentences() if key.startswith(("place.", "document.leaf_", "span."))}
 

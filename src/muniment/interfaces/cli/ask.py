@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -142,10 +142,18 @@ def explain(
     with TERMINAL.workspace() as workspace:
         principal = workspace.directory.principal(as_) if as_ else workspace.lineage.owner(answer_id)
         explanation = workspace.lineage.explain(principal, answer_id, _by(principal))
+        state = workspace.lineage.revisions(answer_id)
     if TERMINAL.json:
-        TERMINAL.document(explanation.as_json())
+        TERMINAL.document({**explanation.as_json(), "revisions": state})
     else:
         TERMINAL.show(*explained(explanation))
+        TERMINAL.show(f"Rights as of: {_state(state)}")
+
+
+def _state(revisions: Mapping[str, int] | None) -> str:
+    if revisions is None:
+        return "not recorded"
+    return ", ".join(f"{name} {value}" for name, value in revisions.items())
 
 
 def search_document(found: Retrieval) -> dict[str, object]:

@@ -28,7 +28,7 @@ def bench(
         str,
         typer.Argument(
             metavar="NAME",
-            help="actions, assembly, citations, control, everyday, keys, policy, retrieval, scale, schemas, "
+            help="actions, assembly, citations, control, everyday, keys, lineage, policy, retrieval, scale, schemas, "
             "sensitive, or all.",
             show_default=False,
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import aclosing, closing
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar, cast
 
 from anyio import to_thread
@@ -18,8 +19,11 @@ from muniment.interfaces.limits import ANONYMOUS, share_of
 from muniment.interfaces.rest.bodies import (
     AnswerRequest,
     AnswerResponse,
+    DifferenceResponse,
     FilterBody,
     LineageResponse,
+    ReplayRequest,
+    ReplayResponse,
     StoredAnswer,
     without,
 )
@@ -117,6 +121,35 @@ async def lineage(
     found = await threads.run(_explained(workspace_of(request), caller, answer_id))
     names = ("id", "principal", "at", "lineage")
     return LineageResponse.model_validate({name: found[name] for name in names})
+
+
+@router.post("/v1/answers/{answer_id}/replay")
+async def replay(
+    answer_id: str, body: ReplayRequest, request: Request, caller: Asker, threads: Threads
+) -> ReplayResponse:
+    """Search again for an earlier answer of yours as of then, by what you may read now; and answer it again."""
+    workspace = workspace_of(request)
+
+    def replayed() -> dict[str, Json]:
+        may_use = partial(check_model, workspace, caller)
+        return workspace.replaying.replay(
+            caller.principal, answer_id, caller.actor, body.ask, may_use
+        ).as_json()
+
+    return ReplayResponse.model_validate(await threads.run(replayed))
+
+
+@router.get("/v1/answers/{answer_id}/diff/{other_id}")
+async def diff(
+    answer_id: str, other_id: str, request: Request, caller: AnswerReader, threads: Threads
+) -> DifferenceResponse:
+    """Return what took part in two earlier answers of yours and differs."""
+    workspace = workspace_of(request)
+
+    def compared() -> dict[str, Json]:
+        return workspace.comparing.compare(caller.principal, answer_id, other_id, caller.actor).as_json()
+
+    return DifferenceResponse.model_validate(await threads.run(compared))
 
 
 def _explained(workspace: Workspace, caller: Caller, answer_id: str) -> Callable[[], dict[str, Json]]:

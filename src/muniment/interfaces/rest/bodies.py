@@ -222,6 +222,72 @@ class LineageResponse(BaseModel):
     lineage: JsonObject
 
 
+class DifferenceBody(BaseModel):
+    """A component that was another."""
+
+    component: str
+    name: str
+    before: str
+    after: str
+
+
+class DifferenceResponse(BaseModel):
+    """What took part in two answers and differs, most specific first."""
+
+    a: str
+    b: str
+    differences: list[DifferenceBody]
+    not_recorded: list[str]
+    """What an earlier version did not record of one of them."""
+    withheld: int
+    """Passages of either that the caller may not read now, or that are gone; they are not compared."""
+
+
+class ReplayRequest(Taken):
+    """How to replay an answer."""
+
+    ask: bool = False
+    """Ask the language model too, with the prompt and parameters of then; what quotes always answers again."""
+
+
+class ReplayedPassage(BaseModel):
+    """A passage of then or of now."""
+
+    state: Literal["same", "moved", "new", "gone", "not kept", "withheld"]
+    before: int | None
+    after: int | None
+    document: str | None
+    where: str | None
+    version: int | None
+
+
+class AnsweredAgain(BaseModel):
+    """What was answered this time, beside what was then."""
+
+    id: str
+    status: Literal["answered", "abstained", "refused"]
+    answer: str
+    same: bool
+    kept: int
+    gone: int
+    new: int
+
+
+class ReplayResponse(BaseModel):
+    """An earlier search done again."""
+
+    answer: str
+    as_of: str
+    passages: list[ReplayedPassage]
+    differences: list[DifferenceBody]
+    """Components that are others now."""
+    not_recorded: list[str]
+    not_kept: int
+    """Readable documents whose version of then is not indexed any more."""
+    again: AnsweredAgain | None
+    notes: list[str]
+
+
 class UnitBody(BaseModel):
     """A page, slide, sheet or message."""
 

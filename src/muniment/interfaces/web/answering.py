@@ -17,7 +17,7 @@ from muniment.interfaces.rest.models import usable_models
 from muniment.interfaces.web.evidence import Evidence, distinct
 from muniment.interfaces.web.facts import facts
 from muniment.interfaces.web.rendering import say
-from muniment.interfaces.web.views import AnswerView, ClaimView, Fact, ModelChoice
+from muniment.interfaces.web.views import AnswerView, Beside, ClaimView, Fact, ModelChoice
 from muniment.knowledge import library
 from muniment.knowledge.retrieval.visibility import visible
 
@@ -108,6 +108,15 @@ def lineage_facts(workspace: Workspace, principal: Principal, found: Explanation
             if row is not None and sees.may_read(row):
                 titles[document_id] = row.title
     return facts(found, workspace.directory.title(principal), titles)
+
+
+def beside(workspace: Workspace, caller: Caller, answer_id: str, other: str) -> Beside:
+    """Return what took part in another answer of the person's and is another in this one."""
+    try:
+        found = workspace.comparing.compare(caller.principal, other, answer_id, caller.actor)
+    except NotFound as error:
+        return Beside(other, str(error.public))
+    return Beside(other, "", tuple(one.text for one in found.differences), found.remarks)
 
 
 def model_choices(workspace: Workspace, principal: Principal, chosen: str | None) -> list[ModelChoice]:

@@ -40,6 +40,7 @@ def desk(request: Request, session: Session, title: str, **shown: object) -> str
         "talk": None,
         "conversation": NEW,
         "lineage": (),
+        "beside": None,
         "said": None,
         **shown,
         "person": person(request, session),

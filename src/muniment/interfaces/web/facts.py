@@ -11,7 +11,12 @@ from muniment.interfaces.web.rendering import say
 from muniment.interfaces.web.views import Fact
 from muniment.interfaces.web.wording import minute
 
-_ORDER = ("model", "prompt", "policy", "revisions", "index", "chunking", "code", "checks")
+_ORDER = (
+    "model", "parameters", "parts", "prompt", "policy", "settings", "index", "chunking", "searched_at", "code",
+    "source", "replays", "checks",
+)  # fmt: skip
+_NEWER = {"parameters": "endpoint", "settings": "settings", "source": "source"}
+"""What earlier versions did not record, and where it stands."""
 
 
 def facts(found: Explanation, name: str, titles: Mapping[str, str]) -> tuple[Fact, ...]:
@@ -22,11 +27,23 @@ def facts(found: Explanation, name: str, titles: Mapping[str, str]) -> tuple[Fac
         Fact(say("lineage.passages"), _passages(found, titles)),
     ]
     for key in _ORDER:
-        lines = _lines(found.lineage.get(key))
+        lines = _recorded(found.lineage, key)
         if lines:
             made.append(Fact(say(f"lineage.{key}"), lines, technical=True))
     made.append(Fact(say("lineage.id"), (found.id,), technical=True))
     return tuple(made)
+
+
+def _recorded(lineage: Mapping[str, Json], key: str) -> tuple[str, ...]:
+    if _NEWER.get(key, key) not in lineage:
+        return (say("lineage.not_recorded"),) if key in _NEWER else ()
+    if key == "parameters":
+        endpoint = lineage["endpoint"]
+        return _lines(endpoint.get("parameters") if isinstance(endpoint, Mapping) else None)
+    if key == "settings" and isinstance(settings := lineage[key], Mapping):
+        # Their digests say nothing to a person.
+        return tuple(settings) or (say("lineage.as_shipped"),)
+    return _lines(lineage[key])
 
 
 def _passages(found: Explanation, titles: Mapping[str, str]) -> tuple[str, ...]:

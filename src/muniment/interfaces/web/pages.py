@@ -21,7 +21,7 @@ from muniment.interfaces.problems import NOTHING_HERE, problem_of
 from muniment.interfaces.rest.answers import Threads, answer_of, streamed
 from muniment.interfaces.rest.bodies import AnswerRequest
 from muniment.interfaces.rest.events import MEDIA_TYPE, opened
-from muniment.interfaces.web.answering import lineage_facts, stored_view, worded_events
+from muniment.interfaces.web.answering import beside, lineage_facts, stored_view, worded_events
 from muniment.interfaces.web.desk import caller as caller_of
 from muniment.interfaces.web.desk import desk, instead, items, person, talk_view
 from muniment.interfaces.web.forms import form_of
@@ -82,8 +82,14 @@ async def ask(request: Request, session: PageSession, threads: Threads) -> Respo
 
 
 @router.get("/answers/{answer_id}")
-async def answer_page(answer_id: str, request: Request, session: PageSession, threads: Threads) -> Response:
-    """Show an earlier answer of one's own, and how it came about."""
+async def answer_page(
+    answer_id: str,
+    request: Request,
+    session: PageSession,
+    threads: Threads,
+    other: Annotated[str, Query(alias="beside")] = "",
+) -> Response:
+    """Show an earlier answer of one's own, how it came about, and what was another for the one `beside` it."""
     workspace, caller = workspace_of(request), caller_of(session)
 
     def shown() -> str:
@@ -92,6 +98,7 @@ async def answer_page(answer_id: str, request: Request, session: PageSession, th
         shown = {
             "lineage": lineage_facts(workspace, caller.principal, found),
             "said": workspace.feedback.of(caller.principal, answer_id),
+            "beside": beside(workspace, caller, answer_id, other.strip()[:64]) if other.strip() else None,
         }
         whole = workspace.conversations.around(caller.principal, answer_id, caller.actor)
         if whole is None:

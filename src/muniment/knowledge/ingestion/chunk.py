@@ -16,14 +16,28 @@ from muniment.knowledge.ingestion.parsed import Heading, Parsed
 if TYPE_CHECKING:
     from semantic_text_splitter import TextSplitter
 
-LOWEST, HIGHEST = 800, 1200
-"""Characters of a chunk of flowing text; a section that is shorter stays shorter, or joins its neighbour."""
+HIGHEST = 1200
+"""Most characters of a chunk of flowing text, unless settings say otherwise."""
 SMALL = 350
 """A section below this joins the next one while both fit."""
 VERSION = "chunk-1"
 """Changes when the same text would be cut otherwise."""
 
 _PART = 50_000
+
+
+def rules(highest: int = HIGHEST) -> str:
+    """Return the rules that cut a text into chunks of at most so many characters, as lineage names them."""
+    return f"{VERSION} {_lowest(highest)}-{highest}"
+
+
+def _lowest(highest: int) -> int:
+    """A section that is shorter stays shorter, or joins its neighbour."""
+    return highest * 2 // 3
+
+
+UNRECORDED = rules()
+"""What cut every version of a document that does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +61,12 @@ class _Section:
     path: tuple[str, ...]
 
 
-def chunks(parsed: Parsed) -> list[ChunkSpan]:
-    """Return the chunks of a document in order."""
+def chunks(parsed: Parsed, highest: int = HIGHEST) -> list[ChunkSpan]:
+    """Return the chunks of a document in order, those of flowing text of at most `highest` characters."""
     spans: list[ChunkSpan] = []
     for start, end, page in _regions(parsed):
-        for section in _joined(parsed.text, _sections(parsed.headings, start, end)):
-            for first, last in _cut(parsed.text, section):
+        for section in _joined(parsed.text, _sections(parsed.headings, start, end), highest):
+            for first, last in _cut(parsed.text, section, highest):
                 spans.append(ChunkSpan(len(spans), first, last, page, " > ".join(section.path)))
     return spans
 
@@ -88,7 +102,7 @@ def _sections(headings: Sequence[Heading], start: int, end: int) -> list[_Sectio
     return sections
 
 
-def _joined(text: str, sections: Sequence[_Section]) -> Iterator[_Section]:
+def _joined(text: str, sections: Sequence[_Section], highest: int) -> Iterator[_Section]:
     """Join headings without text and small sections to the next while the result fits one chunk."""
     waiting: _Section | None = None
     for section in sections:
@@ -99,7 +113,7 @@ def _joined(text: str, sections: Sequence[_Section]) -> Iterator[_Section]:
         small = (
             len(text[waiting.start : waiting.end].strip()) < SMALL or section.end - section.start < SMALL // 2
         )
-        if size <= HIGHEST and small and _related(waiting.path, section.path):
+        if size <= highest and small and _related(waiting.path, section.path):
             waiting = _Section(waiting.start, section.end, _common(waiting.path, section.path))
         else:
             yield waiting
@@ -122,20 +136,20 @@ def _common(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(shared) or first or second
 
 
-def _cut(text: str, section: _Section) -> Iterator[tuple[int, int]]:
+def _cut(text: str, section: _Section, highest: int) -> Iterator[tuple[int, int]]:
     """Yield the trimmed stretches of a section."""
     piece = text[section.start : section.end]
-    if len(piece.strip()) <= HIGHEST:
+    if len(piece.strip()) <= highest:
         yield from _trimmed(text, section.start, section.end)
         return
     lines = piece.split("\n")
     rows = sum(1 for line in lines if " | " in line or ": " in line[1:])
     if rows >= 0.7 * sum(1 for line in lines if line.strip()):
-        yield from _cut_rows(text, section.start, lines)
+        yield from _cut_rows(text, section.start, lines, highest)
         return
     at = section.start
     for begun, part in _parts(piece):
-        for offset, _ in _splitter().chunk_indices(part):
+        for offset, _ in _splitter(highest).chunk_indices(part):
             start = section.start + begun + offset
             yield from _trimmed(text, at, start)
             at = start
@@ -153,17 +167,17 @@ def _parts(piece: str) -> Iterator[tuple[int, str]]:
         at = end
 
 
-def _cut_rows(text: str, start: int, lines: Sequence[str]) -> Iterator[tuple[int, int]]:
+def _cut_rows(text: str, start: int, lines: Sequence[str], highest: int) -> Iterator[tuple[int, int]]:
     """Pack whole rows; only a row longer than a chunk is cut."""
     at = begun = start
     for line in lines:
         after = at + len(line) + 1
-        if after - begun > HIGHEST and at > begun:
+        if after - begun > highest and at > begun:
             yield from _trimmed(text, begun, at)
             begun = at
-        while after - begun > 2 * HIGHEST:
-            yield from _trimmed(text, begun, begun + HIGHEST)
-            begun += HIGHEST
+        while after - begun > 2 * highest:
+            yield from _trimmed(text, begun, begun + highest)
+            begun += highest
         at = after
     yield from _trimmed(text, begun, min(at, start + sum(len(line) + 1 for line in lines) - 1))
 
@@ -175,7 +189,7 @@ def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 @lru_cache(maxsize=1)
-def _splitter() -> TextSplitter:
+def _splitter(highest: int) -> TextSplitter:
     from semantic_text_splitter import TextSplitter
 
-    return TextSplitter((LOWEST, HIGHEST))
+    return TextSplitter((_lowest(highest), highest))

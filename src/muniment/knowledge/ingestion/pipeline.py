@@ -22,7 +22,7 @@ from muniment.governance.audit.entry import Actor, Entry
 from muniment.inference.embedding import Embedder
 from muniment.knowledge import changes, library
 from muniment.knowledge.access import NOBODY
-from muniment.knowledge.ingestion.chunk import chunks
+from muniment.knowledge.ingestion.chunk import HIGHEST, UNRECORDED, chunks, rules
 from muniment.knowledge.ingestion.fitness import UNFIT
 from muniment.knowledge.ingestion.in_use import embedder_in_use, why_none
 from muniment.knowledge.ingestion.index_writer import IndexWriter
@@ -77,6 +77,7 @@ class Pipeline:
         parser: Callable[[], Parser],
         max_file_bytes: int,
         labelling: Labelling | None = None,
+        chunk_characters: int = HIGHEST,
     ) -> None:
         """With `labelling`, an ingest ends with it."""
         self._parts = parts
@@ -84,6 +85,7 @@ class Pipeline:
         self._parser = parser
         self._max_file_bytes = max_file_bytes
         self._labelling = labelling
+        self._chunk_characters = chunk_characters
 
     def sync(
         self,
@@ -127,7 +129,8 @@ class Pipeline:
         hashes = self._scan(folder, listing, tally, on_progress)
         with self._parts.database.read() as connection:
             known = library.documents(connection, source)
-        todo = plan(known, hashes, [problem.path for problem in tally.failed])
+            stale = library.cut_otherwise(connection, source, self._cut_as_now)
+        todo = plan(known, hashes, [problem.path for problem in tally.failed], stale)
         if not dry_run:
             self._settle(source, listing, todo, by, tally)
             self._index(folder, source, listing, todo, by, tally, embedder, on_progress)
@@ -262,8 +265,9 @@ class Pipeline:
                 text=text,
                 chunks=[
                     ChunkText(c.ordinal, c.start, c.end, c.page, c.heading, text[c.start : c.end])
-                    for c in chunks(parsed)
+                    for c in chunks(parsed, self._chunk_characters)
                 ],
+                chunking=rules(self._chunk_characters),
             ),
             None,
         )
@@ -286,6 +290,12 @@ class Pipeline:
             }
             self._parts.audit.append(connection, [*failures, Entry("ingest.finished", by, about)])
         self._index_writer.finish(by)
+
+    @property
+    def _cut_as_now(self) -> frozenset[str]:
+        """The rules under which a stored version is cut as it would be now."""
+        now = rules(self._chunk_characters)
+        return frozenset({now, ""} if now == UNRECORDED else {now})
 
     def _now(self) -> str:
         return timestamp(self._parts.clock.now())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from muniment.knowledge.library import DocumentRow, is_below
@@ -23,13 +23,19 @@ class Plan:
     """Documents whose file is there but cannot be read now."""
 
 
-def plan(known: Sequence[DocumentRow], found: Mapping[str, str], unreadable: Sequence[str]) -> Plan:
+def plan(
+    known: Sequence[DocumentRow],
+    found: Mapping[str, str],
+    unreadable: Sequence[str],
+    stale: Collection[str] = (),
+) -> Plan:
     """Compare live documents with `found` (path to content hash) and the paths that could not be read.
 
     A path that vanished and a new path with the same bytes are one renamed document; several pair up in path
-    order.
+    order. Those whose ids are `stale` were cut by other rules than today's, and count as changed.
     """
     by_path = {row.path: row for row in known}
+    same = {row.path for row in known if row.content_hash == found.get(row.path) and row.id not in stale}
     missing = [by_path[path] for path in sorted(by_path) if path not in found]
     withheld = [row for row in missing if any(is_below(row.path, p) for p in unreadable if p)]
     vanished = [row for row in missing if row not in withheld]
@@ -39,8 +45,8 @@ def plan(known: Sequence[DocumentRow], found: Mapping[str, str], unreadable: Seq
     moved = {path for _, path in renamed}
     return Plan(
         new=tuple(path for path in new if path not in moved),
-        changed=tuple(p for p in sorted(found) if p in by_path and by_path[p].content_hash != found[p]),
-        unchanged=tuple(p for p in sorted(found) if p in by_path and by_path[p].content_hash == found[p]),
+        changed=tuple(path for path in sorted(found) if path in by_path and path not in same),
+        unchanged=tuple(path for path in sorted(found) if path in same),
         renamed=tuple(renamed),
         removed=tuple(row for row in vanished if row.id not in gone),
         withheld=tuple(withheld),

@@ -63,6 +63,10 @@ class EmbeddedEngine:
         found, incomplete = self._over(
             connection, visibility, asked, lambda selection: _ranked(selection, asked)
         )
+        if asked.earlier is not None:
+            view = self._index.refresh(connection, visibility.revisions)
+            readable = self._access.readable(connection, visibility)
+            found = replace(found, not_kept=view.lacking(asked.earlier, readable))
         return replace(found, incomplete=True) if incomplete else found
 
     def explain(
@@ -91,6 +95,8 @@ class EmbeddedEngine:
             self._count(view)
         readable = self._access.readable(connection, visibility, asked.filters.admits_sensitivity)
         incomplete = view.lacks(readable)
+        if asked.earlier is not None:
+            view = view.at(asked.earlier)
         for _ in range(_ATTEMPTS):
             try:
                 return work(view.select(readable, asked.filters)), incomplete

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from muniment.foundation.revisions import Revisions
 from muniment.knowledge.passage import Why
 from muniment.knowledge.retrieval.codes import Floats
+from muniment.knowledge.retrieval.earlier import Earlier
 from muniment.knowledge.retrieval.filters import EVERYTHING, Filters
 from muniment.knowledge.retrieval.rank import Hit, Ranking, RankingSettings
 from muniment.knowledge.retrieval.visibility import Visibility
@@ -34,6 +35,8 @@ class Asked:
     """Most hits."""
     settings: RankingSettings
     filters: Filters = EVERYTHING
+    earlier: Earlier | None = None
+    """Documents that are searched at another version than the current one."""
 
 
 class Engine(Protocol):

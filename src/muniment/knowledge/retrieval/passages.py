@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
@@ -15,6 +15,7 @@ from muniment.knowledge import library
 from muniment.knowledge.library import ChunkText, DocumentRow
 from muniment.knowledge.passage import Passage, Piece, Twin
 from muniment.knowledge.retrieval import wording
+from muniment.knowledge.retrieval.earlier import Earlier
 from muniment.knowledge.retrieval.fold import Likeness
 from muniment.knowledge.retrieval.rank import Hit
 from muniment.knowledge.retrieval.visibility import Visibility
@@ -61,11 +62,16 @@ class _Group:
 
 
 def passages(
-    connection: sa.Connection, visibility: Visibility, hits: Sequence[Hit], asked: Query, shape: Shape
+    connection: sa.Connection,
+    visibility: Visibility,
+    hits: Sequence[Hit],
+    asked: Query,
+    shape: Shape,
+    earlier: Earlier | None = None,
 ) -> list[Passage]:
     """Return the passages of `hits`, in their order: a joined or folded one stands where its first row stood."""
     groups: list[_Group] = []
-    for found in _read(connection, visibility, hits, asked, shape):
+    for found in _read(connection, visibility, hits, asked, shape, earlier):
         if (shape.join and _join(groups, found)) or (shape.fold and _fold(groups, found, asked)):
             continue
         if len(groups) == shape.most:
@@ -75,7 +81,12 @@ def passages(
 
 
 def _read(
-    connection: sa.Connection, visibility: Visibility, hits: Sequence[Hit], asked: Query, shape: Shape
+    connection: sa.Connection,
+    visibility: Visibility,
+    hits: Sequence[Hit],
+    asked: Query,
+    shape: Shape,
+    earlier: Earlier | None,
 ) -> Iterator[_Found]:
     """Yield the rows that the caller may read; a few are read at a time, since most hits are not needed."""
     taken: Counter[str] = Counter()
@@ -83,6 +94,8 @@ def _read(
     for start in range(0, len(hits), step):
         some = [hit for hit in hits[start : start + step] if taken[hit.document] < shape.per_document]
         documents = library.get_documents(connection, [*{hit.document for hit in some}])
+        if earlier is not None:
+            documents = {name: _then(row, earlier) for name, row in documents.items()}
         visibility.judge(documents.values())
         # The index says the same already; a fault in it must still give nothing away.
         mine = [
@@ -102,6 +115,14 @@ def _read(
             if taken[document.id] < shape.per_document:
                 taken[document.id] += 1
                 yield _Found(document, chunk, hit, Likeness(document.id, document.title, chunk.text))
+
+
+def _then(row: DocumentRow, earlier: Earlier) -> DocumentRow:
+    """Return a document as it was."""
+    version = earlier.versions.get(row.id)
+    if version is None:
+        return row
+    return replace(row, version=version, title=earlier.titles.get(row.id, row.title))
 
 
 def _holds(chunk: ChunkText, title: str, asked: Query) -> bool:

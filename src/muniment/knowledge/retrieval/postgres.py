@@ -12,8 +12,8 @@ A document's chunks have places from 0. Numbers cross the wire packed, many in o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,7 @@ FROM document d JOIN index_document i ON i.document = d.id AND {_LIVE} AND i.ver
 WHERE d.state = 'live' AND d.access_class = ANY(CAST(:classes AS integer[]))
 """)
 _ADMITTED = sa.text(_READABLE.text + "AND i.number = ANY(CAST(:admitted AS integer[]))")
+_LEFT_OUT = "AND d.id <> ALL(CAST(:left_out AS text[]))"
 _ATTRIBUTES = sa.text(f"""
 SELECT i.number, d.source, d.path, d.media_type, d.author, d.modified_at
 FROM document d JOIN index_document i ON i.document = d.id AND {_LIVE} AND i.version = d.version
@@ -102,7 +103,14 @@ class PostgresEngine:
     def rank(self, connection: sa.Connection, visibility: Visibility, asked: Asked) -> Ranking:
         """Return the best hits; raises Tampered where index rows are missing, NotSetUp for other word rules."""
         rows = self._rows(connection, visibility, asked)
-        return ranked(rows, asked.query, asked.vector, asked.model, asked.limit, asked.settings)
+        found = ranked(rows, asked.query, asked.vector, asked.model, asked.limit, asked.settings)
+        if asked.earlier is None:
+            return found
+        readable = set(np.flatnonzero(self._access.readable(connection, visibility)).tolist())
+        versions, classes = asked.earlier.versions, asked.earlier.classes
+        # One version of a document has rows here, the current one.
+        not_kept = sorted(name for name, at in versions.items() if at and classes[name] in readable)
+        return replace(found, not_kept=tuple(not_kept))
 
     def explain(
         self, connection: sa.Connection, visibility: Visibility, asked: Asked, hits: Sequence[Hit]
@@ -112,7 +120,8 @@ class PostgresEngine:
 
     def _rows(self, connection: sa.Connection, visibility: Visibility, asked: Asked) -> StoredRows:
         readable = self._access.readable(connection, visibility, asked.filters.admits_sensitivity)
-        return read(connection, np.flatnonzero(readable), asked.model, asked.filters)
+        left_out = asked.earlier.versions if asked.earlier else ()
+        return read(connection, np.flatnonzero(readable), asked.model, asked.filters, left_out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,11 +297,15 @@ class StoredCosines:
 
 
 def read(
-    connection: sa.Connection, classes: Integers, model: str, filters: Filters = EVERYTHING
+    connection: sa.Connection,
+    classes: Integers,
+    model: str,
+    filters: Filters = EVERYTHING,
+    left_out: Collection[str] = (),
 ) -> StoredRows:
     """Return the rows of live documents in these access classes; raises NotSetUp for other word rules.
 
-    Of these, only what the filters admit; sensitivity is left to `classes`.
+    Of these, only what the filters admit, and none of the documents `left_out`; sensitivity is left to `classes`.
     """
     said: dict[str, object] = {"classes": array(classes), "model": model}
     statement = _READABLE
@@ -301,6 +314,9 @@ def read(
         # What a filter means is said once, in code; every readable document is asked, whichever it admits.
         rows = connection.execute(_ATTRIBUTES, {"classes": array(classes)})
         said["admitted"] = [number for number, *about in rows if _admits(filters, *about)]
+    if left_out:
+        statement = sa.text(f"{statement.text}{_LEFT_OUT}")
+        said["left_out"] = sorted(left_out)
     numbers, chunks, ordinals, lengths, made, longest, low, high = connection.execute(statement, said).one()
     if any(rules not in (None, wording.VERSION) for rules in (low, high)):
         raise NotSetUp("The index was made with other word rules.", fix="Ingest the sources again.")

@@ -59,6 +59,11 @@ class Questions:
             return self._embedded(text, live)
         return ahead
 
+    def build(self, connection: sa.Connection, now: Revisions) -> int:
+        """Return the number of the build of the index that searches of this snapshot use; 0 before there is one."""
+        live = self._in_use.at(connection, now)
+        return live.generation if live else 0
+
     def model(self, connection: sa.Connection, now: Revisions) -> EmbeddingModel | None:
         """Return the model that makes the vectors of questions in this snapshot, None where none can."""
         live = self._in_use.at(connection, now)

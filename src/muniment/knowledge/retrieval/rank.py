@@ -58,6 +58,8 @@ class Ranking:
     """Whether some authorised rows have no vector."""
     incomplete: bool = False
     """Whether authorised documents took no part, since what the index holds of them is damaged."""
+    not_kept: tuple[str, ...] = ()
+    """Authorised documents of which the index does not hold the earlier version that was asked for."""
 
 
 class Similar(certify.Estimated, Protocol):

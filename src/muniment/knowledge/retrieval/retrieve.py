@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -30,6 +31,7 @@ from muniment.inference.embedders import Embedders
 from muniment.knowledge.passage import Passage, Retrieval
 from muniment.knowledge.retrieval import absence, fuse, wording
 from muniment.knowledge.retrieval.absence import Absence
+from muniment.knowledge.retrieval.earlier import as_of
 from muniment.knowledge.retrieval.engine import Asked, Engine
 from muniment.knowledge.retrieval.failing import told, working
 from muniment.knowledge.retrieval.filters import EVERYTHING, Filters
@@ -37,6 +39,7 @@ from muniment.knowledge.retrieval.passages import Shape
 from muniment.knowledge.retrieval.passages import passages as put_together
 from muniment.knowledge.retrieval.question import Questions, QuestionVector
 from muniment.knowledge.retrieval.rank import Hit, Ranking, RankingSettings
+from muniment.knowledge.retrieval.retrieval_settings import MAX_PASSAGES, RetrievalSettings
 from muniment.knowledge.retrieval.segment import embedding_text
 from muniment.knowledge.retrieval.versions import InUse, Version
 from muniment.knowledge.retrieval.visibility import AccessLists, Visibility, visible
@@ -49,7 +52,6 @@ if TYPE_CHECKING:
 
 Purpose = Literal["search", "answer"]
 
-MAX_PASSAGES = 100
 MAX_QUERY_CHARACTERS = 8_000
 PARTLY_WORDS = "Some passages were ranked by words alone: they were indexed without embedding weights."
 INCOMPLETE = "Part of the index is being repaired: some documents cannot be found now."
@@ -57,30 +59,6 @@ NO_OPINION = "The reranker gave no usable scores: the first order stands."
 _PHRASE_CHECKS = 500
 _SPARE = 2
 """Rows asked of the engine for each passage, since neighbours and copies become one."""
-
-
-@dataclass(frozen=True, slots=True)
-class RerankSettings:
-    """Whether and how far a reranker may reorder the best passages."""
-
-    seconds: float = 0.0
-    """Time that it may take; 0 is off."""
-    depth: int = 20
-    weight: float = 0.5
-    """How much its opinion counts beside the first order."""
-
-
-@dataclass(frozen=True, slots=True)
-class RetrievalSettings:
-    """What ranks, and how many passages one document may give."""
-
-    ranking: RankingSettings = field(default_factory=RankingSettings)
-    rerank: RerankSettings = field(default_factory=RerankSettings)
-    per_document: int = MAX_PASSAGES
-    join: bool = True
-    """Make one passage of neighbouring chunks."""
-    fold: bool = True
-    """Name copies and other versions beside the passage instead of showing them."""
 
 
 class Retriever:
@@ -109,6 +87,17 @@ class Retriever:
         self._turn = threading.BoundedSemaphore(engine.at_once)
         self._versions = InUse()
         self._lists = AccessLists()
+        self._moment = ""
+        self._pinned: Mapping[str, int] = {}
+
+    def at(self, moment: str, pinned: Mapping[str, int]) -> Retriever:
+        """Return what searches documents as they were at a time, as far as they are indexed, by the rights of now.
+
+        Those that `pinned` names are taken at these versions.
+        """
+        made = copy(self)
+        made._moment, made._pinned = moment, pinned
+        return made
 
     def prepare(self) -> None:
         """Load what searches need, so that the first of them does not wait for it."""
@@ -161,9 +150,13 @@ class Retriever:
                 version = self._versions.at(connection, visibility.revisions)
                 ranked_by = version.over(self._settings.ranking)
                 question = self._question(connection, visibility, text, ahead)
+                build = self._questions.build(connection, visibility.revisions)
+                earlier = as_of(connection, self._moment, self._pinned) if self._moment else None
                 for_engine = self._for_engine(asked, question, pool, ranked_by, filters)
+                for_engine = replace(for_engine, earlier=earlier)
                 ranking = self._engine.rank(connection, visibility, for_engine)
-                passages = put_together(connection, visibility, ranking.hits, asked, self._shape(pool))
+                shape = self._shape(pool)
+                passages = put_together(connection, visibility, ranking.hits, asked, shape, earlier)
                 if explain:
                     passages = self._explained(connection, visibility, for_engine, passages)
         except Denied:
@@ -177,10 +170,12 @@ class Retriever:
             principal=principal.ref,
             revisions=visibility.revisions,
             policy=decision.policy,
-            index=self._describe(ranking, question, ranked_by, version),
+            index=self._describe(ranking, question, ranked_by, version, build),
             notes=notes,
             took_ms=round(took, 3),
             filters=filters.stated(),
+            moment=self._moment,
+            not_kept=ranking.not_kept,
         )
         self._audit.record(self._entries(found, decision, query, k, by, purpose))
         return found
@@ -308,7 +303,12 @@ class Retriever:
         return (*lost, PARTLY_WORDS) if ranking.partly_lexical else lost
 
     def _describe(
-        self, ranking: Ranking, question: QuestionVector, settings: RankingSettings, version: Version
+        self,
+        ranking: Ranking,
+        question: QuestionVector,
+        settings: RankingSettings,
+        version: Version,
+        build: int,
     ) -> dict[str, str]:
         described = {"words": wording.VERSION, "legs": settings.legs if ranking.dense else "lexical"}
         if settings.legs != "dense":
@@ -316,8 +316,10 @@ class Retriever:
         if ranking.dense and question.model:
             described["embedding"] = f"{question.model.name}@{question.model.digest}"
             described["fusion"] = settings.fusion.name
+            described["build"] = str(build)
         if self._reranker is not None and self._reranks():
             described["reranker"] = self._reranker.name
+            described["rerank"] = self._settings.rerank.name
         described["settings"] = version.name
         return described
 
@@ -341,6 +343,7 @@ class Retriever:
             "passages": len(found.passages),
             "index": dict(found.index),
             "complete": INCOMPLETE not in found.notes,
+            **({"as_of": found.moment} if found.moment else {}),
         }
         entries = [Entry("search.request", by, request)]
         for at, passage in enumerate(found.passages, 1):

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from muniment.knowledge.retrieval import compiled
 from muniment.knowledge.retrieval.attributes import Attributes, Columns
+from muniment.knowledge.retrieval.earlier import Earlier
 from muniment.knowledge.retrieval.filters import EVERYTHING, Filters
 from muniment.knowledge.retrieval.layout import Layout
 from muniment.knowledge.retrieval.loops import MIXED
@@ -53,6 +54,18 @@ class Part:
         high = np.maximum.reduceat(extent_classes, starts)
         one = low == high
         return Part(segment, extent_classes, np.where(one, low, MIXED), columns, not one.all())
+
+    def at(self, earlier: Earlier) -> Part:
+        """Return the part with these documents at these versions, and at no other."""
+        places = self.segment.positions
+        mine = [(places[name], name) for name in earlier.versions if name in places]
+        if not mine:
+            return self
+        classes = self.extent_classes.copy()
+        for at, name in mine:
+            held = self.segment.versions[at] == earlier.versions[name]
+            classes[at] = earlier.classes[name] if held else DEAD
+        return Part.of(self.segment, classes, self.columns)
 
     def without(self, rows: Sequence[int]) -> Part:
         """Return the part without the documents of these rows."""
@@ -224,6 +237,24 @@ class View:
         """Return whether a document is lost whose access class, as a place in `readable`, is true there."""
         return any(number < len(readable) and bool(readable[number]) for number in self.lost)
 
+    def at(self, earlier: Earlier) -> View:
+        """Return the view with these documents at their earlier versions, as far as a segment holds them."""
+        return replace(self, parts=tuple(part.at(earlier) for part in self.parts))
+
+    def lacking(self, earlier: Earlier, readable: Mask) -> tuple[str, ...]:
+        """Return which of these documents no segment holds at its version, of those that may be read."""
+        held = {
+            (name, int(part.segment.versions[part.segment.positions[name]]))
+            for part in self.parts
+            for name in earlier.versions
+            if name in part.segment.positions
+        }
+        return tuple(
+            name
+            for name, version in sorted(earlier.versions.items())
+            if version and (name, version) not in held and _may(readable, earlier.classes[name])
+        )
+
     def without(self, segment: str, rows: Sequence[int]) -> View:
         """Return the view without the documents of these rows of a segment."""
         parts = [part.without(rows) if part.segment.file.name == segment else part for part in self.parts]
@@ -262,6 +293,10 @@ class View:
     @cached_property
     def _extent_classes(self) -> Integers:
         return np.concatenate([_NONE, *(part.extent_classes for part in self.parts)])
+
+
+def _may(readable: Mask, number: int) -> bool:
+    return 0 <= number < len(readable) and bool(readable[number])
 
 
 def _true(readable: Mask, classes: Integers) -> Mask:
