@@ -154,8 +154,8 @@ class AuditLog:
         with self._database.read() as connection:
             return [_stored(row) for row in connection.execute(query)]
 
-    def verify(self, trusted: Checkpoint | None = None) -> Verification:
-        """Walk the whole log and say in words what does not fit, also with a checkpoint kept outside."""
+    def verify(self, *trusted: Checkpoint) -> Verification:
+        """Walk the whole log and say in words what does not fit, also with checkpoints kept outside."""
         with self._database.read() as connection:
             return verify_log(connection, self._origin, self._keyring.signing_key().public_key(), trusted)
 

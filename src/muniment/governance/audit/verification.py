@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -37,24 +37,40 @@ class Verification:
 
 
 def verify_log(
-    connection: sa.Connection, origin: str, key: Ed25519PublicKey, trusted: Checkpoint | None
+    connection: sa.Connection, origin: str, key: Ed25519PublicKey, trusted: Sequence[Checkpoint] = ()
 ) -> Verification:
-    """Recompute the tree from the entries of one snapshot and compare all that was stored or signed of it."""
+    """Recompute the tree from the entries of one snapshot and compare all that was stored or signed of it.
+
+    `trusted` are checkpoints that were kept outside: where the log was rewritten and signed anew, the entries
+    between two of them are as closely as can be told.
+    """
     findings: list[str] = []
     signed = _read_checkpoints(connection, origin, key, findings)
-    roots_wanted = {checkpoint.size for checkpoint in signed}
-    if trusted is not None:
-        roots_wanted.add(trusted.size)
-        if not notes.signed_by(trusted, key):
-            findings.append("The trusted checkpoint was signed by another key.")
-    tree, roots = _walk(connection, roots_wanted, findings)
+    kept = sorted(trusted, key=lambda checkpoint: checkpoint.size)
+    if not all(notes.signed_by(checkpoint, key) for checkpoint in kept):
+        findings.append("The trusted checkpoint was signed by another key.")
+    tree, roots = _walk(connection, {checkpoint.size for checkpoint in [*signed, *kept]}, findings)
+    # What a checkpoint says of the entries comes even where many of them are named.
+    del findings[MOST_FINDINGS // 2 :]
     _check_tree(connection, tree, findings)
-    for checkpoint in signed:
-        if roots.get(checkpoint.size) != checkpoint.root:
-            findings.append(f"checkpoint of size {checkpoint.size} does not match")
-    if trusted is not None and roots.get(trusted.size) != trusted.root:
-        findings.append(f"the trusted checkpoint of size {trusted.size} does not match")
+    _compare("checkpoint", signed, roots, findings)
+    _compare("trusted checkpoint", kept, roots, findings)
     return Verification(tree.size, tree.root().hex(), len(signed), tuple(findings[:MOST_FINDINGS]))
+
+
+def _compare(
+    what: str, checkpoints: Sequence[Checkpoint], roots: dict[int, bytes], findings: list[str]
+) -> None:
+    good = 0
+    for checkpoint in checkpoints:
+        size, there = checkpoint.size, max(roots)
+        place = f"the first that differs is among entries {good} to {size - 1}"
+        if size > there:
+            findings.append(f"entries are missing: there are {there}, and the {what} covers {size}: {place}")
+        elif roots[size] != checkpoint.root:
+            findings.append(f"the entries do not match the {what} of size {size}: {place}")
+        else:
+            good = size
 
 
 def _read_checkpoints(
@@ -87,6 +103,8 @@ def _walk(
     for row in _rows(connection):
         if row.seq > expected:
             findings.append(missing(expected, row.seq - 1))
+        elif row.seq < 0:
+            findings.append(f"entry {row.seq} was added outside the log")
         expected = row.seq + 1
         problem = _problem(row)
         if problem:
