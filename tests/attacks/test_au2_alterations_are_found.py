@@ -20,7 +20,7 @@ from muniment.foundation.ids import SeededIds
 from muniment.governance.audit import checkpoint as notes
 from muniment.governance.audit.verify import verify_export
 
-MUTATIONS = 400
+MUTATIONS = 240
 PROVE_MUTATIONS = 10_000
 """Of each kind."""
 
