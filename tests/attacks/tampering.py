@@ -26,7 +26,9 @@ from muniment.governance.identity.principal import OPERATOR
 ORIGIN = "muniment/acme"
 ENTRIES = 40
 _ONE = re.compile(r"entry (-?\d+)\b")
-_LACKING = re.compile(r"entr(?:y|ies) (-?\d+)(?: to \d+)? (?:is missing|are missing|were added)")
+_LACKING = re.compile(
+    r"(?:no signed checkpoint covers )?entr(?:y|ies) (-?\d+)(?: to \d+)?(?: is missing| are missing| were added|$)"
+)
 _AMONG = re.compile(r"differs is among entries (\d+) to (\d+)$")
 
 
