@@ -26,9 +26,8 @@ from muniment.governance.identity.principal import OPERATOR
 ORIGIN = "muniment/acme"
 ENTRIES = 40
 _ONE = re.compile(r"entry (-?\d+)\b")
-_LACKING = re.compile(
-    r"(?:no signed checkpoint covers )?entr(?:y|ies) (-?\d+)(?: to \d+)?(?: is missing| are missing| were added|$)"
-)
+_LACKING = re.compile(r"entr(?:y|ies) (-?\d+)(?: to \d+)? (?:is missing$|are missing$|were added)")
+_UNCOVERED = re.compile(r"no signed checkpoint covers entries (\d+) to (\d+)$")
 _AMONG = re.compile(r"differs is among entries (\d+) to (\d+)$")
 
 
@@ -100,15 +99,16 @@ def first_difference(before: Sequence[object], after: Sequence[object]) -> int |
 def names(findings: Sequence[object], place: int, sizes: Sequence[int]) -> bool:
     """Return whether findings name a place, and none before it.
 
-    They name it as the first entry that does not fit or is missing; or, where hashes were made anew, as being among
-    the entries between two checkpoints of these sizes that lie next to each other.
+    They name it as the first entry that does not fit or is missing, or among those that no checkpoint covers; or,
+    where hashes were made anew, as being among the entries between two neighbouring checkpoints of these sizes.
     """
     said = [str(finding) for finding in findings]
     accused = [int(found[1]) for text in said if (found := _ONE.match(text))]
     lacking = [int(found[1]) for text in said if (found := _LACKING.match(text))]
     if min([*accused, *lacking], default=place) < place:
         return False
-    if place in accused or place in lacking:
+    uncovered = [(int(found[1]), int(found[2])) for text in said if (found := _UNCOVERED.match(text))]
+    if place in accused or place in lacking or any(first <= place <= last for first, last in uncovered):
         return True
     ends = [0, *sizes]
     behind = bisect_right(ends, place)
