@@ -78,9 +78,14 @@ class AuditLog:
     def append(self, connection: sa.Connection, entries: Sequence[Entry]) -> range:
         """Add entries inside the caller's write transaction; return their places.
 
-        Raises BadInput for an `about` that JSON cannot say exactly.
+        Raises BadInput for an `about` that JSON cannot say exactly, and Unavailable where the log takes none: the
+        caller's transaction must end with it.
         """
-        return self._append(connection, [_prepare(entry) for entry in entries])
+        prepared = [_prepare(entry) for entry in entries]
+        try:
+            return self._append(connection, prepared)
+        except sa.exc.IntegrityError as error:
+            raise _unwritable(error) from error
 
     def record(self, entries: Sequence[Entry]) -> range:
         """Add entries in a transaction shared with other threads; return when they are durable.
@@ -94,12 +99,7 @@ class AuditLog:
         try:
             return self._group.submit(prepared)
         except Exception as error:
-            fix = error.fix if isinstance(error, MunimentError) else ""
-            raise Unavailable(
-                "The audit log cannot be written, so nothing was done.",
-                fix=fix or "Free some disk space or mend the folder's permissions, then try again.",
-                detail=f"{type(error).__name__}: {error}",
-            ) from error
+            raise _unwritable(error) from error
 
     def commitment(self, text: str) -> str:
         """Return a keyed digest of a text, by which it can be recognised but not guessed without the key."""
@@ -202,6 +202,15 @@ class AuditLog:
         at = timestamp(self._clock.now())
         connection.execute(sa.insert(audit_checkpoint).values(size=made.size, at=at, text=made.text))
         return made
+
+
+def _unwritable(error: Exception) -> Unavailable:
+    fix = error.fix if isinstance(error, MunimentError) else ""
+    return Unavailable(
+        "The audit log cannot be written, so nothing was done.",
+        fix=fix or "Free some disk space or mend the folder's permissions, then try again.",
+        detail=f"{type(error).__name__}: {error}",
+    )
 
 
 def _prepare(entry: Entry) -> _Prepared:
