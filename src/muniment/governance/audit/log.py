@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import cast
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 
 from muniment.foundation.canonical import exact
 from muniment.foundation.clock import Clock, timestamp
@@ -84,7 +85,7 @@ class AuditLog:
         prepared = [_prepare(entry) for entry in entries]
         try:
             return self._append(connection, prepared)
-        except sa.exc.IntegrityError as error:
+        except exc.IntegrityError as error:
             raise _unwritable(error) from error
 
     def record(self, entries: Sequence[Entry]) -> range:
