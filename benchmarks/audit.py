@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -80,7 +80,7 @@ def chunk(at: int) -> Entry:
 
 
 @contextmanager
-def _new_log(folder: Path) -> Iterator[AuditLog]:
+def _new_log(folder: Path) -> Generator[AuditLog]:
     folder.mkdir()
     database = SqlCipherDatabase(folder / "log.db", os.urandom(32))
     database.create()

@@ -96,7 +96,7 @@ def insert(connection: sa.Connection, rng: random.Random, _: Evidence) -> object
     """Put an entry between others, or before the first or behind the last, with or without the tree made to fit."""
     at = rng.choice([-1, ENTRIES, *range(ENTRIES)])
     move(connection, at, 1)
-    body = bodies(connection)[0].replace(b'"seq":0', b'"seq":%d' % at)
+    body = bodies(connection)[0].replace(b'"seq":0', b'"seq":%d' % at).replace(b"doc_", b"forged_")
     values = {"seq": at, "at": "2026-01-05T09:00:00.000Z", "kind": "retrieval.chunk", "actor": "operator"}
     connection.execute(
         sa.insert(audit_entry).values(body=body, leaf_hash=leaf_hash(body), via="cli", **values)
