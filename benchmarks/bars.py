@@ -28,6 +28,11 @@ def p95(seconds: Sequence[float]) -> float:
     return sorted(seconds)[int(len(seconds) * 0.95)] * 1000
 
 
+def p99(seconds: Sequence[float]) -> float:
+    """Return what 99 % stay below, in milliseconds."""
+    return sorted(seconds)[int(len(seconds) * 0.99)] * 1000
+
+
 def percent(share: float) -> str:
     """Return a share as readers of tables expect it."""
     return f"{share * 100:g} %"

@@ -18,7 +18,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from benchmarks import home, load, openbao
-from benchmarks.bars import Bar, Progress, bar, p50, p95
+from benchmarks.bars import Bar, Progress, bar, p50, p95, p99
 from benchmarks.machine import described
 from benchmarks.options import checked, whole_number
 from benchmarks.scale import FEWEST, MOST
@@ -109,11 +109,11 @@ def _measured(
     return [
         bar(f"search over HTTP at {_RATE} a second, p50", 15, p50(steady.seconds), "ms"),
         bar(f"search over HTTP at {_RATE} a second, p95", 30, p95(steady.seconds), "ms"),
-        bar(f"search over HTTP at {_RATE} a second, p99", 60, _p99(steady.seconds), "ms"),
+        bar(f"search over HTTP at {_RATE} a second, p99", 60, p99(steady.seconds), "ms"),
         bar("sustained, 16 callers that wait for their answers", 150, most.per_second, "1/s", least=True),
         bar(f"answered when asked {_FASTER} a second", None, faster.per_second, "1/s"),
         bar(f"at {_FASTER} a second, p50", None, p50(faster.seconds), "ms"),
-        bar(f"at {_FASTER} a second, p99", None, _p99(faster.seconds), "ms"),
+        bar(f"at {_FASTER} a second, p99", None, p99(faster.seconds), "ms"),
         bar("requests without a right answer", 0, wrong, "requests"),
         bar("answers without their entry in the log", 0, missing, "answers"),
         bar("a request that does nothing, p50", None, p50(floor.seconds), "ms"),
@@ -144,7 +144,3 @@ def _timed(work: Callable[[], object]) -> float:
 
 def _recorded(workspace: app.Workspace) -> int:
     return len(workspace.audit.query("search.request", limit=1 << 30))
-
-
-def _p99(seconds: list[float]) -> float:
-    return sorted(seconds)[int(len(seconds) * 0.99)] * 1000

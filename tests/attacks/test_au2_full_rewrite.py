@@ -129,13 +129,13 @@ CHANGES: list[Callable[[list[bytes], random.Random], int]] = [change, delete, in
 def attack(kept: Kept, attacks: int) -> None:
     rng = random.Random(7)
     place = kept.place / "copy"
-    assert verify_export(kept.log.export(kept.lines, place), kept.trusted, kept.seen)["ok"]
+    assert verify_export(kept.log.export(kept.lines, place), [kept.trusted], kept.seen)["ok"]
     for n in range(attacks):
         lines, how = list(kept.lines), CHANGES[n % len(CHANGES)]
         at = how(lines, rng)
         kept.log.export(lines, place)
         assert verify_export(place)["ok"], "without a witness it fits itself"
-        found = verify_export(place, kept.trusted, kept.seen)
+        found = verify_export(place, [kept.trusted], kept.seen)
         assert not found["ok"], (n, how.__name__)
         said = " ".join(found["findings"])  # type: ignore[arg-type]
         start = at // EVERY * EVERY

@@ -243,3 +243,25 @@ def test_a_language_model_tells_the_story_too_and_everything_holds(tmp_path: Pat
     assert "✗" not in ran.out and "everything held" in ran.out
     kept = (command.home / "settings.toml").read_text()
     assert 'model = "local"' in kept and command("audit", "verify").code == 0
+
+
+def test_au9_the_log_of_the_whole_story_holds_nothing_of_what_was_said_in_it(
+    told: tuple[Command, str, int], tmp_path: Path
+) -> None:
+    command, out, _ = told
+    assert command("audit", "export", tmp_path / "evidence").code == 0
+    log = (tmp_path / "evidence" / "entries.jsonl").read_text().casefold()
+    company = Path(__file__).parents[2] / "examples" / "acme"
+    people = tomllib.loads((company / "directory.toml").read_text())["users"].values()
+    names = {word for person in people for word in (person["name"], person["name"].split()[-1])}
+    texts = [
+        path for path in (company / "documents").rglob("*") if path.suffix in {".md", ".txt", ".eml", ".csv"}
+    ]
+    lines = {line.strip("#*-> ") for path in texts for line in path.read_text().splitlines()}
+    said = {line for line in lines if len(line) >= 12}
+    mails = {mail for line in lines for mail in re.findall(r"[\w.]+@[\w.]+\w", line)}
+    secrets = set(re.findall(r"token=([\w-]+)", out))
+    files = {path.stem for path in texts if len(path.stem) >= 12}
+    assert len(names) > 20 and len(said) > 500 and len(mails) > 10 and len(secrets) > 5 and len(files) > 20
+    for canary in names | said | mails | secrets | files:
+        assert canary.casefold() not in log, canary

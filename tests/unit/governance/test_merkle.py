@@ -64,12 +64,15 @@ def test_growing_in_pieces_gives_the_root_of_the_definition(entries: list[bytes]
     assert (grown.size, grown.root()) == (len(leaves), naive_root(leaves))
 
 
-@given(ENTRIES)
-def test_the_offline_verifier_computes_the_same_root(entries: list[bytes]) -> None:
-    tree = Tree()
-    for entry in entries:
-        tree.add(leaf_hash(entry))
-    assert tree.root() == naive_root([leaf_hash(entry) for entry in entries])
+@given(ENTRIES, st.lists(st.integers(0, 9)))
+def test_the_offline_verifier_computes_the_same_root(entries: list[bytes], pieces: list[int]) -> None:
+    tree, leaves = Tree(), [leaf_hash(entry) for entry in entries]
+    for count in pieces:
+        tree.extend(leaves[tree.size : tree.size + count])
+        assert tree.root() == naive_root(leaves[: tree.size])
+    for leaf in leaves[tree.size :]:
+        tree.add(leaf)
+    assert tree.root() == naive_root(leaves)
 
 
 @given(ENTRIES.filter(bool), st.data())

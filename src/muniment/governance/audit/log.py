@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import cast
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 
 from muniment.foundation.canonical import exact
 from muniment.foundation.clock import Clock, timestamp
@@ -81,10 +82,15 @@ class AuditLog:
     def append(self, connection: sa.Connection, entries: Sequence[Entry]) -> range:
         """Add entries inside the caller's write transaction; return their places.
 
-        Raises BadInput for an `about` that JSON cannot say exactly, Unavailable while the log is withheld.
+        Raises BadInput for an `about` that JSON cannot say exactly, and Unavailable where the log takes none or is
+        withheld: the caller's transaction must end with it.
         """
         self._check(entries)
-        return self._append(connection, [_prepare(entry) for entry in entries])
+        prepared = [_prepare(entry) for entry in entries]
+        try:
+            return self._append(connection, prepared)
+        except exc.IntegrityError as error:
+            raise _unwritable(error) from error
 
     def record(self, entries: Sequence[Entry]) -> range:
         """Add entries in a transaction shared with other threads; return when they are durable.
@@ -99,12 +105,7 @@ class AuditLog:
         try:
             return self._group.submit(prepared)
         except Exception as error:
-            fix = error.fix if isinstance(error, MunimentError) else ""
-            raise Unavailable(
-                "The audit log cannot be written, so nothing was done.",
-                fix=fix or "Free some disk space or mend the folder's permissions, then try again.",
-                detail=f"{type(error).__name__}: {error}",
-            ) from error
+            raise _unwritable(error) from error
 
     def withhold(self, why: str, held: bool) -> None:
         """Take nothing more, or take it again, because of a copy by name; what is said of the log is taken always."""
@@ -183,10 +184,8 @@ class AuditLog:
                 low, high = (middle + 1, high) if found < at else (low, middle)
         return low
 
-    def verify(
-        self, trusted: Checkpoint | None = None, seen: Collection[tuple[int, bytes]] = ()
-    ) -> Verification:
-        """Walk the whole log and say in words what does not fit, also with a checkpoint kept outside.
+    def verify(self, *trusted: Checkpoint, seen: Collection[tuple[int, bytes]] = ()) -> Verification:
+        """Walk the whole log and say in words what does not fit, also with checkpoints kept outside.
 
         `seen` are sizes and roots that a witness holds on to.
         """
@@ -244,6 +243,15 @@ class AuditLog:
         at = timestamp(self._clock.now())
         connection.execute(sa.insert(audit_checkpoint).values(size=made.size, at=at, text=made.text))
         return made
+
+
+def _unwritable(error: Exception) -> Unavailable:
+    fix = error.fix if isinstance(error, MunimentError) else ""
+    return Unavailable(
+        "The audit log cannot be written, so nothing was done.",
+        fix=fix or "Free some disk space or mend the folder's permissions, then try again.",
+        detail=f"{type(error).__name__}: {error}",
+    )
 
 
 def _prepare(entry: Entry) -> _Prepared:

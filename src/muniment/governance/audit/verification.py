@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -40,26 +40,43 @@ def verify_log(
     connection: sa.Connection,
     origin: str,
     key: Ed25519PublicKey,
-    trusted: Checkpoint | None,
+    trusted: Sequence[Checkpoint] = (),
     seen: Collection[tuple[int, bytes]] = (),
 ) -> Verification:
-    """Recompute the tree from the entries of one snapshot and compare all that was stored, signed or seen of it."""
+    """Recompute the tree from the entries of one snapshot and compare all that was stored or signed of it.
+
+    `trusted` are checkpoints that were kept outside: where the log was rewritten and signed anew, the entries
+    between two of them are as closely as can be told. `seen` are sizes and roots that a witness holds on to.
+    """
     findings: list[str] = []
     signed = _read_checkpoints(connection, origin, key, findings)
-    roots_wanted = {checkpoint.size for checkpoint in signed} | {size for size, _ in seen}
-    if trusted is not None:
-        roots_wanted.add(trusted.size)
-        if not notes.signed_by(trusted, key):
-            findings.append("The trusted checkpoint was signed by another key.")
-    tree, roots = _walk(connection, roots_wanted, findings)
+    kept = sorted(trusted, key=lambda checkpoint: checkpoint.size)
+    if not all(notes.signed_by(checkpoint, key) for checkpoint in kept):
+        findings.append("The trusted checkpoint was signed by another key.")
+    wanted = {checkpoint.size for checkpoint in [*signed, *kept]} | {size for size, _ in seen}
+    tree, roots = _walk(connection, wanted, findings)
+    # What a checkpoint says of the entries comes even where many of them are named.
+    del findings[MOST_FINDINGS // 2 :]
     _check_tree(connection, tree, findings)
-    for checkpoint in signed:
-        if roots.get(checkpoint.size) != checkpoint.root:
-            findings.append(f"checkpoint of size {checkpoint.size} does not match")
-    if trusted is not None and roots.get(trusted.size) != trusted.root:
-        findings.append(f"the trusted checkpoint of size {trusted.size} does not match")
+    _compare("checkpoint", signed, roots, findings)
+    _compare("trusted checkpoint", kept, roots, findings)
     findings.extend(_contradictions(tree.size, roots, seen))
     return Verification(tree.size, tree.root().hex(), len(signed), tuple(findings[:MOST_FINDINGS]))
+
+
+def _compare(
+    what: str, checkpoints: Sequence[Checkpoint], roots: dict[int, bytes], findings: list[str]
+) -> None:
+    good = 0
+    for checkpoint in checkpoints:
+        size, there = checkpoint.size, max(roots)
+        place = f"the first that differs is among entries {good} to {size - 1}"
+        if size > there:
+            findings.append(f"entries are missing: there are {there}, and the {what} covers {size}: {place}")
+        elif roots[size] != checkpoint.root:
+            findings.append(f"the entries do not match the {what} of size {size}: {place}")
+        else:
+            good = size
 
 
 def _contradictions(
@@ -106,11 +123,13 @@ def _walk(
     for row in _rows(connection):
         if row.seq > expected:
             findings.append(missing(expected, row.seq - 1))
+        elif row.seq < 0:
+            findings.append(f"entry {row.seq} was added outside the log")
         expected = row.seq + 1
         problem = _problem(row)
         if problem:
             findings.append(problem)
-        pending.append(leaf_hash(row.body))
+        pending.append(leaf_hash(row.body if isinstance(row.body, bytes) else b""))
         if tree.size + len(pending) in roots_wanted or len(pending) >= _ROWS_AT_ONCE:
             tree, pending = tree.extend(pending), []
             roots[tree.size] = tree.root()
@@ -133,7 +152,8 @@ def _rows(connection: sa.Connection) -> Iterator[sa.Row[tuple[object, ...]]]:
 
 def _problem(row: sa.Row[tuple[object, ...]]) -> str:
     altered = f"entry {row.seq} ({row.kind} at {row.at}) was altered"
-    if leaf_hash(row.body) != row.leaf_hash:
+    # A file keeps whatever type it is given.
+    if not isinstance(row.body, bytes) or leaf_hash(row.body) != row.leaf_hash:
         return altered
     try:
         body = json.loads(row.body)

@@ -1,24 +1,28 @@
 #!/usr/bin/env python3
-"""Check an exported audit log offline: `python verify.py FOLDER [--checkpoint FILE] [--json]`,
+"""Check an exported audit log offline: `python verify.py FOLDER [--checkpoint FILE]... [--json]`,
 or a proof: `python verify.py --proof FILE --key FILE [--checkpoint FILE]`.
 
 Needs Python and the package cryptography, no server, no secret and nothing else of muniment. FOLDER holds what
-`muniment audit export` wrote. A checkpoint that was kept elsewhere makes the check complete: without one, somebody
-who holds the signing key could have rewritten the whole log. Witnesses may have co-signed it: with `--witness-key`
+`muniment audit export` wrote. Checkpoints that were kept elsewhere make the check complete: without one, somebody
+who holds the signing key could have rewritten the whole log. Witnesses may have co-signed them: with `--witness-key`
 each key of that file, one a line, must have. `--seen FILE` is what a witness saw, and says where a log differs.
 
 A proof is what `muniment audit prove` wrote: that an entry is in the log of the checkpoint in it, or that this log
 grew out of the one of `--checkpoint`. The key is the log's, one line, as `public-key.txt` of an export holds it.
 
 Checks: every entry hashes to its leaf (RFC 6962 section 2.1), stands at its place, and the tree of all entries up to
-each signed checkpoint has the signed root. Exit 0 if everything fits, 1 if something does not, 2 for wrong usage.
+each signed checkpoint has the signed root. Names the first entry that does not fit; where its hashes were made anew,
+the entries between the last checkpoint that fits and the first that does not. Exit 0 if everything fits, 1 if
+something does not, 2 for wrong usage.
 """
 
 import argparse
 import base64
 import hashlib
 import json
+import re
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -26,6 +30,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 MOST_FINDINGS = 20
 EMPTY_ROOT = hashlib.sha256(b"").digest()
+BLOCK_BYTES = 1 << 20
+LEAF_BYTES = 65
+"""Of a line in leaves.txt: 64 hexadecimal digits and the line end."""
+PLACE = re.compile(rb',"seq":(0|[1-9][0-9]*),"via":"[^"\\\n]*"}\n')
+"""How an entry ends. In a line that is JSON these are the last two members of the whole object."""
 
 
 class Tree:
@@ -33,24 +42,35 @@ class Tree:
 
     def __init__(self) -> None:
         self.size = 0
-        self.subtrees: list[tuple[int, bytes]] = []
+        self.subtrees: dict[int, bytes] = {}
+        """By level: the one at level n has 2**n leaves."""
 
     def add(self, leaf: bytes) -> None:
         """Append a leaf hash."""
-        width, node = 1, leaf
-        while self.subtrees and self.subtrees[-1][0] == width:
-            node = hashlib.sha256(b"\x01" + self.subtrees.pop()[1] + node).digest()
-            width *= 2
-        self.subtrees.append((width, node))
-        self.size += 1
+        self.extend([leaf])
+
+    def extend(self, leaves: list[bytes]) -> None:
+        """Append leaf hashes, a level of the tree at a time."""
+        self.size += len(leaves)
+        level, nodes = 0, leaves
+        while nodes:
+            if level in self.subtrees:
+                nodes = [self.subtrees.pop(level), *nodes]
+            if len(nodes) % 2:
+                self.subtrees[level] = nodes[-1]
+            left_to_right = iter(nodes)
+            pairs = zip(left_to_right, left_to_right, strict=False)
+            nodes = [hashlib.sha256(b"\x01" + left + right).digest() for left, right in pairs]
+            level += 1
 
     def root(self) -> bytes:
         """Return the root of all leaves so far."""
         if not self.subtrees:
             return EMPTY_ROOT
-        node = self.subtrees[-1][1]
-        for _, left in reversed(self.subtrees[:-1]):
-            node = hashlib.sha256(b"\x01" + left + node).digest()
+        smallest, *larger = sorted(self.subtrees)
+        node = self.subtrees[smallest]
+        for level in larger:
+            node = hashlib.sha256(b"\x01" + self.subtrees[level] + node).digest()
         return node
 
 
@@ -144,84 +164,159 @@ def read_text(path: Path) -> str:
     return path.read_bytes().decode("utf-8")
 
 
-def read_leaves(path: Path) -> list[str]:
-    """Return the leaf hashes of a file, one a line; raises ValueError for a line that was cut short."""
-    *lines, rest = read_text(path).split("\n")
-    if rest:
-        raise ValueError("leaves.txt was cut short")
-    return lines
-
-
-def entry_problem(number: int, line: bytes, leaf: str) -> str:
-    """Return what is wrong with one entry, or nothing."""
+def entry_problem(number: int, line: bytes, leaf: bytes) -> str:
+    """Return what is wrong with one entry, or nothing; both lines come with their ends."""
+    if not line.endswith(b"\n"):
+        return f"entry {number} was cut short"
     try:
         entry = json.loads(line)
         seq, what = entry["seq"], f"{entry['kind']} at {entry['at']}"
     except (ValueError, KeyError, TypeError):
         return f"entry {number} was altered: it cannot be read"
-    if hashlib.sha256(b"\x00" + line).hexdigest() != leaf:
+    if not leaf:
+        return f"entry {number} ({what}) has no line in leaves.txt"
+    if hashlib.sha256(b"\x00" + line[:-1]).hexdigest().encode() + b"\n" != leaf:
         return f"entry {number} ({what}) was altered"
     if seq != number:
         return f"entry {number} ({what}) is out of place: it was written as entry {seq}"
     return ""
 
 
-def verify_export(folder: Path, trusted: str | None = None, seen: str = "") -> dict[str, object]:
-    """Check a folder; `trusted` is the text of a checkpoint that was kept elsewhere, `seen` what a witness wrote."""
+def verify_export(folder: Path, trusted: Sequence[str] = (), seen: str = "") -> dict[str, object]:
+    """Check a folder; `trusted` are texts of checkpoints that were kept elsewhere, `seen` what a witness wrote."""
     findings: list[str] = []
     tree = Tree()
-    roots = {0: tree.root()}
     notes: list[Note] = []
+    kept = read_trusted(trusted, findings)
+    known = read_seen(seen, findings)
     try:
-        name, key_hash, key = read_key(read_text(folder / "public-key.txt"))
-        notes = read_notes(read_text(folder / "checkpoints.txt"), findings)
-        leaves = read_leaves(folder / "leaves.txt")
-        walk(folder / "entries.jsonl", leaves, tree, roots, findings)
+        signer = read_key(read_text(folder / "public-key.txt"))
+    except (OSError, ValueError) as error:
+        findings.append(f"the export is damaged: public-key.txt cannot be read: {error}")
+        return result(tree, notes, findings)
+    try:
+        # What is not UTF-8 spoils one checkpoint, not all.
+        notes = read_notes((folder / "checkpoints.txt").read_bytes().decode("utf-8", "replace"), findings)
+        sizes = {note.size for note in [*notes, *kept]} | {size for size, _ in known}
+        named, roots = walk(folder, sizes, tree)
+        compare(notes, kept, signer, roots, tree.size, findings)
+        findings.extend(contradictions(known, tree.size, roots))
+        if findings and not named:
+            named, _ = walk(folder, sizes, Tree(), thorough=True)
     except (OSError, ValueError) as error:
         findings.append(f"the export is damaged: {error}")
         return result(tree, notes, findings)
-    if len(leaves) > tree.size:
-        findings.append(f"entries {tree.size} to {len(leaves) - 1} are missing")
-    if not notes or notes[-1].size != tree.size:
-        findings.append("no signed checkpoint covers exactly these entries")
+    return result(tree, notes, named + findings)
+
+
+def walk(
+    folder: Path, sizes: Iterable[int], tree: Tree, thorough: bool = False
+) -> tuple[list[str], dict[int, bytes]]:
+    """Hash every entry into the tree; return what is wrong with entries, and the roots at these sizes.
+
+    A block of entries that ends as it must and has the hashes that leaves.txt states is not read any further, unless
+    the walk is `thorough`: only hashes made anew can hide behind that, and the roots tell of these.
+    """
+    findings: list[str] = []
+    roots = {0: tree.root()}
+    stops = sorted(sizes, reverse=True)
+    with open(folder / "entries.jsonl", "rb") as entries, open(folder / "leaves.txt", "rb") as leaves:
+        while lines := entries.readlines(BLOCK_BYTES):
+            stated = leaves.read(LEAF_BYTES * len(lines))
+            hashes = [hashlib.sha256(b"\x00" + line.removesuffix(b"\n")).digest() for line in lines]
+            if thorough or not fits(tree.size, lines, hashes, stated):
+                name_problems(tree.size, lines, stated, findings)
+            done = 0
+            while stops and stops[-1] <= tree.size + len(hashes) - done:
+                upto = done + max(stops[-1] - tree.size, 0)
+                tree.extend(hashes[done:upto])
+                done, roots[stops.pop()] = upto, tree.root()
+            tree.extend(hashes[done:])
+        more = leaves.read()
+    lacking, broken = divmod(len(more), LEAF_BYTES)
+    if lacking:
+        findings.append(f"entries {tree.size} to {tree.size + lacking - 1} are missing")
+    elif broken:
+        findings.append(f"leaves.txt was altered: its line for entry {tree.size} is broken")
+    return findings, roots
+
+
+def fits(first: int, lines: list[bytes], hashes: list[bytes], stated: bytes) -> bool:
+    """Tell whether entries have the stated hashes, and state the places from `first` on."""
+    places = PLACE.findall(b"".join(lines))
+    return b"".join(hashes).hex("\n", 32).encode() + b"\n" == stated and places == [
+        b"%d" % number for number in range(first, first + len(lines))
+    ]
+
+
+def name_problems(first: int, lines: list[bytes], stated: bytes, findings: list[str]) -> None:
+    """Name each entry that does not fit, up to half of what is shown: the rest is for what checkpoints say."""
+    for at, line in enumerate(lines):
+        if len(findings) >= MOST_FINDINGS // 2:
+            return
+        problem = entry_problem(first + at, line, stated[at * LEAF_BYTES : (at + 1) * LEAF_BYTES])
+        if problem:
+            findings.append(problem)
+
+
+def compare(
+    notes: list[Note],
+    kept: list[Note],
+    signer: tuple[str, bytes, Ed25519PublicKey],
+    roots: dict[int, bytes],
+    size: int,
+    findings: list[str],
+) -> None:
+    """Compare the roots with the checkpoints of the export, and with those that were kept elsewhere."""
+    covered = notes[-1].size if notes else 0
+    if not notes or covered < size:
+        findings.append(f"no signed checkpoint covers entries {covered} to {size - 1}")
+    good = 0
     for note in notes:
-        if not note.signed_by(name, key_hash, key):
+        if not note.signed_by(*signer):
             findings.append(f"the signature of the checkpoint of size {note.size} does not hold")
         elif roots.get(note.size) != note.root:
-            findings.append(f"the entries do not match the checkpoint of size {note.size}")
-    if trusted is not None:
-        check_trusted(trusted, (name, key_hash, key), roots, findings)
-    findings.extend(contradictions(seen, tree.size, roots))
-    return result(tree, notes, findings)
+            findings.append(difference(note, roots, good, size, "checkpoint"))
+        else:
+            good = max(good, note.size)
+    check_trusted(kept, signer, roots, size, findings)
 
 
-def walk(path: Path, leaves: list[str], tree: Tree, roots: dict[int, bytes], findings: list[str]) -> None:
-    """Hash every entry into the tree, keep the root at every size, and name each entry that does not fit."""
-    with open(path, "rb") as file:
-        for number, raw in enumerate(file):
-            line = raw.removesuffix(b"\n")
-            problem = entry_problem(number, line, leaves[number] if number < len(leaves) else "")
-            if problem or not raw.endswith(b"\n"):
-                findings.append(problem or f"entry {number} was cut short")
-            tree.add(hashlib.sha256(b"\x00" + line).digest())
-            roots[tree.size] = tree.root()
+def read_trusted(texts: Sequence[str], findings: list[str]) -> list[Note]:
+    """Return the checkpoints that were kept elsewhere, the smallest first."""
+    notes: list[Note] = []
+    for text in texts:
+        try:
+            notes.append(log_note(text))
+        except ValueError:
+            findings.append("the trusted checkpoint cannot be read")
+    return sorted(notes, key=lambda note: note.size)
 
 
 def check_trusted(
-    text: str, signer: tuple[str, bytes, Ed25519PublicKey], roots: dict[int, bytes], findings: list[str]
+    kept: list[Note],
+    signer: tuple[str, bytes, Ed25519PublicKey],
+    roots: dict[int, bytes],
+    size: int,
+    findings: list[str],
 ) -> None:
-    """Compare with the checkpoint that was kept elsewhere."""
-    try:
-        note = log_note(text)
-    except ValueError:
-        findings.append("the trusted checkpoint cannot be read")
-        return
-    if not note.signed_by(*signer):
-        findings.append("the trusted checkpoint was signed by another key than the one in this export")
-    if note.size not in roots:
-        findings.append(f"entries are missing: the trusted checkpoint covers {note.size}")
-    elif roots[note.size] != note.root:
-        findings.append(f"the entries do not match the trusted checkpoint of size {note.size}")
+    """Compare with the checkpoints that were kept elsewhere; nothing else bounds where a rewritten log differs."""
+    good = 0
+    for note in kept:
+        if not note.signed_by(*signer):
+            findings.append("the trusted checkpoint was signed by another key than the one in this export")
+        if roots.get(note.size) != note.root:
+            findings.append(difference(note, roots, good, size, "trusted checkpoint"))
+        else:
+            good = note.size
+
+
+def difference(note: Note, roots: dict[int, bytes], good: int, size: int, what: str) -> str:
+    """Say where the entries first differ from those that a checkpoint covers; the first `good` ones fit."""
+    place = f"the first that differs is among entries {good} to {note.size - 1}"
+    if note.size > size:
+        return f"entries are missing: there are {size}, and the {what} covers {note.size}: {place}"
+    return f"the entries do not match the {what} of size {note.size}: {place}"
 
 
 def verify_proof(proof: str, key_text: str, trusted: str | None) -> list[str]:
@@ -300,13 +395,18 @@ def uncosigned(text: str, key_lines: str) -> list[str]:
         return [f"a cosignature or a witness's key cannot be read: {error}"]
 
 
-def contradictions(seen: str, size: int, roots: dict[int, bytes]) -> list[str]:
-    """Return where the log is another than a witness saw: `seen` holds a size and a root a line, as it wrote them."""
+def read_seen(text: str, findings: list[str]) -> list[tuple[int, bytes]]:
+    """Return the sizes and roots that a witness saw: one of each a line, as it wrote them."""
     try:
-        lines = [line.split(" ")[:2] for line in seen.split("\n")[:-1]]
-        known = [(int(at), base64.b64decode(root, validate=True)) for at, root in lines]
+        lines = [line.split(" ")[:2] for line in text.split("\n")[:-1]]
+        return [(int(at), base64.b64decode(root, validate=True)) for at, root in lines]
     except ValueError:
-        return ["what the witness saw cannot be read"]
+        findings.append("what the witness saw cannot be read")
+        return []
+
+
+def contradictions(known: list[tuple[int, bytes]], size: int, roots: dict[int, bytes]) -> list[str]:
+    """Return where the log is another than a witness saw."""
     findings: list[str] = []
     wrong = min((at for at, root in known if at <= size and roots.get(at) != root), default=None)
     if wrong is not None:
@@ -340,25 +440,30 @@ def main() -> int:
     parser.add_argument("--proof", type=Path, help="a proof, instead of a folder")
     parser.add_argument("--key", type=Path, help="the public key of the log that a proof is about")
     parser.add_argument("--witness-key", type=Path, help="keys of witnesses that must have co-signed")
-    parser.add_argument("--checkpoint", type=Path, help="a checkpoint that was kept elsewhere")
+    kept = "a checkpoint that was kept elsewhere; may be repeated"
+    parser.add_argument("--checkpoint", type=Path, action="append", default=[], help=kept)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args()
     if (options.folder is None) == (options.proof is None) or bool(options.proof) != bool(options.key):
         parser.error("give a folder, or --proof with --key")
     try:
-        trusted = read_text(options.checkpoint) if options.checkpoint else None
+        trusted = [read_text(path) for path in options.checkpoint]
         proof = read_text(options.proof) if options.proof else None
         seen = read_text(options.seen) if options.seen else ""
         witnesses = read_text(options.witness_key) if options.witness_key else ""
         key_text = read_text(options.key) if options.key else ""
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    if witnesses and proof is None and trusted is None:
+    if witnesses and proof is None and not trusted:
         parser.error("--witness-key needs a checkpoint")
-    signed = trusted or "" if proof is None else proof.partition("\n\n")[2]
-    missing = uncosigned(signed, witnesses) if witnesses else []
+    if proof is not None and len(trusted) > 1:
+        parser.error("a proof of growth begins at one checkpoint")
+    signed = trusted if proof is None else [proof.partition("\n\n")[2]]
+    missing = [one for text in signed for one in uncosigned(text, witnesses)] if witnesses else []
     if proof is not None:
-        return tell_proof(verify_proof(proof, key_text, trusted) + missing, options.json)
+        return tell_proof(
+            verify_proof(proof, key_text, trusted[0] if trusted else None) + missing, options.json
+        )
     found = verify_export(options.folder, trusted, seen)
     if missing:
         found = {**found, "ok": False, "findings": [*findings_of(found), *missing]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,8 +52,10 @@ def verify(
         Path | None, typer.Option(metavar="FOLDER", help="Check an export instead.", show_default=False)
     ] = None,
     checkpoint: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="A checkpoint that was kept elsewhere.", show_default=False),
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="A checkpoint that was kept elsewhere; may be repeated.", show_default=False
+        ),
     ] = None,
     witness: Annotated[
         str | None,
@@ -60,10 +63,11 @@ def verify(
     ] = None,
 ) -> None:
     """Recompute the whole log and say whether it is what was signed; exit 1 and where it is not."""
+    kept = checkpoint or []
     if export is not None:
-        found = _verify_export(export, checkpoint)
+        found = _verify_export(export, kept)
     else:
-        found = _verify_log(checkpoint) if witness is None else _verify_by(witness)
+        found = _verify_log(kept) if witness is None else _verify_by(witness)
     if TERMINAL.json:
         TERMINAL.document(found)
     else:
@@ -95,12 +99,12 @@ def export_(folder: Annotated[Path, typer.Argument(metavar="FOLDER", show_defaul
     )
 
 
-def _verify_log(checkpoint: Path | None) -> dict[str, object]:
+def _verify_log(kept: Sequence[Path]) -> dict[str, object]:
     from muniment.governance.audit.checkpoint import parse
 
-    trusted = parse(checkpoint.read_text("utf-8"), cosigned=True) if checkpoint is not None else None
+    trusted = [parse(file.read_text("utf-8"), cosigned=True) for file in kept]
     with TERMINAL.workspace() as workspace:
-        return _document(workspace.audit.verify(trusted))
+        return _document(workspace.audit.verify(*trusted))
 
 
 def _verify_by(witness: str) -> dict[str, object]:
@@ -118,15 +122,15 @@ def _document(found: Verification) -> dict[str, object]:
     }
 
 
-def _verify_export(folder: Path, checkpoint: Path | None) -> dict[str, object]:
+def _verify_export(folder: Path, kept: Sequence[Path]) -> dict[str, object]:
     from muniment.foundation.errors import BadInput
 
     if not folder.is_dir():
         raise BadInput(f"No folder {folder}.", fix="Name a folder that `muniment audit export` wrote.")
-    return verify_folder(folder, checkpoint)
+    return verify_folder(folder, kept)
 
 
-def verify_folder(folder: Path, checkpoint: Path | None = None) -> dict[str, object]:
+def verify_folder(folder: Path, kept: Sequence[Path] = ()) -> dict[str, object]:
     """Run the offline verifier on an export, as an auditor would: in its own process, on the files alone."""
     import subprocess
     import sys
@@ -136,8 +140,8 @@ def verify_folder(folder: Path, checkpoint: Path | None = None) -> dict[str, obj
 
     script = Path(package.__file__).with_name("verify.py")
     command = [sys.executable, "-I", str(script), str(folder), "--json"]
-    if checkpoint is not None:
-        command += ["--checkpoint", str(checkpoint)]
+    for file in kept:
+        command += ["--checkpoint", str(file)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=3600, check=False)
     try:
         return json.loads(done.stdout)
