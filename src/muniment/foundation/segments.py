@@ -32,6 +32,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from muniment.foundation.errors import Tampered, Unavailable
 from muniment.foundation.keys import Keyring
+from muniment.foundation.private_file import make_folder, sync_folder
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
@@ -195,9 +196,9 @@ class Segments:
         places = _lay(arrays, by_row or {})
         head = _head(salt, places)
         cipher = AESGCM(self._keyring.object_key("segments", salt, {"segment": name, "kind": kind}))
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         temporary = self.folder / f"{name}.partial"
         try:
+            make_folder(self.folder, 0o700)
             with open(temporary, "wb") as file:
                 file.write(head)
                 for label, array in arrays.items():
@@ -207,7 +208,7 @@ class Segments:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, self.path(name))
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
         except OSError as error:
             temporary.unlink(missing_ok=True)
             raise Unavailable(
@@ -289,7 +290,7 @@ class Segments:
 
     def quarantine(self, name: str) -> Path | None:
         """Move the file of a segment out of reach and return where it is kept; None where there is none."""
-        self.quarantined.mkdir(exist_ok=True, mode=0o700)
+        make_folder(self.quarantined, 0o700)
         number = 0
         while (kept := self.quarantined / f"{name}{f'-{number}' if number else ''}.segment").exists():
             number += 1
@@ -298,8 +299,8 @@ class Segments:
             os.replace(self.path(name), kept)
         except FileNotFoundError:
             return None
-        _sync_folder(self.quarantined)
-        _sync_folder(self.folder)
+        sync_folder(self.quarantined)
+        sync_folder(self.folder)
         return kept
 
     def _doubt(self, name: str) -> Path:
@@ -383,11 +384,3 @@ def _row_bytes(rows: Rows) -> Iterator[memoryview]:
     for block in rows.blocks:
         for row in np.ascontiguousarray(block, np.dtype(rows.kind)):
             yield row.data.cast("B")
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

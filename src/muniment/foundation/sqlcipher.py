@@ -21,6 +21,7 @@ from sqlalchemy import event, exc, pool
 from muniment.foundation.database import BUSY_SECONDS, Condition, Lent, is_current, migrate
 from muniment.foundation.errors import Conflict, MunimentError, NotSetUp, Tampered, Unavailable
 from muniment.foundation.kept_connections import KeptConnections, ending
+from muniment.foundation.private_file import make_folder
 from muniment.foundation.worded import say
 
 _READERS = 8
@@ -133,7 +134,7 @@ class SqlCipherDatabase:
     def create(self) -> None:
         """Make the file and its schema, whole or not at all; raises Conflict for a file that is there."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(self.path.parent, 0o700)
             os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         except FileExistsError as error:
             raise Conflict(f"{self.path} already exists.", fix="Nothing was overwritten.") from error
