@@ -259,13 +259,21 @@ class Segments:
         return sorted(path.stem for path in self.folder.glob("*.segment"))
 
     def sweep(self, kept: Collection[str]) -> None:
-        """Remove all whole segments but those `kept`, and all half-written ones; only while nobody writes."""
+        """Remove all whole segments but those `kept`, and all half-written ones; only while nobody writes.
+
+        Raises Unavailable where one cannot be removed.
+        """
+        gone = list(self.folder.glob("*.partial"))
         for ending in ("segment", "doubt"):
-            for path in self.folder.glob(f"*.{ending}"):
-                if path.stem not in kept:
-                    path.unlink(missing_ok=True)
-        for path in self.folder.glob("*.partial"):
-            path.unlink(missing_ok=True)
+            gone += [path for path in self.folder.glob(f"*.{ending}") if path.stem not in kept]
+        for path in gone:
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise Unavailable(
+                    f"{path} is not needed any more and cannot be removed ({error.strerror}).",
+                    fix="Mend the folder's permissions and run again.",
+                ) from error
 
     def stamp(self, name: str) -> tuple[int, ...] | None:
         """Return what changes when the file of a segment is written or replaced; None where there is none."""
@@ -289,18 +297,26 @@ class Segments:
         return {path.stem for path in self.folder.glob("*.doubt")}
 
     def quarantine(self, name: str) -> Path | None:
-        """Move the file of a segment out of reach and return where it is kept; None where there is none."""
-        make_folder(self.quarantined, 0o700)
+        """Move the file of a segment out of reach and return where it is kept; None where there is none.
+
+        Raises Unavailable where it cannot be moved.
+        """
         number = 0
         while (kept := self.quarantined / f"{name}{f'-{number}' if number else ''}.segment").exists():
             number += 1
-        self.trust(name)
         try:
+            make_folder(self.quarantined, 0o700)
+            self.trust(name)
             os.replace(self.path(name), kept)
+            sync_folder(self.quarantined)
+            sync_folder(self.folder)
         except FileNotFoundError:
             return None
-        sync_folder(self.quarantined)
-        sync_folder(self.folder)
+        except OSError as error:
+            raise Unavailable(
+                f"Index segment {name} is damaged and cannot be moved away ({error.strerror}).",
+                fix="Free some disk space or mend the folder's permissions, then run `muniment index repair`.",
+            ) from error
         return kept
 
     def _doubt(self, name: str) -> Path:

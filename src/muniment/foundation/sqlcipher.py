@@ -107,8 +107,15 @@ class SqlCipherDatabase:
     @contextmanager
     def alone(self, work: str) -> Generator[Callable[[], None]]:
         """Hold the lock on a file beside the database; raises Conflict where another process does this work."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.path.with_name(f"{work}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        lock = self.path.with_name(f"{work}.lock")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise Unavailable(
+                f"{lock} cannot be made ({error.strerror}).",
+                fix="Free some disk space or mend the folder's permissions.",
+            ) from error
         try:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -208,3 +208,14 @@ def test_a_folder_that_is_gone_is_unavailable(database: SqlCipherDatabase) -> No
     database.path.parent.rename(database.path.parent.with_name("elsewhere"))
     with pytest.raises(Unavailable, match="cannot be read or written"):
         bodies(database)
+
+
+def test_a_lock_that_cannot_be_made_is_said_in_words(
+    database: SqlCipherDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "open", full)
+    with pytest.raises(Unavailable, match=r"backup\.lock"), database.alone("backup"):
+        pass
