@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy import event
+from sqlalchemy import event, exc
 
 from muniment.foundation.clock import Clock
 from muniment.foundation.database import Lent
@@ -36,6 +36,8 @@ AT_WORK = 64
 """Runs at their steps at one time; those that wait are not counted. More would keep each other from getting on."""
 _SOON = 0.05
 """Seconds until work is looked for again that there was no room for."""
+_DISK_SAYS = ("disk I/O error", "database or disk is full", "unable to open database file")
+"""What the database of a file says of the disk."""
 _LOG = logging.getLogger("muniment.workflows")
 _CURRENT: ContextVar[Any] = ContextVar("workflows of this thread")
 _MAKING = threading.Lock()
@@ -191,11 +193,17 @@ def _prepare() -> None:
     usual = tables.retriable_postgres_exception
 
     def may_pass(error: Exception) -> bool:
-        return isinstance(error, Unavailable) or bool(usual(error))
+        return isinstance(error, Unavailable) or _is_of_the_disk(error) or bool(usual(error))
 
     tables.retriable_postgres_exception = may_pass
     tables.SystemDatabase._notification_listener_polling = _nothing
     _quieten()
+
+
+def _is_of_the_disk(error: Exception) -> bool:
+    """Return whether a file could not be written: a run waits for the disk to be well, and has not failed."""
+    said = str(error.orig) if isinstance(error, exc.OperationalError) else ""
+    return any(words in said for words in _DISK_SAYS)
 
 
 def _nothing(*_: object) -> None:
