@@ -15,7 +15,7 @@ from tests.crash.scenario import NAMES
 from tests.crash.shim import Fault, build
 
 FAULTS = (Fault.KILL, Fault.EIO, Fault.ENOSPC)
-SLICE = 12
+SLICE = 6
 """Points of the suite, over all steps."""
 MORE = 20
 """Beyond the points of a run without faults: threads do not always write as often."""

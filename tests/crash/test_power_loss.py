@@ -14,7 +14,7 @@ from tests.crash.replayed import Disk, Moment
 from tests.crash.scenario import OF, Stage
 from tests.crash.shim import build
 
-SLICE = 8
+SLICE = 4
 """Moments of the suite."""
 TORN = 3
 """Times that chance has its way with each moment in `make prove`."""
