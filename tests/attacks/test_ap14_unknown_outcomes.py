@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from tests.simulators.office import ALICE, Office, approved
 
-from muniment.foundation.errors import Conflict
+from muniment.foundation.errors import Conflict, Unavailable
 from muniment.governance.identity.principal import OPERATOR
 
 
@@ -50,3 +50,20 @@ def test_what_was_approved_and_left_is_taken_up_once(office: Office) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(lambda _: office.workspace.execution.take_up(), range(8))) == 1
     assert len(office.effects()) == 1 and office.workspace.actions.show(made.id, ALICE).state == "done"
+
+
+def test_what_cannot_be_begun_for_a_while_stays_approved(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = approved(office)
+
+    def full(*_: object) -> str:
+        raise Unavailable("The audit log cannot be written, so nothing was done.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(office.workspace.execution, "_versions", full)
+        with pytest.raises(Unavailable):
+            office.workspace.execution.run(made.id, OPERATOR)
+    assert office.workspace.actions.show(made.id, ALICE).state == "approved" and office.effects() == []
+    assert office.workspace.execution.run(made.id, OPERATOR).state == "done"
+    assert len(office.effects()) == 1

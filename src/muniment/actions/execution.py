@@ -39,7 +39,8 @@ class Execution:
     def run(self, made: str, by: Actor) -> Action:
         """Carry out an approved action and return it with its outcome.
 
-        Raises Refused where what was approved no longer holds, Conflict where it is not approved or claimed already.
+        Raises Refused where what was approved no longer holds, Conflict where it is not approved or claimed already,
+        Unavailable where it cannot be begun now: it then stays approved.
         """
         bound, manifest = self._claims.peek(made)
         version = self._version(made, bound, manifest, by)
@@ -67,6 +68,9 @@ class Execution:
         try:
             return self._versions(principal, by, manifest, bound.arguments)
         except MunimentError as error:
+            if not error.final:
+                # Such as a disk that is full for a while: it stays approved, and is tried again.
+                raise
             self._claims.refuse(made, "the record cannot be read", by)
             raise Refused(f"{made} was not carried out: the record cannot be read.", fix=error.fix) from error
 

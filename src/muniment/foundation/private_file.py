@@ -2,31 +2,58 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 from muniment.foundation.errors import Conflict, Unavailable
 
+_UNFINISHED = ".unfinished"
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+"""How a file system says that it gives no file a second name."""
+
 
 def write_private(path: Path, content: bytes) -> None:
     """Write a new file that only its owner can read, durably; raises Conflict when it exists, Unavailable."""
+    if os.path.lexists(path):
+        raise _taken(path)
+    made = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError as error:
-        raise Conflict(f"{path} already exists.", fix="Nothing was overwritten.") from error
-    except OSError as error:
-        raise _unwritten(path, error) from error
-    try:
+        make_folder(path.parent, 0o700)
+        # Under its name it is whole: half a key, left by a process that was killed, would stand in everybody's way.
+        handle, made = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_UNFINISHED)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        _name(made, path)
+    except FileExistsError as error:
+        raise _taken(path) from error
+    except OSError as error:
+        raise _unwritten(path, error) from error
+    finally:
+        if made is not None:
+            with suppress(OSError):
+                os.unlink(made)
+    try:
         sync_folder(path.parent)
     except OSError as error:
         path.unlink(missing_ok=True)
         raise _unwritten(path, error) from error
+
+
+def _name(made: str, path: Path) -> None:
+    """Give a file its name, which no other may have; raises FileExistsError."""
+    try:
+        os.link(made, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(path):
+            raise FileExistsError(path) from error
+        os.rename(made, path)
 
 
 def read_private(path: Path) -> tuple[bytes, int]:
@@ -70,6 +97,19 @@ def replace_private(path: Path, content: bytes) -> None:
         os.close(before)
 
 
+def put_private(path: Path, content: bytes) -> None:
+    """Make a file, or put `content` in the place of one that is no secret, whole and durably; raises Unavailable."""
+    temporary = path.with_name(f"{path.name}.new")
+    try:
+        temporary.unlink(missing_ok=True)
+        write_private(temporary, content)
+        os.replace(temporary, path)
+        sync_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise _unwritten(path, error) from error
+
+
 def shred(path: Path) -> bool:
     """Overwrite and remove a file; return whether there was one. Raises Unavailable when it cannot be removed."""
     try:
@@ -90,6 +130,21 @@ def shred(path: Path) -> bool:
     return True
 
 
+def make_folder(folder: Path, mode: int = 0o777) -> None:
+    """Make a folder where there is none, and those above it, under names that last; raises OSError."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True, mode=mode)
+    try:
+        sync_folder(folder.parent)
+    except OSError:
+        # Whoever tries again must not find it and take its name for one that lasts.
+        with suppress(OSError):
+            folder.rmdir()
+        raise
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable."""
     handle = os.open(folder, os.O_RDONLY)
@@ -102,6 +157,10 @@ def sync_folder(folder: Path) -> None:
 def _overwrite(handle: int) -> None:
     os.pwrite(handle, b"\x00" * os.fstat(handle).st_size, 0)
     os.fsync(handle)
+
+
+def _taken(path: Path) -> Conflict:
+    return Conflict(f"{path} already exists.", fix="Nothing was overwritten.")
 
 
 def _unwritten(path: Path, error: OSError) -> Unavailable:

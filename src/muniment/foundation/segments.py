@@ -32,6 +32,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from muniment.foundation.errors import Tampered, Unavailable
 from muniment.foundation.keys import Keyring
+from muniment.foundation.private_file import make_folder, sync_folder
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
@@ -195,9 +196,9 @@ class Segments:
         places = _lay(arrays, by_row or {})
         head = _head(salt, places)
         cipher = AESGCM(self._keyring.object_key("segments", salt, {"segment": name, "kind": kind}))
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         temporary = self.folder / f"{name}.partial"
         try:
+            make_folder(self.folder, 0o700)
             with open(temporary, "wb") as file:
                 file.write(head)
                 for label, array in arrays.items():
@@ -207,7 +208,7 @@ class Segments:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, self.path(name))
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
         except OSError as error:
             temporary.unlink(missing_ok=True)
             raise Unavailable(
@@ -258,13 +259,21 @@ class Segments:
         return sorted(path.stem for path in self.folder.glob("*.segment"))
 
     def sweep(self, kept: Collection[str]) -> None:
-        """Remove all whole segments but those `kept`, and all half-written ones; only while nobody writes."""
+        """Remove all whole segments but those `kept`, and all half-written ones; only while nobody writes.
+
+        Raises Unavailable where one cannot be removed.
+        """
+        gone = list(self.folder.glob("*.partial"))
         for ending in ("segment", "doubt"):
-            for path in self.folder.glob(f"*.{ending}"):
-                if path.stem not in kept:
-                    path.unlink(missing_ok=True)
-        for path in self.folder.glob("*.partial"):
-            path.unlink(missing_ok=True)
+            gone += [path for path in self.folder.glob(f"*.{ending}") if path.stem not in kept]
+        for path in gone:
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise Unavailable(
+                    f"{path} is not needed any more and cannot be removed ({error.strerror}).",
+                    fix="Mend the folder's permissions and run again.",
+                ) from error
 
     def stamp(self, name: str) -> tuple[int, ...] | None:
         """Return what changes when the file of a segment is written or replaced; None where there is none."""
@@ -288,18 +297,26 @@ class Segments:
         return {path.stem for path in self.folder.glob("*.doubt")}
 
     def quarantine(self, name: str) -> Path | None:
-        """Move the file of a segment out of reach and return where it is kept; None where there is none."""
-        self.quarantined.mkdir(exist_ok=True, mode=0o700)
+        """Move the file of a segment out of reach and return where it is kept; None where there is none.
+
+        Raises Unavailable where it cannot be moved.
+        """
         number = 0
         while (kept := self.quarantined / f"{name}{f'-{number}' if number else ''}.segment").exists():
             number += 1
-        self.trust(name)
         try:
+            make_folder(self.quarantined, 0o700)
+            self.trust(name)
             os.replace(self.path(name), kept)
+            sync_folder(self.quarantined)
+            sync_folder(self.folder)
         except FileNotFoundError:
             return None
-        _sync_folder(self.quarantined)
-        _sync_folder(self.folder)
+        except OSError as error:
+            raise Unavailable(
+                f"Index segment {name} is damaged and cannot be moved away ({error.strerror}).",
+                fix="Free some disk space or mend the folder's permissions, then run `muniment index repair`.",
+            ) from error
         return kept
 
     def _doubt(self, name: str) -> Path:
@@ -383,11 +400,3 @@ def _row_bytes(rows: Rows) -> Iterator[memoryview]:
     for block in rows.blocks:
         for row in np.ascontiguousarray(block, np.dtype(rows.kind)):
             yield row.data.cast("B")
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -21,6 +21,7 @@ from sqlalchemy import event, exc, pool
 from muniment.foundation.database import BUSY_SECONDS, Condition, Lent, is_current, migrate
 from muniment.foundation.errors import Conflict, MunimentError, NotSetUp, Tampered, Unavailable
 from muniment.foundation.kept_connections import KeptConnections, ending
+from muniment.foundation.private_file import make_folder
 from muniment.foundation.worded import say
 
 _READERS = 8
@@ -106,8 +107,15 @@ class SqlCipherDatabase:
     @contextmanager
     def alone(self, work: str) -> Generator[Callable[[], None]]:
         """Hold the lock on a file beside the database; raises Conflict where another process does this work."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.path.with_name(f"{work}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        lock = self.path.with_name(f"{work}.lock")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise Unavailable(
+                f"{lock} cannot be made ({error.strerror}).",
+                fix="Free some disk space or mend the folder's permissions.",
+            ) from error
         try:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -133,7 +141,7 @@ class SqlCipherDatabase:
     def create(self) -> None:
         """Make the file and its schema, whole or not at all; raises Conflict for a file that is there."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(self.path.parent, 0o700)
             os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         except FileExistsError as error:
             raise Conflict(f"{self.path} already exists.", fix="Nothing was overwritten.") from error
@@ -168,12 +176,37 @@ class SqlCipherDatabase:
 
     def examine(self) -> Condition:
         """Check every page; raises Tampered for a damaged file."""
+        whole = self._is_whole()
+        if not whole and not self._frozen:
+            # The check reads the file alone, and a page that a process half wrote there when it was killed stands
+            # whole in the log beside it.
+            self._fold_log()
+            whole = self._is_whole()
+        if not whole:
+            raise Tampered("The database is damaged.", fix="Restore the home folder from a backup.")
+        return Condition(f"{self.path} is whole and encrypted")
+
+    def _is_whole(self) -> bool:
         with self.read() as connection:
             state = connection.exec_driver_sql("PRAGMA cipher_integrity_check").fetchall()
             quick = connection.exec_driver_sql("PRAGMA quick_check").scalar()
-        if state or quick != "ok":
-            raise Tampered("The database is damaged.", fix="Restore the home folder from a backup.")
-        return Condition(f"{self.path} is whole and encrypted")
+        return not state and quick == "ok"
+
+    def _fold_log(self) -> None:
+        """Write what the log holds into the file."""
+        from sqlcipher3 import dbapi2
+
+        connection = self._engine.raw_connection()
+        try:
+            connection.cursor().execute("PRAGMA wal_checkpoint(FULL)")
+        except dbapi2.DatabaseError as error:  # pyright: ignore[reportAttributeAccessIssue]
+            raise Unavailable(
+                f"The database could not be checked ({error}).",
+                fix="Free some disk space or mend the folder's permissions, then check again.",
+                detail=str(error),
+            ) from error
+        finally:
+            connection.close()
 
     def copy_to(self, target: Path) -> None:
         """Write one snapshot to a new file, compact and encrypted: no deleted row is in it."""

@@ -20,7 +20,7 @@ from io import BufferedReader, BytesIO
 from pathlib import Path
 
 from muniment.foundation.errors import Conflict, Tampered, Unavailable
-from muniment.foundation.private_file import sync_folder
+from muniment.foundation.private_file import make_folder, sync_folder
 
 _UNFINISHED = ".unfinished-"
 _BLOCK = 1 << 20
@@ -44,7 +44,7 @@ def whole_folder(place: Path) -> Generator[Path]:
     """
     refuse_taken(place)
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(place.parent)
         _sweep(place)
         made = Path(tempfile.mkdtemp(prefix=_prefix(place), dir=place.parent))
         lock = os.open(made, os.O_RDONLY | os.O_DIRECTORY)

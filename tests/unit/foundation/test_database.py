@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from muniment.foundation import sqlcipher as database_module
 from muniment.foundation.database import HEAD
-from muniment.foundation.errors import Conflict, NotSetUp, Unavailable
+from muniment.foundation.errors import Conflict, NotSetUp, Tampered, Unavailable
 from muniment.foundation.sqlcipher import SqlCipherDatabase
 
 KEY = b"k" * 32
@@ -208,3 +208,43 @@ def test_a_folder_that_is_gone_is_unavailable(database: SqlCipherDatabase) -> No
     database.path.parent.rename(database.path.parent.with_name("elsewhere"))
     with pytest.raises(Unavailable, match="cannot be read or written"):
         bodies(database)
+
+
+PAGE = 4096
+
+
+def test_a_page_that_a_killed_process_half_wrote_is_not_taken_for_damage(database: SqlCipherDatabase) -> None:
+    database.close()
+    again = SqlCipherDatabase(database.path, KEY)
+    add(again, "kept")
+    log = database.path.with_name("muniment.db-wal").read_bytes()
+    _half_write(database.path, int.from_bytes(log[32:36], "big"))
+    assert "whole" in again.examine().says
+    assert bodies(again) == ["kept"]
+    again.close()
+
+
+def test_a_page_that_nothing_mends_is_damage(database: SqlCipherDatabase) -> None:
+    database.close()
+    _half_write(database.path, 6)
+    again = SqlCipherDatabase(database.path, KEY)
+    with pytest.raises((Tampered, NotSetUp), match="damaged"):
+        again.examine()
+    again.close()
+
+
+def _half_write(path: Path, page: int) -> None:
+    with path.open("r+b") as file:
+        file.seek((page - 1) * PAGE)
+        file.write(b"half" * (PAGE // 8))
+
+
+def test_a_lock_that_cannot_be_made_is_said_in_words(
+    database: SqlCipherDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "open", full)
+    with pytest.raises(Unavailable, match=r"backup\.lock"), database.alone("backup"):
+        pass

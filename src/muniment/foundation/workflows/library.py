@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from functools import cache
@@ -16,7 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy import event
+from sqlalchemy import event, exc
 
 from muniment.foundation.clock import Clock
 from muniment.foundation.database import Lent
@@ -36,6 +37,10 @@ AT_WORK = 64
 """Runs at their steps at one time; those that wait are not counted. More would keep each other from getting on."""
 _SOON = 0.05
 """Seconds until work is looked for again that there was no room for."""
+_DISK_SAYS = ("disk I/O error", "database or disk is full", "unable to open database file")
+"""What the database of a file says of the disk."""
+_DISK_SECONDS = 0.5
+"""Between attempts to write to a disk that fails."""
 _LOG = logging.getLogger("muniment.workflows")
 _CURRENT: ContextVar[Any] = ContextVar("workflows of this thread")
 _MAKING = threading.Lock()
@@ -191,11 +196,17 @@ def _prepare() -> None:
     usual = tables.retriable_postgres_exception
 
     def may_pass(error: Exception) -> bool:
-        return isinstance(error, Unavailable) or bool(usual(error))
+        return isinstance(error, Unavailable) or _is_of_the_disk(error) or bool(usual(error))
 
     tables.retriable_postgres_exception = may_pass
     tables.SystemDatabase._notification_listener_polling = _nothing
     _quieten()
+
+
+def _is_of_the_disk(error: Exception) -> bool:
+    """Return whether a file could not be written: a run waits for the disk to be well, and has not failed."""
+    said = str(error.orig) if isinstance(error, exc.OperationalError) else ""
+    return any(words in said for words in _DISK_SAYS)
 
 
 def _nothing(*_: object) -> None:
@@ -306,10 +317,7 @@ def _claim(made: Any, queue: Any) -> None:
     )
     if claimed:
         # The library's own time is the server's, or whole seconds: none to compare with the times of steps.
-        schema = f'"{tables.schema}".' if tables.schema else ""
-        with tables.engine.begin() as connection:
-            said = {"now": _now(), "token": token}
-            connection.execute(sa.text(_STAMPED.format(schema=schema)), said)
+        _stamp(tables, token)
     for status in tables.get_workflow_statuses(claimed):
         try:
             run(made, status, token)
@@ -317,6 +325,21 @@ def _claim(made: Any, queue: Any) -> None:
             # It was put in quarantine, or its input cannot be read, as its record says; or all is being closed.
             if made._executor_field is not None:
                 _LOG.warning("a run was not dispatched (%s)", type(error).__name__)
+
+
+def _stamp(tables: Any, token: str) -> None:
+    """Note when what was claimed is dispatched; waits for a disk that fails, for nobody else would dispatch it."""
+    schema = f'"{tables.schema}".' if tables.schema else ""
+    said = {"now": _now(), "token": token}
+    while True:
+        try:
+            with tables.engine.begin() as connection:
+                connection.execute(sa.text(_STAMPED.format(schema=schema)), said)
+            return
+        except exc.OperationalError as error:
+            if not _is_of_the_disk(error) or not tables._run_background_processes:
+                raise
+        time.sleep(_DISK_SECONDS)
 
 
 def _wake(waiting: Iterable[Any], found: Iterable[Any]) -> None:

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from muniment.foundation.clock import Clock
 from muniment.foundation.ids import Ids
+from muniment.foundation.private_file import put_private
 from muniment.foundation.workflows.library import RUNS_HERE
 from muniment.foundation.workflows.runs import HELD, WAITS, Reading
 
@@ -77,7 +78,8 @@ def forgive(connection: sa.Connection, reading: Reading) -> None:
 def hold_copies(connection: sa.Connection, reading: Reading, place: Path, ids: Ids) -> bool:
     """Hold all runs where this home is another than the one they began in; return whether it was.
 
-    `place` is a file of the home that no backup holds. It is written before the database names it.
+    `place` is a file of the home that no backup holds. It is durable before the database names it: should it be lost
+    when the power goes, the home would be taken for a copy of itself.
     """
     held = connection.execute(reading.text(_PLACE)).scalar()
     here = place.read_text().strip() if place.exists() else ""
@@ -85,7 +87,7 @@ def hold_copies(connection: sa.Connection, reading: Reading, place: Path, ids: I
         return False
     if not here:
         here = ids.new("place")
-        place.write_text(here + "\n")
+        put_private(place, f"{here}\n".encode())
     if held is not None:
         connection.execute(reading.text(_HOLD))
     connection.execute(reading.text("DELETE FROM {schema}workflow_place"))
