@@ -24,6 +24,7 @@ from muniment.foundation.key_provider import ProviderName, Wrapped
 from muniment.foundation.limit_settings import LimitSettings
 from muniment.foundation.network_settings import NetworkSettings
 from muniment.foundation.secret import Secret
+from muniment.foundation.telemetry_settings import TelemetrySettings
 from muniment.governance.identity.claimed import GroupRule
 from muniment.governance.identity.client_certificates import ClientCertificateSettings
 from muniment.governance.identity.issuer import BrowserClient, Issuer
@@ -244,6 +245,7 @@ class Settings(_Section):
     sensitive: SensitiveSettings = SensitiveSettings()
     notifications: NotificationSettings = NotificationSettings()
     tools: ToolSettings = ToolSettings()  # pyright: ignore[reportCallIssue]
+    telemetry: TelemetrySettings = TelemetrySettings()
     models: dict[str, ModelSettings] = Field(default_factory=dict)
     embedding: dict[Name, EmbeddingSettings] = Field(default_factory=dict)
 

@@ -89,6 +89,7 @@ SHARE = {
     "GET /v1/models": {FIT: 0},
     "GET /healthz": {FIT: 0},
     "GET /readyz": {FIT: 0},
+    "GET /metrics": {FIT: 0},
 }
 """How much of all cases an operation gets; of 0, where nothing may be chosen, it gets one."""
 CASES, PROVE_CASES = 5_000, 50_000

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-Purpose = Literal["models", "identity", "keys", "database", "tools", "notifications"]
+Purpose = Literal["models", "identity", "keys", "database", "tools", "notifications", "telemetry"]
 
 
 @dataclass(frozen=True, slots=True)

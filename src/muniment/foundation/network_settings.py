@@ -33,8 +33,10 @@ class AllowSettings(BaseModel):
     """Systems and MCP servers that tools call."""
     notifications: tuple[str, ...] | None = None
     """The mail server, and what is posted to, when something waits for people."""
+    telemetry: tuple[str, ...] | None = None
+    """The collector of traces and counts."""
 
-    @field_validator("models", "identity", "keys", "database", "tools", "notifications")
+    @field_validator("models", "identity", "keys", "database", "tools", "notifications", "telemetry")
     @classmethod
     def _places(cls, given: tuple[str, ...] | None) -> tuple[str, ...] | None:
         for one in given or ():
@@ -50,6 +52,7 @@ class AllowSettings(BaseModel):
             "database": self.database,
             "tools": self.tools,
             "notifications": self.notifications,
+            "telemetry": self.telemetry,
         }
         return {
             purpose: frozenset(_place(one) for one in given)

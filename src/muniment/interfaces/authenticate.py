@@ -21,6 +21,7 @@ from fastapi.security import SecurityScopes
 from starlette.responses import Response
 
 from muniment.foundation.errors import Denied, Unauthenticated
+from muniment.foundation.telemetry.tracing import Stage
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.governance.identity.api_key_format import is_api_key
 from muniment.governance.identity.delegation import is_delegated
@@ -91,7 +92,8 @@ def _counted(request: Request, route: SecurityScopes) -> Caller:
     limits = limits_of(request)
     limits.check_stranger(request)
     try:
-        return _api_caller(request, route, limits)
+        with Stage("authenticate"):
+            return _api_caller(request, route, limits)
     except Unauthenticated:
         limits.failed(request)
         raise

@@ -13,13 +13,14 @@ SCOPES: Mapping[str, str] = {
     "ask": "have questions answered",
     "documents": "read documents",
     "mcp": "use tools over MCP, each by a scope that it needs besides",
+    "metrics": "read what is counted, as Prometheus does",
     "models": "list the models that the service may ask",
     "provision": "make and change users and groups, over SCIM",
     "search": "find passages",
     "tools:use": "see tools, propose actions and follow its own; what has an effect may wait for people",
 }
 """Each scope, and what it is good for: of documents, within what the service may read."""
-BY_KEY_ALONE = frozenset({"act", "provision"})
+BY_KEY_ALONE = frozenset({"act", "metrics", "provision"})
 """Scopes of routes that open to nothing but an API key: no person has such a right by being one."""
 
 
