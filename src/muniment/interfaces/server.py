@@ -239,7 +239,7 @@ def _running_workflows(workspace: Workspace) -> Generator[None]:
 
 
 def reported(workspace: Workspace, reads: Reads, crew: Crew) -> AbstractContextManager[None]:
-    """Hand telemetry to the collector of the settings while the block runs; one process hands over the counts of all."""
+    """Hand telemetry to the collector of the settings while the block runs; one process hands over all counts."""
     sending = workspace.sending(reads if crew.number == 1 else None)
     return sending.running() if sending else nullcontext()
 

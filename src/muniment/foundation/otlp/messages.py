@@ -82,10 +82,8 @@ class Messages:
             made = at.data_points.add(time_unix_nano=now)
             if one.kind != "gauge":
                 made.start_time_unix_nano = since
-            self._say(
-                made.attributes,
-                {label.name: said for label, said in zip(one.labels, point.labels, strict=True)},
-            )
+            names = [label.name for label in one.labels]
+            self._say(made.attributes, dict(zip(names, point.labels, strict=True)))
             self._numbers(made, one.bounds, point)
 
     @staticmethod

@@ -59,7 +59,7 @@ class Instrument:
         self.said = said
         self.labels = labels
         self.unit = unit
-        self.bounds = tuple(bounds)
+        self.bounds = tuple(map(float, bounds))
         self.merge: Merge = merge
         self._size = len(self.bounds) + 2 if self.bounds else 1
         self._places: dict[tuple[str, ...], int] = {}

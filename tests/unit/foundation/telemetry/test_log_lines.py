@@ -1,4 +1,4 @@
-"""A line of the log holds the fields of a list, and of what was put into its words, numbers and marked words alone."""
+"""A line of the log holds the fields of a list, and of what was put into it, numbers and marked words alone."""
 
 from __future__ import annotations
 
