@@ -190,6 +190,7 @@ class Known:
         rows: dict[str, list[tuple[float, ...]]] = {}
         for key, numbers in self.numbers.read():
             rows.setdefault(key, []).append(numbers)
+        rows[UNCOUNTED.name] = [(self.numbers.without_room,)]
         for one in readings:
             rows.setdefault(_BETWEEN.join((one.reading.name, *one.labels)), []).append((one.value,))
         of: dict[str, dict[str, Sequence[tuple[float, ...]]]] = {}
@@ -199,3 +200,4 @@ class Known:
 
 
 KNOWN = Known()
+UNCOUNTED = Gauge("muniment.telemetry.uncounted", "Rows of counts that found no room, and are missing here.")
