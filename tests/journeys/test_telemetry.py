@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
+from tests.simulators.hosted import host
+from tests.simulators.office import Office
 from tests.simulators.openai_server import answering, serving
 from tests.simulators.otlp_collector import OtlpCollector, collecting
 from tests.simulators.web_client import ORIGIN, api_key, bearer, client
 
 from muniment.app import Workspace
-from muniment.foundation.errors import BadInput
+from muniment.foundation.errors import BadInput, Unavailable
 from muniment.interfaces.server import create_server
 from muniment.settings import parse
 
@@ -108,6 +110,73 @@ def workspace_operator() -> Any:
     from muniment.governance.identity.principal import OPERATOR
 
     return OPERATOR
+
+
+def test_what_waits_for_people_is_read_and_how_long_it_waited_is_counted(office: Office) -> None:
+    http = local(office.workspace)
+    decided = ("muniment_approval_duration_seconds_bucket", "approve", "300")
+    before = scraped(http).get(decided, 0.0)
+    made = office.waiting()
+    office.clock.advance(seconds=200)
+    waiting = scraped(http)
+    assert sum(n for sample, n in waiting.items() if sample[0] == "muniment_approvals_waiting") == 1
+    assert waiting[("muniment_approvals_oldest_age_seconds",)] == 200
+    office.approve(made)
+    after = scraped(http)
+    assert after[decided] - before == 1 and after[("muniment_approvals_oldest_age_seconds",)] == 0
+
+
+def test_an_endpoint_that_keeps_failing_is_counted_as_left_alone(make_workspace: Make, folder: Path) -> None:
+    with serving(answering, "500") as server:
+        models = {"frail": {"base_url": server.url, "model": "m"}}
+        workspace = make_workspace(settings=parse({"models": models, "answers": {"model": "frail"}}))
+        workspace.ingest(folder, "acme")
+        workspace.gateway._attempts._sleep = lambda _: None
+        http, alice = local(workspace), bearer(workspace, "alice")
+        for _ in range(3):
+            http.post("/v1/answers", json={"question": QUESTION}, headers=alice)
+        assert scraped(http)["muniment_model_breaker_open", "frail"] == 1
+
+
+def test_runs_of_workflows_are_read_once_workflows_are_in_use(workspace: Workspace) -> None:
+    http = local(workspace)
+    assert not any(name == "muniment_workflows_unfinished" for name, *_ in scraped(http))
+    workspace.workflows.prepare()
+    assert scraped(http)["muniment_workflows_unfinished", "queued"] == 0
+
+
+def test_what_is_counted_is_told_also_while_the_database_cannot_be_read(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    http = local(workspace)
+    assert scraped(http)[("muniment_readings_up",)] == 1
+
+    def failing() -> list[object]:
+        raise Unavailable("The database cannot be read.")
+
+    http.app.state.readings = failing
+    found = scraped(http)
+    assert found[("muniment_readings_up",)] == 0 and ("muniment_requests_active",) in found
+
+
+def test_the_numbers_of_a_host_with_tenants_are_of_all_and_only_for_the_host(
+    make_workspace: Make, tmp_path: Path, folder: Path
+) -> None:
+    people = tmp_path / "people.toml"
+    people.write_text("[users.alice]\n[services.helpdesk]\n")
+    hosted = host(make_workspace)
+    acme = hosted.add("acme", people, folder)
+    try:
+        with hosted.served() as (_, http):
+            alice = bearer(acme, "alice")
+            own = {"authorization": f"Bearer {api_key(hosted.own, 'metrics')}"}
+            assert http.post("/v1/search", json={"query": "canteen"}, headers=alice).status_code == 200
+            found = scraped(http, **own)
+            assert 0 <= found["muniment_source_feed_age_seconds", "docs"] < 60
+            theirs = {"authorization": f"Bearer {api_key(acme, 'metrics')}"}
+            assert http.get("/metrics", headers=theirs).status_code == 401
+    finally:
+        hosted.close()
 
 
 @pytest.mark.parametrize(

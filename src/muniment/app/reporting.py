@@ -14,7 +14,8 @@ from muniment.settings import Settings
 
 if TYPE_CHECKING:
     from muniment.foundation.egress import Refusal
-    from muniment.foundation.otlp.sending import Reads, Sending
+    from muniment.foundation.otlp.sending import Sending
+    from muniment.foundation.telemetry.instruments import Reads
 
 
 def sending_of(

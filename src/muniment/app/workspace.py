@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from muniment.assistant.values import Answer
     from muniment.assistant.workflows.runs import WorkflowRuns
     from muniment.assurance.backup.make import Backups
-    from muniment.foundation.otlp.sending import Reads, Sending
-    from muniment.foundation.telemetry.instruments import Read
+    from muniment.foundation.otlp.sending import Sending
+    from muniment.foundation.telemetry.instruments import Read, Reads
     from muniment.foundation.workflows.engine import Workflows
     from muniment.governance.policy.decision import Resource
     from muniment.governance.policy.replay import Replay

@@ -188,7 +188,11 @@ def page_session(request: Request) -> Session:
 
 
 async def _page_caller(request: Request) -> Session:
-    return await at_the_door(request, lambda: page_session(request))
+    def look() -> Session:
+        with Stage("authenticate"):
+            return page_session(request)
+
+    return await at_the_door(request, look)
 
 
 PageSession = Annotated["Session", Depends(_page_caller)]

@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     import uvicorn
 
     from muniment.app import Workspace
-    from muniment.foundation.otlp.sending import Reads
+    from muniment.foundation.telemetry.instruments import Reads
 
 SLOTS = 8
 """Requests that one process works on at one time."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -19,7 +19,7 @@ from muniment.foundation.egress import Egress, Unreached
 from muniment.foundation.errors import MunimentError
 from muniment.foundation.otlp.messages import Messages, Signal
 from muniment.foundation.secret import Secret
-from muniment.foundation.telemetry.instruments import KNOWN, Counter, Read
+from muniment.foundation.telemetry.instruments import KNOWN, Counter, Reads
 from muniment.foundation.telemetry.labels import Label
 from muniment.foundation.telemetry.tracing import TRACER, Span
 
@@ -35,7 +35,6 @@ SIGNAL = Label("muniment.signal", "traces", "metrics")
 WHY = Label("muniment.reason", "full", "refused", "unreached", "egress")
 DROPPED = Counter("muniment.telemetry.dropped", "Spans that no collector was given.", WHY, unit="{span}")
 FAILED = Counter("muniment.telemetry.failures", "Requests that a collector did not take.", SIGNAL, WHY)
-Reads = Callable[[], Iterable[Read]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +112,7 @@ class Sending:
             self._send_counts(self.reads, timeout_seconds)
 
     def _send_counts(self, reads: Reads, timeout_seconds: float) -> None:
-        try:
-            found = list(reads())
-        except MunimentError:
-            # What lies in the database cannot be read; what is counted is told all the same.
-            found = []
-        body = self.messages.metrics(KNOWN.collect(found), self._since, self._now())
+        body = self.messages.metrics(KNOWN.collect_with(reads), self._since, self._now())
         self._sent("metrics", body, timeout_seconds)
 
     def _sent(self, signal: Signal, body: bytes, timeout_seconds: float) -> tuple[str, bool]:

@@ -7,10 +7,11 @@ The Prometheus name of one is made from its name and unit by the rules that Open
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from muniment.foundation.errors import MunimentError
 from muniment.foundation.telemetry.labels import Label
 from muniment.foundation.telemetry.numbers import Numbers
 
@@ -161,6 +162,9 @@ class Read:
     value: float
 
 
+Reads = Callable[[], Iterable[Read]]
+
+
 @dataclass(slots=True)
 class Known:
     """The instruments of this process, and the memory that they count in."""
@@ -185,6 +189,14 @@ class Known:
         for one in self.instruments.values():
             one.forget()
 
+    def collect_with(self, reads: Reads) -> list[Family]:
+        """Return all that is counted and can be read: where nothing can be, what is counted is told all the same."""
+        try:
+            found = [*reads(), _READABLE.at(1)]
+        except MunimentError:
+            found = [_READABLE.at(0)]
+        return self.collect(found)
+
     def collect(self, readings: Iterable[Read] = ()) -> list[Family]:
         """Return all that is counted, with what was read: of equal labels the most, or all of it together."""
         rows: dict[str, list[tuple[float, ...]]] = {}
@@ -200,4 +212,5 @@ class Known:
 
 
 KNOWN = Known()
+_READABLE = Reading("muniment.readings.up", "Whether what lies in the database could be read: 1, or 0.")
 UNCOUNTED = Gauge("muniment.telemetry.uncounted", "Rows of counts that found no room, and are missing here.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Request, Security
 from fastapi.security import SecurityScopes
@@ -11,13 +11,10 @@ from starlette.responses import Response
 
 from muniment.foundation.errors import NotFound
 from muniment.foundation.telemetry.exposition import MEDIA_TYPE, exposed
-from muniment.foundation.telemetry.instruments import KNOWN
+from muniment.foundation.telemetry.instruments import KNOWN, Reads
 from muniment.interfaces.authenticate import Caller, api_caller, workspace_of
 from muniment.interfaces.forwarded import FORWARDED
 from muniment.interfaces.rest.answers import Threads
-
-if TYPE_CHECKING:
-    from muniment.foundation.otlp.sending import Reads
 
 router = APIRouter(tags=["health"])
 _TEXT = {"text/plain": {"schema": {"type": "string"}}}
@@ -53,5 +50,5 @@ async def metrics(
 ) -> Response:
     """Return what is counted, of all processes of this server and of all its tenants together."""
     readings = cast("Reads", request.app.state.readings)
-    text = await threads.run(lambda: exposed(KNOWN.collect(readings())))
+    text = await threads.run(lambda: exposed(KNOWN.collect_with(readings)))
     return Response(text, media_type=MEDIA_TYPE)
