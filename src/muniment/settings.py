@@ -24,6 +24,7 @@ from muniment.foundation.key_provider import ProviderName, Wrapped
 from muniment.foundation.limit_settings import LimitSettings
 from muniment.foundation.network_settings import NetworkSettings
 from muniment.foundation.secret import Secret
+from muniment.foundation.telemetry_settings import TelemetrySettings
 from muniment.governance.audit.audit_settings import AuditSettings
 from muniment.governance.identity.claimed import GroupRule
 from muniment.governance.identity.client_certificates import ClientCertificateSettings
@@ -249,9 +250,9 @@ class Settings(_Section):
     sensitive: SensitiveSettings = SensitiveSettings()
     audit: AuditSettings = AuditSettings()  # pyright: ignore[reportCallIssue]
     notifications: NotificationSettings = NotificationSettings()
-    audit: AuditSettings = AuditSettings()
     detection: DetectionSettings = DetectionSettings()
     tools: ToolSettings = ToolSettings()  # pyright: ignore[reportCallIssue]
+    telemetry: TelemetrySettings = TelemetrySettings()
     models: dict[str, ModelSettings] = Field(default_factory=dict)
     embedding: dict[Name, EmbeddingSettings] = Field(default_factory=dict)
 

@@ -17,7 +17,9 @@ QUESTION = "How much is the on-call engineer paid for each weekend?"
 
 
 def observable(response: Any) -> tuple[int, bytes, dict[str, str]]:
-    return response.status_code, response.content, {k: v for k, v in response.headers.items() if k != "date"}
+    """What a caller sees, but for the time and the random number of the request's trace."""
+    headers = {k: v for k, v in response.headers.items() if k not in ("date", "traceresponse")}
+    return response.status_code, response.content, headers
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from muniment.governance.identity import api_key_format
 from muniment.governance.identity.principal import OPERATOR
 from muniment.governance.identity.scopes import SCOPES
 from muniment.interfaces.authenticate import api_caller
+from muniment.interfaces.rest.metrics import metrics_reader
 from muniment.interfaces.server import create_server
 from muniment.settings import parse
 
@@ -53,6 +54,7 @@ BEARER: dict[tuple[str, str], Any] = {
     ("GET", "/v1/models/{model_id}"): None,
     ("POST", "/v1/chat/completions"): {"messages": [{"role": "user", "content": "x"}]},
     ("POST", "/v1/token"): None,
+    ("GET", "/metrics"): None,
     ("POST", "/mcp"): {"jsonrpc": "2.0", "id": 1, "method": "tools/list"},
 }
 BEARER |= {
@@ -144,6 +146,7 @@ SCOPE_OF = {
     ("POST", "/v1/chat/completions"): "ask",
     ("POST", "/v1/token"): "act",
     ("POST", "/mcp"): "mcp",
+    ("GET", "/metrics"): "metrics",
     ("GET", "/v1/tools"): "tools:use",
     ("GET", "/v1/tools/{tool_id}"): "tools:use",
     ("POST", "/v1/agent"): "tools:use",
@@ -198,7 +201,11 @@ def routes(workspace: Workspace) -> dict[tuple[str, str], APIRoute]:
 
 def declared(route: APIRoute) -> list[str] | None:
     """The scopes that a route declares; None where it takes no bearer at all."""
-    found = [one.own_oauth_scopes or [] for one in route.dependant.dependencies if one.call is api_caller]
+    found = [
+        one.own_oauth_scopes or []
+        for one in route.dependant.dependencies
+        if one.call in (api_caller, metrics_reader)
+    ]
     return [scope for scopes in found for scope in scopes] if found else None
 
 

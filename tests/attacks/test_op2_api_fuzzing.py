@@ -97,6 +97,7 @@ SHARE = {
     "POST /v1/audit/witness": {FIT: 0.005, MISFIT: 0.005},
     "GET /healthz": {FIT: 0},
     "GET /readyz": {FIT: 0},
+    "GET /metrics": {FIT: 0},
 }
 """How much of all cases an operation gets; of 0, where nothing may be chosen, it gets one."""
 CASES, PROVE_CASES = 5_000, 50_000

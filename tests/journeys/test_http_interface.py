@@ -129,7 +129,8 @@ def test_the_description_names_every_route_and_loads_nothing(workspace: Workspac
     assert set(described["paths"]) == {
         "/v1/search", "/v1/answers", "/v1/answers/{answer_id}", "/v1/answers/{answer_id}/lineage",
         "/v1/documents/{document_id}", "/v1/models", "/v1/models/{model_id}", "/v1/chat/completions",
-        "/v1/token", "/v1/feedback", "/healthz", "/readyz", "/v1/conversations", "/v1/conversations/search",
+        "/v1/token", "/v1/feedback", "/healthz", "/readyz", "/metrics", "/v1/conversations",
+        "/v1/conversations/search",
         "/v1/conversations/{conversation_id}", "/v1/conversations/{conversation_id}/shares",
         "/v1/conversations/{conversation_id}/shares/{subject_id}", "/v1/tools", "/v1/tools/{tool_id}",
         "/v1/actions", "/v1/actions/stops", "/v1/actions/stops/{stop_id}/end", "/v1/actions/{action_id}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -170,6 +171,20 @@ def test_a_limit_is_reached_at_the_same_count_as_in_one_process(server: Server) 
     assert [server.ask(one, acme)[0] for one in both] == [200, 200]
     wrong = [server.ask(both[at % 2], f"{token}x")[0] for at in range(PER_MINUTE + 8)]
     assert wrong[:PER_MINUTE] == [401] * PER_MINUTE and wrong[-1] == 429
+
+
+def test_what_is_counted_is_counted_over_both(server: Server) -> None:
+    def count(by: http.client.HTTPConnection) -> int:
+        by.request("GET", "/metrics")
+        text = by.getresponse().read().decode()
+        row = r'^http_server_request_duration_seconds_count\{http_route="/healthz".*\} (\d+)$'
+        return int(re.findall(row, text, re.MULTILINE)[0])
+
+    each = server.to_each()
+    before = count(each[0])
+    for by in (*each, *each):
+        assert server.alive(by) == 200
+    assert [count(by) - before for by in each] == [4, 4]
 
 
 def test_what_another_process_revokes_every_worker_refuses_next(server: Server) -> None:

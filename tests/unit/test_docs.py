@@ -15,6 +15,7 @@ from muniment.actions.notification_settings import SmtpSettings, WebhookSettings
 from muniment.actions.tool_settings import RemoteServerSettings
 from muniment.foundation.limit_settings import TeamLimits
 from muniment.foundation.network_settings import AllowSettings
+from muniment.foundation.telemetry_settings import OtlpSettings
 from muniment.governance.audit.audit_settings import WitnessSettings
 from muniment.governance.identity.issuer_settings import IssuerSettings
 from muniment.governance.privacy.sensitive_settings import PromptSettings, ShownSettings
@@ -122,6 +123,7 @@ def test_every_setting_of_a_model_is_in_the_guide_and_nothing_else(
         ("keys.vault", settings.VaultSettings),
         ("keys.aws", settings.AwsSettings),
         ("network.allow", AllowSettings),
+        ("telemetry.otlp", OtlpSettings),
         ("notifications.smtp", SmtpSettings),
         ("notifications.webhook", WebhookSettings),
         ("limits.teams.sales", TeamLimits),
@@ -137,6 +139,7 @@ def test_every_setting_of_a_section_below_another_is_in_the_guide_and_nothing_el
         settings.VaultSettings
         | settings.AwsSettings
         | AllowSettings
+        | OtlpSettings
         | SmtpSettings
         | WebhookSettings
         | TeamLimits

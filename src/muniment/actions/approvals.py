@@ -24,6 +24,7 @@ from muniment.actions.arguments import Amount
 from muniment.actions.bound import read_bound
 from muniment.actions.decisions import Seals, approval_resource
 from muniment.actions.delegations import Delegations
+from muniment.actions.measured import APPROVAL_SECONDS
 from muniment.actions.risk import CLASSES
 from muniment.actions.tables import action, action_decision
 from muniment.actions.telling import Tell, nobody, tell_run
@@ -267,6 +268,8 @@ class Approvals:
                 **({"reason": self._audit.commitment(reason)} if reason else {}),
             }
             self._audit.append(connection, [Entry(f"action.{_SAID[decision]}", who.by, about)])
+            waited = now - datetime.fromisoformat(row.created_at)
+            APPROVAL_SECONDS.observe(waited.total_seconds(), decision)
             return store.read(connection, store.row_of(connection, made), self._clock)
 
     def _person(self, who: Approver) -> Principal:

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from muniment.assistant.values import Answer
     from muniment.assistant.workflows.runs import WorkflowRuns
     from muniment.assurance.backup.make import Backups
+    from muniment.foundation.otlp.sending import Sending
+    from muniment.foundation.telemetry.instruments import Read, Reads
     from muniment.foundation.workflows.engine import Workflows
     from muniment.governance.policy.decision import Resource
     from muniment.governance.policy.replay import Replay
@@ -304,6 +306,25 @@ class Workspace(Acting):
         from muniment.assistant.workflows.runs import WorkflowRuns
 
         return WorkflowRuns(self.database, self.audit, self.policy, self.workflows, self.ids)
+
+    def readings(self) -> list[Read]:
+        """Return what is read for the metrics, since it lies in the database; raises as that does."""
+        from muniment.actions import measured as of_actions
+        from muniment.governance.audit import measured as of_audit
+        from muniment.knowledge import measured as of_knowledge
+
+        now = self.clock.now()
+        with self.database.read() as connection:
+            found = [
+                one for room in (of_audit, of_knowledge, of_actions) for one in room.read(connection, now)
+            ]
+        return [*found, *(self.workflows.depths() if "workflows" in self.__dict__ else ())]
+
+    def sending(self, reads: Reads | None) -> Sending | None:
+        """Return what hands telemetry to a collector; raises as `sending_of`."""
+        from muniment.app.reporting import sending_of
+
+        return sending_of(self.home, self.settings, self.clock, self.ids, self._egress_refused, reads)
 
     def close(self) -> None:
         """Stop what runs here and close what was opened."""

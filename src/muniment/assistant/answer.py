@@ -14,6 +14,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from muniment.assistant import lineage as stored
+from muniment.assistant import measured
 from muniment.assistant.asking import Asking, Keep
 from muniment.assistant.inquiry import Inquiry
 from muniment.assistant.recorded import NONE, RecordedSettings
@@ -36,6 +37,7 @@ from muniment.foundation.clock import Clock, timestamp
 from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput, Denied, MunimentError, Unavailable
 from muniment.foundation.ids import Ids
+from muniment.foundation.telemetry.tracing import Stage
 from muniment.foundation.wellformed import check_text
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.audit.log import AuditLog
@@ -154,7 +156,8 @@ class Assistant:
             released = True
             with closing(self._inquiry.proved(asking)) as claims:
                 for verified in claims:
-                    claim = self._release.give(asking.reader, verified, asking.claims, asking.shown)
+                    with Stage("release"):
+                        claim = self._release.give(asking.reader, verified, asking.claims, asking.shown)
                     if claim is None:
                         asking.withheld += 1
                         released = False
@@ -193,7 +196,7 @@ class Assistant:
                     f"The question has {len(asked)} characters.", fix=f"Use at most {LONGEST_QUESTION}."
                 )
             form = None if schema is None else CheckedSchema(schema)
-            with self._database.read() as connection:
+            with Stage("decide"), self._database.read() as connection:
                 grants = visible(connection, principal).grants
                 standing = self._policy.standing(connection, principal, grants)
             decision = standing.decide("ask", WORKSPACE)
@@ -261,6 +264,7 @@ class Assistant:
             }
             kind = "answer.refused" if made.status == "refused" else "answer.finished"
             self._audit.append(connection, [Entry(kind, asking.by, about)])
+        measured.answered(made.status, len(kept), asking.withheld, asking.dropped)
         return made
 
     def _answer(
@@ -308,6 +312,7 @@ class Assistant:
 
     def _record_failure(self, asking: Asking, reason: str) -> None:
         about: dict[str, Json] = {"answer": asking.id, "reason": reason, "claims": len(asking.claims)}
+        measured.ended(reason)
         self._audit.record([Entry("answer.refused", asking.by, about)])
 
 

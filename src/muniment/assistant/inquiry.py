@@ -25,6 +25,7 @@ from muniment.foundation.checked_schema import CheckedSchema
 from muniment.foundation.database import Database
 from muniment.foundation.errors import TooMany, Unavailable
 from muniment.foundation.ids import Ids
+from muniment.foundation.telemetry.tracing import Stage
 from muniment.inference import prompts
 from muniment.inference.catalog import QUOTES, Endpoint
 from muniment.inference.messages import Draft, NumberedPassage, Refused, Request, TextDelta, Usage
@@ -86,7 +87,8 @@ class Inquiry:
         self._choose(asking)
         if not asking.sent:
             return
-        request = self._assemble(asking)
+        with Stage("assemble"):
+            request = self._assemble(asking)
         asking.left_out = self._gateway.left_out(asking.endpoint, request)
         asking.sent -= asking.left_out.numbers
         if not asking.sent:
@@ -113,7 +115,8 @@ class Inquiry:
         seen = {claim.text for claim in asking.claims}
         with closing(self._drafts(asking, request, reading)) as proposed:
             for draft in proposed:
-                outcome = self._gate.check(draft, asking.passages)
+                with Stage("check"):
+                    outcome = self._gate.check(draft, asking.passages)
                 if isinstance(outcome, Failure):
                     failures.append(outcome)
                 elif (said := asking.shown.text(outcome.text)) not in seen and asking.shown.admits(outcome):
@@ -162,7 +165,8 @@ class Inquiry:
     def _read(self, asking: Asking, request: Request, schema: CheckedSchema) -> structured.Result:
         """Return what a reply holds; raises Unavailable where it was cut: asking again would only cut another."""
         text, used = self._reply(asking, request)
-        found = structured.read(text, schema, asking.passages)
+        with Stage("check"):
+            found = structured.read(text, schema, asking.passages)
         limit = asking.endpoint.limit_reached(used.prompt_tokens, used.completion_tokens)
         if not found.whole and limit:
             raise Unavailable(

@@ -20,7 +20,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import httpx2
 
@@ -28,6 +28,8 @@ from muniment.foundation.addresses import Address, is_odd_spelling, literal, rea
 from muniment.foundation.apart import apart
 from muniment.foundation.egress_rules import OPEN, EgressRules, Purpose
 from muniment.foundation.errors import BadInput, Denied
+from muniment.foundation.telemetry.instruments import Counter
+from muniment.foundation.telemetry.labels import Label
 
 Client = httpx2.AsyncClient
 """The client's type, for code that may not import the library."""
@@ -38,6 +40,12 @@ _PORTS = {"http": 80, "https": 443}
 Origin = tuple[str, str, int]
 """Scheme, host and port."""
 Why = Literal["origin", "list", "address", "outside"]
+REFUSED = Counter(
+    "muniment.egress.refusals",
+    "Requests that were not let out, by what they were for and why.",
+    Label("muniment.purpose", *get_args(Purpose)),
+    Label("muniment.reason", *get_args(Why)),
+)
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Gives the addresses of a name; raises OSError where there is none."""
 
@@ -131,6 +139,7 @@ class Egress:
         try:
             return await self._way(origin)
         except Refused as error:
+            REFUSED.add(1, self._purpose, error.why)
             if self._on_refused is not None:
                 self._on_refused(Refusal(self._purpose, origin[1], origin[2], error.why))
             raise

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-Purpose = Literal["models", "identity", "keys", "database", "tools", "notifications", "audit"]
+Purpose = Literal["models", "identity", "keys", "database", "tools", "notifications", "audit", "telemetry"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,10 +33,12 @@ class AllowSettings(BaseModel):
     """Systems and MCP servers that tools call."""
     notifications: tuple[str, ...] | None = None
     """The mail server, and what is posted to, when something waits for people."""
+    telemetry: tuple[str, ...] | None = None
+    """The collector of traces and counts."""
     audit: tuple[str, ...] | None = None
     """Where copies of the log and its checkpoints go."""
 
-    @field_validator("models", "identity", "keys", "database", "tools", "notifications", "audit")
+    @field_validator("models", "identity", "keys", "database", "tools", "notifications", "audit", "telemetry")
     @classmethod
     def _places(cls, given: tuple[str, ...] | None) -> tuple[str, ...] | None:
         for one in given or ():
@@ -53,6 +55,7 @@ class AllowSettings(BaseModel):
             "tools": self.tools,
             "notifications": self.notifications,
             "audit": self.audit,
+            "telemetry": self.telemetry,
         }
         return {
             purpose: frozenset(_place(one) for one in given)

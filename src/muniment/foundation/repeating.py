@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from muniment.foundation.errors import MunimentError
+from muniment.foundation.telemetry.log_lines import Word
 
 LEAVE_SECONDS = 5.0
 """How long the end of a block waits for work that is under way."""
@@ -29,7 +30,7 @@ def repeated(name: str, seconds: float, work: Callable[[], object]) -> Generator
             except MunimentError:
                 continue
             except Exception as error:
-                _LOG.warning("%s failed: %s", name, type(error).__name__)
+                _LOG.warning("%s failed: %s", Word(name), Word(type(error).__name__))
 
     thread = threading.Thread(target=go, name=name, daemon=True)
     thread.start()

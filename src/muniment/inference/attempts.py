@@ -18,6 +18,7 @@ from muniment.foundation.clock import Clock
 from muniment.foundation.errors import NotSetUp, Unavailable
 from muniment.inference.breaker import Breaker, Resting
 from muniment.inference.catalog import Endpoint
+from muniment.inference.measured import left_alone
 from muniment.inference.messages import Chunk, Request
 from muniment.inference.providers.provider import Budget, Busy, Provider, RequestRefused
 
@@ -76,6 +77,7 @@ class Attempts:
             raise
         finally:
             report(let)
+            left_alone(endpoint, breaker.is_open)
 
     def _of(self, endpoint: Endpoint) -> tuple[Breaker, threading.BoundedSemaphore]:
         with self._lock:

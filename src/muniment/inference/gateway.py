@@ -25,7 +25,7 @@ from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.clearance import LEVELS
 from muniment.governance.policy.decision import Attribute, Decision, Resource
 from muniment.governance.policy.rules import Standing
-from muniment.inference import prompts
+from muniment.inference import measured, prompts
 from muniment.inference.attempts import Attempts
 from muniment.inference.catalog import Catalog, Endpoint
 from muniment.inference.check import Checked, check
@@ -87,6 +87,7 @@ class Gateway:
         self._local = local
         self._clock = clock
         self._attempts = Attempts(clock, sleep)
+        measured.admit(catalog.endpoints())
 
     def endpoint(self, standing: Standing, name: str | None) -> Endpoint:
         """Return the endpoint (the default for None) if this caller may use it.
@@ -211,7 +212,7 @@ class Gateway:
         usage = Usage()
         received = 0
         outcome = "stopped"
-        started = self._clock.seconds()
+        started, began = self._clock.seconds(), time.perf_counter_ns()
         try:
             with closing(self._attempts.complete(endpoint, self._provider(endpoint), request)) as chunks:
                 for chunk in chunks:
@@ -237,6 +238,8 @@ class Gateway:
                 "completion_tokens": usage.completion_tokens,
                 "ms": round((self._clock.seconds() - started) * 1000),
             }
+            cost = _priced(endpoint, usage.prompt_tokens, usage.completion_tokens).cost / MILLION
+            measured.called(endpoint, began, usage.prompt_tokens, usage.completion_tokens, cost, outcome)
             ended = Entry("model.call", by, done)
             if held is None:
                 self._audit.record([ended])

@@ -21,6 +21,7 @@ from fastapi.security import SecurityScopes
 from starlette.responses import Response
 
 from muniment.foundation.errors import Denied, Unauthenticated
+from muniment.foundation.telemetry.tracing import Stage
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.governance.identity.api_key_format import is_api_key
 from muniment.governance.identity.delegation import is_delegated
@@ -91,7 +92,8 @@ def _counted(request: Request, route: SecurityScopes) -> Caller:
     limits = limits_of(request)
     limits.check_stranger(request)
     try:
-        return _api_caller(request, route, limits)
+        with Stage("authenticate"):
+            return _api_caller(request, route, limits)
     except Unauthenticated:
         limits.failed(request)
         raise
@@ -187,7 +189,11 @@ def page_session(request: Request) -> Session:
 
 
 async def _page_caller(request: Request) -> Session:
-    return await at_the_door(request, lambda: page_session(request))
+    def look() -> Session:
+        with Stage("authenticate"):
+            return page_session(request)
+
+    return await at_the_door(request, look)
 
 
 PageSession = Annotated["Session", Depends(_page_caller)]

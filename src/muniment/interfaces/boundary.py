@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from muniment.foundation.telemetry.log_lines import Word
 from muniment.interfaces.forwarded import Proxies
 from muniment.interfaces.problems import plain_problem
 
@@ -116,7 +117,7 @@ class Boundary:
             frames = [
                 f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-6:]
             ]
-            _LOG.error("unhandled %s in %s", type(error).__name__, " > ".join(frames))
+            _LOG.error("unhandled %s in %s", Word(type(error).__name__), Word(" > ".join(frames)))
         await self._plain(scope, status)(scope, receive, guarded)
 
     def _longest_at(self, path: str) -> int:

@@ -17,6 +17,8 @@ class Crew:
     of: int = 1
     counts: SharedCounts | None = None
     """Of several processes."""
+    number: int = 1
+    """Which of them this is, from 1 on."""
 
     def rates(self, clock: Clock, tenant: str) -> Rates:
         """Return the buckets of a tenant's requests, over all processes."""

@@ -29,6 +29,8 @@ _SAID = (
 )
 CERTIFICATE = "client_certificate"
 """Where a request's state holds the certificate of its connection."""
+FORWARDED = "forwarded"
+"""Where a request's state holds that somebody said it came for another."""
 _ALWAYS = frozenset({"/healthz", "/readyz"})
 
 
@@ -45,7 +47,7 @@ class Proxies:
         headers = Headers(scope=scope)
         peer = scope.get("client")
         trusted = False
-        if peer is not None and self._trusts(peer[0]):
+        if peer is not None and self.trusts(peer[0]):
             trusted = True
             scope = {
                 **scope,
@@ -56,11 +58,12 @@ class Proxies:
             }
         if any(name in headers for name in _SAID):
             kept = [(name, value) for name, value in scope["headers"] if name.decode("latin-1") not in _SAID]
-            scope = {**scope, "headers": kept}
+            scope = {**scope, "headers": kept, "state": {**scope.get("state", {}), FORWARDED: True}}
         ready = not self._required or (trusted and (scope["scheme"] == "https" or scope["path"] in _ALWAYS))
         return scope, ready
 
-    def _trusts(self, address: str) -> bool:
+    def trusts(self, address: str) -> bool:
+        """Return whether an address is that of a trusted proxy."""
         try:
             found = ipaddress.ip_address(address)
         except ValueError:
@@ -77,7 +80,7 @@ class Proxies:
                 ipaddress.ip_address(one)
             except ValueError:
                 break
-            if not self._trusts(one):
+            if not self.trusts(one):
                 return one
         return peer
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import (
     AbstractAsyncContextManager,
+    AbstractContextManager,
     asynccontextmanager,
     contextmanager,
     nullcontext,
@@ -22,6 +23,7 @@ from starlette.types import ASGIApp, Scope
 
 from muniment import __version__
 from muniment.foundation.errors import MunimentError
+from muniment.foundation.telemetry.log_lines import write_lines
 from muniment.interfaces import openai, problems, scim
 from muniment.interfaces.authenticate import AT_THE_DOOR
 from muniment.interfaces.boundary import Boundary
@@ -32,6 +34,7 @@ from muniment.interfaces.limits import Limits
 from muniment.interfaces.listening import Listening
 from muniment.interfaces.locked import Locked
 from muniment.interfaces.mcp import routes as mcp
+from muniment.interfaces.measured import NOT_ITS_OWN, Measured, Routed, admit, templates
 from muniment.interfaces.offload import Offload
 from muniment.interfaces.openai import chat, errors
 from muniment.interfaces.rest import (
@@ -43,6 +46,7 @@ from muniment.interfaces.rest import (
     documents,
     feedback,
     health,
+    metrics,
     models,
     search,
     stops,
@@ -61,6 +65,7 @@ if TYPE_CHECKING:
     import uvicorn
 
     from muniment.app import Workspace
+    from muniment.foundation.telemetry.instruments import Reads
 
 SLOTS = 8
 """Requests that one process works on at one time."""
@@ -110,9 +115,11 @@ def create_server(
         strict_content_type=True,
         redirect_slashes=False,
         separate_input_output_schemas=False,
-        lifespan=_keeping(workspace),
+        telemetry=NOT_ITS_OWN,
+        lifespan=_keeping(workspace, crew),
     )
     app.state.workspace = workspace
+    app.state.readings = workspace.readings
     limits = workspace.settings.limits
     app.state.limits = Limits(workspace, crew.rates(workspace.clock, tenant))
     app.state.offload = offload or Offload(
@@ -133,7 +140,7 @@ def create_server(
         workflows,
         audit,
     )
-    for room in (*rooms, chat, models, token, health, mcp):
+    for room in (*rooms, chat, models, token, health, metrics, mcp):
         app.include_router(room.router)
     app.include_router(signin.router)
     app.include_router(pages.router)
@@ -141,11 +148,14 @@ def create_server(
     app.include_router(deciding.router)
     names = host_names(workspace) if hosts is None else hosts
     app.mount(scim.PREFIX, Lazily(lambda: _provisioning(app, names)), name="scim")
+    admit(templates(app.routes))
+    app.add_middleware(Routed)
     app.add_middleware(Locked, check=workspace.lease.check, answer=refusal)
+    proxies = proxies or Proxies(workspace.settings.network.proxies())
     app.add_middleware(
         Boundary,
         hosts=names,
-        proxies=proxies or Proxies(workspace.settings.network.proxies()),
+        proxies=proxies,
         longest_body=limits.body_kb << 10,
         larger={
             scim.PREFIX: max(scim.LONGEST_BODY, limits.body_kb << 10),
@@ -154,6 +164,7 @@ def create_server(
         deepest_json=limits.json_depth,
         plain=plain,
     )
+    app.add_middleware(Measured, proxies=proxies)
     return app
 
 
@@ -243,10 +254,16 @@ def _running_workflows(workspace: Workspace) -> Generator[None]:
         thread.join()
 
 
-def _keeping(workspace: Workspace) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def reported(workspace: Workspace, reads: Reads, crew: Crew) -> AbstractContextManager[None]:
+    """Hand telemetry to the collector of the settings while the block runs; one process hands over all counts."""
+    sending = workspace.sending(reads if crew.number == 1 else None)
+    return sending.running() if sending else nullcontext()
+
+
+def _keeping(workspace: Workspace, crew: Crew) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
-        with kept(workspace):
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        with reported(workspace, app.state.readings, crew), kept(workspace):
             yield
 
     return lifespan
@@ -292,6 +309,7 @@ def server_of(
     It takes up to `backlog` connections before it looks at those that it has.
     """
     import uvicorn
+    from uvicorn.config import LOGGING_CONFIG
 
     from muniment.interfaces.peer import Connection
 
@@ -300,12 +318,16 @@ def server_of(
             raise TypeError("nothing to serve over TLS")
         return where.served.context
 
+    lines = workspace.settings.telemetry.log == "json"
+    if lines:
+        write_lines()
     config = uvicorn.Config(
         app or create_server(workspace, proxies=where.proxies),
         host=where.host,
         port=port,
         access_log=False,
         log_level="warning",
+        log_config=None if lines else LOGGING_CONFIG,
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE_SECONDS,

@@ -26,6 +26,7 @@ from muniment.foundation.clock import Clock
 from muniment.foundation.errors import MunimentError
 from muniment.foundation.ids import Ids
 from muniment.foundation.shared_counts import SharedCounts
+from muniment.foundation.telemetry.numbers import Numbers
 from muniment.interfaces.server import GRACE_SECONDS
 from muniment.interfaces.worker import Orders
 
@@ -81,6 +82,7 @@ class Supervisor:
         self._starts = starts
         self._clock = clock or Clock()
         self._counts = SharedCounts.made(orders.of, Ids())
+        self._numbers = Numbers.shared(orders.of)
         self._workers = [_Worker(number) for number in range(1, orders.of + 1)]
         self._selector = selectors.DefaultSelector()
         self._signals: list[int] = []
@@ -122,13 +124,14 @@ class Supervisor:
                 number=worker.number,
                 listener=self._listener.fileno(),
                 counts=self._counts.descriptor,
+                numbers=self._numbers,
             )
             # In a group of its own: Ctrl-C is for the parent, which ends the workers.
             process = subprocess.Popen(
                 list(self._starts(theirs.fileno())),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(), orders.listener, orders.counts),
+                pass_fds=(theirs.fileno(), orders.listener, orders.counts, orders.numbers),
                 process_group=0,
             )
         except OSError as error:
@@ -219,6 +222,7 @@ class Supervisor:
                 living[0].wait(_POLL_SECONDS)
         self._selector.close()
         self._counts.close()
+        os.close(self._numbers)
 
     @contextmanager
     def _listening_to_signals(self) -> Generator[None]:

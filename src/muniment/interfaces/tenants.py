@@ -23,6 +23,7 @@ from muniment.foundation.errors import MunimentError, NotSetUp
 from muniment.interfaces.boundary import Boundary
 from muniment.interfaces.crew import ALONE, Crew
 from muniment.interfaces.forwarded import Proxies
+from muniment.interfaces.measured import Measured
 from muniment.interfaces.offload import Offload
 from muniment.interfaces.server import (
     SLOTS,
@@ -32,6 +33,7 @@ from muniment.interfaces.server import (
     kept,
     plain,
     refusal,
+    reported,
     waiting,
 )
 from muniment.interfaces.tenant_hint import Hint, hint_of
@@ -40,13 +42,14 @@ from muniment.tenancy.roster import Roster, Tenant
 
 if TYPE_CHECKING:
     from muniment.app import Workspace
+    from muniment.foundation.telemetry.instruments import Read
 
 _LARGEST_BODY = 65_536 << 10
 """No tenant takes larger ones; each has its own, lower limit."""
 _DEEPEST_JSON = 200
 _NO_LIMIT = 1 << 30
 _READY = "/readyz"
-_PUBLIC = ("/healthz", "/static/")
+_OF_THE_HOST = ("/healthz", "/metrics", "/static/")
 
 
 class TenantServer:
@@ -68,20 +71,23 @@ class TenantServer:
         self._own = self._application("", own)
         self._opening: dict[str, CapacityLimiter] = {}
         self.roster: Roster[FastAPI] = Roster(own, self._application, kept, models)
-        self._boundary = Boundary(
+        self._own.state.readings = self._readings
+        proxies = proxies or Proxies(own.settings.network.proxies())
+        boundary = Boundary(
             self._handed,
             hosts=self._hosts,
-            proxies=proxies or Proxies(own.settings.network.proxies()),
+            proxies=proxies,
             longest_body=_LARGEST_BODY,
             deepest_json=_DEEPEST_JSON,
             plain=plain,
         )
+        self._edge = Measured(boundary, proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         else:
-            await self._boundary(scope, receive, send)
+            await self._edge(scope, receive, send)
 
     def _application(self, name: str, workspace: Workspace) -> FastAPI:
         # What proxies say was believed, or not, before a request comes there.
@@ -92,6 +98,7 @@ class TenantServer:
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         with ExitStack() as stack:
+            stack.enter_context(reported(self._workspace, self._readings, self._crew))
             stack.enter_context(kept(self._workspace))
             stack.enter_context(self.roster.running())
             await send({"type": "lifespan.startup.complete"})
@@ -103,7 +110,7 @@ class TenantServer:
         if path == _READY and scope["method"] in ("GET", "HEAD"):
             await self._ready()(scope, receive, send)
             return
-        if path.startswith(_PUBLIC):
+        if path.startswith(_OF_THE_HOST):
             await self._own(scope, receive, send)
             return
         request = Request(scope)
@@ -143,6 +150,10 @@ class TenantServer:
         if served is None:
             raise NotSetUp("It was closed again.")
         return served
+
+    def _readings(self) -> list[Read]:
+        """Return what is read for the metrics, of the host's own workspace and of the tenants that are open."""
+        return [*self._workspace.readings(), *self.roster.each(lambda one: one.readings())]
 
     def _serves(self, name: str) -> bool:
         return name == self._workspace.keyring.tenant or self.roster.find(name) is not None

@@ -48,7 +48,9 @@ class Orders:
     listener: int = -1
     """Descriptor of the socket that listens."""
     counts: int = -1
-    """Descriptor of what is counted together."""
+    """Descriptor of what is counted together towards limits."""
+    numbers: int = -1
+    """Descriptor of what is counted together for the metrics."""
 
     def text(self) -> bytes:
         """Return them as one line."""
@@ -115,6 +117,8 @@ class _Listening(socket.socket):
 def work(line: Line, workspace: Workspace) -> None:
     """Serve an open workspace with the other workers, until told to end; closes it."""
     from muniment.foundation.shared_counts import SharedCounts
+    from muniment.foundation.telemetry.instruments import KNOWN
+    from muniment.foundation.telemetry.numbers import Numbers
     from muniment.interfaces.crew import Crew
     from muniment.interfaces.listening import listening
     from muniment.interfaces.server import create_server, run, server_of
@@ -124,7 +128,8 @@ def work(line: Line, workspace: Workspace) -> None:
     try:
         workspace.require_identity()
         where = listening(workspace, orders.host)
-        crew = Crew(orders.of, SharedCounts(orders.counts, orders.of, orders.number - 1))
+        KNOWN.count_in(Numbers(orders.numbers, orders.of, orders.number - 1))
+        crew = Crew(orders.of, SharedCounts(orders.counts, orders.of, orders.number - 1), orders.number)
         application: Any = (
             TenantServer(workspace, where.proxies, crew=crew)
             if orders.several

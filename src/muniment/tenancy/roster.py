@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -21,6 +21,7 @@ from muniment.tenancy import places
 from muniment.tenancy.issuers import Issuers
 
 T = TypeVar("T")
+R = TypeVar("R")
 SWEEP = 2.0
 """Seconds between looks at which tenants there are."""
 PAUSE = 1.0
@@ -118,6 +119,21 @@ class Roster(Generic[T]):
         with self._counting:
             tenant.users -= 1
             tenant.used = self._clock.seconds()
+
+    def each(self, work: Callable[[Workspace], Iterable[R]]) -> Iterator[R]:
+        """Yield what `work` gives of each tenant that is open, held open meanwhile; of one that fails, nothing."""
+        for tenant in list(self._tenants.values()):
+            with self._counting:
+                workspace = tenant.workspace
+                tenant.users += workspace is not None
+            if workspace is None:
+                continue
+            try:
+                with suppress(MunimentError):
+                    yield from work(workspace)
+            finally:
+                with self._counting:
+                    tenant.users -= 1
 
     def open(self, tenant: Tenant[T]) -> None:
         """Open a tenant that is not; raises NotSetUp, whatever is wrong. Takes as long as its key service does."""

@@ -28,7 +28,8 @@ from muniment.foundation.clock import Clock
 from muniment.foundation.database import Database, Lent
 from muniment.foundation.errors import BadInput, Conflict, MunimentError, NotFound, Unavailable
 from muniment.foundation.ids import Ids
-from muniment.foundation.workflows import library, takeover
+from muniment.foundation.telemetry.instruments import Read
+from muniment.foundation.workflows import library, measured, takeover
 from muniment.foundation.workflows.definition import Definition, Json, StepFailed, named
 from muniment.foundation.workflows.library import APPLICATION, RUNS_HERE, Executor, Stopped
 from muniment.foundation.workflows.runs import ENDED, UNDOING, Reading, Run, State
@@ -175,6 +176,13 @@ class Workflows:
                 raise Conflict(f"The run is {found.state}.", fix="Nothing was undone.")
             self._enqueue(connection, client, title + UNDOING, run + UNDOING, {"run": run})
         self._look_now()
+
+    def depths(self) -> Sequence[Read]:
+        """Return how many runs have not ended, for the metrics; nothing until somebody needed workflows."""
+        if not self._tables_made or self._made is None:
+            return ()
+        with self._database.read() as connection:
+            return list(measured.read(connection, self._made[2].text(measured.COUNTED)))
 
     def close(self) -> None:
         """Stop running workflows, and close what was opened; what a step under way comes to is not kept."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,12 +27,14 @@ from muniment.foundation.clock import Clock, timestamp
 from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput, MunimentError, Unavailable
 from muniment.foundation.keys import Keyring
+from muniment.foundation.telemetry.tracing import Stage
 from muniment.foundation.worded import Worded
 from muniment.governance.audit import checkpoint as notes
 from muniment.governance.audit.checkpoint import Checkpoint
 from muniment.governance.audit.entry import Entry, StoredEntry
 from muniment.governance.audit.export import Export, write_export
 from muniment.governance.audit.group_commit import GroupCommit
+from muniment.governance.audit.measured import BATCH, COMMIT_SECONDS, WAITING
 from muniment.governance.audit.merkle import Frontier, leaf_hash
 from muniment.governance.audit.query import stored
 from muniment.governance.audit.tables import audit_checkpoint, audit_entry, audit_tree
@@ -102,10 +105,14 @@ class AuditLog:
         prepared = [_prepare(entry) for entry in entries]
         if not prepared:
             return range(0)
+        WAITING.change(len(prepared))
         try:
-            return self._group.submit(prepared)
+            with Stage("record"):
+                return self._group.submit(prepared)
         except Exception as error:
             raise _unwritable(error) from error
+        finally:
+            WAITING.change(-len(prepared))
 
     def withhold(self, why: str, held: bool) -> None:
         """Take nothing more, or take it again, because of a copy by name; what is said of the log is taken always."""
@@ -210,9 +217,12 @@ class AuditLog:
             )
 
     def _commit(self, take: Callable[[], Sequence[Sequence[_Prepared]]]) -> list[range]:
+        began = time.perf_counter()
         with self._database.write() as connection:
             batches = take()
             places = self._append(connection, [entry for batch in batches for entry in batch])
+        COMMIT_SECONDS.observe(time.perf_counter() - began)
+        BATCH.observe(len(places))
         ranges: list[range] = []
         start = places.start
         for batch in batches:

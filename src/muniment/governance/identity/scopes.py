@@ -13,6 +13,7 @@ SCOPES: Mapping[str, str] = {
     "ask": "have questions answered",
     "documents": "read documents",
     "mcp": "use tools over MCP, each by a scope that it needs besides",
+    "metrics": "read what is counted, as Prometheus does",
     "models": "list the models that the service may ask",
     "provision": "make and change users and groups, over SCIM",
     "search": "find passages",
@@ -20,7 +21,7 @@ SCOPES: Mapping[str, str] = {
     "witness": "have checkpoints of logs co-signed that the settings name",
 }
 """Each scope, and what it is good for: of documents, within what the service may read."""
-BY_KEY_ALONE = frozenset({"act", "provision", "witness"})
+BY_KEY_ALONE = frozenset({"act", "metrics", "provision", "witness"})
 """Scopes of routes that open to nothing but an API key: no person has such a right by being one."""
 
 

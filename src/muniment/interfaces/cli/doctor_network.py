@@ -218,3 +218,6 @@ def _notified(settings: Settings) -> Iterator[Destination]:
     if told.webhook is not None:
         origin = origin_of(told.webhook.url)
         yield Destination("notifications", "notifications.webhook", origin, told.webhook.private_network)
+    if settings.telemetry.otlp is not None:
+        otlp = settings.telemetry.otlp
+        yield Destination("telemetry", "telemetry.otlp", origin_of(otlp.endpoint), otlp.private_network)

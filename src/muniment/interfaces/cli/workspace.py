@@ -132,11 +132,14 @@ def _supervisor(
     workspace: Workspace, where: Listening, port: int, links: list[str], several: bool, workers: int
 ) -> Supervisor:
     """Listen, say so, and return what serves with several workers, each of which opens the workspace itself."""
+    from muniment.foundation.telemetry.log_lines import write_lines
     from muniment.interfaces.cli.worker import command
     from muniment.interfaces.supervisor import Supervisor, listener
     from muniment.interfaces.worker import Orders
     from muniment.settings import described
 
+    if workspace.settings.telemetry.log == "json":
+        write_lines()
     listens = listener(where.host, port)
     port = int(listens.getsockname()[1])
     _announce(workspace, where, port, links, several)

@@ -19,6 +19,7 @@ from muniment.governance.identity.provisioned import Provided
 from muniment.interfaces.authenticate import Caller, api_caller, workspace_of
 from muniment.interfaces.boundary import Boundary
 from muniment.interfaces.forwarded import Proxies
+from muniment.interfaces.measured import NOT_ITS_OWN, admit, templates
 from muniment.interfaces.rest.answers import Threads
 from muniment.interfaces.scim import LONGEST_BODY, PREFIX, body, endpoint, errors, query
 from muniment.interfaces.scim.endpoint import Asked, Endpoint, Told
@@ -42,7 +43,9 @@ def service(
     workspace: Workspace, offload: Offload, limits: Limits, door: CapacityLimiter, hosts: frozenset[str]
 ) -> FastAPI:
     """Return the interface, to be mounted at PREFIX."""
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(
+        openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, telemetry=NOT_ITS_OWN
+    )
     app.state.workspace = workspace
     app.state.offload = offload
     app.state.limits = limits
@@ -55,6 +58,7 @@ def service(
     _add_discovery(app)
     app.add_api_route("/Me", _not_offered, methods=_EVERY_METHOD)
     app.add_api_route("/Bulk", _not_offered, methods=["POST"])
+    admit(templates(app.routes, PREFIX))
     # What proxies say was believed, or not, before a request comes here.
     app.add_middleware(
         Boundary,

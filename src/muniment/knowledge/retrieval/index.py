@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -24,6 +25,7 @@ from muniment.foundation.segments import Segments
 from muniment.inference.embedding import cores
 from muniment.knowledge import library
 from muniment.knowledge.library import Change, SegmentRow
+from muniment.knowledge.measured import REVOCATION_LAG
 from muniment.knowledge.retrieval import segment, wording
 from muniment.knowledge.retrieval.attributes import Attributes
 from muniment.knowledge.retrieval.segment import Segment
@@ -55,10 +57,14 @@ class Index:
         view = self._views.get(at)
         if view is not None:
             return view
+        began = time.perf_counter()
         with self._lock:
             view = self._views.get(at)
             if view is None:
+                knew = max((access for _, access in self._views), default=-1)
                 view = self._next(connection, revisions)
+                if 0 <= knew < revisions.access:
+                    REVOCATION_LAG.observe(time.perf_counter() - began)
                 newest = sorted([*self._views, at], key=lambda one: (sum(one), one))[-_KEPT:]
                 self._views = {one: view if one == at else self._views[one] for one in newest}
             return view

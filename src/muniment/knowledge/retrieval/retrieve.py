@@ -23,11 +23,13 @@ from muniment.foundation.clock import Clock
 from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput, Denied
 from muniment.foundation.revisions import Revisions, current
+from muniment.foundation.telemetry.tracing import Stage
 from muniment.foundation.wellformed import check_text
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decision import WORKSPACE, Decision
 from muniment.inference.embedders import Embedders
+from muniment.knowledge.measured import PASSAGES
 from muniment.knowledge.passage import Passage, Retrieval
 from muniment.knowledge.retrieval import absence, fuse, wording
 from muniment.knowledge.retrieval.absence import Absence
@@ -143,7 +145,7 @@ class Retriever:
         pool = max(k, self._settings.rerank.depth) if self._reranks() else k
         decision: Decision | None = None
         try:
-            with self._turn, self._database.read() as connection:
+            with Stage("retrieve") as stage, self._turn, self._database.read() as connection:
                 visibility = visible(connection, principal, self._lists)
                 decision = self._decided(connection, visibility, purpose)
                 _require(decision)
@@ -159,6 +161,7 @@ class Retriever:
                 passages = put_together(connection, visibility, ranking.hits, asked, shape, earlier)
                 if explain:
                     passages = self._explained(connection, visibility, for_engine, passages)
+                stage.note(PASSAGES, len(passages))
         except Denied:
             self._audit.record([self._refusal(principal, query, by, purpose, decision)])
             raise
@@ -253,8 +256,9 @@ class Retriever:
 
     def _decided(self, connection: sa.Connection, visibility: Visibility, purpose: Purpose) -> Decision:
         action = "search" if purpose == "search" else "ask"
-        standing = self._policy.standing(connection, visibility.principal, visibility.grants)
-        return standing.decide(action, WORKSPACE)
+        with Stage("decide"):
+            standing = self._policy.standing(connection, visibility.principal, visibility.grants)
+            return standing.decide(action, WORKSPACE)
 
     def _reranks(self) -> bool:
         return self._reranker is not None and self._settings.rerank.seconds > 0
@@ -281,7 +285,7 @@ class Retriever:
         while len(opinions) < len(head) and self._clock.seconds() < deadline:
             part = head[len(opinions) : len(opinions) + step]
             texts = [embedding_text(p.title, p.heading, p.text) for p in part]
-            with working("reranker"):
+            with Stage("rerank"), working("reranker"):
                 opinions += [float(score) for score in self._reranker.score(asked.text, texts)]
         if not np.isfinite(opinions).all():
             return passages, (NO_OPINION,)
