@@ -316,6 +316,11 @@ def keyring_file(home: Path) -> Path:
     return home / "keys" / "keyring.json"
 
 
+def subject_key_file(home: Path) -> Path:
+    """Return where the keys of people in the log lie, apart from backups."""
+    return home / "keys" / "subjects.key"
+
+
 def key_settings(settings: Settings, wrapped: Wrapped | None = None) -> KeySettings:
     """Return who keeps the key: as the settings say, or with `wrapped`, who wrapped that one.
 

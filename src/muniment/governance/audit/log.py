@@ -4,27 +4,25 @@ Invariants:
 - entries, the tree over them and its checkpoints change in one transaction, and the tree is read inside that
   transaction: neither threads nor processes can fork the log;
 - an entry's bytes never change: what is hashed is what is stored and exported;
-- entries hold no content; texts enter only as keyed commitments.
+- entries hold no content; texts enter only as keyed commitments;
+- people are named by pseudonyms in what is hashed, stored and exported, and by their names to who reads it here.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import sqlalchemy as sa
 
-from muniment.foundation.canonical import exact
 from muniment.foundation.clock import Clock, timestamp
 from muniment.foundation.database import Database
-from muniment.foundation.errors import BadInput, MunimentError, Unavailable
+from muniment.foundation.errors import MunimentError, Unavailable
 from muniment.foundation.keys import Keyring
 from muniment.foundation.worded import Worded
 from muniment.governance.audit import checkpoint as notes
@@ -33,6 +31,8 @@ from muniment.governance.audit.entry import Entry, Json, StoredEntry
 from muniment.governance.audit.export import Export, write_export
 from muniment.governance.audit.group_commit import GroupCommit
 from muniment.governance.audit.merkle import Frontier, leaf_hash
+from muniment.governance.audit.pseudonyms import Prepared, disguised, log_name, prepared, revealed
+from muniment.governance.audit.subjects import PERSON, Subject, Subjects
 from muniment.governance.audit.tables import audit_checkpoint, audit_entry, audit_tree
 from muniment.governance.audit.verification import Verification, verify_log
 
@@ -41,46 +41,27 @@ CHECKPOINT_SECONDS = 60.0
 """A checkpoint is made when an append finds this many entries, or this much time, since the last one."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """An entry in canonical parts, all but its place and time."""
-
-    kind: str
-    actor: str
-    via: str
-    about: bytes
-    who: bytes
-    what: bytes
-    door: bytes
-
-    def body(self, seq: int, at: str) -> bytes:
-        """Return the canonical JSON of the whole entry: the keys in sorted order."""
-        return b'{"about":%b,"actor":%b,"at":"%b","kind":%b,"seq":%d,"via":%b}' % (
-            self.about,
-            self.who,
-            at.encode(),
-            self.what,
-            seq,
-            self.door,
-        )
-
-
 class AuditLog:
     """The log of one workspace."""
 
-    def __init__(self, database: Database, keyring: Keyring, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, keyring: Keyring, clock: Clock, subjects: Subjects | None = None
+    ) -> None:
+        """Without `subjects`, names stay as they are: for a log that is only checked."""
         self._database = database
+        self._subjects = subjects
         self._keyring = keyring
         self._clock = clock
         self._origin = notes.origin(keyring.tenant)
-        self._group = GroupCommit[Sequence[_Prepared], range](self._commit)
+        self._group = GroupCommit[Sequence[Prepared], range](self._commit)
 
     def append(self, connection: sa.Connection, entries: Sequence[Entry]) -> range:
         """Add entries inside the caller's write transaction; return their places.
 
         Raises BadInput for an `about` that JSON cannot say exactly.
         """
-        return self._append(connection, [_prepare(entry) for entry in entries])
+        given, _ = self._disguised(connection, [prepared(entry) for entry in entries])
+        return self._append(connection, given)
 
     def record(self, entries: Sequence[Entry]) -> range:
         """Add entries in a transaction shared with other threads; return when they are durable.
@@ -88,11 +69,11 @@ class AuditLog:
         Never call it inside a write transaction of the same database. Raises Unavailable when they cannot be
         written: then none of them is in the log, and the caller must give nothing.
         """
-        prepared = [_prepare(entry) for entry in entries]
-        if not prepared:
+        given = [prepared(entry) for entry in entries]
+        if not given:
             return range(0)
         try:
-            return self._group.submit(prepared)
+            return self._group.submit(given)
         except Exception as error:
             fix = error.fix if isinstance(error, MunimentError) else ""
             raise Unavailable(
@@ -128,7 +109,7 @@ class AuditLog:
         """Return the last `count` entries, oldest first."""
         query = sa.select(audit_entry).order_by(audit_entry.c.seq.desc()).limit(count)
         with self._database.read() as connection:
-            return [_stored(row) for row in connection.execute(query)][::-1]
+            return self._shown(connection, query)[::-1]
 
     def query(
         self, kind: str | None = None, actor: str | None = None, after: int | None = None, limit: int = 100
@@ -137,12 +118,12 @@ class AuditLog:
         query = sa.select(audit_entry).order_by(audit_entry.c.seq).limit(limit)
         if kind is not None:
             query = query.where(audit_entry.c.kind == kind)
-        if actor is not None:
-            query = query.where(audit_entry.c.actor == actor)
         if after is not None:
             query = query.where(audit_entry.c.seq > after)
         with self._database.read() as connection:
-            return [_stored(row) for row in connection.execute(query)]
+            if actor is not None:
+                query = query.where(audit_entry.c.actor.in_(self._log_names(connection, actor)))
+            return self._shown(connection, query)
 
     def since(self, at: str, kinds: Sequence[str]) -> list[StoredEntry]:
         """Return the entries of these kinds that are no older than a time, oldest first."""
@@ -152,7 +133,7 @@ class AuditLog:
             .order_by(audit_entry.c.seq)
         )
         with self._database.read() as connection:
-            return [_stored(row) for row in connection.execute(query)]
+            return self._shown(connection, query)
 
     def verify(self, trusted: Checkpoint | None = None) -> Verification:
         """Walk the whole log and say in words what does not fit, also with a checkpoint kept outside."""
@@ -168,10 +149,15 @@ class AuditLog:
         with self._database.read() as connection:
             return write_export(connection, folder, upto, self.public_key())
 
-    def _commit(self, take: Callable[[], Sequence[Sequence[_Prepared]]]) -> list[range]:
+    def _commit(self, take: Callable[[], Sequence[Sequence[Prepared]]]) -> list[range]:
         with self._database.write() as connection:
             batches = take()
-            places = self._append(connection, [entry for batch in batches for entry in batch])
+            given, people = self._disguised(connection, [entry for batch in batches for entry in batch])
+            places = self._append(connection, given)
+        if self._subjects is not None:
+            self._subjects.committed(people)
+            if self._subjects.is_behind:
+                self._subjects.settle(self._database)
         ranges: list[range] = []
         start = places.start
         for batch in batches:
@@ -179,7 +165,29 @@ class AuditLog:
             start += len(batch)
         return ranges
 
-    def _append(self, connection: sa.Connection, entries: Sequence[_Prepared]) -> range:
+    def _disguised(
+        self, connection: sa.Connection, entries: Sequence[Prepared]
+    ) -> tuple[Sequence[Prepared], Iterable[Subject]]:
+        if self._subjects is None:
+            return entries, ()
+        return disguised(self._subjects, connection, entries)
+
+    def _log_names(self, connection: sa.Connection, actor: str) -> list[str]:
+        """Return the names under which entries of an actor may be stored: older ones hold the plain one."""
+        person = actor.startswith(PERSON) and self._subjects and self._subjects.find(connection, actor)
+        return [actor, log_name(person.pseudonym)] if person else [actor]
+
+    def _shown(self, connection: sa.Connection, query: sa.Select[*tuple[Any, ...]]) -> list[StoredEntry]:
+        shown: list[StoredEntry] = []
+        rows = connection.execute(query).all()
+        bodies = revealed(self._subjects, connection, [row.body for row in rows])
+        for row, body in zip(rows, bodies, strict=True):
+            about = cast("Mapping[str, Json]", body["about"])
+            actor = str(body["actor"])
+            shown.append(StoredEntry(row.seq, row.at, row.kind, actor, row.via, about, row.leaf_hash.hex()))
+        return shown
+
+    def _append(self, connection: sa.Connection, entries: Sequence[Prepared]) -> range:
         tree, last = _read_tree(connection)
         if not entries:
             return range(tree.size, tree.size)
@@ -202,18 +210,6 @@ class AuditLog:
         at = timestamp(self._clock.now())
         connection.execute(sa.insert(audit_checkpoint).values(size=made.size, at=at, text=made.text))
         return made
-
-
-def _prepare(entry: Entry) -> _Prepared:
-    kind, actor, via = entry.kind, entry.actor.ref, entry.actor.door
-    if not isinstance(entry.about, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise BadInput("What an audit entry is about must be an object.")
-    return _Prepared(kind, actor, via, exact(entry.about), _quoted(actor), _quoted(kind), _quoted(via))
-
-
-@lru_cache(maxsize=4096)
-def _quoted(name: str) -> bytes:
-    return exact(name)
 
 
 # Statements of every request are made once: making one costs more than running it.
@@ -259,9 +255,3 @@ def _write_tree(connection: sa.Connection, tree: Frontier, first: bool) -> None:
         connection.execute(_BEGIN_TREE, {"id": 1, **values})
     else:
         _GROW_TREE.run(connection, [{f"new_{name}": value for name, value in values.items()}])
-
-
-def _stored(row: sa.Row[tuple[object, ...]]) -> StoredEntry:
-    body = cast(Mapping[str, Json], json.loads(row.body))
-    about = cast(Mapping[str, Json], body["about"])
-    return StoredEntry(row.seq, row.at, row.kind, row.actor, row.via, about, row.leaf_hash.hex())
