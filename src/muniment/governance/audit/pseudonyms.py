@@ -27,7 +27,7 @@ _PSEUDONYM = re.compile(rb'(?<!\\)"subject:([0-9a-f]{32})"')
 _SEALED = {"for", "sealed"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Prepared:
     """An entry in canonical parts, all but its place and time, with the names as they were given."""
 

@@ -103,6 +103,11 @@ class Erasure:
         except Held as held:
             self._audit.record([Entry("privacy.erasure_refused", by, {"subject": ref, "reason": held.code})])
             raise
+        except NotFound:
+            # What an earlier attempt committed and could not finish.
+            self._subjects.settle(self._database)
+            self._database.scrub()
+            raise
         self._subjects.settle(self._database)
         return Erased(found.pseudonym, found.rows, found.plain_entries, self._database.scrub())
 

@@ -29,12 +29,17 @@ def tail(
         str | None, typer.Option(help="Only one kind, such as retrieval.chunk.", show_default=False)
     ] = None,
 ) -> None:
-    """Show the last entries; they hold identifiers, digests and counts, never content."""
+    """Show the last entries; they hold identifiers, digests and counts, never content. The log says so."""
+    from muniment.governance.audit.entry import Entry
+    from muniment.governance.identity.principal import OPERATOR
+
     with TERMINAL.workspace() as workspace:
         if kind is None:
             entries = workspace.audit.tail(count)
         else:
             entries = workspace.audit.query(kind=kind, limit=10**9)[-count:]
+        read = {"entries": len(entries), "kind": kind}
+        workspace.audit.record([Entry("audit.read", OPERATOR, read)])
     if TERMINAL.json:
         plain = [
             {
@@ -91,8 +96,12 @@ def verify(
 @app.command("export", epilog=example("muniment audit export ./evidence"))
 def export_(folder: Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False)]) -> None:
     """Write the log with a verifier that needs neither muniment nor a secret."""
+    from muniment.governance.audit.entry import Entry
+    from muniment.governance.identity.principal import OPERATOR
+
     with TERMINAL.workspace() as workspace:
         made = workspace.audit.export(folder)
+        workspace.audit.record([Entry("audit.exported", OPERATOR, {"entries": made.entries})])
     if TERMINAL.json:
         TERMINAL.document(
             {
