@@ -274,9 +274,10 @@ def test_an_erasure_that_was_cut_short_is_finished_by_the_next_process(
     def killed(*_: object) -> None:
         raise Killed
 
-    with monkeypatch.context() as patch, pytest.raises(Killed):
+    with monkeypatch.context() as patch:
         patch.setattr(SubjectKeyFile, "replace", killed)
-        workspace.erasure.erase(CANARY, "Request 17", None, OPERATOR)
+        with pytest.raises(Killed):
+            workspace.erasure.erase(CANARY, "Request 17", None, OPERATOR)
     keys = workspace.subjects.file.read()
     assert keys is not None and keys.key_of(pseudonym) is not None
     with closing(app.open(workspace.home, embedder=lambda: None)) as other:
