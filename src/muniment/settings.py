@@ -28,6 +28,7 @@ from muniment.governance.identity.claimed import GroupRule
 from muniment.governance.identity.client_certificates import ClientCertificateSettings
 from muniment.governance.identity.issuer import BrowserClient, Issuer
 from muniment.governance.identity.issuer_settings import IssuerSettings
+from muniment.governance.privacy.retention_settings import RetentionSettings
 from muniment.governance.privacy.sensitive_settings import SensitiveSettings, unlabelled_problem
 from muniment.inference.catalog import QUOTES, Endpoint, fallback_problem
 from muniment.inference.endpoint_settings import ModelSettings
@@ -243,6 +244,7 @@ class Settings(_Section):
     identity: IdentitySettings = IdentitySettings()
     sensitive: SensitiveSettings = SensitiveSettings()
     notifications: NotificationSettings = NotificationSettings()
+    retention: RetentionSettings = RetentionSettings()  # pyright: ignore[reportCallIssue]
     tools: ToolSettings = ToolSettings()  # pyright: ignore[reportCallIssue]
     models: dict[str, ModelSettings] = Field(default_factory=dict)
     embedding: dict[Name, EmbeddingSettings] = Field(default_factory=dict)

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from muniment.governance.privacy.erasure import Erasure
     from muniment.governance.privacy.handling import Handling
     from muniment.governance.privacy.holds import Holds
+    from muniment.governance.privacy.retention import Retention
+    from muniment.governance.privacy.subject_access import SubjectAccess
     from muniment.inference.catalog import Catalog
     from muniment.inference.gateway import Gateway
     from muniment.inference.prompt_file import Prompt
@@ -281,6 +283,34 @@ class Workspace(Acting):
 
         rooms = (self._forget_actions, self._forget_runs)
         return Erasure(self.database, self.audit, self.subjects, self.gate, rooms)
+
+    @property
+    def subject_access(self) -> SubjectAccess:
+        """What is stored of a person, for that person."""
+        from muniment.governance.privacy.subject_access import SubjectAccess
+
+        return SubjectAccess(self.database, self.audit, self.gate, self.clock, self._answers_of)
+
+    def _answers_of(self, connection: sa.Connection, who: Principal) -> Sequence[Mapping[str, object]]:
+        from muniment.assistant.lineage import answers_of
+
+        return [found.as_json() for found in answers_of(connection, who)]
+
+    @cached_property
+    def retention(self) -> Retention:
+        """How long things are kept."""
+        from muniment.governance.privacy.retention import Retention
+
+        return Retention(
+            self.database, self.audit, self.clock, self.settings.retention, self._forget_ended_runs
+        )
+
+    def _forget_ended_runs(self, connection: sa.Connection, before: int, held: frozenset[str]) -> int:
+        from muniment.foundation.canonical import exact
+        from muniment.foundation.workflows.forgetting import forget_ended_runs
+
+        kept = [f'"requester":{exact(ref).decode()}' for ref in sorted(held)]
+        return forget_ended_runs(connection, self.database.beside, before, kept)
 
     def _forget_actions(
         self, connection: sa.Connection, ref: str, instead: str, by: Actor

@@ -200,6 +200,7 @@ def kept(workspace: Workspace) -> Generator[None]:
         workspace.emergencies.watched(),
         workspace.execution.watched(),
         workspace.repeats.kept(),
+        workspace.retention.watched(),
         told.watched() if told else nullcontext(),
         _running_workflows(workspace),
     ):

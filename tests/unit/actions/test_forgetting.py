@@ -41,7 +41,7 @@ def test_what_was_carried_out_can_still_be_read_and_names_a_pseudonym(office: Of
         {"action": made.id, "digest": row.digest, "digest_before": made.digest}
     ]
     assert made.digest in {
-        one.about.get("digest") for one in office.workspace.audit.query(kind="action.approved")
+        str(one.about.get("digest")) for one in office.workspace.audit.query(kind="action.approved")
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import sqlalchemy as sa
 
@@ -44,11 +44,10 @@ def forget_runs(
             )
     runs = [run for row in found for run in (row[0], row[0] + UNDOING)]
     counts = {"workflow runs removed": len(found)} if found else {}
+    for run in runs:
+        _remove(connection, schema, run)
     for name in (*_TEXTS, "notifications"):
         table = _table(name, schema)
-        key = table.c.destination_uuid if name == "notifications" else table.c.workflow_uuid
-        for run in runs:
-            connection.execute(sa.delete(table).where(key == run))
         for text in _TEXTS.get(name, ("message",)):
             column = table.c[text]
             renamed = sa.update(table).where(_holds(column, word))
@@ -60,9 +59,36 @@ def forget_runs(
     return counts
 
 
+def forget_ended_runs(
+    connection: sa.Connection, schema: str | None, before: int, kept: Collection[str]
+) -> int:
+    """Remove the runs that ended before a time in milliseconds, except those whose input holds one of `kept`."""
+    if not sa.inspect(connection).has_table("workflow_status", schema=schema):
+        return 0
+    status, given = _table("workflow_status", schema), _table("workflow_input", schema)
+    old = [status.c.status.not_in(_UNFINISHED), status.c.completed_at < before]
+    for word in kept:
+        inputs = sa.select(given.c.workflow_uuid).where(_holds(given.c.inputs, word))
+        theirs = sa.or_(
+            _holds(sa.func.coalesce(status.c.inputs, ""), word), status.c.workflow_uuid.in_(inputs)
+        )
+        old.append(sa.not_(theirs))
+    runs = list(connection.execute(sa.select(status.c.workflow_uuid).where(*old)).scalars())
+    for run in runs:
+        _remove(connection, schema, run)
+    return sum(not run.endswith(UNDOING) for run in runs)
+
+
+def _remove(connection: sa.Connection, schema: str | None, run: str) -> None:
+    for name in ("notifications", *_TEXTS):
+        table = _table(name, schema)
+        key = table.c.destination_uuid if name == "notifications" else table.c.workflow_uuid
+        connection.execute(sa.delete(table).where(key == run))
+
+
 def _table(name: str, schema: str | None) -> sa.TableClause:
     keys = ("destination_uuid", "message") if name == "notifications" else ("workflow_uuid", *_TEXTS[name])
-    extra = ("status",) if name == "workflow_status" else ()
+    extra = ("status", "completed_at") if name == "workflow_status" else ()
     return sa.table(name, *(sa.column(one) for one in (*keys, *extra)), schema=schema)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
+from muniment.foundation.canonical import exact
 from muniment.foundation.clock import Clock, timestamp
 from muniment.foundation.database import Database
 from muniment.foundation.errors import MunimentError, Unavailable
@@ -36,6 +37,7 @@ from muniment.governance.audit.subjects import PERSON, Subject, Subjects
 from muniment.governance.audit.tables import audit_checkpoint, audit_entry, audit_tree
 from muniment.governance.audit.verification import Verification, verify_log
 
+_ROWS_AT_ONCE = 1000
 CHECKPOINT_ENTRIES = 1000
 CHECKPOINT_SECONDS = 60.0
 """A checkpoint is made when an append finds this many entries, or this much time, since the last one."""
@@ -135,6 +137,21 @@ class AuditLog:
         with self._database.read() as connection:
             return self._shown(connection, query)
 
+    def speaking_of(self, ref: str) -> Iterator[StoredEntry]:
+        """Yield every entry in which somebody is named, oldest first; it looks through the whole log."""
+        plain, after = exact(ref), -1
+        while True:
+            query = sa.select(audit_entry).where(audit_entry.c.seq > after).order_by(audit_entry.c.seq)
+            with self._database.read() as connection:
+                words = [plain, *map(exact, self._log_names(connection, ref))]
+                rows = connection.execute(query.limit(_ROWS_AT_ONCE)).all()
+                named = [row for row in rows if any(word in row.body for word in words)]
+                found = self._told(connection, named)
+            yield from found
+            if len(rows) < _ROWS_AT_ONCE:
+                return
+            after = rows[-1].seq
+
     def verify(self, trusted: Checkpoint | None = None) -> Verification:
         """Walk the whole log and say in words what does not fit, also with a checkpoint kept outside."""
         with self._database.read() as connection:
@@ -178,8 +195,10 @@ class AuditLog:
         return [actor, log_name(person.pseudonym)] if person else [actor]
 
     def _shown(self, connection: sa.Connection, query: sa.Select[*tuple[Any, ...]]) -> list[StoredEntry]:
+        return self._told(connection, connection.execute(query).all())
+
+    def _told(self, connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> list[StoredEntry]:
         shown: list[StoredEntry] = []
-        rows = connection.execute(query).all()
         bodies = revealed(self._subjects, connection, [row.body for row in rows])
         for row, body in zip(rows, bodies, strict=True):
             about = cast("Mapping[str, Json]", body["about"])

@@ -49,6 +49,9 @@ class Answer:
 class Stranger(Unauthenticated):
     """The provider vouches for somebody whom the directory does not hold."""
 
+    of = ""
+    """Their name, under whose key the log seals that they were here."""
+
 
 class CodeFlow:
     """Signs people in through the providers that have a client for browsers."""
@@ -179,16 +182,19 @@ class CodeFlow:
             return self._sessions.open(principal, issuer.url, issuer.name, issuer.user_match)
         except Unauthenticated as error:
             known = self._audit.commitment(principal.ref)
-            raise Stranger(
+            stranger = Stranger(
                 "You have no account here.",
                 fix="Ask whoever runs Muniment for one.",
                 detail=f"no active account {known}",
-            ) from error
+            )
+            stranger.of = principal.ref
+            raise stranger from error
 
     def _record(self, issuer: str, error: MunimentError) -> None:
         reason = error.detail if isinstance(error, Unauthenticated) else error.code
         about = {"issuer": issuer, "reason": reason}
-        self._audit.record([Entry("signin.refused", _NOBODY, about)])
+        of = error.of if isinstance(error, Stranger) else ""
+        self._audit.record([Entry("signin.refused", _NOBODY, about, ("reason",) if of else (), of)])
 
 
 def _refused(detail: str) -> Unauthenticated:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,7 +26,7 @@ User = Annotated[str, typer.Argument(metavar="USER", show_default=False)]
 def register(parent: typer.Typer) -> None:
     """Add the group."""
     app.add_typer(hold, name="hold", help="Legal holds: what they name is not erased.")
-    parent.add_typer(app, name="privacy", help="Erase a person, or hold what must be kept.")
+    parent.add_typer(app, name="privacy", help="Tell, erase or hold what is stored of a person.")
 
 
 @app.command(epilog=example("muniment privacy erase alice --reason 'Request of 27 November' --dry-run"))
@@ -50,6 +51,44 @@ def erase(
             _ask(user, planned)
         found = workspace.erasure.erase(user, reason, who, by)
     _show_erased(found, dry_run=False)
+
+
+@app.command(epilog=example("muniment privacy export alice ./alice"))
+def export(
+    user: User,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False)],
+    as_: AsOfficer = None,
+) -> None:
+    """Write all that is stored of a person to a new folder, for that person: JSON files and an index.
+
+    Answers are as the person may read them now; other people are not named.
+    """
+    with TERMINAL.workspace() as workspace:
+        by, who = acting(workspace, as_)
+        made = workspace.subject_access.write(user, folder, who, by)
+    if TERMINAL.json:
+        TERMINAL.document({"folder": str(made.folder), "files": dict(made.files)})
+        return
+    TERMINAL.show(f"Wrote what is stored of {visible(user)} to {made.folder}.")
+    for name, count in made.files.items():
+        TERMINAL.show(f"  {count:>6}  {name}")
+
+
+@app.command(epilog=example("muniment privacy retention"))
+def retention() -> None:
+    """Remove what is older than `[retention]` lets it be kept; a server does so every hour."""
+    from muniment.governance.identity.principal import OPERATOR
+
+    with TERMINAL.workspace() as workspace:
+        removed = workspace.retention.sweep(OPERATOR)
+        is_on = workspace.retention.is_on
+    if TERMINAL.json:
+        TERMINAL.document({"on": is_on, "removed": dict(removed)})
+    elif not is_on:
+        TERMINAL.show("Everything is kept for ever: [retention] of the settings states nothing else.")
+    else:
+        said = ", ".join(f"{count} {name}" for name, count in removed.items())
+        TERMINAL.show(f"Removed: {said or 'nothing'}.")
 
 
 def _ask(user: str, planned: Erased) -> None:
