@@ -31,6 +31,7 @@ from muniment.governance.identity.client_certificates import ClientCertificateSe
 from muniment.governance.identity.issuer import BrowserClient, Issuer
 from muniment.governance.identity.issuer_settings import IssuerSettings
 from muniment.governance.incidents.detection.detection_settings import DetectionSettings
+from muniment.governance.privacy.retention_settings import RetentionSettings
 from muniment.governance.privacy.sensitive_settings import SensitiveSettings, unlabelled_problem
 from muniment.inference.catalog import QUOTES, Endpoint, fallback_problem
 from muniment.inference.endpoint_settings import ModelSettings
@@ -251,6 +252,7 @@ class Settings(_Section):
     audit: AuditSettings = AuditSettings()  # pyright: ignore[reportCallIssue]
     notifications: NotificationSettings = NotificationSettings()
     detection: DetectionSettings = DetectionSettings()
+    retention: RetentionSettings = RetentionSettings()  # pyright: ignore[reportCallIssue]
     tools: ToolSettings = ToolSettings()  # pyright: ignore[reportCallIssue]
     telemetry: TelemetrySettings = TelemetrySettings()
     models: dict[str, ModelSettings] = Field(default_factory=dict)
@@ -323,6 +325,11 @@ def kek_file(settings: Settings, home: Path) -> Path:
 def keyring_file(home: Path) -> Path:
     """Return where the wrapped keys lie."""
     return home / "keys" / "keyring.json"
+
+
+def subject_key_file(home: Path) -> Path:
+    """Return where the keys of people in the log lie, apart from backups."""
+    return home / "keys" / "subjects.key"
 
 
 def key_settings(settings: Settings, wrapped: Wrapped | None = None) -> KeySettings:

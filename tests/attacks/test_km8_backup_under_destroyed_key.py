@@ -86,11 +86,12 @@ def test_a_backup_that_was_made_and_checked_cannot_be_restored_after_the_key_is_
         theirs = tmp_path / "theirs.toml"
         theirs.write_text(settings.read_text().replace("file:token", f"file:{company.home / 'token'}"))
     company.backups.make(tmp_path / "backup", OPERATOR, quiet)
+    people = Path(shutil.copy(company.home / "keys" / "subjects.key", tmp_path / "subjects.key"))
     shutil.copy(company.home / "keys" / "keyring.json", tmp_path / "keyring.json")
 
     def restored(name: str, keyring: Path | None) -> None:
         home = tmp_path / name
-        app.restore(tmp_path / "backup", home, quiet, kek, keyring, theirs)
+        app.restore(tmp_path / "backup", home, quiet, kek, keyring, theirs, subjects=people)
 
     restored("before", None)
     company.key_custody.destroy(OPERATOR)

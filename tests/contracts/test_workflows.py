@@ -98,7 +98,7 @@ def until(engine: Workflows, run: str, *states: State, seconds: float = 10) -> R
 
 def execute(scene: Scene, sql: str, **said: object) -> Sequence[Any]:
     """Run a statement about the tables of workflows, wherever they are."""
-    schema = getattr(scene.database, "_beside", None)
+    schema = scene.database.beside
     with scene.database.write() as connection:
         result = connection.execute(sa.text(sql.replace("{}", f'"{schema}".' if schema else "")), said)
         return result.all() if result.returns_rows else []

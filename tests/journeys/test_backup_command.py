@@ -22,7 +22,7 @@ def test_a_backup_is_made_checked_and_restored(ready: Command, tmp_path: Path) -
     assert planned["segments"] == 1 and 0 < planned["bytes"] < planned["free"]
     assert not (tmp_path / "b").exists()
     made = ready("backup", tmp_path / "b", "--json")
-    assert made.document["not_in_it"] == ["keys/kek", "people.toml"]
+    assert made.document["not_in_it"] == ["keys/kek", "keys/subjects.key", "people.toml"]
     assert "Copying segments" in made.err
     checked = ready("backup", "verify", tmp_path / "b")
     assert checked.code == 0 and "can be restored" in checked.out
@@ -31,6 +31,9 @@ def test_a_backup_is_made_checked_and_restored(ready: Command, tmp_path: Path) -
     new = Command(tmp_path / "new", settings="")
     told = new("restore", tmp_path / "b")
     assert told.code == 4 and "--kek" in told.line
+    told = new("restore", tmp_path / "b", "--kek", kek)
+    assert told.code == 4 and "--subjects" in told.line
+    shutil.move(ready.home / "keys" / "subjects.key", tmp_path / "subjects.key")
     done = new("restore", tmp_path / "b", "--kek", kek)
     assert done.code == 0 and "muniment api-key list" in done.out
     assert len(new("search", "canteen", "--as", "alice", "--json").document["passages"]) == 1
@@ -76,6 +79,7 @@ def test_other_settings_and_ended_keys_may_be_asked_for(ready: Command, tmp_path
     assert ready("api-key", "create", "robot", "--scope", "search").code == 0
     assert ready("backup", tmp_path / "b").code == 0
     kek = Path(shutil.copy(ready.home / "keys" / "kek", tmp_path / "kek"))
+    shutil.copy(ready.home / "keys" / "subjects.key", tmp_path)
     (tmp_path / "other.toml").write_text(f'[retrieval]\nvectors = false\n[keys]\nkek_file = "{kek}"\n')
     new = Command(tmp_path / "new", settings="")
     words = ("--settings", tmp_path / "other.toml", "--revoke-keys", "--json")

@@ -22,6 +22,8 @@ from muniment.foundation.segments import Segments
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.audit.repeats import Repeats
+from muniment.governance.audit.subject_keys import SubjectKeyFile
+from muniment.governance.audit.subjects import Subjects
 from muniment.governance.identity.directory import Directory
 from muniment.inference.loaded import Loaded
 from muniment.settings import Settings
@@ -82,7 +84,10 @@ class Opened:
         self.database: Database = LeasedDatabase(database, self.lease.check)
         self.segments = Segments(home / "segments", keyring)
         # The log is written also when the lease is lost: it holds no content, and has to tell of it.
-        self.audit = AuditLog(LeasedDatabase(database, self.lease.check, writes=False), keyring, clock)
+        subject_keys = SubjectKeyFile(settings_file.subject_key_file(home), keyring, ids)
+        self.subjects = Subjects(subject_keys, keyring.tenant, ids)
+        logged = LeasedDatabase(database, self.lease.check, writes=False)
+        self.audit = AuditLog(logged, keyring, clock, self.subjects)
         self.repeats = Repeats(self.audit, clock)
         self.directory = Directory(self.database, self.audit, settings.identity.claimed_groups)
         self._make_embedder = embedder

@@ -77,8 +77,13 @@ def restore(
     settings: Path | None = None,
     revoke_keys: bool = False,
     by: Actor = OPERATOR,
+    subjects: Path | None = None,
+    without_subjects: bool = False,
 ) -> Restored:
-    """Make `home` of a backup, opened once; the files given stand for the backup's (see `backup_keys`)."""
+    """Make `home` of a backup, opened once; the files given stand for the backup's (see `backup_keys`).
+
+    `subjects` holds the keys of people in the log as of now; by default, what lies beside `kek`.
+    """
     from muniment.assurance.backup.manifest import read
     from muniment.assurance.backup.restore import Instead
     from muniment.assurance.backup.restore import restore as restored
@@ -106,6 +111,8 @@ def restore(
         keyring.read_bytes() if keyring else None,
         settings.read_bytes() if settings else None,
         (chosen.keys.kek_file, kek.read_bytes()) if kek is not None and within else None,
+        _subject_keys(subjects, kek or place),
+        without_subjects,
     )
     return restored(
         folder,
@@ -119,3 +126,10 @@ def restore(
         revoke_keys,
         on_progress,
     )
+
+
+def _subject_keys(given: Path | None, kek: Path) -> bytes | None:
+    beside = kek.with_name(settings_file.subject_key_file(kek).name)
+    if given is None and not beside.exists():
+        return None
+    return (given or beside).read_bytes()

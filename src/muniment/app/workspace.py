@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
@@ -14,7 +14,7 @@ from muniment.app.adapters import frozen_database
 from muniment.app.opened import PYTHON
 from muniment.foundation.errors import BadInput, Conflict, NotFound
 from muniment.foundation.sqlcipher import SqlCipherDatabase
-from muniment.governance.audit.entry import Actor
+from muniment.governance.audit.entry import Actor, Entry
 from muniment.governance.identity.principal import Principal
 from muniment.settings import Settings
 
@@ -42,7 +42,11 @@ if TYPE_CHECKING:
     from muniment.foundation.workflows.engine import Workflows
     from muniment.governance.policy.decision import Resource
     from muniment.governance.policy.replay import Replay
+    from muniment.governance.privacy.erasure import Erasure
     from muniment.governance.privacy.handling import Handling
+    from muniment.governance.privacy.holds import Holds
+    from muniment.governance.privacy.retention import Retention
+    from muniment.governance.privacy.subject_access import SubjectAccess
     from muniment.inference.catalog import Catalog
     from muniment.inference.gateway import Gateway
     from muniment.inference.prompt_file import Prompt
@@ -339,6 +343,65 @@ class Workspace(Acting):
         with suppress(NotFound, Conflict):
             said = {"action": action, "state": state}
             self.workflows.send(run, TOPIC, said, f"{action}:{state}", within=connection)
+
+    @cached_property
+    def holds(self) -> Holds:
+        """Legal holds."""
+        from muniment.governance.privacy.holds import Holds
+
+        return Holds(self.database, self.audit, self.gate, self.clock, self.ids)
+
+    @property
+    def erasure(self) -> Erasure:
+        """Erasing people."""
+        from muniment.governance.privacy.erasure import Erasure
+
+        rooms = (self._forget_actions, self._forget_runs)
+        return Erasure(self.database, self.audit, self.subjects, self.gate, rooms)
+
+    @property
+    def subject_access(self) -> SubjectAccess:
+        """What is stored of a person, for that person."""
+        from muniment.governance.privacy.subject_access import SubjectAccess
+
+        return SubjectAccess(self.database, self.audit, self.gate, self.clock, self._answers_of)
+
+    def _answers_of(self, connection: sa.Connection, who: Principal) -> Sequence[Mapping[str, object]]:
+        from muniment.assistant.lineage import answers_of
+
+        return [found.as_json() for found in answers_of(connection, who)]
+
+    @cached_property
+    def retention(self) -> Retention:
+        """How long things are kept."""
+        from muniment.governance.privacy.retention import Retention
+
+        return Retention(
+            self.database, self.audit, self.clock, self.settings.retention, self._forget_ended_runs
+        )
+
+    def _forget_ended_runs(self, connection: sa.Connection, before: int, held: frozenset[str]) -> int:
+        from muniment.foundation.canonical import exact
+        from muniment.foundation.workflows.forgetting import forget_ended_runs
+
+        kept = [f'"requester":{exact(ref).decode()}' for ref in sorted(held)]
+        return forget_ended_runs(connection, self.database.beside, before, kept)
+
+    def _forget_actions(
+        self, connection: sa.Connection, ref: str, instead: str, by: Actor
+    ) -> tuple[Mapping[str, int], Sequence[Entry]]:
+        from muniment.actions.forgetting import forget_actions
+
+        return forget_actions(connection, ref, instead, self.seals, by)
+
+    def _forget_runs(
+        self, connection: sa.Connection, ref: str, instead: str, by: Actor
+    ) -> tuple[Mapping[str, int], Sequence[Entry]]:
+        from muniment.foundation.canonical import exact
+        from muniment.foundation.workflows.forgetting import forget_runs
+
+        word, other = exact(ref).decode(), exact(instead).decode()
+        return forget_runs(connection, self.database.beside, f'"requester":{word}', word, other), ()
 
     @property
     def shown_in_answers(self) -> Handling:

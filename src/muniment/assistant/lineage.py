@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from muniment.assistant.values import NOTHING_FOUND, Answer, Citation, Claim, Nearest, numbered
 from muniment.foundation.clock import Clock
 from muniment.foundation.database import Database, metadata, storable
-from muniment.foundation.errors import NotFound
+from muniment.foundation.errors import Denied, NotFound
 from muniment.foundation.revisions import Revisions
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.audit.log import AuditLog
@@ -162,6 +162,27 @@ def readable_by(connection: sa.Connection, visibility: Visibility) -> Readable:
         return document is not None and visibility.may_read(document)
 
     return readable
+
+
+def answers_of(connection: sa.Connection, principal: Principal) -> Sequence[Explanation]:
+    """Return all answers of a principal, oldest first, as far as they may read now what these rest on.
+
+    Whoever has no active account may read nothing more.
+    """
+    try:
+        readable = readable_by(connection, visible(connection, principal))
+    except Denied:
+        readable = _nothing
+    theirs = (
+        sa.select(answer.c.id).where(answer.c.principal == principal.ref).order_by(answer.c.at, answer.c.id)
+    )
+    ids = list(connection.execute(theirs).scalars())
+    found = as_readable(connection, ids, readable)
+    return [found[one] for one in ids]
+
+
+def _nothing(_document: str) -> bool:
+    return False
 
 
 def as_readable(

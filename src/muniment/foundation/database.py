@@ -60,6 +60,11 @@ class Database(Protocol):
         """Where it lies, in words that hold no secret."""
         ...
 
+    @property
+    def beside(self) -> str | None:
+        """The schema of tables that a library keeps of its own; None where a database has no schemas."""
+        ...
+
     def read(self) -> AbstractContextManager[sa.Connection]:
         """A snapshot; raises Unavailable or NotSetUp when it cannot be read."""
         ...
@@ -93,6 +98,10 @@ class Database(Protocol):
 
     def examine(self) -> Condition:
         """Return how it is; raises what is broken."""
+        ...
+
+    def scrub(self) -> bool:
+        """Take what was deleted out of what it keeps beside its tables; return whether all of it is gone."""
         ...
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -29,7 +30,7 @@ PURPOSES = ("database", "segments", "identifiers", "tokens", "audit-signing", "c
 
 def seal(key: bytes, context: Mapping[str, str], plaintext: bytes, nonce: bytes) -> bytes:
     """Return algorithm, nonce and AES-256-GCM ciphertext of `plaintext`, bound to `context`."""
-    return ALGORITHM + nonce + AESGCM(key).encrypt(nonce, plaintext, ALGORITHM + canonical(dict(context)))
+    return ALGORITHM + nonce + AESGCM(key).encrypt(nonce, plaintext, _place(context))
 
 
 def unseal(key: bytes, context: Mapping[str, str], sealed: bytes) -> bytes:
@@ -38,11 +39,19 @@ def unseal(key: bytes, context: Mapping[str, str], sealed: bytes) -> bytes:
     if not sealed.startswith(ALGORITHM):
         raise Tampered("The envelope names no algorithm that this version accepts.")
     try:
-        return AESGCM(key).decrypt(
-            sealed[start : start + 12], sealed[start + 12 :], ALGORITHM + canonical(dict(context))
-        )
+        return AESGCM(key).decrypt(sealed[start : start + 12], sealed[start + 12 :], _place(context))
     except (InvalidTag, ValueError) as error:
         raise Tampered("The sealed bytes do not open with this key in this place.") from error
+
+
+def _place(context: Mapping[str, str]) -> bytes:
+    return _spelled(tuple(context.items()))
+
+
+@lru_cache(maxsize=1024)
+def _spelled(context: tuple[tuple[str, str], ...]) -> bytes:
+    """Return what a ciphertext is bound to: spelling it costs more than sealing a short text."""
+    return ALGORITHM + canonical(dict(context))
 
 
 class Keyring:

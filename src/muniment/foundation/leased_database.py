@@ -24,6 +24,10 @@ class LeasedDatabase:
     def place(self) -> str:
         return self.inner.place
 
+    @property
+    def beside(self) -> str | None:
+        return self.inner.beside
+
     def read(self) -> AbstractContextManager[sa.Connection]:
         self._check()
         return self.inner.read()
@@ -58,6 +62,9 @@ class LeasedDatabase:
     def examine(self) -> Condition:
         self._check()
         return self.inner.examine()
+
+    def scrub(self) -> bool:
+        return self.inner.scrub()
 
     def close(self) -> None:
         self.inner.close()

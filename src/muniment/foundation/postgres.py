@@ -42,6 +42,10 @@ _HIDDEN = (
     "incident",
     "detection_place",
     "api_key_place",
+    "audit_subject",
+    "audit_subject_keys",
+    "audit_erasure",
+    "legal_hold",
     "session",
     "signin_link",
     "api_key",
@@ -109,7 +113,7 @@ class PostgresDatabase:
         """`key` marks the schema as this workspace's own; it encrypts nothing there."""
         self.schema = schema
         self.reader = f"{schema}_reader"
-        self._beside = f"{schema}_beside"
+        self.beside = f"{schema}_beside"
         self._mark = "muniment " + hashlib.sha256(b"muniment database\0" + key).hexdigest()[:32]
         lock = hashlib.sha256(b"muniment schema\0" + schema.encode()).digest()
         self._lock = int.from_bytes(lock[:8], "big", signed=True)
@@ -217,7 +221,7 @@ class PostgresDatabase:
                 "options": "-c synchronous_commit=on -c idle_in_transaction_session_timeout=60000",
             },
         )
-        return Lent(engine, self._beside)
+        return Lent(engine, self.beside)
 
     def exists(self) -> bool:
         """Return whether the schema holds a workspace."""
@@ -291,6 +295,18 @@ class PostgresDatabase:
             )
         return Condition(f"{says}; its volume must be encrypted by whoever runs it")
 
+    def scrub(self) -> bool:
+        """Vacuum the tables of this workspace; what the server archives elsewhere is its owner's."""
+        with self._translated(), self._engine.connect() as connection:
+            tables = sa.text(
+                "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND relnamespace = ANY(ARRAY("
+                "SELECT oid FROM pg_namespace WHERE nspname IN (:own, :beside)))"
+            )
+            names = connection.execute(tables, {"own": self.schema, "beside": self.beside}).scalars().all()
+            for name in names:
+                connection.exec_driver_sql(f"VACUUM {name}")
+        return True
+
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
@@ -300,7 +316,7 @@ class PostgresDatabase:
         if self._made:
             with self.write() as connection:
                 connection.exec_driver_sql(f'DROP SCHEMA "{self.schema}" CASCADE')
-                connection.exec_driver_sql(f'DROP SCHEMA IF EXISTS "{self._beside}" CASCADE')
+                connection.exec_driver_sql(f'DROP SCHEMA IF EXISTS "{self.beside}" CASCADE')
             self._made = False
         self.close()
 
@@ -327,7 +343,7 @@ class PostgresDatabase:
                 raise Conflict(why, fix="Let an administrator look at it.")
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'")
             connection.exec_driver_sql(f'DROP SCHEMA "{self.schema}" CASCADE')
-            connection.exec_driver_sql(f'DROP SCHEMA IF EXISTS "{self._beside}" CASCADE')
+            connection.exec_driver_sql(f'DROP SCHEMA IF EXISTS "{self.beside}" CASCADE')
             # A database of the same server may hold a workspace of the same name.
             with suppress(exc.DBAPIError), connection.begin_nested():
                 connection.exec_driver_sql(f'DROP ROLE IF EXISTS "{self.reader}"')

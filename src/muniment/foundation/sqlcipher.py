@@ -29,6 +29,8 @@ _READERS = 8
 _LENT = 8
 """Connections of a library that keeps its own tables here: as many threads of it at most stand in line to write."""
 _WRITES = ("BEGIN", "INSERT", "UPDATE", "DELETE")
+_SCRUB_SECONDS = 5.0
+"""How long the write-ahead log is waited for that others read."""
 _POLL_SECONDS = 0.001
 """Between attempts to begin a write; the database's own waits grow to a tenth of a second, in which another process
 that writes again and again has had the turn several times."""
@@ -91,6 +93,11 @@ class SqlCipherDatabase:
     def place(self) -> str:
         """Return the file's path."""
         return str(self.path)
+
+    @property
+    def beside(self) -> None:
+        """Return no schema: a library's tables lie among ours."""
+        return
 
     @contextmanager
     def read(self) -> Generator[sa.Connection]:
@@ -224,6 +231,20 @@ class SqlCipherDatabase:
             ) from error
         finally:
             connection.close()
+
+    def scrub(self) -> bool:
+        """Empty the write-ahead log into the file, where deleted rows are overwritten; wait for readers a while."""
+        until = time.monotonic() + _SCRUB_SECONDS
+        with self._write_lock:
+            connection = self._engine.raw_connection()
+            try:
+                while True:
+                    busy = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+                    if not busy or time.monotonic() > until:
+                        return not busy
+                    time.sleep(_POLL_SECONDS)
+            finally:
+                connection.close()
 
     def close(self) -> None:
         """Close every connection."""

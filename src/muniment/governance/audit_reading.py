@@ -37,7 +37,7 @@ class AuditReading:
             raise BadInput(f"A page has 1 to {query.MOST} entries.", fix="Ask for the next one after it.")
         stated = self._permitted(who, by)
         with self._database.read() as connection:
-            found = query.find(connection, wanted, after, limit)
+            found = query.find(self._audit, connection, wanted, after, limit)
         self._record(by, {**stated, "of": "entries", **wanted.stated(), "found": len(found.entries)})
         return found
 

@@ -226,6 +226,7 @@ def kept(workspace: Workspace) -> Generator[None]:
         workspace.repeats.kept(),
         workspace.copies.watched(),
         workspace.detection.watched(),
+        workspace.retention.watched(),
         told.watched() if told else nullcontext(),
         workspace.witnesses.watched(),
         _running_workflows(workspace),

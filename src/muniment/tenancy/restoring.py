@@ -30,6 +30,8 @@ def restore(
     keyring: Path | None = None,
     settings: Path | None = None,
     revoke_keys: bool = False,
+    subjects: Path | None = None,
+    without_subjects: bool = False,
 ) -> Restored:
     """Make the tenant `name` beside `own`, the host's workspace, of a backup; the files stand for the backup's own.
 
@@ -50,7 +52,18 @@ def restore(
         _refuse_deleted(home, name, keyring or folder / KEYRING)
         require_own(home, name, chosen)
         own.audit.record([Entry("tenant.restore", by, {"tenant": name, "backup": manifest.id})])
-        made = app.restore(folder, place, on_progress, kek, keyring, settings, revoke_keys, by)
+        made = app.restore(
+            folder,
+            place,
+            on_progress,
+            kek,
+            keyring,
+            settings,
+            revoke_keys,
+            by,
+            subjects,
+            without_subjects,
+        )
         about = {"tenant": name, "backup": made.manifest.id, "log_size": made.manifest.checkpoint.size}
         own.audit.record([Entry("tenant.restored", by, about)])
     return made

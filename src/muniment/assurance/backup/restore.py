@@ -3,7 +3,7 @@
 Invariants:
 - nothing is written before the whole backup was found right, and what is written is compared again;
 - the home comes into being whole, opened once and its rights compared, or not at all;
-- what may have been ended since the backup does not come back to life unseen.
+- what may have been ended since the backup does not come back to life unseen, and who was erased since stays erased.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from muniment.foundation.keys import Keyring
 from muniment.foundation.whole_folder import copied, opened, refuse_taken, whole_folder
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.governance.audit.log import AuditLog
+from muniment.governance.privacy.erasure import Erasure
+
+SUBJECTS = "keys/subjects.key"
 
 
 class Opened(Protocol):
@@ -33,6 +36,9 @@ class Opened(Protocol):
 
     database: Database
     audit: AuditLog
+
+    @property
+    def erasure(self) -> Erasure: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,10 @@ class Instead:
     settings: bytes | None = None
     kek: tuple[str, bytes] | None = None
     """Where in the home the key file belongs, and what it holds."""
+    subjects: bytes | None = None
+    """The keys of people in the log, as of now."""
+    without_subjects: bool = False
+    """Whether to go on where there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +63,8 @@ class Restored:
     manifest: Manifest
     checks: tuple[str, ...]
     ended: Ended
+    erased: int = 0
+    """People who were erased after the backup, and are erased again."""
 
 
 def restore(
@@ -79,8 +91,8 @@ def restore(
         findings, checks = verify.contents(made, checked.manifest, keyring, frozen, clock)
         _refuse(findings)
         with open_home(made) as workspace:
-            ended = _settle(workspace, checked.manifest, clock, by, revoke_keys)
-    return Restored(home, checked.manifest, (*checked.checks[:2], *checks), ended)
+            ended, erased = _settle(workspace, checked.manifest, clock, by, revoke_keys, instead)
+    return Restored(home, checked.manifest, (*checked.checks[:2], *checks), ended, erased)
 
 
 def _refuse(findings: Sequence[str]) -> None:
@@ -107,19 +119,25 @@ def _copy(folder: Path, made: Path, manifest: Manifest, instead: Instead) -> Non
     for path, content in given.items():
         if content is not None:
             copied(BytesIO(content), made / places.get(path, path), path)
+    if instead.subjects is not None:
+        copied(BytesIO(instead.subjects), made / SUBJECTS, SUBJECTS)
     if instead.kek is not None:
         path, content = instead.kek
         copied(BytesIO(content), made / path, path)
 
 
-def _settle(workspace: Opened, manifest: Manifest, clock: Clock, by: Actor, revoke_keys: bool) -> Ended:
+def _settle(
+    workspace: Opened, manifest: Manifest, clock: Clock, by: Actor, revoke_keys: bool, instead: Instead
+) -> tuple[Ended, int]:
     with workspace.database.write() as connection:
+        erased = workspace.erasure.catch_up(connection, by, without_keys=instead.without_subjects)
         ended = end_stale(connection, clock, by, revoke_keys)
         about = {
             "backup": manifest.id,
             "made_at": manifest.at,
             "log_size": manifest.checkpoint.size,
             "ended": asdict(ended),
+            "erased": erased,
         }
         workspace.audit.append(connection, [Entry("workspace.restored", by, about)])
-    return ended
+    return ended, erased

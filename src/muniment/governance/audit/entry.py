@@ -18,6 +18,11 @@ class Entry:
     """Dotted name, such as `retrieval.chunk`."""
     actor: Actor
     about: Mapping[str, Json]
+    sealed: tuple[str, ...] = ()
+    """Fields of `about` that are personal: stored under the key of the person whom the entry is about, and gone with
+    it. Commitments in entries of a person are so without being named."""
+    of: str = ""
+    """Whose key that is, such as `user:alice`; the actor's where nobody is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,7 @@ class StoredEntry:
     """RFC 3339, UTC."""
     kind: str
     actor: str
+    """`subject:HEX` for somebody who was erased."""
     via: str
     """The door: `cli`, `http`, `web`, `python`, or `http:` and an API key, see `Actor.door`."""
     about: Mapping[str, Json]

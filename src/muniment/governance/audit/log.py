@@ -4,7 +4,8 @@ Invariants:
 - entries, the tree over them and its checkpoints change in one transaction, and the tree is read inside that
   transaction: neither threads nor processes can fork the log;
 - an entry's bytes never change: what is hashed is what is stored and exported;
-- entries hold no content; texts enter only as keyed commitments.
+- entries hold no content; texts enter only as keyed commitments;
+- people are named by pseudonyms in what is hashed, stored and exported, and by their names to who reads it here.
 """
 
 from __future__ import annotations
@@ -12,12 +13,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -25,21 +25,23 @@ from sqlalchemy import exc
 from muniment.foundation.canonical import exact
 from muniment.foundation.clock import Clock, timestamp
 from muniment.foundation.database import Database
-from muniment.foundation.errors import BadInput, MunimentError, Unavailable
+from muniment.foundation.errors import MunimentError, Unavailable
 from muniment.foundation.keys import Keyring
 from muniment.foundation.telemetry.tracing import Stage
 from muniment.foundation.worded import Worded
 from muniment.governance.audit import checkpoint as notes
 from muniment.governance.audit.checkpoint import Checkpoint
-from muniment.governance.audit.entry import Entry, StoredEntry
+from muniment.governance.audit.entry import Entry, Json, StoredEntry
 from muniment.governance.audit.export import Export, write_export
 from muniment.governance.audit.group_commit import GroupCommit
 from muniment.governance.audit.measured import BATCH, COMMIT_SECONDS, WAITING
 from muniment.governance.audit.merkle import Frontier, leaf_hash
-from muniment.governance.audit.query import stored
+from muniment.governance.audit.pseudonyms import Prepared, disguised, log_name, prepared, revealed
+from muniment.governance.audit.subjects import PERSON, Subject, Subjects
 from muniment.governance.audit.tables import audit_checkpoint, audit_entry, audit_tree
 from muniment.governance.audit.verification import Verification, verify_log
 
+_ROWS_AT_ONCE = 1000
 CHECKPOINT_ENTRIES = 1000
 CHECKPOINT_SECONDS = 60.0
 """A checkpoint is made when an append finds this many entries, or this much time, since the last one."""
@@ -47,40 +49,20 @@ _BEFOREHAND = 10.0
 """Seconds that a server looks ahead, so that no entry waits longer for a checkpoint."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """An entry in canonical parts, all but its place and time."""
-
-    kind: str
-    actor: str
-    via: str
-    about: bytes
-    who: bytes
-    what: bytes
-    door: bytes
-
-    def body(self, seq: int, at: str) -> bytes:
-        """Return the canonical JSON of the whole entry: the keys in sorted order."""
-        return b'{"about":%b,"actor":%b,"at":"%b","kind":%b,"seq":%d,"via":%b}' % (
-            self.about,
-            self.who,
-            at.encode(),
-            self.what,
-            seq,
-            self.door,
-        )
-
-
 class AuditLog:
     """The log of one workspace."""
 
-    def __init__(self, database: Database, keyring: Keyring, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, keyring: Keyring, clock: Clock, subjects: Subjects | None = None
+    ) -> None:
+        """Without `subjects`, names stay as they are: for a log that is only checked."""
         self._database = database
+        self._subjects = subjects
         self._keyring = keyring
         self._clock = clock
         self._origin = notes.origin(keyring.tenant)
         self._withheld = set[str]()
-        self._group = GroupCommit[Sequence[_Prepared], range](self._commit)
+        self._group = GroupCommit[Sequence[Prepared], range](self._commit)
 
     def append(self, connection: sa.Connection, entries: Sequence[Entry]) -> range:
         """Add entries inside the caller's write transaction; return their places.
@@ -89,9 +71,9 @@ class AuditLog:
         withheld: the caller's transaction must end with it.
         """
         self._check(entries)
-        prepared = [_prepare(entry) for entry in entries]
+        given, _ = self._disguised(connection, [prepared(entry) for entry in entries])
         try:
-            return self._append(connection, prepared)
+            return self._append(connection, given)
         except exc.IntegrityError as error:
             raise _unwritable(error) from error
 
@@ -102,17 +84,17 @@ class AuditLog:
         written: then none of them is in the log, and the caller must give nothing.
         """
         self._check(entries)
-        prepared = [_prepare(entry) for entry in entries]
-        if not prepared:
+        given = [prepared(entry) for entry in entries]
+        if not given:
             return range(0)
-        WAITING.change(len(prepared))
+        WAITING.change(len(given))
         try:
             with Stage("record"):
-                return self._group.submit(prepared)
+                return self._group.submit(given)
         except Exception as error:
             raise _unwritable(error) from error
         finally:
-            WAITING.change(-len(prepared))
+            WAITING.change(-len(given))
 
     def withhold(self, why: str, held: bool) -> None:
         """Take nothing more, or take it again, because of a copy by name; what is said of the log is taken always."""
@@ -153,7 +135,7 @@ class AuditLog:
         """Return the last `count` entries, oldest first."""
         query = sa.select(audit_entry).order_by(audit_entry.c.seq.desc()).limit(count)
         with self._database.read() as connection:
-            return [stored(row) for row in connection.execute(query)][::-1]
+            return self._shown(connection, query)[::-1]
 
     def query(
         self, kind: str | None = None, actor: str | None = None, after: int | None = None, limit: int = 100
@@ -162,12 +144,12 @@ class AuditLog:
         query = sa.select(audit_entry).order_by(audit_entry.c.seq).limit(limit)
         if kind is not None:
             query = query.where(audit_entry.c.kind == kind)
-        if actor is not None:
-            query = query.where(audit_entry.c.actor == actor)
         if after is not None:
             query = query.where(audit_entry.c.seq > after)
         with self._database.read() as connection:
-            return [stored(row) for row in connection.execute(query)]
+            if actor is not None:
+                query = query.where(audit_entry.c.actor.in_(self.log_names(connection, actor)))
+            return self._shown(connection, query)
 
     def since(self, at: str, kinds: Sequence[str]) -> list[StoredEntry]:
         """Return the entries of these kinds that are no older than a time, oldest first."""
@@ -177,7 +159,22 @@ class AuditLog:
             .order_by(audit_entry.c.seq)
         )
         with self._database.read() as connection:
-            return [stored(row) for row in connection.execute(query)]
+            return self._shown(connection, query)
+
+    def speaking_of(self, ref: str) -> Iterator[StoredEntry]:
+        """Yield every entry in which somebody is named, oldest first; it looks through the whole log."""
+        plain, after = exact(ref), -1
+        while True:
+            query = sa.select(audit_entry).where(audit_entry.c.seq > after).order_by(audit_entry.c.seq)
+            with self._database.read() as connection:
+                words = [plain, *map(exact, self.log_names(connection, ref))]
+                rows = connection.execute(query.limit(_ROWS_AT_ONCE)).all()
+                named = [row for row in rows if any(word in row.body for word in words)]
+                found = self.told(connection, named)
+            yield from found
+            if len(rows) < _ROWS_AT_ONCE:
+                return
+            after = rows[-1].seq
 
     def first_since(self, at: str) -> int:
         """Return the place of the first entry no older than a time, or the log's size; a look at few entries."""
@@ -216,13 +213,18 @@ class AuditLog:
                 fix="See `muniment audit sinks`; work goes on once it has caught up.",
             )
 
-    def _commit(self, take: Callable[[], Sequence[Sequence[_Prepared]]]) -> list[range]:
+    def _commit(self, take: Callable[[], Sequence[Sequence[Prepared]]]) -> list[range]:
         began = time.perf_counter()
         with self._database.write() as connection:
             batches = take()
-            places = self._append(connection, [entry for batch in batches for entry in batch])
+            given, people = self._disguised(connection, [entry for batch in batches for entry in batch])
+            places = self._append(connection, given)
         COMMIT_SECONDS.observe(time.perf_counter() - began)
         BATCH.observe(len(places))
+        if self._subjects is not None:
+            self._subjects.committed(people)
+            if self._subjects.is_behind:
+                self._subjects.settle(self._database)
         ranges: list[range] = []
         start = places.start
         for batch in batches:
@@ -230,7 +232,32 @@ class AuditLog:
             start += len(batch)
         return ranges
 
-    def _append(self, connection: sa.Connection, entries: Sequence[_Prepared]) -> range:
+    def _disguised(
+        self, connection: sa.Connection, entries: Sequence[Prepared]
+    ) -> tuple[Sequence[Prepared], Iterable[Subject]]:
+        if self._subjects is None:
+            return entries, ()
+        return disguised(self._subjects, connection, entries)
+
+    def log_names(self, connection: sa.Connection, actor: str) -> list[str]:
+        """Return the names under which entries of an actor may be stored: older ones hold the plain one."""
+        person = actor.startswith(PERSON) and self._subjects and self._subjects.find(connection, actor)
+        return [actor, log_name(person.pseudonym)] if person else [actor]
+
+    def _shown(self, connection: sa.Connection, query: sa.Select[*tuple[Any, ...]]) -> list[StoredEntry]:
+        return self.told(connection, connection.execute(query).all())
+
+    def told(self, connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> list[StoredEntry]:
+        """Return rows of the log as the entries that they hold, with the names that may be known."""
+        shown: list[StoredEntry] = []
+        bodies = revealed(self._subjects, connection, [row.body for row in rows])
+        for row, body in zip(rows, bodies, strict=True):
+            about = cast("Mapping[str, Json]", body["about"])
+            actor = str(body["actor"])
+            shown.append(StoredEntry(row.seq, row.at, row.kind, actor, row.via, about, row.leaf_hash.hex()))
+        return shown
+
+    def _append(self, connection: sa.Connection, entries: Sequence[Prepared]) -> range:
         tree, last = _read_tree(connection)
         if not entries:
             return range(tree.size, tree.size)
@@ -262,18 +289,6 @@ def _unwritable(error: Exception) -> Unavailable:
         fix=fix or "Free some disk space or mend the folder's permissions, then try again.",
         detail=f"{type(error).__name__}: {error}",
     )
-
-
-def _prepare(entry: Entry) -> _Prepared:
-    kind, actor, via = entry.kind, entry.actor.ref, entry.actor.door
-    if not isinstance(entry.about, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise BadInput("What an audit entry is about must be an object.")
-    return _Prepared(kind, actor, via, exact(entry.about), _quoted(actor), _quoted(kind), _quoted(via))
-
-
-@lru_cache(maxsize=4096)
-def _quoted(name: str) -> bytes:
-    return exact(name)
 
 
 # Statements of every request are made once: making one costs more than running it.

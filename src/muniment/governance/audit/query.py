@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, Protocol, cast
 
 import sqlalchemy as sa
 
@@ -56,9 +56,21 @@ class Page:
     """Where the next page begins; None where nothing is left. A page may be short, or empty, and have a next."""
 
 
-def find(connection: sa.Connection, wanted: Filter, after: int | None, limit: int) -> Page:
+class Tells(Protocol):
+    """The part of the log that knows who is who."""
+
+    def told(self, connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> list[StoredEntry]:
+        """Return rows of the log as the entries that they hold, with the names that may be known."""
+        ...
+
+    def log_names(self, connection: sa.Connection, actor: str) -> list[str]:
+        """Return the names under which entries of somebody may be stored."""
+        ...
+
+
+def find(log: Tells, connection: sa.Connection, wanted: Filter, after: int | None, limit: int) -> Page:
     """Return up to `limit` entries behind place `after`, looked for among a bounded number."""
-    query = _narrowed(wanted, connection.dialect.name).order_by(audit_entry.c.seq).limit(_ROWS_AT_ONCE)
+    query = _narrowed(log, connection, wanted).order_by(audit_entry.c.seq).limit(_ROWS_AT_ONCE)
     last = connection.execute(sa.select(sa.func.max(audit_entry.c.seq))).scalar()
     found: list[StoredEntry] = []
     behind = -1 if after is None else after
@@ -66,24 +78,16 @@ def find(connection: sa.Connection, wanted: Filter, after: int | None, limit: in
     while last is not None and behind < min(edge, last):
         end = min(edge, last, behind + _WINDOW)
         rows = connection.execute(query.where(audit_entry.c.seq > behind, audit_entry.c.seq <= end)).all()
-        for row in rows:
-            entry = stored(row)
+        for entry in log.told(connection, rows):
             if all(_states(entry.about, name, value) for name, value in wanted.about.items()):
                 found.append(entry)
                 if len(found) == limit:
-                    return Page(tuple(found), row.seq if row.seq < last else None)
+                    return Page(tuple(found), entry.seq if entry.seq < last else None)
         behind = rows[-1].seq if len(rows) == _ROWS_AT_ONCE else end
     return Page(tuple(found), behind if last is not None and behind < last else None)
 
 
-def stored(row: sa.Row[tuple[object, ...]]) -> StoredEntry:
-    """Return a row of the log as the entry that it holds."""
-    body = cast(Mapping[str, Json], json.loads(row.body))
-    about = cast(Mapping[str, Json], body["about"])
-    return StoredEntry(row.seq, row.at, row.kind, row.actor, row.via, about, row.leaf_hash.hex())
-
-
-def _narrowed(wanted: Filter, dialect: str) -> sa.Select[tuple[object, ...]]:
+def _narrowed(log: Tells, connection: sa.Connection, wanted: Filter) -> sa.Select[tuple[object, ...]]:
     query, columns = sa.select(audit_entry), audit_entry.c
     if wanted.kind.endswith("*"):
         begins = wanted.kind[:-1]
@@ -91,14 +95,16 @@ def _narrowed(wanted: Filter, dialect: str) -> sa.Select[tuple[object, ...]]:
     elif wanted.kind:
         query = query.where(columns.kind == wanted.kind)
     if wanted.actor:
-        query = query.where(columns.actor == wanted.actor)
+        query = query.where(columns.actor.in_(log.log_names(connection, wanted.actor)))
     if wanted.since:
         query = query.where(columns.at >= wanted.since)
     if wanted.until:
         query = query.where(columns.at < wanted.until)
     for name, value in wanted.about.items():
         # Leaves out most rows before they are read; of the rest each field is looked at.
-        query = query.where(sa.or_(*(_holds(exact({name: one})[1:-1], dialect) for one in _meant(value))))
+        meant = (*_meant(value), *log.log_names(connection, value))
+        dialect = connection.dialect.name
+        query = query.where(sa.or_(*(_holds(exact({name: one})[1:-1], dialect) for one in meant)))
     return query
 
 

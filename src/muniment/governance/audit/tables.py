@@ -70,3 +70,23 @@ audit_witnessed = sa.Table(
     sa.Column("text", sa.Text, nullable=False),
 )
 """The last checkpoint of each other log that this workspace co-signed."""
+
+audit_subject = sa.Table(
+    "audit_subject",
+    metadata,
+    sa.Column("pseudonym", sa.Text, primary_key=True),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+)
+"""Whom the log speaks of: the name is sealed under the person's own key, which lies elsewhere."""
+
+audit_subject_keys = sa.Table(
+    "audit_subject_keys",
+    metadata,
+    sa.Column("id", sa.Integer, sa.CheckConstraint("id = 1"), primary_key=True, autoincrement=False),
+    sa.Column("mark", sa.Text, nullable=False),
+    sa.Column("epoch", sa.Text, nullable=False),
+)
+"""One row: which file holds the keys, and a word that changes whenever somebody is erased."""
+
+audit_erasure = sa.Table("audit_erasure", metadata, sa.Column("place", sa.Text, primary_key=True))
+"""Who was erased: keyed digests of names, which say nothing of pseudonyms."""

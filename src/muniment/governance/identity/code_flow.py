@@ -52,6 +52,9 @@ class Answer:
 class Stranger(Unauthenticated):
     """The provider vouches for somebody whom the directory does not hold."""
 
+    of = ""
+    """Their name, under whose key the log seals that they were here."""
+
 
 class NotFresh(Unauthenticated):
     """The provider does not say that the person proved who they are when asked to."""
@@ -206,16 +209,19 @@ class CodeFlow:
             return self._sessions.open(principal, issuer.url, issuer.name, issuer.user_match, proved)
         except Unauthenticated as error:
             known = self._audit.commitment(principal.ref)
-            raise Stranger(
+            stranger = Stranger(
                 "You have no account here.",
                 fix="Ask whoever runs Muniment for one.",
                 detail=f"no active account {known}",
-            ) from error
+            )
+            stranger.of = principal.ref
+            raise stranger from error
 
     def _record(self, issuer: str, error: MunimentError) -> None:
         reason = error.detail if isinstance(error, Unauthenticated) else error.code
         about = {"issuer": issuer, "reason": reason}
-        self._audit.record([Entry("signin.refused", _NOBODY, about)])
+        of = error.of if isinstance(error, Stranger) else ""
+        self._audit.record([Entry("signin.refused", _NOBODY, about, ("reason",) if of else (), of)])
 
 
 def _refused(detail: str) -> Unauthenticated:

@@ -79,8 +79,12 @@ def verify(
 @app.command("export", epilog=example("muniment audit export ./evidence"))
 def export_(folder: Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False)]) -> None:
     """Write the log with a verifier that needs neither muniment nor a secret."""
+    from muniment.governance.audit.entry import Entry
+    from muniment.governance.identity.principal import OPERATOR
+
     with TERMINAL.workspace() as workspace:
         made = workspace.audit.export(folder)
+        workspace.audit.record([Entry("audit.exported", OPERATOR, {"entries": made.entries})])
     if TERMINAL.json:
         TERMINAL.document(
             {

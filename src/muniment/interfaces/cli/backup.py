@@ -106,11 +106,20 @@ def restore(
     revoke_keys: Annotated[
         bool, typer.Option("--revoke-keys", help="End every API key, and the tokens of services.")
     ] = False,
+    subjects: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="keys/subjects.key as of now; else beside --kek.", show_default=False
+        ),
+    ] = None,
+    without_subjects: Annotated[
+        bool, typer.Option("--without-subjects", help="Go on where that file is lost.")
+    ] = False,
 ) -> None:
     """Make a workspace of a backup, in a home that does not exist; all is checked before anything is written."""
     home = TERMINAL.new_home()
     TERMINAL.interrupted = f"muniment: Stopped. Nothing was left at {home}."
-    made = _restored(source, home, kek, keyring, settings, revoke_keys)
+    made = _restored(source, home, kek, keyring, settings, revoke_keys, subjects, without_subjects)
     ended = made.ended
     if TERMINAL.json:
         about = {"sessions": ended.sessions, "signins": ended.signins, "emergencies": ended.emergencies}
@@ -121,6 +130,7 @@ def restore(
                 "checks": list(made.checks),
                 "ended": {**about, "api_keys": ended.keys},
                 "api_keys_that_work": ended.keys_left,
+                "erased_again": made.erased,
             }
         )
         return
@@ -129,6 +139,7 @@ def restore(
         *(f"  ok  {visible(line)}" for line in made.checks),
         f"Ended: {ended.sessions} sessions, {ended.signins} sign-ins, {ended.emergencies} emergency accesses, "
         f"{ended.keys} API keys, and every token of a person.",
+        f"Erased again: {made.erased} people who were erased after the backup.",
         "",
         "What changed after the backup is not in it. Before you serve:",
         "  accounts  import the newest directory file, or let the identity provider provision again",
@@ -139,7 +150,14 @@ def restore(
 
 
 def _restored(
-    source: Path, home: Path, kek: Path | None, keyring: Path | None, settings: Path | None, revoke_keys: bool
+    source: Path,
+    home: Path,
+    kek: Path | None,
+    keyring: Path | None,
+    settings: Path | None,
+    revoke_keys: bool,
+    subjects: Path | None,
+    without_subjects: bool,
 ) -> Restored:
     from muniment import app as workspaces
     from muniment.governance.identity.principal import OPERATOR
@@ -148,11 +166,31 @@ def _restored(
     if TERMINAL.tenant is None:
         with progress() as stage:
             on_progress = stage("Checking files")
-            return workspaces.restore(source, home, on_progress, kek, keyring, settings, revoke_keys)
+            return workspaces.restore(
+                source,
+                home,
+                on_progress,
+                kek,
+                keyring,
+                settings,
+                revoke_keys,
+                subjects=subjects,
+                without_subjects=without_subjects,
+            )
     with TERMINAL.host_of_tenant() as own, progress() as stage:
         on_progress = stage("Checking files")
         return restoring.restore(
-            own, TERMINAL.tenant, source, OPERATOR, on_progress, kek, keyring, settings, revoke_keys
+            own,
+            TERMINAL.tenant,
+            source,
+            OPERATOR,
+            on_progress,
+            kek,
+            keyring,
+            settings,
+            revoke_keys,
+            subjects,
+            without_subjects,
         )
 
 
