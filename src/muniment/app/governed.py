@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from muniment import settings as settings_file
 from muniment.app.identified import Identified
+from muniment.settings import Settings
 
 if TYPE_CHECKING:
     from muniment.governance.audit.cosigning import CoSigning
     from muniment.governance.audit.proofs import Proofs
+    from muniment.governance.audit.serving import Serving
     from muniment.governance.audit.sinks.copies import Copies
     from muniment.governance.audit.witnesses import Witnesses
     from muniment.governance.audit_reading import AuditReading
@@ -41,6 +43,16 @@ class Governed(Identified):
 
         places = places_of(self.home, self.settings, self.keyring.tenant, self.clock, self._egress_refused)
         return Copies(database=self.database, audit=self.audit, places=places, clock=self.clock)
+
+    @cached_property
+    def serving(self) -> Serving:
+        """What is put on record of a server's runs."""
+        from muniment.foundation.version import VERSION, source_digest
+        from muniment.governance.audit.serving import Serving, differing
+
+        now, shipped = settings_file.described(self.settings), settings_file.described(Settings())
+        stated = differing(now, shipped, self.audit.commitment)
+        return Serving(self.audit, VERSION, source_digest(), stated)
 
     @cached_property
     def proofs(self) -> Proofs:

@@ -148,7 +148,12 @@ class TaskAgent:
             raise Denied(halted or "There is no tool that you may use.", fix="Ask whoever runs muniment.")
         prompt = self._live(AGENT, endpoint.name)
         run = Run(self._ids.new("task"), principal, by, task, endpoint, prompt, usable, context)
-        about = {"run": run.id, "model": endpoint.version, "prompt": prompt.version, "tools": sorted(usable)}
+        about = {
+            "run": run.id,
+            "model": endpoint.version,
+            "prompt": prompt.version,
+            "tools": {name: one.digest for name, one in sorted(usable.items())},
+        }
         said = {**about, "principal": principal.ref, "task": self._audit.commitment(task)}
         self._audit.record([Entry("agent.began", by, said)])
         return run

@@ -6,12 +6,12 @@ not for everybody who asks a question.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
 from muniment.governance.audit.entry import Json
+from muniment.governance.audit.serving import differing
 from muniment.inference.catalog import QUOTES, Endpoint
 
 SECTIONS = ("retrieval", "answers", "sensitive")
@@ -20,8 +20,6 @@ ELSEWHERE = frozenset({"answers.model"})
 """What lineage states by itself."""
 OF_A_MODEL = ("base_url", "sensitive", "guardrail")
 """What is recorded of the settings of an endpoint beside its parameters."""
-_SHOWN = 12
-"""Hex digits of a digest that are recorded."""
 
 Commit = Callable[[str], str]
 """Gives the keyed digest of a text."""
@@ -54,13 +52,8 @@ def recorded_settings(
     now = {section: effective.get(section) for section in SECTIONS}
     models = cast("Mapping[str, Mapping[str, object]]", effective.get("models") or {})
     now["models"] = {name: {key: one.get(key) for key in OF_A_MODEL} for name, one in models.items()}
-    known = dict(_leaves(before))
-    found: dict[str, str] = {}
-    for name, value in sorted(_leaves(now)):
-        if name not in ELSEWHERE and value not in (None, "") and known.get(name) != value:
-            said = json.dumps([name, value], sort_keys=True, ensure_ascii=False)
-            found[name] = commit(said).rpartition(":")[2][:_SHOWN]
-    return RecordedSettings(found)
+    found = differing(now, before, commit)
+    return RecordedSettings({name: one for name, one in found.items() if name not in ELSEWHERE})
 
 
 def endpoint_recorded(endpoint: Endpoint) -> dict[str, Json]:
@@ -84,11 +77,3 @@ def endpoint_recorded(endpoint: Endpoint) -> dict[str, Json]:
         if value := getattr(endpoint, name):
             parameters[name] = value
     return {**stated, "parameters": parameters}
-
-
-def _leaves(value: object, at: str = "") -> Iterator[tuple[str, object]]:
-    if isinstance(value, Mapping):
-        for key, one in cast("Mapping[str, object]", value).items():
-            yield from _leaves(one, f"{at}.{key}" if at else str(key))
-    else:
-        yield at, value

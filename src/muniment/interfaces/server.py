@@ -221,6 +221,7 @@ def kept(workspace: Workspace) -> Generator[None]:
     told = workspace.notifications
     with (
         workspace.lease.kept(),
+        workspace.serving.recorded(),
         workspace.emergencies.watched(),
         workspace.execution.watched(),
         workspace.repeats.kept(),

@@ -151,6 +151,12 @@ class AuditLog:
                 query = query.where(audit_entry.c.actor.in_(self.log_names(connection, actor)))
             return self._shown(connection, query)
 
+    def last_of(self, kind: str) -> StoredEntry | None:
+        """Return the newest entry of a kind."""
+        query = sa.select(audit_entry).where(audit_entry.c.kind == kind).order_by(audit_entry.c.seq.desc())
+        with self._database.read() as connection:
+            return next(iter(self._shown(connection, query.limit(1))), None)
+
     def since(self, at: str, kinds: Sequence[str]) -> list[StoredEntry]:
         """Return the entries of these kinds that are no older than a time, oldest first."""
         query = (
