@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.attacks.talking import TOPICS, Company, found_by, surfaces, talking
 from tests.postgres import BOTH
-from tests.simulators.web_client import Browser, bearer, client
+from tests.simulators.web_client import Browser, bearer, client, observable
 
 from muniment.app import Workspace
 from muniment.foundation.errors import NotFound
@@ -79,10 +79,6 @@ def test_a_share_is_felt_and_taken_back_from_the_next_request(company: Company) 
     assert status() == (404, 0)
     http.post(f"{place}/shares", json={"subject": "group:engineering"}, headers=alice)
     assert status() == (404, 0)
-
-
-def observable(got: Any) -> tuple[int, bytes, dict[str, str]]:
-    return got.status_code, got.content, {k: v for k, v in got.headers.items() if k != "date"}
 
 
 def test_an_absent_and_a_forbidden_conversation_look_the_same(company: Company) -> None:

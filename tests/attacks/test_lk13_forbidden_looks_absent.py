@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.postgres import BOTH
-from tests.simulators.web_client import Browser, bearer, client, document_id
+from tests.simulators.web_client import Browser, bearer, client, document_id, observable
 
 from muniment.app import Workspace
 
 pytestmark = BOTH
 
 QUESTION = "How much is the on-call engineer paid for each weekend?"
-
-
-def observable(response: Any) -> tuple[int, bytes, dict[str, str]]:
-    """What a caller sees, but for the time and the random number of the request's trace."""
-    headers = {k: v for k, v in response.headers.items() if k not in ("date", "traceresponse")}
-    return response.status_code, response.content, headers
 
 
 @pytest.fixture

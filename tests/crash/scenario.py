@@ -373,6 +373,9 @@ OF = {step.name: step for step in STEPS}
 def _copy_key(stage: Stage) -> None:
     stage.kek.write_bytes((stage.home / "keys" / "kek").read_bytes())
     os.chmod(stage.kek, 0o600)
+    people = stage.kek.with_name("subjects.key")
+    people.write_bytes((stage.home / "keys" / "subjects.key").read_bytes())
+    os.chmod(people, 0o600)
 
 
 def begin(stage: Stage) -> Workspace:

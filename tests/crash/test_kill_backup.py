@@ -35,6 +35,7 @@ class Scene:
         made.backups.make(place / "kept", OPERATOR, lambda *_: None)
         made.close()
         self.kek = Path(shutil.copy(made.home / "keys" / "kek", place / "kek"))
+        shutil.copy(made.home / "keys" / "subjects.key", place / "subjects.key")
 
     def run(self, what: str, at: int = 0) -> tuple[int, int]:
         """Return how it ended, and how many steps it took."""

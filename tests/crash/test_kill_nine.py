@@ -314,7 +314,7 @@ TEARS = (
     "DELETE FROM segment",
     "UPDATE document SET content_hash = 'a'",
     "INSERT INTO document_version SELECT document, 9, title, content_hash, modified_at, stored_at, units, notes,"
-    " text FROM document_version LIMIT 1",
+    " text, chunking FROM document_version LIMIT 1",
     "DELETE FROM audit_entry WHERE kind = 'ingest.document'",
 )
 

@@ -63,7 +63,7 @@ def test_a_value_is_found_as_text_or_as_what_it_spells(make_workspace: Callable[
     with workspace.database.read() as connection:
 
         def named(value: str) -> list[object]:
-            page = find(connection, Filter(kind="found.*", about={"n": value}), None, 10)
+            page = find(workspace.audit, connection, Filter(kind="found.*", about={"n": value}), None, 10)
             return [one.about["n"] for one in page.entries]
 
         assert named("1") == [1, "1"]

@@ -134,6 +134,7 @@ def test_a_tenant_is_restored_from_its_own_backup_and_no_other(
     assert host("--tenant", "acme", "backup", backup).code == host("backup", own).code == 0
     acme = host.home / "tenants" / "acme"
     shutil.copy(acme / "keys" / "kek", kek)
+    shutil.copy(acme / "keys" / "subjects.key", tmp_path / "subjects.key")
     there = host("--tenant", "acme", "restore", backup, "--kek", kek)
     assert there.code == 1 and "already exists" in there.line
     shutil.rmtree(acme)

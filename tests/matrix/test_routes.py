@@ -97,9 +97,10 @@ class Site:
                 headers |= self.cookies[caller]
         else:
             headers |= self.bearers[caller]
-        if ("{action_id}" in path or "{approval_id}" in path) and caller == CALLERS[0]:
+        owner = caller == CALLERS[0]
+        if ("{action_id}" in path or "{approval_id}" in path) and (owner or "action_id" not in self.places):
             self.places |= self.action()
-        if "{conversation_id}" in path and caller == CALLERS[0]:
+        if "{conversation_id}" in path and (owner or "conversation_id" not in self.places):
             # A route that deletes it leaves the next one another.
             alice = self.workspace.principal("alice")
             made = self.workspace.conversations.create(alice, Actor(alice.ref, "python"), "Herons")

@@ -19,6 +19,12 @@ def client(workspace: Workspace, **options: Any) -> TestClient:
     return TestClient(create_server(workspace), base_url=ORIGIN, follow_redirects=False, **options)
 
 
+def observable(response: Any) -> tuple[int, bytes, dict[str, str]]:
+    """Return what a caller sees, but for the time and the random number of the request's trace."""
+    headers = {k: v for k, v in response.headers.items() if k not in ("date", "traceresponse")}
+    return response.status_code, response.content, headers
+
+
 def bearer(workspace: Workspace, name: str) -> dict[str, str]:
     """Return the header of a bearer token."""
     return {"authorization": f"Bearer {workspace.tokens.issue(workspace.directory.principal(name))}"}

@@ -35,7 +35,7 @@ def create(
         list[str] | None,
         typer.Option(
             metavar="SCOPE",
-            help="act, answers, ask, documents, mcp, metrics, models, provision, search or tools:use.",
+            help="act, answers, ask, documents, mcp, metrics, models, provision, search, tools:use or witness.",
         ),
     ] = None,
     expires: Annotated[str, typer.Option(metavar="TIME", help="After how long it ends, up to 400d.")] = "90d",

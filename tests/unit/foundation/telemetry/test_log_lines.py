@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextvars
 import io
 import json
 import logging
@@ -64,11 +65,15 @@ def test_an_exception_is_its_kind_and_places(log: io.StringIO) -> None:
 
 
 def test_a_line_names_the_trace_that_it_belongs_to(log: io.StringIO) -> None:
-    trace, token = tracing.begin()
-    logging.getLogger("muniment").warning("now")
-    tracing.end(token)
-    logging.getLogger("muniment").warning("later")
-    assert [one.get("trace_id") for one in lines(log)] == [trace.id, None]
+    def traced() -> str:
+        trace, token = tracing.begin()
+        logging.getLogger("muniment").warning("now")
+        tracing.end(token)
+        logging.getLogger("muniment").warning("later")
+        return trace.id
+
+    expected = contextvars.Context().run(traced)
+    assert [one.get("trace_id") for one in lines(log)] == [expected, None]
 
 
 @pytest.mark.parametrize(

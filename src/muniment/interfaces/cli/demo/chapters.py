@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 SOURCE = "acme"
 CLI: Literal["cli"] = "cli"
-_WHO = b'"actor":"user:'
+_WHO = b'"actor":"subject:'
 _ORDER = re.compile(r"assistants?\b|ignore all previous|apply the following|^allow =", re.IGNORECASE)
 
 
