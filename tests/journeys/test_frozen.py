@@ -60,6 +60,17 @@ def test_a_frozen_account_is_as_one_that_is_switched_off(library: Workspace) -> 
         assert web.post("/v1/search", json={"query": "laptop"}, headers=token).status_code == 200
 
 
+def test_the_log_names_a_frozen_person_by_a_pseudonym(library: Workspace, tmp_path: Path) -> None:
+    freeze(library, "user", "alice")
+    thaw(library, "user", "alice")
+    assert [one.about["what"] for one in library.audit.tail(2)] == ["user:alice"] * 2
+    library.audit.export(tmp_path / "out")
+    assert all(
+        '"what":"subject:' in line and "alice" not in line
+        for line in (tmp_path / "out" / "entries.jsonl").read_text().splitlines()[-2:]
+    )
+
+
 def test_a_frozen_account_stays_so_whatever_the_directory_says(library: Workspace, tmp_path: Path) -> None:
     freeze(library, "user", "alice")
     library.directory.import_file(tmp_path / "home-directory.toml", OPERATOR)

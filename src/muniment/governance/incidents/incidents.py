@@ -159,7 +159,7 @@ class Incidents:
             if not found:
                 raise BadInput(f"No {kind} {name[:64]!r} is frozen.", fix="See `muniment incident frozen`.")
             connection.execute(sa.delete(frozen).where(here))
-            about: dict[str, Json] = {**stated, "of": kind, "name": name, "incident": found[0].incident}
+            about: dict[str, Json] = {**stated, "what": f"{kind}:{name}", "incident": found[0].incident}
             if kind == "source":
                 about["documents"] = self._ruled(connection, name)
             about["reason"] = self._audit.commitment(why)
@@ -247,7 +247,8 @@ class Incidents:
         at = timestamp(self._clock.now())
         values = {"kind": kind, "name": name, "incident": incident_id, "at": at, "by": by.ref}
         connection.execute(sa.insert(frozen).values(**values))
-        about: dict[str, Json] = {**stated, "of": kind, "name": name, "incident": incident_id}
+        # Spelled as one ref, a person is a pseudonym in what is stored.
+        about: dict[str, Json] = {**stated, "what": f"{kind}:{name}", "incident": incident_id}
         if kind == "source":
             about["documents"] = self._ruled(connection, name)
         self._audit.append(connection, [Entry("incident.frozen", by, about)])
