@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from muniment.interfaces.cli import incident_evidence
 from muniment.interfaces.cli.options import example
 from muniment.interfaces.cli.policy import AsOfficer, Reason, acting
 from muniment.interfaces.cli.terminal import TERMINAL, visible
@@ -23,6 +24,7 @@ What = Annotated[
 
 def register(parent: typer.Typer) -> None:
     """Add the group."""
+    incident_evidence.register(app)
     parent.add_typer(app, name="incident", help="What looks wrong, what is frozen for it, and its evidence.")
 
 
