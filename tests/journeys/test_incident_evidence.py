@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import re
@@ -142,6 +143,11 @@ def test_a_byte_changed_anywhere_is_found(workspace: Workspace, incident: str, t
     for name, content in files.items():
         for at in {0, len(content) - 1, chance.randrange(len(content))}:
             assert verify_bundle({**files, name: altered(content, at)}), (name, at)
+    manifest = files["manifest.txt"]
+    assert all(verify_bundle({**files, "manifest.txt": altered(manifest, at)}) for at in range(len(manifest)))
+    story = files["incident.json"].replace(b'"high"', b'"low"')
+    digests = [hashlib.sha256(one).hexdigest().encode() for one in (files["incident.json"], story)]
+    assert verify_bundle({**files, "incident.json": story, "manifest.txt": manifest.replace(*digests)})
 
 
 @pytest.mark.prove
