@@ -149,8 +149,13 @@ class Incidents:
             self._freeze(connection, found.id, chosen, name, by, about)
             return self._read(connection, found.id)
 
-    def thaw(self, kind: str, name: str, reason: str, who: Principal | None, by: Actor) -> Freeze:
-        """End a freeze; what applied before applies again. Raises BadInput for none, NotPermitted."""
+    def thaw(
+        self, kind: str, name: str, reason: str, who: Principal | None, by: Actor, incident_id: str = ""
+    ) -> Freeze:
+        """End a freeze, of one incident where one is named; what applied before applies again.
+
+        Raises BadInput for none, Conflict for one of another incident, NotPermitted.
+        """
         why = checked_reason(reason)
         with self._gate.recorded(by), self._database.write() as connection:
             stated = self._gate.check(connection, who, "manage_incident", WORKSPACE)
@@ -158,6 +163,8 @@ class Incidents:
             found = _freezes(connection, here) if storable(name) else []
             if not found:
                 raise BadInput(f"No {kind} {name[:64]!r} is frozen.", fix="See `muniment incident frozen`.")
+            if incident_id not in ("", found[0].incident):
+                raise Conflict(f"It is frozen for {found[0].incident}.", fix="Thaw it there.")
             connection.execute(sa.delete(frozen).where(here))
             about: dict[str, Json] = {**stated, "what": f"{kind}:{name}", "incident": found[0].incident}
             if kind == "source":
