@@ -144,6 +144,15 @@ def test_what_is_not_there_cannot_be_frozen(library: Workspace) -> None:
         library.incidents.thaw("user", "alice", "why not", None, OPERATOR)
 
 
+def test_an_incident_rests_on_entries_that_there_are(library: Workspace) -> None:
+    last = library.audit.tail(1)[0].seq
+    made = library.incidents.open("user:alice", "low", "See there.", None, OPERATOR, [last, 0, 0])
+    assert made.entries == (0, last)
+    for wrong in (-1, last + 1000):
+        with pytest.raises(BadInput, match="0 to"):
+            library.incidents.open("user:alice", "low", "See there.", None, OPERATOR, [wrong])
+
+
 def test_only_who_guards_or_runs_the_installation_may_freeze(library: Workspace) -> None:
     library.roles.grant("security-officer", "user:bob", "guards", OPERATOR)
     library.roles.grant("auditor", "user:carol", "audits", OPERATOR)
