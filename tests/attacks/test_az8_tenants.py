@@ -96,6 +96,9 @@ def bodies(ids: dict[str, str]) -> dict[str, object]:
         "/v1/approvals/delegations": {"to": "nobody", "for": "7d"},
         f"/v1/approvals/{ids['approval_id']}/approve": {"digest": "x", "ticket": "x"},
         f"/v1/approvals/{ids['approval_id']}/reject": {"digest": "x", "ticket": "x", "reason": "tea"},
+        f"/v1/incidents/{ids['incident_id']}/freeze": {"kind": "user", "name": "bob", "reason": "tea"},
+        f"/v1/incidents/{ids['incident_id']}/thaw": {"kind": "user", "name": "bob", "reason": "tea"},
+        f"/v1/incidents/{ids['incident_id']}/close": {"outcome": "tea"},
         "/v1/audit/witness": {"checkpoint": "tea", "old_size": 0},
         "/mcp": {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": opened},
     }
@@ -150,6 +153,7 @@ def ids_of(workspace: Workspace) -> dict[str, str]:
         "approval_id": action,
         "run_id": workspace.workflow_runs.start("purchase-request", {}, alice, OPERATOR, key="tea").id,
         "stop_id": workspace.stops.stop("tool", "other", "tea", None, OPERATOR).id,
+        "incident_id": workspace.incidents.open("user:bob", "low", "tea", None, OPERATOR).id,
         "delegation_id": delegations.make(bob, alice, timedelta(days=1), OPERATOR).id,
     }
 

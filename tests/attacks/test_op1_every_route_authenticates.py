@@ -115,6 +115,11 @@ BY_PEOPLE |= {
     ("GET", "/v1/audit/checkpoint"): None,
     ("GET", "/v1/audit/entries/{entry_id}/proof"): None,
     ("GET", "/v1/audit/consistency/{old_size}"): None,
+    ("GET", "/v1/incidents"): None,
+    ("GET", "/v1/incidents/{incident_id}"): None,
+    ("POST", "/v1/incidents/{incident_id}/freeze"): {"kind": "user", "name": "x", "reason": "x"},
+    ("POST", "/v1/incidents/{incident_id}/thaw"): {"kind": "user", "name": "x", "reason": "x"},
+    ("POST", "/v1/incidents/{incident_id}/close"): {"outcome": "x"},
 }
 WITNESS: dict[tuple[str, str], Any] = {
     ("GET", "/v1/audit/witness"): None,

@@ -44,7 +44,7 @@ CHECKS = [
 ]
 FIT, MISFIT = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 SHARE = {
-    "POST /v1/search": {FIT: 0.03, MISFIT: 0.07},
+    "POST /v1/search": {FIT: 0.03, MISFIT: 0.045},
     "POST /v1/answers": {FIT: 0.07, MISFIT: 0.065},
     "GET /v1/tools": {FIT: 0},
     "GET /v1/tools/{tool_id}": {FIT: 0.01},
@@ -95,6 +95,11 @@ SHARE = {
     "GET /v1/audit/consistency/{old_size}": {FIT: 0.005},
     "GET /v1/audit/witness": {FIT: 0.005, MISFIT: 0.005},
     "POST /v1/audit/witness": {FIT: 0.005, MISFIT: 0.005},
+    "GET /v1/incidents": {FIT: 0.005, MISFIT: 0.005},
+    "GET /v1/incidents/{incident_id}": {FIT: 0.005},
+    "POST /v1/incidents/{incident_id}/freeze": {FIT: 0.0025, MISFIT: 0.0025},
+    "POST /v1/incidents/{incident_id}/thaw": {FIT: 0.001, MISFIT: 0.0015},
+    "POST /v1/incidents/{incident_id}/close": {FIT: 0.001, MISFIT: 0.0015},
     "GET /healthz": {FIT: 0},
     "GET /readyz": {FIT: 0},
     "GET /metrics": {FIT: 0},
@@ -188,6 +193,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "approval_id": waiting.id,
         "stop_id": workspace.stops.stop("tool", "other", "a trial", None, OPERATOR).id,
         "delegation_id": "dlg_none",
+        "incident_id": workspace.incidents.open("user:bob", "low", "a trial", None, OPERATOR).id,
         "entry_id": 1,
         "old_size": 2,
     }

@@ -43,6 +43,9 @@ CANARY = "walnut-canary"
         ("/v1/actions", {"tool": "x", "arguments": CANARY}),
         ("/v1/approvals/x/approve", {"digest": "x", "ticket": "x", "as": CANARY}),
         ("/v1/approvals/batch", {"decisions": CANARY}),
+        ("/v1/incidents/x/freeze", {"kind": CANARY, "name": "x", "reason": "x"}),
+        ("/v1/incidents/x/thaw", {"kind": "user", "name": "x", "reason": "x", "as": CANARY}),
+        ("/v1/incidents/x/close", {"outcome": "x", "thaw": CANARY}),
         ("/v1/approvals/batch", {"decisions": [], "all": CANARY}),
     ],
 )

@@ -9,9 +9,14 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
+from typer import main
+
+_built = cache(main.get_command)
+"""Every command, made of its annotations once in a process: that takes longer than most commands do."""
 WORDS_ALONE = "[retrieval]\nvectors = false\n"
 DIRECTORY = """
 [users.alice]
@@ -91,6 +96,7 @@ class Command:
         """Run in this process."""
         from muniment.interfaces.cli.main import run_once
 
+        main.get_command = _built
         streams = sys.stdout, sys.stderr
         out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", newline="\n", write_through=True) for _ in "oe")
         before = {name: os.environ.get(name) for name in ("MUNIMENT_HOME", "COLUMNS")}
@@ -100,6 +106,7 @@ class Command:
             code = run_once([str(word) for word in words])
         finally:
             sys.stdout, sys.stderr = streams
+            main.get_command = _built.__wrapped__
             for name, value in before.items():
                 if value is None:
                     os.environ.pop(name, None)

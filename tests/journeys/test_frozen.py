@@ -60,6 +60,17 @@ def test_a_frozen_account_is_as_one_that_is_switched_off(library: Workspace) -> 
         assert web.post("/v1/search", json={"query": "laptop"}, headers=token).status_code == 200
 
 
+def test_the_log_names_a_frozen_person_by_a_pseudonym(library: Workspace, tmp_path: Path) -> None:
+    freeze(library, "user", "alice")
+    thaw(library, "user", "alice")
+    assert [one.about["what"] for one in library.audit.tail(2)] == ["user:alice"] * 2
+    library.audit.export(tmp_path / "out")
+    assert all(
+        '"what":"subject:' in line and "alice" not in line
+        for line in (tmp_path / "out" / "entries.jsonl").read_text().splitlines()[-2:]
+    )
+
+
 def test_a_frozen_account_stays_so_whatever_the_directory_says(library: Workspace, tmp_path: Path) -> None:
     freeze(library, "user", "alice")
     library.directory.import_file(tmp_path / "home-directory.toml", OPERATOR)
@@ -131,6 +142,15 @@ def test_what_is_not_there_cannot_be_frozen(library: Workspace) -> None:
             library.incidents.freeze(found.id, kind, name, "why not", None, OPERATOR)
     with pytest.raises(BadInput):
         library.incidents.thaw("user", "alice", "why not", None, OPERATOR)
+
+
+def test_an_incident_rests_on_entries_that_there_are(library: Workspace) -> None:
+    last = library.audit.tail(1)[0].seq
+    made = library.incidents.open("user:alice", "low", "See there.", None, OPERATOR, [last, 0, 0])
+    assert made.entries == (0, last)
+    for wrong in (-1, last + 1000):
+        with pytest.raises(BadInput, match="0 to"):
+            library.incidents.open("user:alice", "low", "See there.", None, OPERATOR, [wrong])
 
 
 def test_only_who_guards_or_runs_the_installation_may_freeze(library: Workspace) -> None:

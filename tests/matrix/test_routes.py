@@ -142,6 +142,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "run_id": workspace.workflow_runs.start("purchase-request", {}, alice, OPERATOR).id,
         "entry_id": "0",
         "old_size": "1",
+        "incident_id": workspace.incidents.open("user:bob", "low", "x", None, OPERATOR).id,
         "stop_id": workspace.stops.stop("tool", "other", "a trial", None, OPERATOR).id,
         "delegation_id": workspace.delegations.make(bob, dave, timedelta(days=1), OPERATOR).id,
         "answer_id": workspace.ask("What does the heron cost?", "alice").id,

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from muniment.foundation.otlp.sending import Sending
     from muniment.foundation.telemetry.instruments import Read, Reads
     from muniment.foundation.workflows.engine import Workflows
+    from muniment.governance.incidents.evidence import Evidence
     from muniment.governance.policy.decision import Resource
     from muniment.governance.policy.replay import Replay
     from muniment.governance.privacy.erasure import Erasure
@@ -370,6 +371,23 @@ class Workspace(Acting):
         from muniment.assistant.lineage import answers_of
 
         return [found.as_json() for found in answers_of(connection, who)]
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """Evidence of incidents for people outside."""
+        from muniment.assistant.lineage_evidence import lineage_evidence
+        from muniment.governance.incidents.evidence import Evidence
+
+        return Evidence(
+            database=self.database,
+            audit=self.audit,
+            keyring=self.keyring,
+            subjects=self.subjects,
+            proofs=self.proofs,
+            gate=self.gate,
+            incidents=self.incidents,
+            lineages=lineage_evidence,
+        )
 
     @cached_property
     def retention(self) -> Retention:

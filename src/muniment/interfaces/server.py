@@ -46,6 +46,7 @@ from muniment.interfaces.rest import (
     documents,
     feedback,
     health,
+    incidents,
     metrics,
     models,
     search,
@@ -139,6 +140,7 @@ def create_server(
         approvals,
         workflows,
         audit,
+        incidents,
     )
     for room in (*rooms, chat, models, token, health, metrics, mcp):
         app.include_router(room.router)

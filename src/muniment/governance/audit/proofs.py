@@ -7,7 +7,7 @@ sent (C2SP tlog-witness): the old size, the path, and the checkpoint of the larg
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 
@@ -40,16 +40,16 @@ class Proofs:
 
         Raises NotFound for an entry that the checkpoint does not cover, Tampered where the log does not prove it.
         """
-        signed = upto or self._audit.checkpoint()
-        _check_covered(seq, signed.size)
+        return self.inclusions([seq], upto or self._audit.checkpoint())[0][1]
+
+    def inclusions(self, places: Sequence[int], signed: Checkpoint) -> list[tuple[bytes, str]]:
+        """Return entries as they were hashed, each with its proof against one checkpoint; raises as `inclusion`."""
+        for seq in places:
+            _check_covered(seq, signed.size)
         tiles.grow(self._database)
         with self._database.read() as connection:
-            body = connection.execute(sa.select(audit_entry.c.body).where(audit_entry.c.seq == seq)).scalar()
-            path = inclusion_path(seq, signed.size, tiles.subtrees(connection))
-        if body is None or not included(leaf_hash(body), seq, signed.size, path, signed.root):
-            raise _unproved(f"entry {seq} is not what was signed")
-        extra = base64.b64encode(body).decode()
-        return f"{INCLUSION}\nextra {extra}\nindex {seq}\n{_lines(path)}\n{signed.text}"
+            root_of = tiles.subtrees(connection)
+            return [_proved(connection, seq, signed, root_of) for seq in places]
 
     def consistency(self, old_size: int, upto: Checkpoint | None = None) -> str:
         """Return the proof that the log of a size is the beginning of that of a checkpoint, else of one of now.
@@ -72,6 +72,17 @@ class Proofs:
         if not consistent(old_size, old_root, signed.size, signed.root, path):
             raise _unproved(f"its first {old_size} entries are not those that were signed")
         return path, old_root
+
+
+def _proved(
+    connection: sa.Connection, seq: int, signed: Checkpoint, root_of: Callable[[int, int], bytes]
+) -> tuple[bytes, str]:
+    body = connection.execute(sa.select(audit_entry.c.body).where(audit_entry.c.seq == seq)).scalar()
+    path = inclusion_path(seq, signed.size, root_of)
+    if body is None or not included(leaf_hash(body), seq, signed.size, path, signed.root):
+        raise _unproved(f"entry {seq} is not what was signed")
+    extra = base64.b64encode(body).decode()
+    return body, f"{INCLUSION}\nextra {extra}\nindex {seq}\n{_lines(path)}\n{signed.text}"
 
 
 def _check_covered(seq: int, size: int) -> None:

@@ -136,6 +136,11 @@ def log_name(pseudonym: str) -> str:
     return f"subject:{pseudonym}"
 
 
+def pseudonyms_in(content: bytes) -> set[str]:
+    """Return the pseudonyms that JSON holds as whole strings."""
+    return {name.decode() for name in _PSEUDONYM.findall(content)}
+
+
 def _opened(subjects: Subjects, kind: str, about: Mapping[str, Json]) -> Mapping[str, Json]:
     opened: dict[str, Json] = {}
     for name, value in about.items():

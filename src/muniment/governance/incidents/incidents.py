@@ -21,6 +21,7 @@ from muniment.foundation.ids import Ids
 from muniment.governance.audit.actor import Actor
 from muniment.governance.audit.entry import Entry, Json
 from muniment.governance.audit.log import AuditLog
+from muniment.governance.audit.tables import audit_entry
 from muniment.governance.frozen import Frozen, frozen, is_frozen
 from muniment.governance.identity.principal import Principal
 from muniment.governance.incidents.incident import Finding, Freeze, Incident, Severity
@@ -70,7 +71,7 @@ class Incidents:
     ) -> Incident:
         """Open one by hand; `says` goes into the database, and a commitment to it into the log.
 
-        Raises BadInput for a severity, subject or text that is none, NotPermitted by policy.
+        Raises BadInput for a severity, subject, text or entry that is none, NotPermitted by policy.
         """
         if severity not in get_args(Severity):
             raise BadInput(
@@ -79,10 +80,17 @@ class Incidents:
         if not subject or len(subject) > 200 or not storable(subject):
             raise BadInput("The subject is missing or too long.", fix="Name what it is about: `user:alice`.")
         finding = Finding(
-            "", subject, cast(Severity, severity), checked_reason(says), tuple(entries[:MOST_ENTRIES])
+            "",
+            subject,
+            cast(Severity, severity),
+            checked_reason(says),
+            tuple(sorted({*entries})[:MOST_ENTRIES]),
         )
         with self._gate.recorded(by), self._database.write() as connection:
             stated = self._gate.check(connection, who, "manage_incident", WORKSPACE)
+            last = connection.execute(sa.select(sa.func.max(audit_entry.c.seq))).scalar()
+            if not all(0 <= one <= (-1 if last is None else last) for one in finding.entries):
+                raise BadInput(f"The log has entries 0 to {last}.", fix="Name one of them by its number.")
             return self._open(connection, finding, by, stated)
 
     def raise_for(self, finding: Finding, freezes: Sequence[tuple[str, str]] = ()) -> Incident:
@@ -149,8 +157,13 @@ class Incidents:
             self._freeze(connection, found.id, chosen, name, by, about)
             return self._read(connection, found.id)
 
-    def thaw(self, kind: str, name: str, reason: str, who: Principal | None, by: Actor) -> Freeze:
-        """End a freeze; what applied before applies again. Raises BadInput for none, NotPermitted."""
+    def thaw(
+        self, kind: str, name: str, reason: str, who: Principal | None, by: Actor, incident_id: str = ""
+    ) -> Freeze:
+        """End a freeze, of one incident where one is named; what applied before applies again.
+
+        Raises BadInput for none, Conflict for one of another incident, NotPermitted.
+        """
         why = checked_reason(reason)
         with self._gate.recorded(by), self._database.write() as connection:
             stated = self._gate.check(connection, who, "manage_incident", WORKSPACE)
@@ -158,8 +171,10 @@ class Incidents:
             found = _freezes(connection, here) if storable(name) else []
             if not found:
                 raise BadInput(f"No {kind} {name[:64]!r} is frozen.", fix="See `muniment incident frozen`.")
+            if incident_id not in ("", found[0].incident):
+                raise Conflict(f"It is frozen for {found[0].incident}.", fix="Thaw it there.")
             connection.execute(sa.delete(frozen).where(here))
-            about: dict[str, Json] = {**stated, "of": kind, "name": name, "incident": found[0].incident}
+            about: dict[str, Json] = {**stated, "what": f"{kind}:{name}", "incident": found[0].incident}
             if kind == "source":
                 about["documents"] = self._ruled(connection, name)
             about["reason"] = self._audit.commitment(why)
@@ -247,7 +262,8 @@ class Incidents:
         at = timestamp(self._clock.now())
         values = {"kind": kind, "name": name, "incident": incident_id, "at": at, "by": by.ref}
         connection.execute(sa.insert(frozen).values(**values))
-        about: dict[str, Json] = {**stated, "of": kind, "name": name, "incident": incident_id}
+        # Spelled as one ref, a person is a pseudonym in what is stored.
+        about: dict[str, Json] = {**stated, "what": f"{kind}:{name}", "incident": incident_id}
         if kind == "source":
             about["documents"] = self._ruled(connection, name)
         self._audit.append(connection, [Entry("incident.frozen", by, about)])

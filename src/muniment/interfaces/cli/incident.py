@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from muniment.interfaces.cli import incident_evidence
 from muniment.interfaces.cli.options import example
 from muniment.interfaces.cli.policy import AsOfficer, Reason, acting
 from muniment.interfaces.cli.terminal import TERMINAL, visible
@@ -23,6 +24,7 @@ What = Annotated[
 
 def register(parent: typer.Typer) -> None:
     """Add the group."""
+    incident_evidence.register(app)
     parent.add_typer(app, name="incident", help="What looks wrong, what is frozen for it, and its evidence.")
 
 
@@ -34,12 +36,16 @@ def open_(
     says: Annotated[str, typer.Option(metavar="TEXT", help="What happened.", show_default=False)],
     severity: Annotated[str, typer.Option(help="low, medium, high or critical.")] = "high",
     freeze: Annotated[bool, typer.Option("--freeze", help="Freeze what it is about, at once.")] = False,
+    entry: Annotated[
+        list[int] | None,
+        typer.Option(metavar="SEQ", help="An entry of the log that it rests on; may be repeated."),
+    ] = None,
     as_: AsOfficer = None,
 ) -> None:
     """Open an incident by hand."""
     with TERMINAL.workspace() as workspace:
         by, who = acting(workspace, as_)
-        made = workspace.incidents.open(subject, severity, says, who, by)
+        made = workspace.incidents.open(subject, severity, says, who, by, entry or ())
         if freeze:
             kind, _, name = subject.partition(":")
             made = workspace.incidents.freeze(made.id, kind, name, says, who, by)
