@@ -39,8 +39,9 @@ class Rejections:
         if entry.kind != "action.rejected" or made not in self._proposed:
             return
         subject, tool, model = self._proposed[made]
-        held = self._recent.add(subject, entry, (tool, model))
-        if len(held) >= self._settings.count and self._recent.due(subject, entry):
+        count = self._recent.add(subject, entry, (tool, model))
+        if count >= self._settings.count and self._recent.due(subject, entry):
+            held = self._recent.held(subject)
             says = f"{len(held)} proposals of {subject} were rejected within {self.minutes:g} minutes."
             touches = [one for one in (account(subject),) if one is not None]
             touches += sorted({("tool", tool) for _, (tool, _) in held if tool})
@@ -66,8 +67,9 @@ class Hasty:
             return
         if took >= self._settings.seconds:
             return
-        held = self._recent.add(entry.actor, entry, float(took))
-        if len(held) >= self._settings.count and self._recent.due(entry.actor, entry):
+        count = self._recent.add(entry.actor, entry, float(took))
+        if count >= self._settings.count and self._recent.due(entry.actor, entry):
+            held = self._recent.held(entry.actor)
             says = (
                 f"{entry.actor} approved {len(held)} actions within {self.minutes:g} minutes, each less than "
                 f"{self._settings.seconds:g} seconds after it was shown."

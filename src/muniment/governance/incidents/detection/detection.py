@@ -27,7 +27,8 @@ from muniment.governance.incidents.incidents import Incidents
 from muniment.governance.incidents.tables import detection_place
 
 LOOK_SECONDS = 5.0
-_AT_ONCE = 1000
+_AT_ONCE = 200
+"""Entries that are looked at before whoever else waits has a turn."""
 
 
 class Detection:

@@ -10,7 +10,7 @@ from muniment.governance.incidents.detection.detection_settings import (
     CanarySettings,
     DenialSettings,
 )
-from muniment.governance.incidents.detection.rule import Recent, account, person
+from muniment.governance.incidents.detection.rule import Distinct, Recent, account, person
 from muniment.governance.incidents.incident import Finding
 
 _REFUSED = frozenset({"refused", "denied"})
@@ -33,8 +33,9 @@ class Denials:
         subject = person(entry)
         if not denied or account(subject) is None:
             return
-        held = self._recent.add(subject, entry, entry.kind)
-        if len(held) >= self._settings.count and self._recent.due(subject, entry):
+        count = self._recent.add(subject, entry, entry.kind)
+        if count >= self._settings.count and self._recent.due(subject, entry):
+            held = self._recent.held(subject)
             kinds = ", ".join(sorted({kind for _, kind in held}))
             says = f"{subject} was refused {len(held)} times within {self.minutes:g} minutes ({kinds})."
             yield Finding(
@@ -55,22 +56,19 @@ class Breadth:
     def __init__(self, settings: BreadthSettings) -> None:
         self._settings = settings
         self.minutes = settings.minutes
-        self._recent = Recent[str](settings.minutes)
+        self._read = Distinct(settings.minutes)
+        self._raised = Recent[None](settings.minutes)
 
     def look(self, entry: StoredEntry) -> Iterator[Finding]:
         """Take an entry in, and yield what is found with it."""
         document, subject = entry.about.get("document"), person(entry)
         if entry.kind not in _READ or not isinstance(document, str) or account(subject) is None:
             return
-        held = self._recent.add(subject, entry, document)
-        first: dict[str, int] = {}
-        for seq, one in held:
-            first.setdefault(one, seq)
-        if len(first) >= self._settings.documents and self._recent.due(subject, entry):
-            says = f"{subject} was given {len(first)} documents within {self.minutes:g} minutes."
-            yield Finding(
-                self.name, subject, self._settings.severity, says, tuple(first.values()), _who(subject)
-            )
+        count = self._read.add(subject, entry, document)
+        if count >= self._settings.documents and self._raised.due(subject, entry):
+            says = f"{subject} was given {count} documents within {self.minutes:g} minutes."
+            places = tuple(self._read.places(subject))
+            yield Finding(self.name, subject, self._settings.severity, says, places, _who(subject))
 
 
 class Canaries:

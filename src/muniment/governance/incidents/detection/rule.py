@@ -42,8 +42,8 @@ class Recent(Generic[T]):
         self._by_subject: OrderedDict[str, deque[tuple[float, int, T]]] = OrderedDict()
         self._raised: OrderedDict[str, float] = OrderedDict()
 
-    def add(self, subject: str, entry: StoredEntry, value: T) -> list[tuple[int, T]]:
-        """Take one more in; return the places and values of the last minutes, oldest first."""
+    def add(self, subject: str, entry: StoredEntry, value: T) -> int:
+        """Take one more in; return how many that are in the last minutes."""
         at = seconds(entry.at)
         held = self._by_subject.setdefault(subject, deque(maxlen=self._most))
         self._by_subject.move_to_end(subject)
@@ -52,7 +52,11 @@ class Recent(Generic[T]):
             held.popleft()
         while len(self._by_subject) > MOST_SUBJECTS:
             self._by_subject.popitem(last=False)
-        return [(seq, one) for _, seq, one in held]
+        return len(held)
+
+    def held(self, subject: str) -> list[tuple[int, T]]:
+        """Return the places and values of the last minutes, oldest first."""
+        return [(seq, one) for _, seq, one in self._by_subject.get(subject, ())]
 
     def due(self, subject: str, entry: StoredEntry) -> bool:
         """Return whether a subject may be reported now: once in the minutes, however much it does."""
@@ -65,6 +69,32 @@ class Recent(Generic[T]):
         while len(self._raised) > MOST_SUBJECTS:
             self._raised.popitem(last=False)
         return True
+
+
+class Distinct:
+    """Which different things each subject touched in the last minutes; a touch again costs no more than the first."""
+
+    def __init__(self, minutes: float, most: int = 10_000) -> None:
+        self._seconds = minutes * 60
+        self._most = most
+        self._by_subject: OrderedDict[str, OrderedDict[str, tuple[float, int]]] = OrderedDict()
+
+    def add(self, subject: str, entry: StoredEntry, thing: str) -> int:
+        """Take one more in; return how many different ones there are."""
+        at = seconds(entry.at)
+        held = self._by_subject.setdefault(subject, OrderedDict())
+        self._by_subject.move_to_end(subject)
+        held[thing] = (at, entry.seq)
+        held.move_to_end(thing)
+        while len(held) > self._most or next(iter(held.values()))[0] <= at - self._seconds:
+            held.popitem(last=False)
+        while len(self._by_subject) > MOST_SUBJECTS:
+            self._by_subject.popitem(last=False)
+        return len(held)
+
+    def places(self, subject: str) -> list[int]:
+        """Return where each was last touched."""
+        return [seq for _, seq in self._by_subject.get(subject, {}).values()]
 
 
 def seconds(at: str) -> float:

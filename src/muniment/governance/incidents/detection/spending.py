@@ -31,7 +31,8 @@ class Spending:
         used = sum(_number(entry.about.get(name)) for name in ("prompt_tokens", "completion_tokens"))
         subject, now = person(entry), seconds(entry.at)
         model = str(entry.about.get("endpoint") or "").partition("@")[0]
-        held = self._recent.add(subject, entry, (now, used, model))
+        self._recent.add(subject, entry, (now, used, model))
+        held = self._recent.held(subject)
         last = [(seq, tokens, name) for seq, (at, tokens, name) in held if at > now - 3600]
         spent = sum(tokens for _, tokens, _ in last)
         before = sum(tokens for _, (_, tokens, _) in held) - spent
