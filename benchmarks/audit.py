@@ -40,6 +40,8 @@ SECONDS, THREADS, ENTRIES = 10, 32, 200_000
 RATE, K = 50, 10
 _ALONE = 500
 _GROUP = 32
+_WARM = 20
+"""Seconds, in which a server loads what runs workflows, and compiles its loops once it is much asked."""
 _WORDS = ("canteen", "ferry", "harbour", "rope", "anchor", "lighthouse", "tide", "pilot")
 _ALICE = Actor("user:alice", "http")
 _REVISIONS: Mapping[str, Json] = {"access": 0, "content": 8, "directory": 1}
@@ -165,7 +167,7 @@ def _in_searches(home: Path, seconds: int, progress: Progress) -> list[Bar]:
         process = subprocess.Popen([*server, str(home), str(port), str(noted)], stdout=said, stderr=said)
         try:
             load.await_server(port, process, said.name)
-            load.paced(port, lambda at: _search(token, at), RATE, RATE, K)
+            load.paced(port, lambda at: _search(token, at), RATE, RATE * _WARM, K)
             warm = len(_noted(noted))
             outcome = load.paced(port, lambda at: _search(token, at), RATE, RATE * seconds, 32)
         finally:
