@@ -204,8 +204,9 @@ def arrays_of_numbers(schema: Any, name: str) -> Iterator[str]:
             yield from arrays_of_numbers(value, name)
 
 
-def test_no_route_is_described_with_a_list_of_numbers_but_spans(ready: Workspace) -> None:
+def test_no_route_is_described_with_a_list_of_numbers_but_spans_and_places_in_the_log(ready: Workspace) -> None:
     described = create_server(ready).openapi()
-    assert list(arrays_of_numbers(described, "")) == [] and "/v1/search" in described["paths"]
+    found = [one for one in arrays_of_numbers(described, "") if not one.endswith(".properties.entries")]
+    assert found == [] and "/v1/search" in described["paths"]
     vector = {"type": "array", "items": {"type": "number"}}
     assert list(arrays_of_numbers({"components": {"vector": vector}}, "")) == [".components.vector"]

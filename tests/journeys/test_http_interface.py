@@ -141,6 +141,8 @@ def test_the_description_names_every_route_and_loads_nothing(workspace: Workspac
         "/v1/workflows/{run_id}/cancel", "/v1/workflows/{run_id}/resume",
         "/v1/answers/{answer_id}/replay", "/v1/answers/{answer_id}/diff/{other_id}", "/v1/audit/entries",
         "/v1/audit/entries/{entry_id}/proof", "/v1/audit/checkpoint", "/v1/audit/consistency/{old_size}",
-        "/v1/audit/witness",
+        "/v1/audit/witness", "/v1/incidents", "/v1/incidents/{incident_id}",
+        "/v1/incidents/{incident_id}/freeze", "/v1/incidents/{incident_id}/thaw",
+        "/v1/incidents/{incident_id}/close",
     }  # fmt: skip
     assert http.get("/docs").status_code == 404
