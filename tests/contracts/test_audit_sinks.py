@@ -253,6 +253,15 @@ def test_nothing_is_done_while_a_required_place_is_behind(
     required.search("laptops", as_="alice")
 
 
+def test_a_required_place_that_was_behind_before_holds_up_a_server_from_its_start(
+    required: Workspace, posts: Posts, clock: FixedClock
+) -> None:
+    posts.status = 503
+    clock.advance(seconds=61)
+    with required.copies.watched(), pytest.raises(Unavailable, match="siem is behind"):
+        required.search("laptops", as_="alice")
+
+
 def test_a_place_may_begin_with_what_comes_next(make_workspace: Make, posts: Posts) -> None:
     workspace = opened(make_workspace, {"kind": "ocsf", "url": posts.url, "start": "now"})
     before = len(logged(workspace))

@@ -89,7 +89,13 @@ class Copies:
 
     @contextmanager
     def watched(self) -> Generator[None]:
-        """Copy, every few seconds, while the block runs: no place waits for another."""
+        """Copy, every few seconds, while the block runs: no place waits for another.
+
+        A required place that was behind before holds up the log from the start.
+        """
+        for name, place in self._places.items():
+            if place.required:
+                self._look(name, place)
         with ExitStack() as stack:
             for name in self._places:
                 work = partial(self.copy, name)
