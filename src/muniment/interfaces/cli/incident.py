@@ -67,21 +67,12 @@ def list_(
     if not found:
         TERMINAL.show("There is no incident.")
         return
-    from muniment.interfaces.cli.render import table
-
-    rows = [
-        (
-            one.id,
-            one.state,
-            one.severity,
-            one.rule or "by hand",
-            visible(one.subject),
-            f"{one.count}",
-            one.last_at[:16],
+    for one in found:
+        often = f", found {one.count} times" if one.count > 1 else ""
+        TERMINAL.show(
+            f"{one.id}  {one.state}, {one.severity}, {visible(one.subject)} ({one.rule or 'by hand'})",
+            f"  last {one.last_at[:16].replace('T', ' ')}Z{often}",
         )
-        for one in found
-    ]
-    TERMINAL.show(table(("", "state", "severity", "rule", "about", "found", "last"), rows))
 
 
 @app.command(epilog=example("muniment incident show ID"))
