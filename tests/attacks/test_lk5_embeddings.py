@@ -204,7 +204,9 @@ def arrays_of_numbers(schema: Any, name: str) -> Iterator[str]:
             yield from arrays_of_numbers(value, name)
 
 
-def test_no_route_is_described_with_a_list_of_numbers_but_spans_and_places_in_the_log(ready: Workspace) -> None:
+def test_no_route_is_described_with_a_list_of_numbers_but_spans_and_places_in_the_log(
+    ready: Workspace,
+) -> None:
     described = create_server(ready).openapi()
     found = [one for one in arrays_of_numbers(described, "") if not one.endswith(".properties.entries")]
     assert found == [] and "/v1/search" in described["paths"]

@@ -88,6 +88,7 @@ def checks(home: Path) -> Iterator[Check]:
         yield from _guarded("policy", lambda: _policy(workspace))
         yield from _guarded("emergency", lambda: _emergency(workspace))
         yield from _guarded("log", lambda: _log(workspace))
+        yield from _guarded("people", lambda: _people(workspace))
         if settings.audit.sinks:
             yield from _guarded("copies", lambda: _copies(workspace))
         yield from _guarded("witnesses", lambda: doctor_witnesses.witnesses(workspace))
@@ -225,6 +226,17 @@ def _log(workspace: Workspace) -> Check:
         return Check("log", "ok", f"{found.entries} entries, {found.checkpoints} signed checkpoints, whole")
     return Check(
         "log", "fail", found.findings[0], "Compare with an export and its checkpoint; call your auditor."
+    )
+
+
+def _people(workspace: Workspace) -> Check:
+    with workspace.database.read() as connection:
+        state = workspace.subjects.state(connection)
+    if state == "missing":
+        says = "keys/subjects.key is missing or another workspace's, so nothing about people can be logged"
+        return Check("people", "fail", says, "Put the newest copy back (docs/guide/privacy.md).")
+    return Check(
+        "people", "ok", "the names that the log may know are there: keep keys/subjects.key apart, too"
     )
 
 
