@@ -44,7 +44,8 @@ from muniment.assistant.inquiry import ANSWER, Inquiry
 from muniment.assistant.release import Release
 from muniment.assistant.values import Answer
 from muniment.assurance.evaluation import stated
-from muniment.assurance.evaluation.suite import Case, read_suite
+from muniment.assurance.evaluation.case import Case
+from muniment.assurance.evaluation.suite_file import read_suite
 from muniment.foundation.egress import Egress
 from muniment.foundation.errors import BadInput, Unavailable
 from muniment.foundation.ids import SeededIds

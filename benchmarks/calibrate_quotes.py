@@ -18,7 +18,8 @@ import numpy as np
 
 import muniment
 from muniment.app import Workspace
-from muniment.assurance.evaluation.suite import Case, read_suite
+from muniment.assurance.evaluation.case import Case
+from muniment.assurance.evaluation.suite_file import read_suite
 from muniment.inference import weights
 from muniment.inference.messages import NumberedPassage
 from muniment.inference.providers.evidence import Weighed, weigh

@@ -25,7 +25,7 @@ from benchmarks.arrangements import (
 from benchmarks.assembly import TODAY, WAYS, Outcome, Tally
 from benchmarks.copies import with_copies
 from muniment.app import Workspace
-from muniment.assurance.evaluation.suite import Case
+from muniment.assurance.evaluation.case import Case
 from muniment.foundation.errors import BadInput
 from muniment.inference.catalog import Endpoint
 from muniment.inference.loaded import Loaded
@@ -127,11 +127,7 @@ def found(workspace: Workspace, folder: Path, tmp_path: Path) -> Tally:
         "q1",
         "alice",
         "How much is the on-call engineer paid?",
-        (),
-        (("300 crowns", "CZK 300"),),
-        False,
-        (),
-        (),
+        facts=(("300 crowns", "CZK 300"),),
     )
     endpoint = replace(ENDPOINT, max_sensitivity="any")
     lines: list[str] = []

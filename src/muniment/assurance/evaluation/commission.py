@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from muniment.assurance.evaluation.suite import Suite
+from muniment.assurance.evaluation.case import Suite
 from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput
 from muniment.governance.audit.entry import Actor, Entry, Json

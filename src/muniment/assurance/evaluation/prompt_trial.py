@@ -12,7 +12,7 @@ from muniment.assistant.inquiry import ANSWER
 from muniment.assistant.values import Answer
 from muniment.assurance.evaluation.commission import Commission
 from muniment.assurance.evaluation.run import OnProgress, Subject, SuiteReport, run_suite
-from muniment.assurance.evaluation.suite import read_suite
+from muniment.assurance.evaluation.suite_file import read_suite
 from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput
 from muniment.governance.audit.entry import Actor

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from muniment.assurance.evaluation import graders
+from muniment.assurance.evaluation.case import Case, Suite
 from muniment.assurance.evaluation.commission import Commission, begin
-from muniment.assurance.evaluation.suite import Case, Suite, read_suite
+from muniment.assurance.evaluation.suite_file import read_suite
 from muniment.assurance.tuning import learn
 from muniment.assurance.tuning.proposal import Measured, Proposal
 from muniment.assurance.tuning.ways import ways

@@ -12,7 +12,7 @@ from tests.simulators.embedder import HashedEmbedder
 from muniment.app import Workspace
 from muniment.assurance.evaluation.commission import Commission
 from muniment.assurance.evaluation.run import run_suite
-from muniment.assurance.evaluation.suite import read_suite
+from muniment.assurance.evaluation.suite_file import read_suite
 from muniment.foundation.errors import BadInput
 from muniment.governance.identity.principal import OPERATOR
 
