@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Protocol
 
 from muniment.assistant.values import Answer
-from muniment.assurance.evaluation import graders, stated
 from muniment.assurance.evaluation.commission import Commission, begin
+from muniment.assurance.evaluation.graders import facts as stated
+from muniment.assurance.evaluation.graders import ranking
 from muniment.assurance.evaluation.suite import Case, Suite, read_suite
 from muniment.foundation.database import Database
 from muniment.governance.audit.entry import Actor
@@ -193,8 +194,8 @@ def _run(workspace: Subject, case: Case, path_of: dict[str, str], model: str | N
         question=case.question,
         abstain=case.abstain,
         status=answer.status,
-        found=None if case.abstain else graders.success(near, wanted, NEAR) == 1.0,
-        facts=None if case.abstain or not case.facts else stated.share(case.facts, stated.said(answer)),
+        found=None if case.abstain else ranking.success(near, wanted, NEAR) == 1.0,
+        facts=None if case.abstain or not case.facts else stated.share(case.facts, _said(answer)),
         forbidden=tuple(sorted(shown.intersection(case.forbidden))),
         paths=tuple(dict.fromkeys(near)),
         cited=tuple(dict.fromkeys(cited)),
@@ -203,6 +204,11 @@ def _run(workspace: Subject, case: Case, path_of: dict[str, str], model: str | N
         ask_ms=answer.took_ms,
         tags=case.tags,
     )
+
+
+def _said(answer: Answer) -> str:
+    """Return an answer's words and its quotes."""
+    return "\n".join([answer.answer, *(citation.quote for citation in answer.citations)])
 
 
 def _share(outcomes: Sequence[bool]) -> float:
