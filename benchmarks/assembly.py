@@ -43,8 +43,8 @@ from muniment.assistant.gate import Failure, Gate, Verified
 from muniment.assistant.inquiry import ANSWER, Inquiry
 from muniment.assistant.release import Release
 from muniment.assistant.values import Answer
-from muniment.assurance.evaluation import stated
 from muniment.assurance.evaluation.case import Case
+from muniment.assurance.evaluation.graders import facts
 from muniment.assurance.evaluation.suite_file import read_suite
 from muniment.foundation.egress import Egress
 from muniment.foundation.errors import BadInput, Unavailable
@@ -343,11 +343,12 @@ def _showing_copies(workspace: app.Workspace) -> Retriever:
 
 def _judged(case: Case, answer: Answer, words: Sequence[str], seconds: float) -> Outcome:
     checks = cast("Mapping[str, Any]", answer.lineage["checks"])
+    given = "\n".join([answer.answer, *(citation.quote for citation in answer.citations)])
     return Outcome(
-        holds=stated.share(case.facts, stated.said(answer)) == 1.0,
+        holds=facts.share(case.facts, given) == 1.0,
         released=len(answer.claims),
         dropped=int(checks["unverified"]),
-        said=stated.share(case.facts, "\n".join(words)) == 1.0,
+        said=facts.share(case.facts, "\n".join(words)) == 1.0,
         prompt_tokens=answer.usage.prompt_tokens,
         seconds=seconds,
     )

@@ -21,7 +21,7 @@ from benchmarks.bars import Bar, Progress, bar, percent
 from benchmarks.beir import Collection, Vectors
 from benchmarks.workload import FOLDER, GROUPS, SHARES, Workload
 from muniment import app
-from muniment.assurance.evaluation import graders
+from muniment.assurance.evaluation.graders import ranking
 from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import EVERYONE, Principal
 from muniment.inference.embedding import Embedder
@@ -102,7 +102,7 @@ class _Library:
 
     def ndcg(self, found: Sequence[Passage], gains: Mapping[str, int]) -> float:
         """Return nDCG@10 of what was found."""
-        return graders.ndcg([self.names[passage.document] for passage in found], gains, 10)
+        return ranking.ndcg([self.names[passage.document] for passage in found], gains, 10)
 
 
 class _Asker:

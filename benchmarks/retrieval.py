@@ -21,7 +21,7 @@ from benchmarks import beir, home, permitted
 from benchmarks.bars import Progress
 from muniment import app
 from muniment import settings as settings_file
-from muniment.assurance.evaluation import graders
+from muniment.assurance.evaluation.graders import ranking
 from muniment.foundation.errors import BadInput
 from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import Principal
@@ -155,10 +155,10 @@ def _measure(
         scores.ms.append((time.perf_counter() - started) * 1000)
         ranked = [names[passage.document] for passage in found.passages]
         gains = collection.relevant[question]
-        scores.ndcg.append(graders.ndcg(ranked, gains, 10))
-        scores.recall.append(graders.recall(ranked, gains, 100))
-        scores.precision.append(graders.average_precision(ranked, gains))
-        scores.reciprocal.append(graders.reciprocal_rank(ranked, gains))
+        scores.ndcg.append(ranking.ndcg(ranked, gains, 10))
+        scores.recall.append(ranking.recall(ranked, gains, 100))
+        scores.precision.append(ranking.average_precision(ranked, gains))
+        scores.reciprocal.append(ranking.reciprocal_rank(ranked, gains))
         beir.say(progress, what, done, len(questions))
     return scores
 

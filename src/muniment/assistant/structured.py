@@ -88,11 +88,11 @@ def read(text: str, schema: CheckedSchema, passages: Sequence[Passage]) -> Resul
     if wrong:
         return Result(faults=tuple(wrong))
     evidence = _evidence(reply["evidence"], passages)
-    leaves = list(_leaves(reply["result"], "", schema.resolved))
-    if len(leaves) > MOST_VALUES:
+    values = list(leaves(reply["result"], "", schema.resolved))
+    if len(values) > MOST_VALUES:
         return Result(faults=(f"/: it has more than {MOST_VALUES} values",))
     fields: list[Field] = []
-    for leaf in leaves:
+    for leaf in values:
         proved = _proved(leaf, evidence)
         if isinstance(proved, str):
             wrong.append(f"{schema.known(leaf.path)}: {proved}")
@@ -149,14 +149,22 @@ def _mark(quote: object) -> Mark | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Leaf:
+class Leaf:
+    """A value of a result that says something."""
+
     path: str
     value: str | int | float | bool
     closed: bool
     """Whether the schema lists the values that it may have."""
 
+    @property
+    def text(self) -> str:
+        """Return it as a claim states it."""
+        said = str(self.value) if not isinstance(self.value, bool) else ("true" if self.value else "false")
+        return f"{self.path or '/'}: {said}"
 
-def _leaves(value: Any, path: str, schema: Any) -> Iterator[_Leaf]:
+
+def leaves(value: Any, path: str, schema: Any) -> Iterator[Leaf]:
     """Yield the values that say something; nothing says nothing."""
     node = cast("Mapping[str, Any]", schema) if isinstance(schema, Mapping) else {}
     if isinstance(value, dict):
@@ -166,28 +174,27 @@ def _leaves(value: Any, path: str, schema: Any) -> Iterator[_Leaf]:
             here = f"{path}/{name.replace('~', '~0').replace('/', '~1')}"
             if name not in known:
                 # The name is the model's word as well.
-                yield _Leaf(here, name, closed=False)
+                yield Leaf(here, name, closed=False)
             below = known.get(name, node.get("additionalProperties"))
-            yield from _leaves(one, here, below)
+            yield from leaves(one, here, below)
     elif isinstance(value, list):
         for at, one in enumerate(cast("list[Any]", value)):
-            yield from _leaves(one, f"{path}/{at}", node.get("items"))
+            yield from leaves(one, f"{path}/{at}", node.get("items"))
     elif value not in (None, ""):
-        yield _Leaf(path, value, "enum" in node or "const" in node or isinstance(value, bool))
+        yield Leaf(path, value, "enum" in node or "const" in node or isinstance(value, bool))
 
 
-def _proved(leaf: _Leaf, evidence: Mapping[str, tuple[Evidence, ...]]) -> Verified | str:
+def _proved(leaf: Leaf, evidence: Mapping[str, tuple[Evidence, ...]]) -> Verified | str:
     """Return the value with its evidence, or what is missing."""
     found = _of(leaf.path, evidence)
     if not found:
         return "no quote of it stands, letter for letter, in the passage of that number"
-    said = str(leaf.value) if not isinstance(leaf.value, bool) else ("true" if leaf.value else "false")
-    text = f"{leaf.path or '/'}: {said}"
     quotes = [one.quote for one in found]
-    if _stands(leaf, quotes, found):
-        return Verified(text, found)
+    around = list(dict.fromkeys(line for one in found for line in (one.passage.title, one.passage.heading)))
+    if stands(leaf, quotes, around):
+        return Verified(leaf.text, found)
     if leaf.closed:
-        return Verified(text, found, inferred=True)
+        return Verified(leaf.text, found, inferred=True)
     return "it does not stand in its quotes"
 
 
@@ -201,7 +208,8 @@ def _of(path: str, evidence: Mapping[str, tuple[Evidence, ...]]) -> tuple[Eviden
         path = path.rpartition("/")[0]
 
 
-def _stands(leaf: _Leaf, quotes: Sequence[str], found: Sequence[Evidence]) -> bool:
+def stands(leaf: Leaf, quotes: Sequence[str], around: Sequence[str]) -> bool:
+    """Return whether a value stands in its quotes, names also in the titles and headings around them."""
     quoted = " ".join(" ".join(quotes).split())
     if isinstance(leaf.value, bool):
         return False
@@ -212,7 +220,6 @@ def _stands(leaf: _Leaf, quotes: Sequence[str], found: Sequence[Evidence]) -> bo
         return True
     if _ISO_DATE.fullmatch(words):
         return day_stands(words, quoted)
-    around = list(dict.fromkeys(line for one in found for line in (one.passage.title, one.passage.heading)))
     return not faults(words, quotes, around) and support(words, quotes, " ".join(around)) >= THRESHOLD
 
 
@@ -224,7 +231,7 @@ def _said(words: str, quoted: str) -> bool:
     return False
 
 
-def _counted(leaf: _Leaf, quoted: str) -> bool:
+def _counted(leaf: Leaf, quoted: str) -> bool:
     """Whether the number stands in the text, and counts what the field's name says that it counts."""
     name = re.sub(r"[_/~.-]+|(?<=[a-z])(?=[A-Z])", " ", leaf.path.rpartition("/")[2])
     stated = quantities(f"{leaf.value} {name}")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from muniment.assurance.evaluation import graders
 from muniment.assurance.evaluation.case import Case, Suite
 from muniment.assurance.evaluation.commission import Commission, begin
+from muniment.assurance.evaluation.graders import ranking
 from muniment.assurance.evaluation.suite_file import read_suite
 from muniment.assurance.tuning import learn
 from muniment.assurance.tuning.proposal import Measured, Proposal
@@ -69,8 +69,8 @@ def tune(
     for at, (case, principal) in enumerate(zip(cases, askers, strict=True)):
         gains = dict.fromkeys(case.relevant, 1)
         orders = comparison.orders(principal, case.question, settings, CHUNKS, commission.by)
-        ndcg[at] = [graders.ndcg(order, gains, NEAR) for order in orders]
-        recall[at] = [graders.recall(order, gains, NEAR) for order in orders]
+        ndcg[at] = [ranking.ndcg(order, gains, NEAR) for order in orders]
+        recall[at] = [ranking.recall(order, gains, NEAR) for order in orders]
         on_progress(at + 1, len(cases))
     choice = learn.choose(ndcg, learn.folds([case.question for case in cases]))
     rows = np.arange(len(cases))

@@ -29,6 +29,11 @@ def recall(ranked: Sequence[str], gains: Gains, k: int) -> float:
     return len(relevant.intersection(_distinct(ranked)[:k])) / len(relevant) if relevant else 0.0
 
 
+def precision(ranked: Sequence[str], gains: Gains, k: int) -> float:
+    """Return the share of `k` places that relevant documents take; places that are empty are not relevant."""
+    return len(_relevant(gains).intersection(_distinct(ranked)[:k])) / k
+
+
 def average_precision(ranked: Sequence[str], gains: Gains) -> float:
     """Return the mean, over relevant documents, of the precision where each is found; 0 where it is not."""
     relevant = _relevant(gains)

@@ -1,0 +1,1 @@
+"""Graders: what a case's observation is worth, each metric by rules that are written down."""
