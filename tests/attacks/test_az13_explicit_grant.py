@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from muniment.app import Workspace
+from muniment.app.evaluating import runner, subject
 from muniment.assurance.evaluation.commission import Commission
-from muniment.assurance.evaluation.run import run_suite
+from muniment.assurance.evaluation.results import Run
+from muniment.assurance.evaluation.suite_file import read_suite
 from muniment.assurance.tuning.tune import tune
 from muniment.foundation.errors import BadInput, Conflict, Denied, NotFound
 from muniment.governance.audit.entry import Actor
@@ -222,6 +224,10 @@ def seen_by(office: Workspace, after: int) -> set[str]:
     return {folder_of[str(document)] for document in named}
 
 
+def run_suite(office: Workspace, place: Path, commission: Commission) -> Run:
+    return runner(office).run(read_suite(place), subject(office, commission.by), commission, fresh=True)
+
+
 @pytest.mark.parametrize(("asker", "folders"), [("eve", {"all"}), ("service:bot", {"all", "bots"})])
 def test_an_evaluation_gets_what_its_asker_may_read_and_the_log_names_both(
     office: Workspace, tmp_path: Path, asker: str, folders: set[str]
@@ -230,9 +236,10 @@ def test_an_evaluation_gets_what_its_asker_may_read_and_the_log_names_both(
     case |= {"facts": [], "abstain": True, "forbidden": ["staff/canteen.md"]}
     (tmp_path / "cases.jsonl").write_text(json.dumps(case) + "\n")
     before = office.audit.tail(1)[0].seq
-    found = run_suite(office, tmp_path / "cases.jsonl", Commission(WHY, OPERATOR), office.gate)
-    assert found.forbidden == 0
-    assert {path.split("/")[0] for result in found.results for path in result.paths} == folders
+    found = run_suite(office, tmp_path / "cases.jsonl", Commission(WHY, OPERATOR))
+    assert found.results[0].scores["authorised"] == 1
+    shown = json.loads(json.dumps(found.results[0].detail["ranked"]))
+    assert {path.split("/")[0] for path in shown} == folders
     assert seen_by(office, before) <= folders
     asked = office.audit.query(kind="search.request", after=before, limit=10)
     assert [(e.actor, e.about["principal"]) for e in asked][:1] == [("operator", office.principal(asker).ref)]
@@ -242,8 +249,8 @@ def test_an_evaluation_as_one_who_may_read_nothing_reads_nothing(office: Workspa
     case = {"id": "c1", "asker": "olga", "question": "canteen", "relevant": [], "facts": [], "abstain": True}
     (tmp_path / "cases.jsonl").write_text(json.dumps({**case, "forbidden": []}) + "\n")
     before = office.audit.tail(1)[0].seq
-    with pytest.raises(Denied):
-        run_suite(office, tmp_path / "cases.jsonl", Commission(WHY, OPERATOR), office.gate)
+    found = run_suite(office, tmp_path / "cases.jsonl", Commission(WHY, OPERATOR))
+    assert [one.status for one in found.results] == ["refused"]
     assert seen_by(office, before) == set()
 
 
@@ -266,7 +273,7 @@ def test_whoever_asks_as_others_needs_the_right_to_and_a_reason(
 
     def run(commission: Commission) -> object:
         if work == "evaluation":
-            return run_suite(office, file, commission, office.gate)
+            return run_suite(office, file, commission)
         return tune(
             file,
             commission,
@@ -313,8 +320,8 @@ def test_a_suite_may_state_the_reason_for_all_its_runs(office: Workspace, tmp_pa
     case_file(tmp_path, "ann").rename(folder / "cases.jsonl")
     (folder / "suite.toml").write_text(f'name = "asked"\nreason = "{WHY}"\n')
     before = office.audit.tail(1)[0].seq
-    run_suite(office, folder, Commission("", OPERATOR), office.gate)
-    run_suite(office, folder, Commission("Another reason.", OPERATOR), office.gate)
+    run_suite(office, folder, Commission("", OPERATOR))
+    run_suite(office, folder, Commission("Another reason.", OPERATOR))
     of_suite, of_run = office.audit.query(kind="evaluation.started", after=before, limit=10)
     assert (of_suite.about["reason_of"], of_run.about["reason_of"]) == ("suite", "run")
     assert of_suite.about["reason"] == office.audit.commitment(WHY) != of_run.about["reason"]

@@ -156,11 +156,18 @@ class Workspace(Acting):
     @cached_property
     def dialogue(self) -> Dialogue:
         """Asking within conversations."""
+        return self._dialogue(self.assistant)
+
+    def dialogue_with(self, live: Callable[[str, str | None], Prompt]) -> Dialogue:
+        """Return what asks within conversations with the prompts that `live` gives, for trials of others."""
+        return self._dialogue(self.assistant_with(live))
+
+    def _dialogue(self, assistant: Assistant) -> Dialogue:
         from muniment.assistant.dialogue import Dialogue
 
         rewriting = self.rewriting if self.settings.answers.follow_ups == "model" else None
         return Dialogue(
-            self.database, self.audit, self.assistant, self.conversations, self.clock, self.ids, rewriting
+            self.database, self.audit, assistant, self.conversations, self.clock, self.ids, rewriting
         )
 
     @cached_property

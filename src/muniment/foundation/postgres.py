@@ -55,6 +55,8 @@ _HIDDEN = (
     "prompt_version",
     "prompt_stage",
     "feedback",
+    "evaluation_run",
+    "evaluation_result",
     "name_label",
     "tool",
     "tool_manifest",

@@ -1,22 +1,14 @@
-"""A suite is read strictly and run as its askers."""
+"""A suite is read strictly."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.simulators.embedder import HashedEmbedder
 
-from muniment.app import Workspace
-from muniment.assurance.evaluation.commission import Commission
-from muniment.assurance.evaluation.run import run_suite
 from muniment.assurance.evaluation.suite_file import read_suite
 from muniment.foundation.errors import BadInput
-from muniment.governance.identity.principal import OPERATOR
-
-WHY = Commission("for the test", OPERATOR)
 
 CASES = [
     {
@@ -51,31 +43,6 @@ def suite(folder: Path, cases: list[dict[str, object]] | str, about: str = 'name
     (folder / "cases.jsonl").write_text(text)
     (folder / "suite.toml").write_text(about)
     return folder
-
-
-def test_a_run_reports_what_was_found_said_and_kept_silent(
-    make_workspace: Callable[..., Workspace], folder: Path, tmp_path: Path
-) -> None:
-    workspace = make_workspace(embedder=lambda: HashedEmbedder())
-    workspace.ingest(folder, "docs")
-    report = run_suite(workspace, suite(tmp_path / "suite", CASES), WHY, workspace.gate)
-    first, second, third = report.results
-    assert first.found and first.paths[0] == "engineering/oncall.md"
-    assert third.found is False and third.facts in (0.0, None)
-    assert second.found is None and second.forbidden == ()
-    assert report.forbidden == 0 and report.document == 0.5 and not report.ok
-    assert any("c3" in line for line in report.lines())
-    json.dumps(report.as_json())
-
-
-def test_a_shown_forbidden_document_fails_the_suite(
-    make_workspace: Callable[..., Workspace], folder: Path, tmp_path: Path
-) -> None:
-    workspace = make_workspace(embedder=lambda: HashedEmbedder())
-    workspace.ingest(folder, "docs")
-    breach = {**CASES[0], "forbidden": ["engineering/oncall.md"]}
-    report = run_suite(workspace, suite(tmp_path / "suite", [breach]), WHY, workspace.gate)
-    assert report.forbidden == 1 and not report.ok
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,8 @@ LATER = (
     "DROP TABLE prompt_version",
     "DROP TABLE prompt_stage",
     "DROP TABLE feedback",
+    "DROP TABLE evaluation_run",
+    "DROP TABLE evaluation_result",
     "DROP TABLE conversation",
     "DROP TABLE conversation_turn",
     "DROP TABLE conversation_share",

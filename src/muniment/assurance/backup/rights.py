@@ -27,6 +27,8 @@ NO_RIGHTS = frozenset(
         "conversation_turn",
         "dbos_migrations",
         "document_version",
+        "evaluation_result",
+        "evaluation_run",
         "feedback",
         "index_model",
         "model_usage",

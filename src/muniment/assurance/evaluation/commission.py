@@ -5,8 +5,11 @@ Invariant: it opens no document. Each question is still asked with its asker's r
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
+
+import sqlalchemy as sa
 
 from muniment.assurance.evaluation.case import Suite
 from muniment.foundation.database import Database
@@ -35,22 +38,40 @@ class Commission:
 def begin(
     commission: Commission, work: Work, suite: Suite, database: Database, gate: Gate, audit: AuditLog
 ) -> None:
-    """Put the run on record; raises BadInput without a reason, NotPermitted where policy does not let them."""
+    """Put the work on record; raises BadInput without a reason, NotPermitted where policy does not let them."""
+    with gate.recorded(commission.by), database.write() as connection:
+        decided = admitted(commission, suite, gate, connection)
+        audit.append(connection, [entry(work, commission, suite, audit, decided)])
+
+
+def admitted(
+    commission: Commission, suite: Suite, gate: Gate, connection: sa.Connection
+) -> Mapping[str, Json]:
+    """Return the decision for the log; raises as `begin`, and stands inside `Gate.recorded`."""
+    _reason(commission, suite)
+    return gate.check(connection, commission.who, "run_suite", Resource("Suite", suite.name))
+
+
+def entry(
+    work: Work, commission: Commission, suite: Suite, audit: AuditLog, decided: Mapping[str, Json]
+) -> Entry:
+    """Return the entry that says what is begun."""
+    about: dict[str, Json] = {
+        "suite": suite.name,
+        "suite_digest": suite.digest,
+        "cases": len(suite.cases),
+        "askers": len({case.asker for case in suite.cases}),
+        "reason": audit.commitment(_reason(commission, suite)),
+        "reason_of": "run" if commission.reason else "suite",
+    }
+    return Entry(f"{work}.started", commission.by, {**decided, **about})
+
+
+def _reason(commission: Commission, suite: Suite) -> str:
     stated = commission.reason or suite.reason
     if not stated.strip():
         raise BadInput(
             "There is no reason to ask as other people.",
             fix="Say why with --reason, or once for all runs with `reason` in suite.toml.",
         )
-    why = checked_reason(stated)
-    about: dict[str, Json] = {
-        "suite": suite.name,
-        "suite_digest": suite.digest,
-        "cases": len(suite.cases),
-        "askers": len({case.asker for case in suite.cases}),
-        "reason": audit.commitment(why),
-        "reason_of": "run" if commission.reason else "suite",
-    }
-    with gate.recorded(commission.by), database.write() as connection:
-        decided = gate.check(connection, commission.who, "run_suite", Resource("Suite", suite.name))
-        audit.append(connection, [Entry(f"{work}.started", commission.by, {**decided, **about})])
+    return checked_reason(stated)

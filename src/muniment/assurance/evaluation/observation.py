@@ -64,16 +64,20 @@ class Observation:
     """Paths of documents that the search gave, best first, each once."""
     cited: tuple[str, ...] = ()
     """Paths of documents that the answer cites, each once, in order."""
+    nearest: tuple[str, ...] = ()
+    """Paths of documents that an abstention names as coming closest."""
     versions: Mapping[str, SeenVersion] = field(default_factory=dict[str, SeenVersion])
     """By path, of what was ranked or cited."""
     result: Json = None
     """Of an answer in a schema."""
     calls: tuple[SeenCall, ...] = ()
     stages: Mapping[str, float] = field(default_factory=dict[str, float])
-    """Milliseconds by stage, such as `search`, `answer`, `model`."""
+    """Milliseconds by stage: `search`, `answer`, `model`, and those of the main path."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost: float = 0.0
+    dropped: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Statements of the model that were not given, by reason."""
     answer_id: str = ""
     """Of the stored answer, whose lineage can be read."""
     endpoint: str = ""

@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Protocol, cast
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 
-from muniment.assistant.answer import Assistant
 from muniment.assistant.inquiry import ANSWER
-from muniment.assistant.values import Answer
+from muniment.assurance.evaluation.case import Suite
 from muniment.assurance.evaluation.commission import Commission
-from muniment.assurance.evaluation.run import OnProgress, Subject, SuiteReport, run_suite
-from muniment.assurance.evaluation.suite_file import read_suite
-from muniment.foundation.database import Database
+from muniment.assurance.evaluation.observation import Subject
+from muniment.assurance.evaluation.results import CaseResult, Run
+from muniment.assurance.evaluation.run import OnProgress, Progress, Runner
 from muniment.foundation.errors import BadInput
-from muniment.governance.audit.entry import Actor
-from muniment.governance.audit.log import AuditLog
-from muniment.governance.identity.principal import Principal
-from muniment.governance.policy.gate import Gate
 from muniment.inference.catalog import QUOTES
 from muniment.inference.prompt_file import Prompt
-from muniment.knowledge.passage import Retrieval
-
-
-class Trialled(Subject, Protocol):
-    """A workspace whose prompts are tried."""
-
-    def principal(self, as_: str | Principal) -> Principal:
-        """Return who somebody is."""
-        ...
-
-    def assistant_with(self, live: Callable[[str, str | None], Prompt]) -> Assistant:
-        """Return an assistant that takes its prompts from `live`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +21,8 @@ class PromptFigures:
     """How a prompt did."""
 
     prompt: str
+    run: str
+    """Id of the run that holds each case."""
     cases: int
     answered: float
     """Share of answerable cases that were answered."""
@@ -63,15 +45,15 @@ class PromptFigures:
 
 
 def tried(
-    workspace: Trialled,
+    runner: Runner,
+    subject_with: Callable[[Prompt], Subject],
     prompts: Sequence[Prompt],
-    suite: Path,
+    suite: Suite,
     commission: Commission,
-    gate: Gate,
     model: str,
-    on_progress: OnProgress = lambda done, total: None,
+    on_progress: OnProgress = lambda progress: None,
 ) -> list[PromptFigures]:
-    """Run the suite once with each prompt; raises as `run_suite` does, and BadInput for `quotes`."""
+    """Run the suite once with each prompt; raises as `Runner.run` does, and BadInput for `quotes`."""
     if model == QUOTES:
         raise BadInput("The endpoint quotes reads no prompt.", fix="Name a language model with --model.")
     for prompt in prompts:
@@ -80,58 +62,50 @@ def tried(
                 f"{prompt.version} is for the purpose {prompt.purpose!r}, which the suite's questions do not try.",
                 fix="Name a prompt for the purpose 'answer'.",
             )
-    relevant = {case.id: frozenset(case.relevant) for case in read_suite(suite).cases}
     made: list[PromptFigures] = []
     for at, prompt in enumerate(prompts):
-        subject = _Trial(workspace, prompt)
 
-        def progress(done: int, total: int, before: int = at) -> None:
-            on_progress(before * total + done, len(prompts) * total)
+        def progress(one: Progress, before: int = at) -> None:
+            total = len(prompts) * one.total
+            on_progress(replace(one, done=before * one.total + one.done, total=total))
 
-        found = run_suite(subject, suite, commission, gate, progress, model)
-        made.append(_figures(prompt, found, subject, relevant))
+        run = runner.run(suite, subject_with(prompt), commission, on_progress=progress)
+        made.append(_figures(prompt, run))
     return made
 
 
-class _Trial:
-    """The workspace, answering with one prompt."""
-
-    def __init__(self, workspace: Trialled, prompt: Prompt) -> None:
-        self._workspace = workspace
-        self._assistant = workspace.assistant_with(lambda purpose, model: prompt)
-        self.audit: AuditLog = workspace.audit
-        self.claims = 0
-        self.unverified = 0
-
-    @property
-    def database(self) -> Database:
-        return self._workspace.database
-
-    def search(self, query: str, as_: str, k: int = 10, by: Actor | None = None) -> Retrieval:
-        return self._workspace.search(query, as_, k, by)
-
-    def ask(self, question: str, as_: str, model: str | None = None, by: Actor | None = None) -> Answer:
-        principal = self._workspace.principal(as_)
-        answer = self._assistant.ask(principal, question, by or Actor(principal.ref, "python"), model)
-        checks = cast("Mapping[str, int]", answer.lineage["checks"])
-        self.claims += checks["released"]
-        self.unverified += checks["unverified"]
-        return answer
-
-
-def _figures(
-    prompt: Prompt, found: SuiteReport, subject: _Trial, relevant: Mapping[str, frozenset[str]]
-) -> PromptFigures:
-    answered = [one for one in found.results if not one.abstain and one.status == "answered"]
-    cited = [one for one in answered if relevant[one.case].intersection(one.cited)]
+def _figures(prompt: Prompt, run: Run) -> PromptFigures:
+    results = run.results
+    given = [one for one in results if one.status == "answered" and "answered" in one.scores]
     return PromptFigures(
         prompt=prompt.version,
-        cases=len(found.results),
-        answered=found.answered,
-        abstained=found.abstained,
-        facts=found.facts,
-        cited=len(cited) / len(answered) if answered else 1.0,
-        claims=subject.claims,
-        unverified=subject.unverified,
-        forbidden=found.forbidden,
+        run=run.id,
+        cases=len(results),
+        answered=_mean(results, "answered"),
+        abstained=_mean(results, "abstained"),
+        facts=_mean(results, "all_facts"),
+        cited=_mean(given, "citation_recall"),
+        claims=sum(_count(one, "claims") for one in results),
+        unverified=sum(_dropped(one) for one in results),
+        forbidden=sum(_listed(one, "forbidden") for one in results),
     )
+
+
+def _mean(results: Sequence[CaseResult], metric: str) -> float:
+    scores = [one.scores[metric] for one in results if metric in one.scores]
+    return sum(scores) / len(scores) if scores else 1.0
+
+
+def _count(result: CaseResult, name: str) -> int:
+    value = result.detail.get(name, 0)
+    return value if isinstance(value, int) else 0
+
+
+def _listed(result: CaseResult, name: str) -> int:
+    value = result.detail.get(name, [])
+    return len(value) if isinstance(value, list) else 0
+
+
+def _dropped(result: CaseResult) -> int:
+    value = result.detail.get("dropped", {})
+    return sum(n for n in value.values() if isinstance(n, int)) if isinstance(value, dict) else 0

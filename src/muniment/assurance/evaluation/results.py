@@ -17,6 +17,7 @@ class CaseResult:
     digest: str
     """Of the case as it was put."""
     asker: str
+    """Whose rights it was put with, such as `user:alice`."""
     question: str
     tags: tuple[str, ...]
     weight: float

@@ -35,11 +35,11 @@ class Progress:
 
     done: int
     total: int
-    cached: int
+    cached: int = 0
     """Of those done, results taken over from an earlier run."""
-    cost: float
+    cost: float = 0.0
     """Spent so far by this run."""
-    seconds_left: float | None
+    seconds_left: float | None = None
     """None until a case has been put."""
 
 

@@ -12,7 +12,8 @@ generators, where what is "current" would be another's.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -125,6 +126,7 @@ class Trace:
 
 
 _CURRENT: ContextVar[Trace | None] = ContextVar("trace", default=None)
+_TIMED: ContextVar[dict[str, float] | None] = ContextVar("timed", default=None)
 _CLOCK, _IDS = Clock(), Ids()
 
 
@@ -151,6 +153,17 @@ def end(token: Token[Trace | None]) -> None:
 def current() -> Trace | None:
     """Return the trace of the request that this is done for."""
     return _CURRENT.get()
+
+
+@contextmanager
+def timed() -> Generator[Mapping[str, float]]:
+    """Give the milliseconds of each stage that ends in this thread while the block runs."""
+    times: dict[str, float] = {}
+    token = _TIMED.set(times)
+    try:
+        yield times
+    finally:
+        _TIMED.reset(token)
 
 
 def error_kind(error: BaseException | None) -> str:
@@ -182,7 +195,11 @@ class Stage:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        STAGE_SECONDS.observe((time.perf_counter_ns() - self._began) / 1e9, self._name)
+        took = time.perf_counter_ns() - self._began
+        STAGE_SECONDS.observe(took / 1e9, self._name)
+        times = _TIMED.get()
+        if times is not None:
+            times[self._name] = times.get(self._name, 0.0) + took / 1e6
         found = _CURRENT.get()
         if found is not None and found.sampled:
             found.keep(self._name, "internal", self._began, self._attributes or {}, error_kind(error))

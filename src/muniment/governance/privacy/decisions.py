@@ -77,6 +77,13 @@ DECISIONS: Sequence[Decision] = (
     Decision("prompt_stage", "who did it, and why", renamed=("by",)),
     Decision("ranking_settings", "who made them", renamed=("made_by",)),
     Decision("ranking_use", "who used them", renamed=("used_by",)),
+    Decision("evaluation_run", "who ran it", renamed=("by",)),
+    Decision(
+        "evaluation_result",
+        "scores are the company's; a question may be the person's own words",
+        emptied=(("question", "asker"),),
+        renamed=("asker",),
+    ),
     Decision("legal_hold", "evidence of holds that were lifted", renamed=("subject", "by", "lifted_by")),
     Decision("access_class", "access lists", within=("allow", "deny")),
     Decision("action", "evidence where it was approved", elsewhere=True),

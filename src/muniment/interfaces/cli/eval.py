@@ -1,23 +1,43 @@
-"""eval: ask a suite of questions whose right answers are known, and grade what comes back."""
+"""eval: put a suite of questions whose right answers are known, and grade, show and compare what comes back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from muniment.interfaces.cli.options import example
 from muniment.interfaces.cli.policy import acting
-from muniment.interfaces.cli.terminal import TERMINAL, visible
+from muniment.interfaces.cli.terminal import TERMINAL
+
+if TYPE_CHECKING:
+    from muniment.assurance.evaluation.results import Run
+    from muniment.assurance.evaluation.run import OnProgress, Progress
 
 app = typer.Typer(no_args_is_help=True)
 
 Evaluator = Annotated[
     str | None,
     typer.Option("--by", metavar="USER", help="Who runs it, if policy lets them; else the operator."),
+]
+Which = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN", help="A run's id or its first characters, or a suite: its newest.", show_default=False
+    ),
+]
+Named = Annotated[
+    str, typer.Argument(metavar="SUITE", help="A folder, or the name of a suite.", show_default=False)
+]
+WhyRun = Annotated[
+    str, typer.Option("--reason", help="Why it is run, for whoever reads the log; else as the suite says.")
+]
+Answers = Annotated[
+    str | None,
+    typer.Option("--model", metavar="NAME", help="The endpoint that answers.", show_default=False),
 ]
 
 
@@ -33,45 +53,84 @@ def group() -> None:
 
 @app.command(epilog=example("muniment eval run sample --reason 'Before release 2'"))
 def run(
-    suite: Annotated[
-        str,
-        typer.Argument(metavar="SUITE", help="A folder, or the name of a shipped suite.", show_default=False),
-    ],
-    reason: Annotated[
-        str, typer.Option(help="Why it is run, for whoever reads the log; else as the suite says.")
-    ] = "",
-    model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The endpoint that answers.", show_default=False)
-    ] = None,
+    suite: Named,
+    reason: WhyRun = "",
+    model: Answers = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Cases at one time.")] = 4,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Take no result over from an earlier run.")] = False,
     by: Evaluator = None,
 ) -> None:
-    """Run a suite on this workspace, asking as its askers; exit 1 where a bar is missed."""
-    from muniment.assurance.evaluation.commission import Commission
-    from muniment.assurance.evaluation.run import run_suite
+    """Run a suite on this workspace, asking as its askers; exit 1 where a target is missed.
 
-    folder = suite_folder(suite)
+    A run that was cut short goes on where it was. Results of cases that were put before are taken over while nothing
+    that answers has changed.
+    """
+    from muniment.app.evaluating import runner, subject
+    from muniment.assurance.evaluation.commission import Commission
+    from muniment.assurance.evaluation.suite_file import read_suite
+
+    read = read_suite(suite_folder(suite))
+    TERMINAL.interrupted = f"Every result so far is kept: `muniment eval run {suite}` goes on."
     with TERMINAL.workspace() as workspace, counting("Asking") as on_progress:
         commission = Commission(reason, *acting(workspace, by))
-        report = run_suite(workspace, folder, commission, workspace.gate, on_progress, model)
+        what = subject(workspace, commission.by, model)
+        made = runner(workspace).run(
+            read, what, commission, workers=workers, fresh=fresh, on_progress=on_progress
+        )
+    show_run(made)
+
+
+def show_run(made: Run) -> None:
+    """Show a run; raises Exit where a target is missed or something forbidden was shown."""
+    from muniment.assurance.evaluation.metric import METRICS
+    from muniment.interfaces.cli.render import table
+
+    scores = {
+        name: found
+        for name in METRICS
+        if (found := [one.scores[name] for one in made.results if name in one.scores])
+    }
+    means = {name: sum(found) / len(found) for name, found in scores.items()}
+    missed = [name for name, least in made.targets.items() if means.get(name, least) < least]
     if TERMINAL.json:
-        TERMINAL.document(report.as_json())
+        TERMINAL.document({"run": made.id, "suite": made.suite, "scores": means, "missed": missed})
     else:
-        TERMINAL.show(*(visible(line) for line in report.lines()))
-    if not report.ok:
+        rows = [[name, str(len(found)), f"{means[name]:.3f}"] for name, found in scores.items()]
+        TERMINAL.show(table(("metric", "cases", "mean"), rows))
+    if missed:
         raise typer.Exit(1)
 
 
 @contextmanager
-def counting(what: str) -> Generator[Callable[[int, int], None]]:
-    """A progress bar on a terminal, silence elsewhere."""
+def counting(what: str) -> Generator[OnProgress]:
+    """A progress bar with what is left on a terminal, silence elsewhere."""
     if not TERMINAL.err.is_terminal:
-        yield lambda done, total: None
+        yield lambda progress: None
         return
-    from rich.progress import Progress
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as Bar
 
-    with Progress(console=TERMINAL.err) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[left]}"),
+    )
+    with Bar(*columns, console=TERMINAL.err) as bar:
+        task = bar.add_task(what, total=None, left="")
+        yield lambda one: bar.update(task, completed=one.done, total=one.total, left=_left(one))
+
+
+def _left(progress: Progress) -> str:
+    parts = [f"{progress.cached} taken over"] if progress.cached else []
+    if progress.seconds_left is not None and progress.done < progress.total:
+        parts.append(f"{progress.seconds_left:.0f} s left")
+    if progress.cost:
+        spent = progress.cost / max(1, progress.done - progress.cached)
+        parts.append(
+            f"cost {progress.cost:.4g} of about {progress.cost + spent * (progress.total - progress.done):.4g}"
+        )
+    return ", ".join(parts)
 
 
 def suite_folder(name: str) -> Path:

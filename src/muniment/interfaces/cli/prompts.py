@@ -14,6 +14,7 @@ from muniment.interfaces.cli.policy import AsOfficer, Reason, acting
 from muniment.interfaces.cli.terminal import TERMINAL, visible
 
 if TYPE_CHECKING:
+    from muniment.assurance.evaluation.observation import Subject
     from muniment.inference.messages import NumberedPassage
     from muniment.inference.prompt_file import Prompt
     from muniment.inference.prompt_registry import Promotion, Staged
@@ -145,11 +146,13 @@ def try_(
     by: Evaluator = None,
 ) -> None:
     """Ask a suite with a prompt and with the live one, and show both; exit 1 where it does worse."""
+    from muniment.app.evaluating import runner, subject
     from muniment.assurance.evaluation.commission import Commission
     from muniment.assurance.evaluation.prompt_trial import tried
+    from muniment.assurance.evaluation.suite_file import read_suite
     from muniment.inference.prompt_file import fits
 
-    folder = suite_folder(suite)
+    read = read_suite(suite_folder(suite))
     with TERMINAL.workspace() as workspace, counting("Asking") as on_progress:
         found = workspace.prompts.find(prompt).prompt
         fits(found, frozenset(one.name for one in workspace.catalog.endpoints()))
@@ -157,7 +160,15 @@ def try_(
         pair = [found] if live.digest == found.digest else [found, live]
         commission = Commission(reason, *acting(workspace, by))
         endpoint = model or workspace.catalog.default
-        figures = tried(workspace, pair, folder, commission, workspace.gate, endpoint, on_progress)
+        live_prompt = workspace.prompts.live
+
+        def subject_with(one: Prompt) -> Subject:
+            def given(purpose: str, model: str | None) -> Prompt:
+                return one if purpose == one.purpose else live_prompt(purpose, model)
+
+            return subject(workspace, commission.by, endpoint, given)
+
+        figures = tried(runner(workspace), subject_with, pair, read, commission, endpoint, on_progress)
     new, old = figures[0], figures[-1]
     worse = new.forbidden > 0 or any(
         getattr(new, name) < getattr(old, name) for name in ("answered", "abstained", "facts", "cited")

@@ -1,8 +1,9 @@
 """Whether a case showed its asker a document that the asker may not read.
 
 Given only where the case names forbidden documents: a case that names none proves nothing. Edge cases: a document
-shows where it is ranked, cited, quoted or its version told, whether or not its quote stands; a path counts as the
-same in any Unicode form. Words of a forbidden document under another path are for `no_forbidden_facts`.
+shows where it is ranked, cited, quoted, named as coming closest or its version told, whether or not its quote stands;
+a path counts as the same in any Unicode form. Words of a forbidden document under another path are for
+`no_forbidden_facts`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def grade(case: Case, seen: Observation) -> dict[str, float]:
 def shown(case: Case, seen: Observation) -> tuple[str, ...]:
     """Return the forbidden documents that showed, as the case spells them."""
     quoted = (quote.path for claim in seen.claims for quote in claim.quotes)
-    found = _spelt((*seen.ranked, *seen.cited, *seen.versions, *quoted))
+    found = _spelt((*seen.ranked, *seen.cited, *seen.nearest, *seen.versions, *quoted))
     return tuple(path for path in case.forbidden if unicodedata.normalize("NFC", path) in found)
 
 
