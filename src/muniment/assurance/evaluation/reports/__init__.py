@@ -1,0 +1,1 @@
+"""Reports of runs: a page, Markdown, JSON, JUnit and lines for a terminal."""
