@@ -37,17 +37,24 @@ lint: setup
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 
-# The OpenID Connect provider that some tests sign in through, as its lock pins it, where Node is there. Without Node,
-# or where npm cannot fetch it, those tests are skipped and say so.
+# What some tests take from npm, as the locks pin it, where Node is there: the OpenID Connect provider that they sign in
+# through, and axe-core, which looks for what keeps people from using a page. Without Node, or where npm cannot fetch it,
+# those tests are skipped and say so.
 PROVIDER := tests/simulators/oidc_provider
+AXE := tests/simulators/axe
 node:
 	@if ! command -v node >/dev/null || ! command -v npm >/dev/null; then \
-	  echo "Node is not installed: tests with oidc-provider are skipped"; \
-	elif ! cmp -s $(PROVIDER)/package-lock.json .node/installed; then \
-	  rm -rf .node && mkdir -p .node && cp $(PROVIDER)/package.json $(PROVIDER)/package-lock.json .node/ && \
-	  if (cd .node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error --fetch-retries=1 --fetch-timeout=20000); \
-	  then cp .node/package-lock.json .node/installed; \
-	  else rm -rf .node; echo "npm cannot fetch oidc-provider: tests with it are skipped"; fi; \
+	  echo "Node is not installed: tests with oidc-provider and axe-core are skipped"; \
+	else \
+	  fetched() { \
+	    if ! cmp -s $$1/package-lock.json $$2/installed; then \
+	      rm -rf $$2 && mkdir -p $$2 && cp $$1/package.json $$1/package-lock.json $$2/ && \
+	      if (cd $$2 && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error --fetch-retries=1 --fetch-timeout=20000); \
+	      then cp $$2/package-lock.json $$2/installed; \
+	      else rm -rf $$2; echo "npm cannot fetch $$3: tests with it are skipped"; fi; \
+	    fi; \
+	  }; \
+	  fetched $(PROVIDER) .node oidc-provider; fetched $(AXE) .node/axe axe-core; \
 	fi
 
 # The promises at full size: thousands of worlds, races, mutations and kills. Hours, not minutes.
@@ -79,6 +86,7 @@ lock:
 	uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --only-binary :all: --exclude-newer "$$(date -d '7 days ago' +%F)" --constraints requirements/base.txt requirements/agentdojo.in -o requirements/agentdojo.txt
 	uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --only-binary :all: --exclude-newer "$$(date -d '7 days ago' +%F)" --constraints requirements/base.txt --no-emit-package setuptools requirements/labels.in -o requirements/labels.txt
 	cd $(PROVIDER) && npm install --package-lock-only --ignore-scripts --no-audit --no-fund --omit-lockfile-registry-resolved
+	cd $(AXE) && npm install --package-lock-only --ignore-scripts --no-audit --no-fund --omit-lockfile-registry-resolved
 
 clean:
 	rm -rf .venv .node .demo .muniment .pytest_cache .ruff_cache .import_linter_cache
