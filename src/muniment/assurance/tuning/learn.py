@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from muniment.assurance.evaluation.statistics.interval import SHARE, estimate
+from muniment.assurance.evaluation.statistics.paired import widest
+
 FOLDS = 5
-CONFIDENCE = 0.95
-_RESAMPLES = 10_000
-_SEED = 20_251_125
 
 Scores = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]
@@ -34,7 +34,7 @@ class Choice:
     """Mean over the cases, held out."""
     low: float
     high: float
-    """Ends of the bootstrap interval of `gain`."""
+    """Ends of the 95 % interval of `gain`."""
 
     @property
     def proven(self) -> bool:
@@ -60,19 +60,10 @@ def choose(scores: Scores, fold: Places) -> Choice:
         by_fold.append(_best(scores[fold != one]))
         held_out[fold == one] = by_fold[-1]
     gains = scores[np.arange(len(scores)), held_out] - scores[:, 0]
-    low, high = _interval(gains)
-    return Choice(_best(scores), tuple(by_fold), held_out, float(gains.mean()), low, high)
+    found = estimate(gains, ends=widest(gains, SHARE))
+    return Choice(_best(scores), tuple(by_fold), held_out, float(gains.mean()), found.low, found.high)
 
 
 def _best(scores: Scores) -> int:
     """Return the way of the highest mean; rounded, so that the last bit of a sum decides nothing."""
     return int(np.argmax(np.round(scores.mean(axis=0), 9))) if len(scores) else 0
-
-
-def _interval(gains: Scores) -> tuple[float, float]:
-    """Return the percentile bootstrap interval of the mean."""
-    drawn = np.random.default_rng(_SEED).integers(0, len(gains), (_RESAMPLES, len(gains)))
-    means = gains[drawn].mean(axis=1)
-    edge = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(means, [edge, 1 - edge])
-    return float(low), float(high)

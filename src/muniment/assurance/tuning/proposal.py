@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from muniment.assurance.tuning.learn import CONFIDENCE, Choice
+from muniment.assurance.evaluation.statistics.interval import CONFIDENCE
+from muniment.assurance.tuning.learn import Choice
 from muniment.governance.audit.entry import Json
 from muniment.knowledge.retrieval.versions import Constants, Learned, Version
 

@@ -1,0 +1,1 @@
+"""What scores say and how sure one may be of it: numbers in, numbers out."""
