@@ -230,6 +230,7 @@ def kept(workspace: Workspace) -> Generator[None]:
         workspace.copies.watched(),
         workspace.detection.watched(),
         workspace.retention.watched(),
+        workspace.releasing.canary.watched(),
         told.watched() if told else nullcontext(),
         workspace.witnesses.watched(),
         _running_workflows(workspace),
