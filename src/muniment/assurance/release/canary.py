@@ -19,7 +19,7 @@ Each is tested by itself at a fifth of ALPHA (see `sequential`), so that all tog
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal, cast
@@ -141,12 +141,8 @@ class Canary:
             self._promotions.end_canary(running.stage, reason, [one.as_json() for one in worse], _ITSELF)
         return worse
 
-    def watched(self) -> AbstractContextManager[None]:
-        """Look every minute while the block runs."""
-        return repeated("canary", LOOK_SECONDS, self._try)
-
-    def _try(self) -> None:
-        # Another process of this workspace may be looking.
+    def look_alone(self) -> None:
+        """Look, unless another process of this workspace is looking."""
         with suppress(Conflict), self._database.alone("canary"):
             self.look()
 
@@ -163,6 +159,11 @@ class Canary:
             if "replays" not in lineage and lineage["prompt"] in wanted:
                 kept.append(row)
         return kept
+
+
+def watched(canary: Callable[[], Canary]) -> AbstractContextManager[None]:
+    """Look every minute while the block runs."""
+    return repeated("canary", LOOK_SECONDS, lambda: canary().look_alone())
 
 
 def is_chosen(audit: AuditLog, canary: Staged, ref: str) -> bool:

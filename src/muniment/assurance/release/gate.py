@@ -206,16 +206,19 @@ def reported(
     """Return what a run comes to, judged against one of the release in force where there is one."""
     parts = ", ".join(sorted(changed)) or "nothing"
     blocks = [*_failures(suite, candidate, parts)]
-    judged = judge(candidate, baseline, dict(candidate.targets), sorted(changed))
+    # A run that was cut short counts for nothing, and its figures mean nothing.
+    judged = (
+        judge(candidate, baseline, dict(candidate.targets), sorted(changed)) if candidate.complete else None
+    )
     named = {one.name for one in blocks}
-    for number, one in enumerate(judged.blocks, 1):
+    for number, one in enumerate(judged.blocks if judged else (), 1):
         metric = str(getattr(one, "metric", "") or number)
         name = f"{suite.name}:{metric}"
         why: Why = "security" if suite.kind == "security" or _is_breach(metric) else "worse"
         if name not in named:
             says = f"{suite.name}, {metric}: {one} Changed: {parts}."
             blocks.append(Block(name, why, says, f"See `muniment eval show {candidate.id}`."))
-    if not judged.ok and not blocks:
+    if judged and not judged.ok and not blocks:
         says = f"{suite.name}: the comparison found it worse and does not say where. Changed: {parts}."
         blocks.append(Block(f"{suite.name}:verdict", "worse", says, "Run the suite again."))
     return Report(
@@ -228,7 +231,7 @@ def reported(
         finished=candidate.finished if candidate.complete else "",
         against=against,
         blocks=tuple(blocks),
-        notes=tuple(map(str, judged.notes)),
+        notes=tuple(map(str, judged.notes if judged else ())),
     )
 
 

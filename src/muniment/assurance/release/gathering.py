@@ -76,37 +76,27 @@ class Gathering:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    def prompts(self, named: Sequence[str] = (), candidates: bool = True) -> dict[str, Prompt]:
-        """Return the prompt of each purpose: those that `named` names, else the one candidate, else the live one.
+    def prompts(self, named: Sequence[str] = (), waiting: bool = True) -> dict[str, Prompt]:
+        """Return the prompt of each purpose: those that `named` names, else the one that waits, else the live one.
 
-        A candidate is a prompt that was promoted once. Raises BadInput for an unknown name, or two of one purpose.
+        A candidate waits, and a file of the home that was never live. Raises BadInput for an unknown name, or several
+        of one purpose.
         """
         registry = self._parts.prompts
         chosen: dict[str, Prompt] = {}
         for one in named:
             found = registry.find(one).prompt
+            if found.purpose not in PURPOSES:
+                raise BadInput(f"{found.version} is for no purpose that there is.", fix=_KNOWN)
             if other := chosen.get(found.purpose):
                 raise BadInput(
                     f"{other.version} and {found.version} are both for the purpose {found.purpose!r}.",
                     fix="Name one prompt for each purpose.",
                 )
-            if found.purpose not in PURPOSES:
-                raise BadInput(f"{found.version} is for no purpose that there is.", fix=_KNOWN)
             chosen[found.purpose] = found
-        staged = registry.all() if candidates else []
         for purpose in PURPOSES:
-            if purpose in chosen:
-                continue
-            waiting = [
-                one.prompt for one in staged if one.stage == "candidate" and one.prompt.purpose == purpose
-            ]
-            if len(waiting) > 1:
-                several = ", ".join(one.version for one in waiting)
-                raise BadInput(
-                    f"Several candidates are for the purpose {purpose!r}: {several}.",
-                    fix="Name one with --prompt.",
-                )
-            chosen[purpose] = waiting[0] if waiting else registry.live(purpose)
+            if purpose not in chosen:
+                chosen[purpose] = (self._waiting(purpose) if waiting else None) or registry.live(purpose)
         return chosen
 
     def manifest(self, prompts: Mapping[str, Prompt]) -> Manifest:
@@ -137,7 +127,7 @@ class Gathering:
 
     def live(self) -> Manifest:
         """Return what answers now."""
-        return self.manifest(self.prompts(candidates=False))
+        return self.manifest(self.prompts(waiting=False))
 
     def sections(self) -> dict[str, str]:
         """Return the keyed digest of each section of the settings."""
@@ -154,13 +144,29 @@ class Gathering:
             text = path.read_text("utf-8") if path.exists() else ""
         except (OSError, UnicodeDecodeError) as error:
             raise BadInput(f"{path} cannot be read.", fix="Save it as UTF-8 text.") from error
-        for name, value in _texts(self._parts.effective):
+        for name, value in _texts({**self._parts.effective, "sensitive": {}}):
             if name.rpartition(".")[2] in _SECRETS and value and not value.startswith(_REFERENCES):
                 raise _holds_secret(name)
         for found in recognise(text, ["secret"]):
             if not text[found.start : found.end].strip("\"'").startswith(_REFERENCES):
                 raise _holds_secret(f"line {text.count(chr(10), 0, found.start) + 1}")
         return text
+
+    def _waiting(self, purpose: str) -> Prompt | None:
+        registry = self._parts.prompts
+        in_files = {one.digest for one in registry.drafts()}
+        found = [
+            one.prompt
+            for one in registry.all()
+            if one.prompt.purpose == purpose
+            and (one.stage == "candidate" or (one.stage == "draft" and one.prompt.digest in in_files))
+        ]
+        if len(found) > 1:
+            several = ", ".join(one.version for one in found)
+            raise BadInput(
+                f"Several prompts wait for the purpose {purpose!r}: {several}.", fix="Name one with --prompt."
+            )
+        return found[0] if found else None
 
     def _section(self, name: str) -> Mapping[str, object]:
         return cast("Mapping[str, object]", self._parts.effective[name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -40,7 +41,7 @@ def build(
     reason: Annotated[str, typer.Option(help="Why; kept beside it.")] = "built",
     prompt: Annotated[
         list[str] | None,
-        typer.Option(metavar="PROMPT", help="In place of the candidate of its purpose, or of the live one."),
+        typer.Option(metavar="PROMPT", help="In place of what waits for its purpose, or of the live one."),
     ] = None,
     as_: AsOfficer = None,
 ) -> None:
@@ -93,7 +94,7 @@ def show(release: Which) -> None:
     made = found.release
     TERMINAL.show(f"{made.name} ({made.id}) is {found.stage}. {made.manifest.hash}")
     rows = [
-        [name, made.manifest.digests[name][:19], visible(_versions(made.manifest.components[name]))]
+        [name, made.manifest.digests[name][:19], _short(_versions(made.manifest.components[name]))]
         for name in COMPONENTS
     ]
     TERMINAL.show(table(("component", "digest", "versions"), rows))
@@ -277,7 +278,7 @@ def _show_changes(title: str, found: tuple[Change, ...]) -> None:
 
     TERMINAL.show(title)
     rows = [
-        [one.component, visible(one.name), visible(one.before or "-"), visible(one.after or "-")]
+        [one.component, visible(one.name), _short(one.before or "-"), _short(one.after or "-")]
         for one in found
     ]
     TERMINAL.show(table(("component", "version", "before", "after"), rows))
@@ -302,6 +303,11 @@ def _versions(stated: Mapping[str, Json]) -> str:
     from muniment.assurance.release.manifest import leaves
 
     return ", ".join(f"{name} {value}" for name, value in leaves(stated)) or "none"
+
+
+def _short(text: str) -> str:
+    """Return a text for a table, its digests by their first digits."""
+    return re.sub(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}", r"\1", visible(text))
 
 
 def _plain(one: Release) -> dict[str, object]:
