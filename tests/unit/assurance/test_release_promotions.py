@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from muniment import app
 from muniment import settings as settings_file
 from muniment.app import Workspace
+from muniment.assurance.release import records
 from muniment.assurance.release.tables import release as release_table
 from muniment.assurance.release.tables import release_stage
 from muniment.foundation.clock import FixedClock
