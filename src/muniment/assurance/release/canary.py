@@ -6,7 +6,7 @@ Each person is in one arm as long as the canary runs, by a keyed digest of perso
 |---|---|
 | abstained | answers |
 | statements dropped for lack of evidence, one or more | answers |
-| slow: above the time that nine in ten answers of both arms stay below | answers |
+| slow: above the time that nine in ten answers without the canary stay below | answers |
 | failed | questions |
 | not useful | opinions |
 
@@ -135,7 +135,7 @@ class Canary:
         running = self.running()
         if running is None:
             return ()
-        worse = [one for one in self.signals(running) if one.worse]
+        worse = tuple(one for one in self.signals(running) if one.worse)
         if worse:
             reason = f"The canary does worse. {'; '.join(map(str, worse))}."
             self._promotions.end_canary(running.stage, reason, [one.as_json() for one in worse], _ITSELF)
@@ -200,8 +200,8 @@ class _Arm:
 
 
 def _compared(canary: _Arm, rest: _Arm) -> tuple[Signals, ...]:
-    both = sorted([*canary.took, *rest.took])
-    slow = both[int(len(both) * 0.9)] if both else 0.0
+    usual = sorted(rest.took)
+    slow = usual[int(len(usual) * 0.9)] if usual else 0.0
     alpha = ALPHA / len(SIGNALS)
     found: list[Signals] = []
     for name in SIGNALS:
