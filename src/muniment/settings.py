@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from muniment.actions.notification_settings import NotificationSettings
 from muniment.actions.tool_settings import ToolSettings
+from muniment.assurance.release.release_settings import ReleaseSettings
 from muniment.foundation.errors import BadInput
 from muniment.foundation.key_provider import ProviderName, Wrapped
 from muniment.foundation.limit_settings import LimitSettings
@@ -255,6 +256,7 @@ class Settings(_Section):
     retention: RetentionSettings = RetentionSettings()  # pyright: ignore[reportCallIssue]
     tools: ToolSettings = ToolSettings()  # pyright: ignore[reportCallIssue]
     telemetry: TelemetrySettings = TelemetrySettings()
+    release: ReleaseSettings = ReleaseSettings()
     models: dict[str, ModelSettings] = Field(default_factory=dict)
     embedding: dict[Name, EmbeddingSettings] = Field(default_factory=dict)
 

@@ -25,6 +25,7 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
     "Tool": {"allowed_groups": frozenset({"group:everyone"})},
     "Answer": {"owner": "user:ann"},
     "Approval": {"requester": "user:bob"},
+    "Release": {"requester": "user:bob"},
     "Grant": {"subject": "user:bob"},
     "Emergency": {"requester": "user:bob", "subject": "user:bob"},
 }
@@ -79,7 +80,11 @@ def test_roles_that_conflict_together_allow_no_more_than_the_duties_leave() -> N
             other_role = one if other == "operator" else other
             only_theirs = set(MATRIX[other_role]["allow"]) - set(MATRIX["operator"]["allow"])
             read_alone = {name for name in only_theirs if name.startswith(("read_", "export_"))}
-            assert both & only_theirs <= read_alone | {"change_prompt", "change_collection"}
+            assert both & only_theirs <= read_alone | {
+                "change_prompt",
+                "change_collection",
+                "promote_release",
+            }
 
 
 def test_nobody_approves_or_grants_their_own() -> None:
@@ -105,7 +110,14 @@ def test_a_program_decides_nothing_whatever_it_holds() -> None:
         {role: ("service:bot",) for role in ROLES if role not in ("operator", "auditor")},
         administrator=True,
     )
-    decides = {"approve", "approve_emergency", "grant_role", "activate_policy", "manage_keys"}
+    decides = {
+        "approve",
+        "approve_emergency",
+        "waive_release",
+        "grant_role",
+        "activate_policy",
+        "manage_keys",
+    }
     assert not may(bot) & decides
 
 

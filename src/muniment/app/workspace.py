@@ -21,8 +21,10 @@ from muniment.settings import Settings
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from muniment.app.releasing import Releasing
     from muniment.assistant.agent import TaskAgent
     from muniment.assistant.answer import Assistant
+    from muniment.assistant.answering import Answering
     from muniment.assistant.comparing import Comparing
     from muniment.assistant.conversations import Conversations
     from muniment.assistant.dialogue import Dialogue
@@ -184,9 +186,18 @@ class Workspace(Acting):
         )
 
     @cached_property
-    def assistant(self) -> Assistant:
-        """Questions to answers with evidence."""
-        return self.assistant_with(self.prompts.live)
+    def releasing(self) -> Releasing:
+        """Releases: building, checking, promoting and going back."""
+        from muniment.app.releasing import releasing_of
+
+        return releasing_of(self)
+
+    @cached_property
+    def assistant(self) -> Answering:
+        """Questions to answers with evidence, by the prompts of a canary for those that it has."""
+        from muniment.assurance.release.canary_assistant import CanaryAssistant
+
+        return CanaryAssistant(self.database, self.audit, self.prompts.live, self.assistant_with)
 
     def assistant_with(
         self,

@@ -36,7 +36,7 @@ from muniment.governance.identity.principal import Principal
 from muniment.knowledge.retrieval.filters import EVERYTHING, Filters
 
 if TYPE_CHECKING:
-    from muniment.assistant.answer import Assistant
+    from muniment.assistant.answering import Answering
     from muniment.assistant.conversations import Conversations
 
 NEW = "new"
@@ -63,7 +63,7 @@ class Dialogue:
         self,
         database: Database,
         audit: AuditLog,
-        assistant: Assistant,
+        assistant: Answering,
         conversations: Conversations,
         clock: Clock,
         ids: Ids,

@@ -54,6 +54,8 @@ _HIDDEN = (
     "model_usage",
     "prompt_version",
     "prompt_stage",
+    "release",
+    "release_stage",
     "feedback",
     "evaluation_run",
     "evaluation_result",

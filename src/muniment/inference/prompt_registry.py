@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 SHORTEST = 8
 """Digits of a digest that name a prompt."""
+Live = Callable[[str, str | None], Prompt]
+"""Gives the prompt of a purpose, for an endpoint where one is named; see `Prompts.live`."""
 Stage = Literal["draft", "candidate", "live", "retired"]
 
 
@@ -83,12 +85,7 @@ class Prompts:
         """Return the prompt in use; raises BadInput where it is not written for the endpoint `model`."""
         with self._database.read() as connection:
             found = _live(connection, purpose)
-        if model is not None and found.models and model not in found.models:
-            raise BadInput(
-                f"The prompt {found.version} is not written for the model {model!r}.",
-                fix=f"Ask {' or '.join(found.models)}, or promote another prompt.",
-            )
-        return found
+        return for_model(found, model)
 
     def all(self) -> list[Staged]:
         """Return every prompt once, by name: drafts, what ships, and what was promoted."""
@@ -192,6 +189,33 @@ class Prompts:
             self._log(connection, "prompt.rolled_back", made, prompt, current, by, stated)
         return made
 
+    def bring_live(
+        self,
+        connection: sa.Connection,
+        prompt: Prompt,
+        how: Literal["promote", "rollback"],
+        why: str,
+        by: Actor,
+        who: Principal | None,
+    ) -> bool:
+        """Make a prompt live in the caller's write transaction, by every stage before; return whether it was not.
+
+        It need not lie in a file. Raises as `promote` does; the caller records what is refused.
+        """
+        fits(prompt, self._models())
+        stated = self._gate.check(connection, who, "change_prompt", Resource("Prompt", prompt.name))
+        before = _live(connection, prompt.purpose)
+        if before.digest == prompt.digest:
+            return False
+        self._keep(connection, prompt, by)
+        self._keep_first(connection, prompt.purpose, by)
+        draft = _stage(connection, prompt) == "draft"
+        kind = "prompt.promoted" if how == "promote" else "prompt.rolled_back"
+        for stage in ("candidate", "live") if draft else ("live",):
+            made = self._enter(connection, prompt, stage, how, why, by)
+            self._log(connection, kind, made, prompt, before, by, stated)
+        return True
+
     def _keep(self, connection: sa.Connection, prompt: Prompt, by: Actor) -> None:
         known = sa.select(prompt_version.c.digest).where(prompt_version.c.digest == prompt.digest)
         if connection.execute(known).first() is None:
@@ -238,6 +262,16 @@ class Prompts:
             "reason": self._audit.commitment(made.reason),
         }
         self._audit.append(connection, [Entry(kind, by, about)])
+
+
+def for_model(prompt: Prompt, model: str | None) -> Prompt:
+    """Return the prompt; raises BadInput where it is not written for the endpoint `model`."""
+    if model is not None and prompt.models and model not in prompt.models:
+        raise BadInput(
+            f"The prompt {prompt.version} is not written for the model {model!r}.",
+            fix=f"Ask {' or '.join(prompt.models)}, or promote another prompt.",
+        )
+    return prompt
 
 
 _LIVE = sa.select(prompt_stage).where(

@@ -18,6 +18,8 @@ from muniment.knowledge import index_model
 
 pytestmark = BOTH
 LATER = (
+    "DROP TABLE release",
+    "DROP TABLE release_stage",
     "ALTER TABLE document_version DROP COLUMN chunking",
     "DROP TABLE signin_attempt",
     "ALTER TABLE session DROP COLUMN issuer",

@@ -45,6 +45,8 @@ NO_RIGHTS = frozenset(
         "queues",
         "ranking_settings",
         "ranking_use",
+        "release",
+        "release_stage",
         "segment",
         "session",
         "signin_attempt",

@@ -24,6 +24,7 @@ _ATTRIBUTES: Mapping[str, Mapping[str, Attribute]] = {
     "Tool": {"allowed_groups": frozenset({EVERYONE})},
     "Answer": {"owner": "user:another"},
     "Approval": {"requester": "user:another"},
+    "Release": {"requester": "user:another"},
     "Grant": {"subject": "user:another"},
     "Emergency": {"requester": "user:another", "subject": "user:another"},
 }

@@ -15,6 +15,7 @@ Kind = Literal[
     "Tool",
     "Prompt",
     "Suite",
+    "Release",
     "Answer",
     "Approval",
     "Audit",

@@ -38,6 +38,7 @@ from muniment.interfaces.cli import (
     policy_trial,
     privacy,
     prompts,
+    release,
     role,
     sensitive,
     sources,
@@ -133,6 +134,7 @@ for group in (
     sources,
     index,
     eval,
+    release,
     tune,
     bench,
 ):
