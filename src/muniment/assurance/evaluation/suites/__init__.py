@@ -1,0 +1,1 @@
+"""Suites: where they lie, how cases get into them, and whether they can be trusted."""
