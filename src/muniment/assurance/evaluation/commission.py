@@ -18,7 +18,7 @@ from muniment.governance.policy.decision import Resource
 from muniment.governance.policy.gate import Gate
 from muniment.governance.policy.roles import checked_reason
 
-Work = Literal["evaluation", "tuning"]
+Work = Literal["evaluation", "tuning", "check", "drafting"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from muniment.interfaces.cli import (
     directory,
     emergency,
     eval,
+    eval_suites,
     feedback,
     incident,
     index,
@@ -133,6 +134,7 @@ for group in (
     sources,
     index,
     eval,
+    eval_suites,
     tune,
     bench,
 ):
