@@ -291,19 +291,15 @@ def _described(place: Place) -> dict[str, object]:
 def _made(
     name: str, documents: Path | None, reason: str, description: str, lines: Sequence[str] = ()
 ) -> Place:
-    from muniment.assurance.evaluation.suites.new import new_suite
+    from muniment.assurance.evaluation.suites.new import about, new_suite
     from muniment.foundation.errors import NotSetUp
 
     place = places().new(name)
     if place.kind == "home" and not TERMINAL.home_folder().is_dir():
         raise NotSetUp(f"There is no workspace in {TERMINAL.home_folder()}.", fix="Run: muniment init")
-    new_suite(
-        place,
-        description=description,
-        reason=reason,
-        documents="" if documents is None else str(documents),
-        lines=lines,
-    )
+    given = "" if documents is None else str(documents)
+    described = about(place.path.name, description=description, reason=reason, documents=given)
+    new_suite(place, described, lines)
     return place
 
 

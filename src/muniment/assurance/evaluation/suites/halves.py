@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from muniment.assurance.evaluation.suite_file import as_line, cases_of, read_suite
-from muniment.assurance.evaluation.suites.case_file import change, read_text
-from muniment.assurance.evaluation.suites.new import new_suite
+from muniment.assurance.evaluation.suites.case_file import change, put, read_text
+from muniment.assurance.evaluation.suites.new import about, new_suite
 from muniment.assurance.evaluation.suites.places import Place, Places
 from muniment.assurance.evaluation.suites.split import Halves, Side, split
 from muniment.foundation.errors import BadInput
@@ -41,14 +41,18 @@ def write_halves(
             fix="Add cases on other documents.",
         )
     for side in SIDES:
+        described = about(
+            where[side].path.name,
+            description=f"The {side} half of {suite.name}. Change that one, and split it again.",
+            reason=suite.reason,
+            kind=suite.kind,
+            version=suite.version,
+            targets=suite.targets,
+        )
         lines = [as_line(case) for case in cases[side]]
         if where[side].path.exists():
+            put(where[side].about, described)
             change(where[side].cases, lambda _, lines=lines: "".join(f"{one}\n" for one in lines))
         else:
-            new_suite(
-                where[side],
-                description=f"The {side} half of {suite.name}, made by `muniment eval split`: change that, not this.",
-                reason=suite.reason,
-                lines=lines,
-            )
+            new_suite(where[side], described, lines, explained=False)
     return halves, where

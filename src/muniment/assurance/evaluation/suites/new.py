@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from muniment.assurance.evaluation.suite_file import ABOUT, CASES, cases_of
+from muniment.assurance.evaluation.suite_file import ABOUT, CASES, USUAL_TARGETS, cases_of
 from muniment.assurance.evaluation.suites.places import Place
-from muniment.foundation.private_file import write_private
+from muniment.foundation.errors import Unavailable
+from muniment.foundation.private_file import make_folder, write_private
 from muniment.foundation.whole_folder import whole_folder
 
 EXAMPLE = (
@@ -39,54 +40,63 @@ description = {description}
 {reason}
 
 # "quality", or "security" where a single failure counts.
-kind = "quality"
+kind = "{kind}"
 
 # Raise it when you change cases on purpose: figures of two versions are not compared as if they were of one.
-version = 1
+version = {version}
 {documents}
 # The least that the mean of a metric must reach; of one that is better lower, the most.
 [targets]
-authorised = 1.0
-"success@5" = 0.95
-abstained = 1.0
+{targets}
 """
 
 
-def new_suite(
-    place: Place,
+def about(
+    name: str,
     *,
-    name: str = "",
     description: str = "",
     reason: str = "",
     documents: str = "",
-    lines: Sequence[str] = (),
-) -> None:
-    """Make a suite, whole or not at all.
+    kind: str = "quality",
+    version: int = 1,
+    targets: Mapping[str, float] = USUAL_TARGETS,
+) -> str:
+    """Return the text of suite.toml, with what each line means."""
+    told = f"\n# The documents that it was written for.\ndocuments = {_toml(documents)}\n"
+    return _ABOUT.format(
+        name=_toml(name),
+        description=_toml(description),
+        reason=f"reason = {_toml(reason)}" if reason else '# reason = "Before each release"',
+        documents=told if documents else "",
+        kind=kind,
+        version=version,
+        targets="\n".join(f"{_toml(metric)} = {least}" for metric, least in targets.items()),
+    )
+
+
+def new_suite(place: Place, described: str, lines: Sequence[str] = (), explained: bool = True) -> None:
+    """Make a suite, whole or not at all; in the home it is its owner's alone.
 
     Raises Conflict where something lies there, BadInput for a line that is no case, Unavailable where it cannot be
     written.
     """
     text = "".join(f"{line}\n" for line in lines)
     cases_of(text, CASES)
-    about = _ABOUT.format(
-        name=_toml(name or place.path.name),
-        description=_toml(description),
-        reason=f"reason = {_toml(reason)}" if reason else '# reason = "Before each release"',
-        documents=_documents(documents),
-    )
+    files = {ABOUT: described, CASES: text}
+    if explained:
+        files["README.md"] = _README.format(example=EXAMPLE)
+    private = place.kind != "given"
+    try:
+        make_folder(place.path.parent, 0o700 if private else 0o777)
+    except OSError as error:
+        raise Unavailable(f"{place.path.parent} cannot be made ({error.strerror}).") from error
     with whole_folder(place.path) as made:
-        if place.kind == "given":
+        if not private:
             made.chmod(0o755)
-        for file, content in ((ABOUT, about), (CASES, text), ("README.md", _README.format(example=EXAMPLE))):
+        for file, content in files.items():
             write_private(made / file, content.encode())
-            if place.kind == "given":
+            if not private:
                 (made / file).chmod(0o644)
-
-
-def _documents(folder: str) -> str:
-    if not folder:
-        return ""
-    return f"\n# The documents that it was written for.\ndocuments = {_toml(folder)}\n"
 
 
 def _toml(text: str) -> str:
