@@ -111,7 +111,7 @@ def accept(
     from muniment.foundation.errors import BadInput
 
     place = places().find(name)
-    if every and ids or edit and reject:
+    if (every and ids) or (edit and reject):
         raise BadInput("These do not go together.", fix="Give ids or --all, and --edit or --reject.")
     drafts = accepting.chosen(place, ids) if ids else accepting.waiting(place)
     done: list[str] = []

@@ -89,14 +89,15 @@ class Drafting:
     ) -> Drafted:
         """Draft up to `count` cases for these askers and keep them with the suite's drafts.
 
-        Documents that a case or a draft of theirs has already are passed over. Raises BadInput for an unknown asker or
-        a count out of range, NotPermitted where policy does not let the suite be run.
+        Documents that a case or a draft of theirs has already are passed over. Raises BadInput for an unknown asker
+        or a count out of range, NotPermitted where policy does not let the suite be run.
         """
         if not 1 <= count <= MOST:
             raise BadInput(f"--count is {count}.", fix=f"Give 1 to {MOST}.")
         who = [self._directory.principal(name) for name in dict.fromkeys(askers)]
-        for one in who if model is not None else ():
-            model.check(one)  # pyright: ignore[reportOptionalMemberAccess]
+        if model is not None:
+            for one in who:
+                model.check(one)
         known = [
             case for file in (place.cases, place.drafts) for case in cases_of(read_text(file), str(file))
         ]

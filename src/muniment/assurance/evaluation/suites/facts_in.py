@@ -29,9 +29,9 @@ _FACT = re.compile(
     rf"|(?P<share>\b{_NUMBER}\s?(?:%|percent\b|per cent\b))"
     rf"|(?P<date>\b\d{{4}}-\d{{2}}-\d{{2}}\b|\b\d{{1,2}} (?:{_MONTH})(?: \d{{4}})?\b"
     rf"|\b(?:{_MONTH}) \d{{1,2}}(?:, \d{{4}})?\b|\b(?:{_MONTH}) \d{{4}}\b)"
-    r"|(?P<time>\b\d{1,2}:\d{2}\b(?:\s?[ap]m\b)?)"
+    r"|(?P<time>\b\d{1,2}:\d{2}\b(?!:)(?:\s?[ap]m\b)?)"
     rf"|(?P<span>\b(?:{_NUMBER}|{_WORDED})[ -](?:minute|hour|day|week|month|year)s?\b)"
-    rf"|(?P<count>\b{_NUMBER}\s[a-z]{{3,}}\b)"
+    rf"|(?P<count>\b{_NUMBER}\s(?!means\b|does\b|across\b|plus\b|less\b)[a-z]{{3,}}s\b)"
     r"|(?P<name>(?<=[a-z,;:] )[A-Z][\w’'-]+(?: [A-Z][\w’'-]+)+)"
 )
 _ASKS = {
@@ -47,6 +47,7 @@ _IS = re.compile(r"(?P<subject>[^,;:()]{4,80}?) (?P<verb>is|are|was|were) (?:(?:
 _SHORTEST, _LONGEST = 20, 240
 """Characters of a sentence that says something, and that a question can hold."""
 _GAP = "…"
+_LETTERHEAD = re.compile(r"(?:From|To|Cc|Date|Sent|Subject|Reply-To): ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def answers_itself(question: str, fact: str) -> bool:
 
 def _of_piece(title: str, text: str, piece: Piece) -> Iterator[Stated]:
     sentence = " ".join(text[piece.start : piece.end].split())
-    if len(sentence) > _LONGEST or recognise(sentence):
+    if len(sentence) > _LONGEST or _LETTERHEAD.match(sentence) or recognise(sentence):
         return
     under = title if not piece.context or piece.context in title else f"{title}, {piece.context}"
     if piece.kind == "row":
@@ -119,4 +120,4 @@ def _lower(words: str) -> str:
     """Return words as they stand inside a sentence: names and abbreviations as they are."""
     first = words.split(" ", 1)[0]
     plain = first in ("The", "A", "An", "Our", "Your", "All", "Each", "Every", "This")
-    return words[0].lower() + words[1:] if plain or " " not in words and words.istitle() else words
+    return words[0].lower() + words[1:] if plain or (" " not in words and words.istitle()) else words

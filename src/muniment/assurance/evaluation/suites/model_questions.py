@@ -1,6 +1,6 @@
 """Questions that a language model writes for facts, asked through the gateway as whoever may read them.
 
-What the model writes is a draft as any other: held to a length, refused where it holds the fact, and read by a person.
+What the model writes is a draft as any other: of a length, without the fact itself, and read by a person.
 """
 
 from __future__ import annotations

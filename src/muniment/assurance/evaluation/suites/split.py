@@ -37,7 +37,7 @@ def split(
 
     `earlier` says by id where cases were before.
     """
-    before = earlier or {}
+    before: Mapping[str, Side] = earlier or {}
     side: dict[str, Side] = {}
     waiting: list[list[Case]] = []
     counts: dict[Side, Counter[str]] = {"tuning": Counter(), "test": Counter()}
