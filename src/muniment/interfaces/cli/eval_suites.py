@@ -1,14 +1,14 @@
-"""eval new, add, import, check, split, list: suites made, filled, looked through and parted."""
+"""eval new, add, check, split, list: suites made, added to, looked through and parted."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from muniment.interfaces.cli.eval import Evaluator, counting
+from muniment.interfaces.cli.eval import Evaluator
 from muniment.interfaces.cli.eval import app as group
 from muniment.interfaces.cli.options import example
 from muniment.interfaces.cli.policy import acting
@@ -17,7 +17,6 @@ from muniment.interfaces.cli.terminal import TERMINAL, visible
 
 if TYPE_CHECKING:
     from muniment.assurance.evaluation.suites.finding import Checked, Finding
-    from muniment.assurance.evaluation.suites.imported import Imported
     from muniment.assurance.evaluation.suites.places import Place
     from muniment.governance.audit.entry import Json
 
@@ -47,7 +46,7 @@ def new(
     description: Annotated[str, typer.Option(help="What it is, for whoever reads reports.")] = "",
 ) -> None:
     """Make a suite without cases, with a page that says how they are written; overwrites nothing."""
-    place = _made(name, documents, reason, description)
+    place = made(name, documents, reason, description)
     if TERMINAL.json:
         TERMINAL.document({"suite": place.name, "path": place.path})
     else:
@@ -97,12 +96,12 @@ def add(
     """Add one case, checked as a run would read it."""
     from muniment.assurance.evaluation.suite_file import read_case
     from muniment.assurance.evaluation.suites import typed
-    from muniment.assurance.evaluation.suites.case_file import append, next_id
+    from muniment.assurance.evaluation.suites.case_file import append, ids_in, next_id
 
     place = places().find(name).writable()
     schema_text = None if schema is None else _text(schema)
     fields: dict[str, Json] = {
-        "id": id_ or next_id(_ids(place)),
+        "id": id_ or next_id(ids_in(place.cases, place.drafts)),
         "asker": asker,
         "earlier": list(earlier or ()),
         "question": question,
@@ -126,62 +125,6 @@ def add(
         TERMINAL.document({"suite": place.name, "case": case.id, "cases": len(cases)})
     else:
         TERMINAL.show(f"{visible(place.name)} has {len(cases)} cases; the new one is {visible(case.id)}.")
-
-
-@app.command(
-    "import",
-    epilog=example(
-        "muniment eval import support faq.csv --format csv --asker bob --columns question=Frage --dry-run"
-    ),
-)
-def import_(
-    name: NewName,
-    source: Annotated[Path, typer.Argument(metavar="FILE|FOLDER", exists=True, show_default=False)],
-    format_: Annotated[
-        str, typer.Option("--format", metavar="csv|beir", help="A table, or a folder as BEIR's are.")
-    ],
-    asker: Annotated[str, typer.Option(metavar="USER", help="Who asks what names nobody.")] = "",
-    split_: Annotated[str, typer.Option("--split", metavar="NAME", help="Of a BEIR folder.")] = "test",
-    columns: Annotated[
-        Many, typer.Option(metavar="KEY=NAME", help="Columns that have other names; with commas between.")
-    ] = None,
-    documents: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Write the corpus of a BEIR folder there.", show_default=False),
-    ] = None,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Take the rest where some cannot be.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be taken.")] = False,
-) -> None:
-    """Take cases from elsewhere, all or none unless --skip-bad; makes the suite where there is none."""
-    from muniment.assurance.evaluation.suite_file import as_line
-    from muniment.assurance.evaluation.suites.beir import write_corpus
-    from muniment.assurance.evaluation.suites.case_file import append
-    from muniment.foundation.errors import BadInput, NotFound
-
-    try:
-        place, there = places().find(name).writable(), True
-    except NotFound:
-        place, there = places().new(name), False
-    known = _ids(place) if there else frozenset()
-    if format_ not in ("csv", "beir"):
-        raise BadInput(f"--format {format_} is not known.", fix="Give csv or beir.")
-    if documents is not None and format_ != "beir":
-        raise BadInput("Only a BEIR folder has documents.", fix="Leave --documents away.")
-    found = _read(source, format_, asker, split_, columns or (), known).beside(known)
-    taken = not dry_run and bool(found.cases) and (skip_bad or not found.refused)
-    if taken:
-        if documents is not None:
-            readers = asker if asker.startswith("service:") else f"user:{asker.removeprefix('user:')}"
-            with counting("Writing documents") as on_progress:
-                write_corpus(source, documents, readers, on_progress)
-        lines = [as_line(case) for case in found.cases]
-        if there:
-            append(place.cases, lines)
-        else:
-            _made(name, documents, "", f"Taken from {source.name}.", lines)
-    _show_import(place, found, taken, dry_run)
-    if not taken and not dry_run:
-        raise typer.Exit(1)
 
 
 @app.command(epilog=example("muniment eval check sample"))
@@ -288,9 +231,10 @@ def _described(place: Place) -> dict[str, object]:
     return {**found, **counted, "version": suite.version, "digest": suite.digest}
 
 
-def _made(
+def made(
     name: str, documents: Path | None, reason: str, description: str, lines: Sequence[str] = ()
 ) -> Place:
+    """Make a suite where none is, and return where it lies."""
     from muniment.assurance.evaluation.suites.new import about, new_suite
     from muniment.foundation.errors import NotSetUp
 
@@ -303,33 +247,6 @@ def _made(
     return place
 
 
-def _read(
-    source: Path, format_: str, asker: str, split_: str, columns: Sequence[str], known: frozenset[str]
-) -> Imported:
-    from muniment.assurance.evaluation.suites.beir import read_beir
-    from muniment.assurance.evaluation.suites.csv_cases import read_csv
-    from muniment.foundation.errors import BadInput
-
-    if format_ == "csv":
-        return read_csv(source, _columns(columns), asker, known)
-    if not asker:
-        raise BadInput("A BEIR folder names no askers.", fix="Say who asks: --asker USER.")
-    with counting("Reading") as on_progress:
-        return read_beir(source, split_, asker, on_progress)
-
-
-def _columns(columns: Sequence[str]) -> Mapping[str, str]:
-    from muniment.foundation.errors import BadInput
-
-    found: dict[str, str] = {}
-    for one in (part for text in columns for part in text.split(",")):
-        key, equals, name = one.partition("=")
-        if not equals or key.strip() in found:
-            raise BadInput(f"--columns '{one}' is not KEY=NAME, once each.", fix="Such as question=Frage.")
-        found[key.strip()] = name.strip()
-    return found
-
-
 def _text(path: Path) -> str:
     from muniment.assurance.evaluation.suites.case_file import read_text
     from muniment.foundation.errors import BadInput
@@ -337,56 +254,6 @@ def _text(path: Path) -> str:
     if not path.is_file():
         raise BadInput(f"{path} is no file.", fix="Give one that holds a JSON Schema.")
     return read_text(path)
-
-
-def _ids(place: Place) -> frozenset[str]:
-    """Return the ids that are taken, by cases and by drafts."""
-    from muniment.assurance.evaluation.suite_file import cases_of
-    from muniment.assurance.evaluation.suites.case_file import read_text
-
-    files = (place.cases, place.drafts)
-    return frozenset(case.id for file in files for case in cases_of(read_text(file), str(file)))
-
-
-def _show_import(place: Place, found: Imported, taken: bool, dry_run: bool) -> None:
-    if TERMINAL.json:
-        TERMINAL.document(
-            {
-                "suite": place.name,
-                "cases": len(found.cases),
-                "taken": taken,
-                "refused": [one.as_json() for one in found.refused],
-                "unused_columns": list(found.unused),
-            }
-        )
-        return
-    from muniment.interfaces.cli.render import shortened, table
-
-    if dry_run:
-        rows = [
-            (
-                visible(one.id),
-                visible(one.asker),
-                shortened(one.question, 60),
-                visible(", ".join(one.relevant)),
-            )
-            for one in found.cases[:5]
-        ]
-        TERMINAL.show(table(("id", "asker", "question", "relevant"), rows))
-    if found.refused:
-        shown = [(visible(one.where), visible(one.why)) for one in found.refused[:50]]
-        TERMINAL.show(table(("refused", "why"), shown))
-        if len(found.refused) > 50:
-            TERMINAL.show(f"... and {len(found.refused) - 50} more; --json lists all.")
-    if found.unused:
-        TERMINAL.show(f"Columns that no key takes: {visible(', '.join(found.unused))}")
-    counts = f"{len(found.cases)} cases, {len(found.refused)} refused"
-    if taken:
-        TERMINAL.show(f"{counts}: {visible(place.name)} has taken the cases.")
-    elif dry_run:
-        TERMINAL.show(f"{counts}; nothing was changed.")
-    else:
-        TERMINAL.show(f"{counts}: nothing was taken. Mend them, or give --skip-bad.")
 
 
 def _show_check(found: Checked) -> None:

@@ -28,6 +28,7 @@ from muniment.interfaces.cli import (
     emergency,
     eval,
     eval_drafts,
+    eval_import,
     eval_suites,
     feedback,
     incident,
@@ -135,8 +136,9 @@ for group in (
     sources,
     index,
     eval,
-    eval_drafts,
     eval_suites,
+    eval_import,
+    eval_drafts,
     tune,
     bench,
 ):

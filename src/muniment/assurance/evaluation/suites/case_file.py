@@ -72,6 +72,11 @@ def put(path: Path, text: str) -> None:
         path.chmod(mode)
 
 
+def ids_in(*paths: Path) -> frozenset[str]:
+    """Return the ids of the cases in files, of which some may not be there; raises as `append`."""
+    return frozenset(case.id for path in paths for case in cases_of(read_text(path), str(path)))
+
+
 def next_id(known: Iterable[str]) -> str:
     """Return an id that is free, counted on as the others are."""
     parts = [found.groups() for one in known if (found := _NUMBERED.fullmatch(one))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +79,7 @@ class Places:
 
     def find(self, name: str) -> Place:
         """Return the suite at this path, else the home's of this name, else the shipped one; raises NotFound."""
-        if Path(name).exists():
+        if os.path.exists(name):
             return Place(Path(name), "given")
         if _NAME.fullmatch(name):
             for folder, kind in self._folders():

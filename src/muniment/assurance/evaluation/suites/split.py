@@ -43,7 +43,7 @@ def split(
     counts: dict[Side, Counter[str]] = {"tuning": Counter(), "test": Counter()}
     for group in _related(cases):
         new = [one for one in group if one.id not in before]
-        sides = list(dict.fromkeys(before[one.id] for one in group if one.id in before))
+        sides: list[Side] = list(dict.fromkeys(before[one.id] for one in group if one.id in before))
         side.update((one.id, before[one.id]) for one in group if one.id in before)
         if not sides:
             waiting.append(new)

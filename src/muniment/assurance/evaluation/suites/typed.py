@@ -58,7 +58,7 @@ def cell(key: str, text: str) -> Json:
     A list is written with bars between its parts, or as JSON.
     """
     text = text.strip()
-    if text[:1] in "[{" and key in _LISTS | {"schema", "result"}:
+    if text.startswith(("[", "{")) and key in _LISTS | {"schema", "result"}:
         return parsed(text, key)
     if key == "relevant":
         return graded([str(one) for one in bars(text)])
