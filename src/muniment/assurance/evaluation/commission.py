@@ -5,6 +5,7 @@ Invariant: it opens no document. Each question is still asked with its asker's r
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,9 +34,18 @@ class Commission:
 
 
 def begin(
-    commission: Commission, work: Work, suite: Suite, database: Database, gate: Gate, audit: AuditLog
+    commission: Commission,
+    work: Work,
+    suite: Suite,
+    database: Database,
+    gate: Gate,
+    audit: AuditLog,
+    askers: Collection[str] | None = None,
 ) -> None:
-    """Put the run on record; raises BadInput without a reason, NotPermitted where policy does not let them."""
+    """Put the run on record; raises BadInput without a reason, NotPermitted where policy does not let them.
+
+    `askers` are those in whose name it is done, where they are not those of the cases.
+    """
     stated = commission.reason or suite.reason
     if not stated.strip():
         raise BadInput(
@@ -47,7 +57,7 @@ def begin(
         "suite": suite.name,
         "suite_digest": suite.digest,
         "cases": len(suite.cases),
-        "askers": len({case.asker for case in suite.cases}),
+        "askers": len({case.asker for case in suite.cases} if askers is None else askers),
         "reason": audit.commitment(why),
         "reason_of": "run" if commission.reason else "suite",
     }

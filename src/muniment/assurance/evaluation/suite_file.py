@@ -84,6 +84,11 @@ def read_suite(place: Path, asker: str = "") -> Suite:
     )
 
 
+def stated_reason(place: Path) -> str:
+    """Return the reason that a suite states, be it without cases yet; raises as `read_suite`."""
+    return "" if place.is_file() else _about_text(_about(place / ABOUT), "reason", f"{place / ABOUT}")
+
+
 def read_cases(path: Path, asker: str = "") -> tuple[Case, ...]:
     """Return the cases of a file, one on each line; raises as `read_suite`."""
     try:

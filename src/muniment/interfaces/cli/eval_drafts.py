@@ -48,7 +48,7 @@ def draft(
         str | None,
         typer.Option(metavar="NAME", help="The endpoint that writes the questions.", show_default=False),
     ] = None,
-    reason: Annotated[str, typer.Option(help="Why, for whoever reads the log.")] = "",
+    reason: Annotated[str, typer.Option(help="Why, for whoever reads the log; else as the suite says.")] = "",
     by: Evaluator = None,
 ) -> None:
     """Draft cases from what somebody may read now; they count for nothing until `eval accept`."""

@@ -35,7 +35,9 @@ def suite_findings(suite: Suite) -> Iterator[Finding]:
         what = f"Tags with too few cases: {', '.join(small)}."
         yield Finding("warning", what, f"A slice needs {SLICE} to say anything.")
     yield from (
-        Finding("warning", f"targets.{metric} is never given: no case has {needed}.", "Take it out.")
+        Finding(
+            "warning", f"targets.{metric} is never given: no case has {needed}.", "Add one, or take it out."
+        )
         for metric, needed in _ungiven(cases)
         if metric in suite.targets
     )
@@ -123,7 +125,7 @@ def _size(cases: Sequence[Case]) -> Finding:
     weights = [case.weight for case in cases]
     # Weights make a suite count as fewer cases than it has.
     counted = sum(weights) ** 2 / sum(one * one for one in weights)
-    margin, apart = 98 / sqrt(counted), 280 * sqrt(0.5 / counted)
+    margin, apart = min(100, 98 / sqrt(counted)), min(100, 280 * sqrt(0.5 / counted))
     size = f"{len(cases)} cases" + (f", which weigh as {counted:.0f}" if counted < 0.95 * len(cases) else "")
     says = (
         f"{size}: a share may be off by {margin:.0f} points either way (95 in 100, worst case), and two runs on "

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from muniment.assurance.evaluation.case import Case, Suite
 from muniment.assurance.evaluation.commission import Commission, begin
-from muniment.assurance.evaluation.suite_file import as_line, cases_of
+from muniment.assurance.evaluation.suite_file import as_line, cases_of, stated_reason
 from muniment.assurance.evaluation.suites.case_file import append, next_id, read_text
 from muniment.assurance.evaluation.suites.facts_in import Stated, facts_in
 from muniment.assurance.evaluation.suites.imported import OnProgress
@@ -89,8 +89,8 @@ class Drafting:
     ) -> Drafted:
         """Draft up to `count` cases for these askers and keep them with the suite's drafts.
 
-        Documents that a case or a draft of theirs has already are passed over. Raises BadInput for an unknown asker
-        or a count out of range, NotPermitted where policy does not let the suite be run.
+        Documents that a case or a draft of theirs has already are passed over. Raises BadInput for an unknown
+        asker, a count out of range or no reason, NotPermitted where policy does not let the suite be run.
         """
         if not 1 <= count <= MOST:
             raise BadInput(f"--count is {count}.", fix=f"Give 1 to {MOST}.")
@@ -101,9 +101,9 @@ class Drafting:
         known = [
             case for file in (place.cases, place.drafts) for case in cases_of(read_text(file), str(file))
         ]
-        why = commission.reason or "To draft cases"
-        begun = Commission(why, commission.by, commission.who)
-        begin(begun, "drafting", Suite(place.name, tuple(known)), self._database, self._gate, self._audit)
+        suite = Suite(place.name, tuple(known), reason=stated_reason(place.path))
+        asked = [one.ref for one in who]
+        begin(commission, "drafting", suite, self._database, self._gate, self._audit, asked)
         made = _Made([case.id for case in known])
         each = [count // len(who) + (at < count % len(who)) for at in range(len(who))]
         for asker, wanted in zip(who, each, strict=True):
