@@ -116,7 +116,7 @@ def add(
         "schema": None if schema_text is None else typed.parsed(schema_text, str(schema)),
         "result": None if result is None else typed.parsed(result, "--result"),
         "tags": list(tag or ()),
-        "weight": weight,
+        "weight": weight if weight != 1 else None,
     }
     line = typed.as_text(fields)
     case = read_case(line, "The case")
