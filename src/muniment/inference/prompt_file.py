@@ -47,6 +47,7 @@ PURPOSES: Mapping[str, Purpose] = {
     "answer": Purpose({"question": "text", "passages": "passages"}, "claims"),
     "extract": Purpose({"question": "text", "passages": "passages", "schema": "schema"}, "result"),
     "rewrite": Purpose({"question": "text", "earlier": "text"}, "question"),
+    "question": Purpose({"question": "text", "passages": "passages"}, "question"),
     "agent": Purpose({"question": "text", "passages": "passages"}, "move"),
     "draft": Purpose({"question": "text", "passages": "passages"}, "text"),
     "take": Purpose({"question": "text", "passages": "passages", "schema": "schema"}, "values"),

@@ -27,7 +27,7 @@ _cases = st.builds(
     abstain=st.booleans(),
     forbidden=st.lists(_words, max_size=2).map(tuple),
     schema=st.just({"type": "object", "properties": {"a": {"type": "integer"}}}),
-    result=st.none() | st.just({"a": 1}),
+    result=st.sampled_from([None, {"a": 1}, 0, False, "", [], {}]),
     tools=st.lists(st.builds(ExpectedCall, _words, st.dictionaries(_words, st.integers())), max_size=2).map(
         tuple
     ),
@@ -41,6 +41,13 @@ _cases = st.builds(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(case=_cases)
 def test_a_case_that_was_written_is_read_back_as_it_was(case: Case, tmp_path: Path) -> None:
+    file = tmp_path / "cases.jsonl"
+    file.write_text(as_line(case) + "\n", "utf-8")
+    assert read_cases(file) == (case,)
+
+
+def test_a_question_may_hold_what_unicode_takes_for_the_end_of_a_line(tmp_path: Path) -> None:
+    case = Case("a", "alice", "How\u2028long\x85is\x0bit?", gains={"x.md": 1})
     file = tmp_path / "cases.jsonl"
     file.write_text(as_line(case) + "\n", "utf-8")
     assert read_cases(file) == (case,)

@@ -5,7 +5,7 @@ Invariant: it opens no document. Each question is still asked with its asker's r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,7 +21,7 @@ from muniment.governance.policy.decision import Resource
 from muniment.governance.policy.gate import Gate
 from muniment.governance.policy.roles import checked_reason
 
-Work = Literal["evaluation", "tuning"]
+Work = Literal["evaluation", "tuning", "check", "drafting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,21 @@ class Commission:
 
 
 def begin(
-    commission: Commission, work: Work, suite: Suite, database: Database, gate: Gate, audit: AuditLog
+    commission: Commission,
+    work: Work,
+    suite: Suite,
+    database: Database,
+    gate: Gate,
+    audit: AuditLog,
+    askers: Collection[str] | None = None,
 ) -> None:
-    """Put the work on record; raises BadInput without a reason, NotPermitted where policy does not let them."""
+    """Put the work on record; raises BadInput without a reason, NotPermitted where policy does not let them.
+
+    `askers` are those in whose name it is done, where they are not those of the cases.
+    """
     with gate.recorded(commission.by), database.write() as connection:
         decided = admitted(commission, suite, gate, connection)
-        audit.append(connection, [entry(work, commission, suite, audit, decided)])
+        audit.append(connection, [entry(work, commission, suite, audit, decided, askers)])
 
 
 def admitted(
@@ -53,14 +62,19 @@ def admitted(
 
 
 def entry(
-    work: Work, commission: Commission, suite: Suite, audit: AuditLog, decided: Mapping[str, Json]
+    work: Work,
+    commission: Commission,
+    suite: Suite,
+    audit: AuditLog,
+    decided: Mapping[str, Json],
+    askers: Collection[str] | None = None,
 ) -> Entry:
     """Return the entry that says what is begun."""
     about: dict[str, Json] = {
         "suite": suite.name,
         "suite_digest": suite.digest,
         "cases": len(suite.cases),
-        "askers": len({case.asker for case in suite.cases}),
+        "askers": len({case.asker for case in suite.cases} if askers is None else askers),
         "reason": audit.commitment(_reason(commission, suite)),
         "reason_of": "run" if commission.reason else "suite",
     }

@@ -22,7 +22,7 @@ ABOUT = "suite.toml"
 CASES = "cases.jsonl"
 USUAL_TARGETS: Mapping[str, float] = {"authorised": 1.0, "success@5": 0.95, "abstained": 1.0}
 """Of a suite that names none."""
-_KEYS = frozenset(
+KEYS = frozenset(
     {
         "id",
         "asker",
@@ -84,19 +84,35 @@ def read_suite(place: Path, asker: str = "") -> Suite:
     )
 
 
+def stated_reason(place: Path) -> str:
+    """Return the reason that a suite states, be it without cases yet; raises as `read_suite`."""
+    return "" if place.is_file() else _about_text(_about(place / ABOUT), "reason", f"{place / ABOUT}")
+
+
 def read_cases(path: Path, asker: str = "") -> tuple[Case, ...]:
     """Return the cases of a file, one on each line; raises as `read_suite`."""
     try:
-        lines = path.read_text("utf-8").splitlines()
+        text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path} cannot be read ({error}).", fix=f"Give a folder with {CASES}.") from error
-    cases = [_case(line, f"{path}:{at}", asker) for at, line in enumerate(lines, 1) if line.strip()]
+    return cases_of(text, str(path), asker)
+
+
+def cases_of(text: str, where: str, asker: str = "") -> tuple[Case, ...]:
+    """Return the cases of a text that stands at `where`; raises as `read_suite`."""
+    cases = [read_case(line, f"{where}:{at}", asker) for at, line in numbered(text)]
     seen: set[str] = set()
     for case in cases:
         if case.id in seen:
-            raise BadInput(f"{path} holds the case {case.id} twice.", fix="Give each case its own id.")
+            raise BadInput(f"{where} holds the case {case.id} twice.", fix="Give each case its own id.")
         seen.add(case.id)
     return tuple(cases)
+
+
+def numbered(text: str) -> list[tuple[int, str]]:
+    """Return the lines that hold something, with their numbers from 1."""
+    # Not splitlines: a question may hold a character that Unicode, but not JSON, takes for the end of a line.
+    return [(at, line) for at, line in enumerate(text.split("\n"), 1) if line.strip()]
 
 
 def as_line(case: Case) -> str:
@@ -116,7 +132,6 @@ def as_line(case: Case) -> str:
         "abstain": case.abstain,
         "forbidden": list(case.forbidden),
         "schema": dict(case.schema) if case.schema is not None else None,
-        "result": case.result,
         "tools": [{"tool": one.tool, "arguments": dict(one.arguments)} for one in case.tools],
         "forbidden_tools": list(case.forbidden_tools),
         "tags": list(case.tags),
@@ -124,6 +139,9 @@ def as_line(case: Case) -> str:
         "source": case.source,
     }
     kept = {key: value for key, value in said.items() if value not in (None, "", [], {}, False)}
+    if case.result is not None:
+        # Nothing, none and no are results too.
+        kept["result"] = case.result
     return json.dumps(kept, ensure_ascii=False)
 
 
@@ -167,7 +185,8 @@ def _targets(about: Mapping[str, object], where: str) -> Mapping[str, float]:
     return {name: float(cast("float", least)) for name, least in targets.items()}
 
 
-def _case(line: str, where: str, asker: str) -> Case:
+def read_case(line: str, where: str, asker: str = "") -> Case:
+    """Return the case of a line that stands at `where`; raises as `read_suite`."""
     try:
         item = json.loads(line)
     except ValueError as error:
@@ -175,9 +194,9 @@ def _case(line: str, where: str, asker: str) -> Case:
     if not isinstance(item, dict):
         raise BadInput(f"{where} is not a JSON object.", fix="Mend that line.")
     fields = cast("dict[str, Any]", item)
-    unknown = sorted(set(fields) - _KEYS)
+    unknown = sorted(set(fields) - KEYS)
     if unknown:
-        raise BadInput(f"{where}: unknown key {unknown[0]}.", fix=f"Known are {', '.join(sorted(_KEYS))}.")
+        raise BadInput(f"{where}: unknown key {unknown[0]}.", fix=f"Known are {', '.join(sorted(KEYS))}.")
     abstain = fields.get("abstain", False)
     if not isinstance(abstain, bool):
         raise BadInput(f"{where}: abstain is not true or false.", fix="Mend that value.")

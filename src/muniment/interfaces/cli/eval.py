@@ -11,6 +11,7 @@ import typer
 
 from muniment.interfaces.cli.options import example
 from muniment.interfaces.cli.policy import acting
+from muniment.interfaces.cli.suite_places import places
 from muniment.interfaces.cli.terminal import TERMINAL
 
 if TYPE_CHECKING:
@@ -134,8 +135,5 @@ def _left(progress: Progress) -> str:
 
 
 def suite_folder(name: str) -> Path:
-    """Return the suite's folder or file as given, else the shipped one of that name."""
-    from muniment.interfaces.cli.shipped import shipped
-
-    given = Path(name)
-    return given if given.exists() else shipped(f"evals/{name}")
+    """Return the suite's folder or file as given, else the home's or the shipped one of that name."""
+    return places().find(name).path
