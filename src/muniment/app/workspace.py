@@ -21,7 +21,6 @@ from muniment.settings import Settings
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from muniment.app.releasing import Releasing
     from muniment.assistant.agent import TaskAgent
     from muniment.assistant.answer import Assistant
     from muniment.assistant.answering import Answering
@@ -164,7 +163,7 @@ class Workspace(Acting):
         """Return what asks within conversations with the prompts that `live` gives, for trials of others."""
         return self._dialogue(self.assistant_with(live))
 
-    def _dialogue(self, assistant: Assistant) -> Dialogue:
+    def _dialogue(self, assistant: Answering) -> Dialogue:
         from muniment.assistant.dialogue import Dialogue
 
         rewriting = self.rewriting if self.settings.answers.follow_ups == "model" else None
@@ -184,13 +183,6 @@ class Workspace(Acting):
             live=self.prompts.live,
             ids=self.ids,
         )
-
-    @cached_property
-    def releasing(self) -> Releasing:
-        """Releases: building, checking, promoting and going back."""
-        from muniment.app.releasing import releasing_of
-
-        return releasing_of(self)
 
     @cached_property
     def assistant(self) -> Answering:

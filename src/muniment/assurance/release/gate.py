@@ -66,7 +66,7 @@ class Judged(Protocol):
         ...
 
 
-Judge = Callable[[Run, Run | None, Mapping[str, float], Collection[str]], Judged]
+Judge = Callable[[Run, Run | None, Mapping[str, float], Sequence[str]], Judged]
 """Compares a candidate with a baseline, given the floors of the suite and the components that changed."""
 
 
