@@ -19,7 +19,7 @@ def registered() -> dict[str, sa.Table]:
     for module in pkgutil.walk_packages(muniment.__path__, "muniment."):
         if module.name.rsplit(".", 1)[-1].endswith(("tables", "lineage", "feedback", "sessions", "attempts")):
             importlib.import_module(module.name)
-    for name in ("identity.api_keys", "identity.provisioned", "privacy.tables"):
+    for name in ("identity.api_keys", "identity.key_places", "identity.provisioned", "privacy.tables"):
         importlib.import_module(f"muniment.governance.{name}")
     return dict(metadata.tables)
 
