@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from muniment.assistant.values import Answer
     from muniment.assistant.workflows.runs import WorkflowRuns
     from muniment.assurance.backup.make import Backups
+    from muniment.assurance.monitoring.monitoring import Monitoring
     from muniment.foundation.otlp.sending import Sending
     from muniment.foundation.telemetry.instruments import Read, Reads
     from muniment.foundation.workflows.engine import Workflows
@@ -145,6 +146,13 @@ class Workspace(Acting):
         from muniment.assistant.feedback import Feedback
 
         return Feedback(self.database, self.audit, self.policy, self.clock)
+
+    @cached_property
+    def monitoring(self) -> Monitoring:
+        """What answers are like after a release."""
+        from muniment.assurance.monitoring.monitoring import Monitoring
+
+        return Monitoring(self.database, self.audit, self.policy, self.gate, self.clock, self.ids)
 
     @cached_property
     def conversations(self) -> Conversations:

@@ -34,6 +34,7 @@ from muniment.interfaces.cli import (
     keys,
     lineage,
     models,
+    monitor,
     policy,
     policy_trial,
     privacy,
@@ -134,6 +135,7 @@ for group in (
     index,
     eval,
     tune,
+    monitor,
     bench,
 ):
     group.register(app)
