@@ -152,7 +152,17 @@ class Workspace(Acting):
         """What answers are like after a release."""
         from muniment.assurance.monitoring.monitoring import Monitoring
 
-        return Monitoring(self.database, self.audit, self.policy, self.gate, self.clock, self.ids)
+        return Monitoring(
+            database=self.database,
+            audit=self.audit,
+            policy=self.policy,
+            gate=self.gate,
+            clock=self.clock,
+            ids=self.ids,
+            home=self.home,
+            embedder=lambda: self.embedder,
+            engine=lambda: self.workflows if self.can_run_workflows else None,
+        )
 
     @cached_property
     def conversations(self) -> Conversations:
@@ -323,14 +333,14 @@ class Workspace(Acting):
     def readings(self) -> list[Read]:
         """Return what is read for the metrics, since it lies in the database; raises as that does."""
         from muniment.actions import measured as of_actions
+        from muniment.assurance.monitoring import measured as of_monitoring
         from muniment.governance.audit import measured as of_audit
         from muniment.knowledge import measured as of_knowledge
 
         now = self.clock.now()
         with self.database.read() as connection:
-            found = [
-                one for room in (of_audit, of_knowledge, of_actions) for one in room.read(connection, now)
-            ]
+            rooms = (of_audit, of_knowledge, of_actions, of_monitoring)
+            found = [one for room in rooms for one in room.read(connection, now)]
         return [*found, *(self.workflows.depths() if "workflows" in self.__dict__ else ())]
 
     def sending(self, reads: Reads | None) -> Sending | None:

@@ -71,6 +71,8 @@ def mean_difference(a: Sequence[float], b: Sequence[float], seed: int) -> Distan
 
 def quantile_difference(a: Sequence[float], b: Sequence[float], q: float, seed: int) -> float:
     """Return the p-value of a quantile being the same in two groups."""
+    if not len(a) or not len(b):
+        return 1.0
     values = np.array([*a, *b], np.float64)
     splits = _splits(len(a), len(b), seed).astype(bool)
     found = [abs(float(np.quantile(values[row], q) - np.quantile(values[~row], q))) for row in splits]
@@ -111,3 +113,14 @@ def _divergence(one: Matrix, other: Matrix) -> Matrix:
 
 def _entropy(p: Matrix) -> Matrix:
     return -(p * np.log2(np.where(p > 0, p, 1.0))).sum(axis=1)
+
+
+def ratio_difference(a: Sequence[tuple[int, int]], b: Sequence[tuple[int, int]], seed: int) -> float:
+    """Return the p-value of a ratio of sums being the same in two groups of cases."""
+    pairs = np.array([*a, *b], np.float64).reshape(-1, 2)
+    if not len(a) or not len(b):
+        return 1.0
+    first = _splits(len(a), len(b), seed) @ pairs
+    second = pairs.sum(axis=0)[None, :] - first
+    of_first, of_second = (one[:, 0] / np.maximum(one[:, 1], 1.0) for one in (first, second))
+    return _p(np.abs(of_first - of_second))

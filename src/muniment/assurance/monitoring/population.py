@@ -27,7 +27,7 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """From a moment until before another, both RFC 3339 in UTC."""
+    """After a moment and until another, both RFC 3339 in UTC."""
 
     since: str
     until: str
@@ -77,7 +77,7 @@ class Given:
 def population(database: Database, audit: AuditLog, period: Period) -> list[Given]:
     """Return the answers that somebody asked for in a period, oldest first."""
     others = not_waited_for(audit, period)
-    within = (answer.c.at >= period.since, answer.c.at < period.until)
+    within = (answer.c.at > period.since, answer.c.at <= period.until)
     with database.read() as connection:
         rows = connection.execute(
             sa.select(answer.c.id, answer.c.answer, answer.c.lineage, feedback.c.useful)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from muniment.interfaces.cli import monitor_figures
 from muniment.interfaces.cli.options import example
 from muniment.interfaces.cli.policy import acting
 from muniment.interfaces.cli.terminal import TERMINAL, visible
@@ -26,8 +27,6 @@ By = Annotated[
 
 def register(parent: typer.Typer) -> None:
     """Add the group."""
-    from muniment.interfaces.cli import monitor_figures
-
     monitor_figures.register(app)
     parent.add_typer(app, name="monitor", help="What answers are like after a release.")
 
@@ -147,22 +146,14 @@ def quality(set_id: SetId) -> None:
 
 
 def _figures(figures: dict[str, Estimate], plain: set[str] | None = None) -> None:
+    from muniment.interfaces.cli.estimates import cells
     from muniment.interfaces.cli.render import table
 
     rows = [
-        (name, *_cells(one, percent=name not in (plain or set())), str(one.n))
+        (name, *cells(one, "" if name in (plain or set()) else "%"), str(one.n))
         for name, one in figures.items()
     ]
     TERMINAL.show(table(("figure", "value", "95 % interval", "cases"), rows))
-
-
-def _cells(one: Estimate, percent: bool) -> tuple[str, str]:
-    def said(value: float | None) -> str:
-        if value is None:
-            return "-"
-        return f"{value:.1%}" if percent else f"{value:.2f}"
-
-    return said(one.value), "-" if one.low is None else f"{said(one.low)} to {said(one.high)}"
 
 
 def _show(shown: Showing, settle: bool) -> None:
