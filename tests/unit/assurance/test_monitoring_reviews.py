@@ -13,11 +13,13 @@ from tests.postgres import BOTH
 from muniment.app import Workspace
 from muniment.assistant.feedback import Opinion
 from muniment.assurance.monitoring.sampling import ReviewSet
-from muniment.assurance.monitoring.tables import review_item, review_label
+from muniment.assurance.monitoring.tables import outcome, review_item, review_label
+from muniment.foundation.clock import FixedClock
 from muniment.foundation.errors import BadInput, Conflict, NotFound
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.governance.identity.principal import OPERATOR, Principal
 from muniment.governance.policy.gate import NotPermitted
+from muniment.settings import parse
 
 ONCALL = "How much is the on-call engineer paid for each weekend?"
 CANTEEN = "When does the canteen open?"
@@ -241,3 +243,51 @@ def test_reviews_go_with_the_person_whose_answers_they_are_about(company: Worksp
     with company.database.read() as connection:
         for table in (review_item, review_label):
             assert connection.execute(sa.select(sa.func.count()).select_from(table)).scalar() == 0
+
+
+def count(workspace: Workspace, *tables: sa.Table) -> list[int]:
+    with workspace.database.read() as connection:
+        return [
+            connection.execute(sa.select(sa.func.count()).select_from(one)).scalar_one() for one in tables
+        ]
+
+
+def test_reviews_and_outcomes_go_with_a_conversation_that_is_deleted(company: Workspace) -> None:
+    alice = Principal("user", "alice")
+    by = Actor(alice.ref, "cli")
+    thread = company.dialogue.resume(alice, "new", CANTEEN, by)
+    list(company.dialogue.stream(alice, thread, by))
+    drawn = draw(company)
+    seen(company, drawn.id, "carol")
+    [made] = company.audit.query(kind="answer.finished", limit=10)[-1:]
+    company.monitoring.outcomes.report(str(made.about["answer"]), "resolved", alice, by)
+    assert count(company, review_item, review_label, outcome) == [4, 4, 1]
+    company.conversations.delete(alice, thread.conversation, by)
+    assert count(company, review_item, review_label, outcome) == [3, 3, 0]
+
+
+def test_reviews_are_kept_no_longer_than_the_answers_they_are_about(
+    make_workspace: Callable[..., Workspace], folder: Path, clock: FixedClock
+) -> None:
+    chosen = parse({"retention": {"answers": 30}})
+    company = make_workspace(directory=PEOPLE, clock=clock, settings=chosen)
+    company.ingest(folder, "docs")
+    company.roles.grant("evaluator", "user:carol", "reviews", OPERATOR)
+    company.ask(CANTEEN, "alice")
+    seen(company, draw(company).id, "carol")
+    clock.advance(days=31)
+    company.retention.sweep(OPERATOR)
+    assert count(company, review_item, review_label) == [0, 0]
+
+
+def test_a_person_is_told_of_reviews_of_their_answers_without_the_notes(
+    company: Workspace, tmp_path: Path
+) -> None:
+    carol, drawn = Principal("user", "carol"), draw(company)
+    by = Actor(carol.ref, "cli")
+    shown = company.monitoring.reviewing.next(drawn.id, carol, by)
+    assert shown is not None
+    company.monitoring.reviewing.label(shown.item, carol, by, "wrong", "walnut note")
+    company.subject_access.write("alice", tmp_path / "told", None, OPERATOR)
+    told = "".join(file.read_text() for file in (tmp_path / "told").iterdir())
+    assert '"verdict": "wrong"' in told and "walnut" not in told and "user:carol" not in told

@@ -16,7 +16,9 @@ from muniment.assurance.monitoring.divergence import (
     mean_difference,
     quantile_difference,
 )
+from muniment.assurance.monitoring.feedback_bias import feedback_figures
 from muniment.assurance.monitoring.kappa import kappa, kappa_estimate
+from muniment.assurance.monitoring.population import Given
 from muniment.assurance.monitoring.shares import differ, holm, share, wilson
 from muniment.assurance.monitoring.strata import LEAST, allocation, drawn, sizes_that_fit
 from muniment.assurance.monitoring.stratified import stratified_share
@@ -174,3 +176,36 @@ def test_permutation_tests_raise_few_false_alarms() -> None:
         values = [source.random() for _ in range(30)]
         alarms += mean_difference(values[:15], values[15:], run).p < 0.05
     assert alarms <= 9
+
+
+def _asked(source: random.Random, number: int) -> tuple[Given, bool]:
+    """Return an answer whose asker speaks up mostly where it is bad and of one source, and whether it is right."""
+    of = source.choice(["docs", "docs", "docs", "mail"])
+    right = source.random() < (0.9 if of == "docs" else 0.5)
+    speaks = source.random() < (0.1 if of == "docs" else 0.6)
+    useful = (source.random() < (0.9 if right else 0.2)) if speaks else None
+    return Given(str(number), "answered", "v", "p", of, 1.0, 1, 0, 1.0, useful), right
+
+
+def test_feedback_is_mended_for_who_gives_it_and_for_what_useful_means() -> None:
+    source = random.Random(8)
+    world = [_asked(source, number) for number in range(4_000)]
+    truth = sum(right for _, right in world) / len(world)
+    spoken = [(one, right) for one, right in world if one.useful is not None]
+    anchors = {one.id: float(right) for one, right in source.sample(spoken, 200)}
+    found = feedback_figures([one for one, _ in world], anchors, seed=1)
+    naive, reweighted, anchored = found.naive.value, found.reweighted.value, found.anchored.value
+    assert naive is not None and reweighted is not None and anchored is not None
+    assert abs(reweighted - truth) < abs(naive - truth) and abs(anchored - truth) < abs(naive - truth)
+    assert found.anchored.low is not None and found.anchored.high is not None
+    assert found.anchored.low <= truth <= found.anchored.high
+    assert found.covered == 1.0 and sum(found.anchors) == 200
+
+
+def test_feedback_is_not_turned_into_quality_by_a_handful_of_reviews() -> None:
+    source = random.Random(9)
+    answers = [_asked(source, number)[0] for number in range(200)]
+    spoken = [one.id for one in answers if one.useful is not None]
+    assert feedback_figures(answers, dict.fromkeys(spoken[:5], 1.0), 1).anchored.value is None
+    nothing = feedback_figures([], {}, 1)
+    assert nothing.naive.value is None and nothing.covered == 0.0

@@ -60,21 +60,29 @@ def feedback_figures(answers: Sequence[Given], right: Mapping[str, float], seed:
     for one in said:
         groups[one.cell].append(bool(one.useful))
     inside = sum(cells[cell] for cell in groups)
-    yes = [right[one.id] for one in said if one.useful and one.id in right]
-    no = [right[one.id] for one in said if not one.useful and one.id in right]
+    known = [
+        (bool(one.useful), cells[one.cell] / len(groups[one.cell]), right[one.id])
+        for one in said
+        if one.id in right
+    ]
+    yes, no = (
+        [(weight, value) for useful, weight, value in known if useful is kind] for kind in (True, False)
+    )
     parts = [(cells[cell] / inside, np.array(votes, float)) for cell, votes in sorted(groups.items())]
     return FeedbackFigures(
         given=share(len(said), len(answers)),
         naive=share(useful, len(said)),
         reweighted=_reweighted(parts, len(said)),
         covered=inside / len(answers) if answers else 0.0,
-        anchored=_anchored(parts, np.array(yes), np.array(no), seed),
+        anchored=_anchored(parts, yes, no, seed),
         anchors=(len(yes), len(no)),
     )
 
 
 _Parts = Sequence[tuple[float, np.ndarray[tuple[int], np.dtype[np.float64]]]]
 """Of each cell: its part of the answers, and what was said there."""
+_Weighted = Sequence[tuple[float, float]]
+"""Of each reviewed answer with feedback: for how many of its cell it stands, and how far it is right."""
 
 
 def _reweighted(parts: _Parts, n: int) -> Estimate:
@@ -85,23 +93,32 @@ def _reweighted(parts: _Parts, n: int) -> Estimate:
     return Estimate(value, low, high, n)
 
 
-def _anchored(
-    parts: _Parts,
-    yes: np.ndarray[tuple[int], np.dtype[np.float64]],
-    no: np.ndarray[tuple[int], np.dtype[np.float64]],
-    seed: int,
-) -> Estimate:
+def _anchored(parts: _Parts, yes: _Weighted, no: _Weighted, seed: int) -> Estimate:
     n = len(yes) + len(no)
     if min(len(yes), len(no)) < LEAST_ANCHORS:
         return Estimate(None, None, None, n)
     random = np.random.default_rng(seed)
-    share_useful = float(sum(weight * votes.mean() for weight, votes in parts))
-    value = share_useful * yes.mean() + (1 - share_useful) * no.mean()
+    useful = float(sum(weight * votes.mean() for weight, votes in parts))
+    value = useful * _mean(yes) + (1 - useful) * _mean(no)
     # Each cell and each kind of anchor is drawn anew by itself, with a half added on either side against certainty.
     drawn = np.zeros(_RESAMPLES)
     for weight, votes in parts:
-        drawn += weight * random.beta(votes.sum() + 0.5, len(votes) - votes.sum() + 0.5, _RESAMPLES)
-    of_yes = random.beta(yes.sum() + 0.5, len(yes) - yes.sum() + 0.5, _RESAMPLES)
-    of_no = random.beta(no.sum() + 0.5, len(no) - no.sum() + 0.5, _RESAMPLES)
+        drawn += weight * _redrawn(random, float(votes.mean()), len(votes))
+    of_yes, of_no = (_redrawn(random, _mean(some), _as_many(some)) for some in (yes, no))
     low, high = np.quantile(drawn * of_yes + (1 - drawn) * of_no, [0.025, 0.975])
-    return Estimate(float(value), min(float(low), float(value)), max(float(high), float(value)), n)
+    return Estimate(value, min(float(low), value), max(float(high), value), n)
+
+
+def _redrawn(
+    random: np.random.Generator, mean: float, n: float
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return random.beta(mean * n + 0.5, (1 - mean) * n + 0.5, _RESAMPLES)
+
+
+def _mean(some: _Weighted) -> float:
+    return sum(weight * value for weight, value in some) / sum(weight for weight, _ in some)
+
+
+def _as_many(some: _Weighted) -> float:
+    """Return how many equal cases would be as exact (Kish)."""
+    return sum(weight for weight, _ in some) ** 2 / sum(weight**2 for weight, _ in some)
