@@ -23,7 +23,7 @@ from muniment.assurance.monitoring.divergence import (
     ratio_difference,
 )
 from muniment.assurance.monitoring.numbers import ratio
-from muniment.assurance.monitoring.population import Given, Period, population
+from muniment.assurance.monitoring.population import Given, Period, asked_since, not_waited_for, population
 from muniment.assurance.monitoring.reviewable import admitted
 from muniment.assurance.monitoring.shares import Estimate, differ, holm, share
 from muniment.foundation.clock import Clock
@@ -129,7 +129,8 @@ class Drifts:
         """
         end = self._clock.now()
         now, before = Period.of(end, span), Period.of(end - span, reference)
-        a, b = (population(self._database, self._audit, one) for one in (before, now))
+        others = not_waited_for(asked_since(self._audit, before.since))
+        a, b = (population(self._database, one, others) for one in (before, now))
         if min(len(a), len(b)) < LEAST:
             raise BadInput(
                 f"There are {len(a)} answers of the reference and {len(b)} of now; each needs {LEAST}.",

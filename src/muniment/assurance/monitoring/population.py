@@ -7,7 +7,7 @@ for them.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -18,9 +18,11 @@ from muniment.assistant.feedback import feedback
 from muniment.assistant.lineage import answer
 from muniment.foundation.clock import timestamp
 from muniment.foundation.database import Database
+from muniment.governance.audit.entry import StoredEntry
 from muniment.governance.audit.log import AuditLog
 from muniment.knowledge.tables import document
 
+ASKED = "answer.request"
 NO_SOURCE, SEVERAL = "none", "several"
 _AT_ONCE = 500
 
@@ -74,9 +76,8 @@ class Given:
         )
 
 
-def population(database: Database, audit: AuditLog, period: Period) -> list[Given]:
-    """Return the answers that somebody asked for in a period, oldest first."""
-    others = not_waited_for(audit, period)
+def population(database: Database, period: Period, others: Collection[str]) -> list[Given]:
+    """Return the answers that somebody asked for in a period, oldest first; `others` nobody waited for."""
     within = (answer.c.at > period.since, answer.c.at <= period.until)
     with database.read() as connection:
         rows = connection.execute(
@@ -93,13 +94,21 @@ def population(database: Database, audit: AuditLog, period: Period) -> list[Give
     return [_given(row, kept, lineage, source_of) for row, kept, lineage in read]
 
 
-def not_waited_for(audit: AuditLog, period: Period) -> frozenset[str]:
+def asked_since(audit: AuditLog, at: str, *more: str) -> list[StoredEntry]:
+    """Return what the log holds of questions, and of `more` kinds, since shortly before a time.
+
+    A question is put on record before its answer is stored, by a day at most. Reading the log takes longer than all
+    else here, so it is read once.
+    """
+    return audit.since(timestamp(datetime.fromisoformat(at) - timedelta(days=1)), [ASKED, *more])
+
+
+def not_waited_for(entries: Iterable[StoredEntry]) -> frozenset[str]:
     """Return the answers that were asked for in the name of somebody else, as runs of suites are."""
-    # A question is put on record before its answer is stored, by a day at most.
-    before = timestamp(datetime.fromisoformat(period.since) - timedelta(days=1))
-    entries = audit.since(before, ["answer.request"])
     return frozenset(
-        str(one.about["answer"]) for one in entries if one.about.get("principal") not in (one.actor, None)
+        str(one.about["answer"])
+        for one in entries
+        if one.kind == ASKED and one.about.get("principal") not in (one.actor, None)
     )
 
 

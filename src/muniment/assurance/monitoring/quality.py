@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from muniment.assurance.monitoring.agreement import not_reviewable
 from muniment.assurance.monitoring.feedback_bias import LEAST_ANCHORS, FeedbackFigures, feedback_figures
 from muniment.assurance.monitoring.labels import Item, items_of, spread
-from muniment.assurance.monitoring.population import population
+from muniment.assurance.monitoring.population import asked_since, not_waited_for, population
 from muniment.assurance.monitoring.sampling import REVIEWED, ReviewSet, find_set
 from muniment.assurance.monitoring.shares import Estimate
 from muniment.assurance.monitoring.stratified import StratifiedShare, stratified_share
@@ -101,7 +101,8 @@ class Qualities:
             drawn, items = find_set(connection, set_id), items_of(connection, set_id)
         self._audit.record([Entry("review.estimated", by, {"set": set_id, "items": len(items)})])
         reviewed = [one for one in items if one.labels]
-        answers = population(self._database, self._audit, drawn.period)
+        others = not_waited_for(asked_since(self._audit, drawn.period.since))
+        answers = population(self._database, drawn.period, others)
         kept = [one for one in answers if one.status in REVIEWED]
         right = {one.answer: _part(one, ("right", "fine-abstention")) for one in reviewed}
         shares = {

@@ -16,7 +16,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from muniment.assurance.monitoring.population import Given, Period, population
+from muniment.assurance.monitoring.population import Given, Period, asked_since, not_waited_for, population
 from muniment.assurance.monitoring.reviewable import REVIEW
 from muniment.assurance.monitoring.strata import drawn, sizes_that_fit
 from muniment.assurance.monitoring.tables import review_item, review_set
@@ -77,7 +77,8 @@ class Sampling:
         with self._gate.recorded(by), self._database.read() as connection:
             self._gate.check(connection, who, REVIEW, WORKSPACE)
         period = Period.of(self._clock.now(), span)
-        answers = [one for one in population(self._database, self._audit, period) if one.status in REVIEWED]
+        others = not_waited_for(asked_since(self._audit, period.since))
+        answers = [one for one in population(self._database, period, others) if one.status in REVIEWED]
         members = _members(answers, size)
         seed = int.from_bytes(self._ids.random_bytes(7))
         chosen = drawn(members, size, seed)

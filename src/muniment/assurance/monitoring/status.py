@@ -18,16 +18,24 @@ from muniment.assurance.monitoring.divergence import quantile_difference, ratio_
 from muniment.assurance.monitoring.freshness import SourceAge, source_ages
 from muniment.assurance.monitoring.numbers import quantile, ratio
 from muniment.assurance.monitoring.outcomes import reported
-from muniment.assurance.monitoring.population import Given, Period, population
+from muniment.assurance.monitoring.population import (
+    ASKED,
+    Given,
+    Period,
+    asked_since,
+    not_waited_for,
+    population,
+)
 from muniment.assurance.monitoring.shares import Estimate, differ, holm, share
 from muniment.foundation.clock import Clock
 from muniment.foundation.database import Database
-from muniment.governance.audit.entry import Actor, Entry, Json
+from muniment.governance.audit.entry import Actor, Entry, Json, StoredEntry
 from muniment.governance.audit.log import AuditLog
 
 Unit = Literal["count", "share", "ms"]
 NOISE = 0.05
 """A change is marked where chance gives one as large less often than this, after Holm's correction over all rows."""
+_REFUSED = "answer.refused"
 _OF_THE_CALLER = frozenset({"stopped", "denied", "bad-input", "not-found", "unauthenticated"})
 _MOST_TESTED = 2_000
 _SEED = 1
@@ -109,11 +117,12 @@ class Statuses:
         self._audit.record([Entry("monitoring.read", by, {"what": "status", "since": now.since})])
         with self._database.read() as connection:
             sources = source_ages(connection, end, _OLD)
-        rows = _rows(self._seen(now), self._seen(before))
+        entries = asked_since(self._audit, before.since, _REFUSED)
+        rows = _rows(self._seen(now, entries), self._seen(before, entries))
         return Status(now, before, _corrected(rows), tuple(sources))
 
-    def _seen(self, period: Period) -> _Seen:
-        asked, failed = self._asked(period)
+    def _seen(self, period: Period, entries: Sequence[StoredEntry]) -> _Seen:
+        asked, failed = _asked(period, entries)
         with self._database.read() as connection:
             within = (action.c.changed_at > period.since, action.c.changed_at <= period.until)
             states = (
@@ -123,23 +132,25 @@ class Statuses:
             )
             ended = {state: count for state, count in connection.execute(states)}
             results = reported(connection, period)
-        return _Seen(population(self._database, self._audit, period), asked, failed, ended, results)
+        return _Seen(
+            population(self._database, period, not_waited_for(entries)), asked, failed, ended, results
+        )
 
-    def _asked(self, period: Period) -> tuple[int, int]:
-        """Return how many questions people asked, and how many of them failed through no fault of theirs."""
-        entries = self._audit.since(period.since, ["answer.request", "answer.refused"])
-        within = [one for one in entries if period.since < one.at <= period.until]
-        asked = {
-            str(one.about["answer"])
-            for one in within
-            if one.kind == "answer.request" and one.about.get("principal") == one.actor
-        }
-        failed = {
-            str(one.about.get("answer"))
-            for one in within
-            if one.kind == "answer.refused" and _failed(str(one.about.get("reason", "")))
-        }
-        return len(asked), len(failed & asked)
+
+def _asked(period: Period, entries: Sequence[StoredEntry]) -> tuple[int, int]:
+    """Return how many questions people asked, and how many of them failed through no fault of theirs."""
+    within = [one for one in entries if period.since < one.at <= period.until]
+    asked = {
+        str(one.about["answer"])
+        for one in within
+        if one.kind == ASKED and one.about.get("principal") == one.actor
+    }
+    failed = {
+        str(one.about.get("answer"))
+        for one in within
+        if one.kind == _REFUSED and _failed(str(one.about.get("reason", "")))
+    }
+    return len(asked), len(failed & asked)
 
 
 def _failed(reason: str) -> bool:
