@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from muniment.assistant.values import Answer
     from muniment.assistant.workflows.runs import WorkflowRuns
     from muniment.assurance.backup.make import Backups
+    from muniment.assurance.monitoring.monitoring import Monitoring
     from muniment.foundation.otlp.sending import Sending
     from muniment.foundation.telemetry.instruments import Read, Reads
     from muniment.foundation.workflows.engine import Workflows
@@ -146,6 +147,23 @@ class Workspace(Acting):
         from muniment.assistant.feedback import Feedback
 
         return Feedback(self.database, self.audit, self.policy, self.clock)
+
+    @cached_property
+    def monitoring(self) -> Monitoring:
+        """What answers are like after a release."""
+        from muniment.assurance.monitoring.monitoring import Monitoring
+
+        return Monitoring(
+            database=self.database,
+            audit=self.audit,
+            policy=self.policy,
+            gate=self.gate,
+            clock=self.clock,
+            ids=self.ids,
+            home=self.home,
+            embedder=lambda: self.embedder,
+            engine=lambda: self.workflows if self.can_run_workflows else None,
+        )
 
     @cached_property
     def conversations(self) -> Conversations:
@@ -325,14 +343,14 @@ class Workspace(Acting):
     def readings(self) -> list[Read]:
         """Return what is read for the metrics, since it lies in the database; raises as that does."""
         from muniment.actions import measured as of_actions
+        from muniment.assurance.monitoring import measured as of_monitoring
         from muniment.governance.audit import measured as of_audit
         from muniment.knowledge import measured as of_knowledge
 
         now = self.clock.now()
         with self.database.read() as connection:
-            found = [
-                one for room in (of_audit, of_knowledge, of_actions) for one in room.read(connection, now)
-            ]
+            rooms = (of_audit, of_knowledge, of_actions, of_monitoring)
+            found = [one for room in rooms for one in room.read(connection, now)]
         return [*found, *(self.workflows.depths() if "workflows" in self.__dict__ else ())]
 
     def sending(self, reads: Reads | None) -> Sending | None:
