@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.bars import Bar, Progress
+from benchmarks.bars import Bar, Progress, bar
 from muniment.assurance.evaluation.statistics.interval import SHARE, Floats, estimates
 
 SIZES = (20, 50, 100, 500)
@@ -48,7 +48,12 @@ def measured(suites: int, progress: Progress) -> tuple[list[Bar], list[dict[str,
                 "ok": _WITHIN[0] <= value / 100 <= _WITHIN[1],
             }
         )
-    return bars, rows
+    ends = sorted(float(str(each)) for row in rows for name, each in row.items() if name != "scores")
+    return [
+        *bars,
+        bar("the least of any size", 93, 100 * ends[0], "%", True),
+        bar("the greatest of any size", 97, 100 * ends[-1], "%"),
+    ], rows
 
 
 def coverage(draw: Draw, n: int, suites: int, weighted: bool, seed: int) -> float:
