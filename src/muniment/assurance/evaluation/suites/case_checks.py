@@ -125,10 +125,10 @@ def _ungiven(cases: Sequence[Case]) -> Iterator[tuple[str, str]]:
 
 def _size(cases: Sequence[Case]) -> Finding:
     """Say what so many cases can tell at all, where half of them pass: the worst case."""
-    weights = np.array([case.weight for case in cases])
+    weights = np.array([case.weight for case in cases], np.float64)
     # Weights make a suite count as fewer cases than it has.
     counted = float(weights.sum() ** 2 / np.square(weights).sum())
-    least = detectable(np.arange(len(cases)) % 2.0, weights)
+    least = detectable(np.array([at % 2 for at in range(len(cases))], np.float64), weights)
     margin = min(100.0, 98 / sqrt(counted))
     says = (
         f"{len(cases)} cases: a share may be off by {margin:.0f} points either way (95 in 100), and "
