@@ -6,8 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from math import sqrt
 
+import numpy as np
+
 from muniment.assurance.evaluation.case import Case, Suite
-from muniment.assurance.evaluation.graders import facts as stated
+from muniment.assurance.evaluation.graders.facts import share
+from muniment.assurance.evaluation.statistics.detectable import detectable, in_words
 from muniment.assurance.evaluation.suites.finding import Finding, Severity
 from muniment.assurance.evaluation.suites.similar import asked, near_pairs
 from muniment.foundation.checked_schema import CheckedSchema
@@ -74,7 +77,7 @@ def _of_one(case: Case) -> Iterator[Said]:
 def _facts(case: Case) -> Iterator[Said]:
     question = "\n".join([*case.earlier, case.question])
     for one in case.facts:
-        if stated.share([one], question) == 1.0:
+        if share([one], question) == 1.0:
             yield "error", f"The fact {one[0]!r} stands in the question itself.", "Ask without naming it."
         if max(len(spelling.strip()) for spelling in one) < 2:
             yield "warning", f"The fact {one[0]!r} is so short that it stands in anything.", "Give its unit."
@@ -122,14 +125,14 @@ def _ungiven(cases: Sequence[Case]) -> Iterator[tuple[str, str]]:
 
 def _size(cases: Sequence[Case]) -> Finding:
     """Say what so many cases can tell at all, where half of them pass: the worst case."""
-    weights = [case.weight for case in cases]
+    weights = np.array([case.weight for case in cases], np.float64)
     # Weights make a suite count as fewer cases than it has.
-    counted = sum(weights) ** 2 / sum(one * one for one in weights)
-    margin, apart = min(100, 98 / sqrt(counted)), min(100, 280 * sqrt(0.5 / counted))
-    size = f"{len(cases)} cases" + (f", which weigh as {counted:.0f}" if counted < 0.95 * len(cases) else "")
+    counted = float(weights.sum() ** 2 / np.square(weights).sum())
+    least = detectable(np.array([at % 2 for at in range(len(cases))], np.float64), weights)
+    margin = min(100.0, 98 / sqrt(counted))
     says = (
-        f"{size}: a share may be off by {margin:.0f} points either way (95 in 100, worst case), and two runs on "
-        f"different cases would have to be {apart:.0f} points apart to tell; on the same cases less can do."
+        f"{len(cases)} cases: a share may be off by {margin:.0f} points either way (95 in 100), and "
+        f"{in_words(least, len(cases))}, where half of them pass."
     )
     if counted < FEW:
         return Finding("warning", says, "Add cases before you decide by it.")

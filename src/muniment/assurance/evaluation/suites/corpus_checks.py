@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from muniment.assurance.evaluation.case import Case
-from muniment.assurance.evaluation.graders import facts as stated
+from muniment.assurance.evaluation.graders.facts import share
 from muniment.assurance.evaluation.suites.finding import Finding, Severity
 from muniment.assurance.evaluation.suites.sees import Sees, sees
 from muniment.foundation.database import Database
@@ -120,6 +120,6 @@ def _facts(case: Case, seen: Sees) -> Iterator[Said]:
         # What is not told proves nothing, and what is not readable was said.
         return
     for one in case.facts:
-        if not any(stated.share([one], text) == 1.0 for text in texts):
+        if not any(share([one], text) == 1.0 for text in texts):
             what = f"The fact {one[0]!r} stands in none of its documents."
             yield "error", what, "Mend the fact, or add its spelling there."

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from muniment.assurance.evaluation.graders import facts as stated
+from muniment.assurance.evaluation.graders.facts import share
 from muniment.governance.privacy.recognise import recognise
 from muniment.inference.providers.sentences import Piece, pieces
 
@@ -72,7 +72,7 @@ def facts_in(title: str, text: str) -> list[Stated]:
 
 def answers_itself(question: str, fact: str) -> bool:
     """Return whether a question already holds its fact."""
-    return stated.share([(fact,)], question) == 1.0
+    return share([(fact,)], question) == 1.0
 
 
 def _of_piece(title: str, text: str, piece: Piece) -> Iterator[Stated]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 
@@ -20,9 +19,13 @@ from muniment.knowledge.tables import access_class, document
 
 _DOCUMENTS = (
     sa.select(
-        document.c.source, document.c.path, document.c.version, document.c.content_hash, access_class.c.digest
+        document.c.source,
+        document.c.path,
+        document.c.version,
+        document.c.content_hash,
+        # A document whose list is missing is nobody's, and still there.
+        sa.func.coalesce(access_class.c.digest, ""),
     )
-    # A document whose list is missing is nobody's, and still there.
     .select_from(document.outerjoin(access_class, access_class.c.id == document.c.access_class))
     .where(document.c.state == "live")
 )
@@ -41,13 +44,6 @@ def corpus_digest(connection: sa.Connection) -> str:
     sha = hashlib.sha256()
     for query in (_DOCUMENTS, _ACCOUNTS, _GROUPS, _MEMBERS):
         # Not ordered by the database: each orders texts in its own way.
-        sha.update(_line(sorted((tuple(row) for row in connection.execute(query)), key=_order)))
+        rows = sorted(map(tuple, connection.execute(query)))
+        sha.update(json.dumps(rows).encode("ascii") + b"\n")
     return "sha256:" + sha.hexdigest()
-
-
-def _order(row: Sequence[object]) -> tuple[str, ...]:
-    return tuple(str(value) for value in row)
-
-
-def _line(rows: Iterable[Sequence[object]]) -> bytes:
-    return json.dumps(list(rows)).encode("ascii") + b"\n"
