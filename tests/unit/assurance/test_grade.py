@@ -55,11 +55,12 @@ def answer(*claims: SeenClaim, text: str | None = None, **about: object) -> Obse
     [
         Observation("abstained", ranked=("hr/pay.md",)),
         Observation("answered", cited=("hr/pay.md",)),
+        Observation("abstained", nearest=("hr/pay.md",)),
         answer(claim("x", quote("invented", stands=False))),
         Observation("refused", versions={"hr/pay.md": SeenVersion(1, 1, 0)}),
     ],
 )
-def test_a_forbidden_document_shows_where_it_is_ranked_cited_quoted_or_its_version_told(
+def test_a_forbidden_document_shows_where_any_word_of_it_or_about_it_is_given(
     seen: Observation,
 ) -> None:
     case = replace(ASKED, forbidden=("hr/pay.md",))
