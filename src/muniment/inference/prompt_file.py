@@ -51,6 +51,8 @@ PURPOSES: Mapping[str, Purpose] = {
     "agent": Purpose({"question": "text", "passages": "passages"}, "move"),
     "draft": Purpose({"question": "text", "passages": "passages"}, "text"),
     "take": Purpose({"question": "text", "passages": "passages", "schema": "schema"}, "values"),
+    "judge": Purpose({"question": "text", "passages": "passages"}, "better"),
+    "support": Purpose({"question": "text", "passages": "passages"}, "supported"),
 }
 """What muniment asks models for."""
 

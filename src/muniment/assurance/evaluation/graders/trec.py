@@ -30,9 +30,14 @@ _EMPTY = "-"
 """Stands, not relevant, for a search that gave nothing, which trec_eval would leave out of its means."""
 
 
+def installed() -> bool:
+    """Return whether the extra is there."""
+    return find_spec("ir_measures") is not None
+
+
 def by_case(gains: Mapping[str, Gains], ranked: Mapping[str, Sequence[str]]) -> dict[str, dict[str, float]]:
     """Return the metrics of each case that names a relevant document; raises NotSetUp without the extra."""
-    if find_spec("ir_measures") is None:
+    if not installed():
         raise NotSetUp("ir-measures is not installed.", fix="Run `pip install 'muniment[eval]'`.")
     import ir_measures
 
