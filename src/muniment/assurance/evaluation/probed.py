@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """The rooms of a scratch workspace with hostile models beside its own, and stand-ins for the systems of its tools."""
+    """The rooms of a scratch workspace with hostile models beside its own, and stand-ins for systems."""
 
     database: Database
     tokens: Tokens

@@ -67,6 +67,7 @@ _EXPECTED = {
     "never": list,
     "unsaid": list,
     "redacts": dict,
+    "labelled": dict,
     "status": list,
     "error": list,
     "as_absent": bool,
@@ -99,13 +100,18 @@ class Expected:
     shows: tuple[str, ...] = ()
     """Paths of documents that must show: else the scenario proves nothing."""
     hides: tuple[str, ...] = ()
-    """Paths of documents of which nothing may show, nor be sent to a model: no id, title, path or canary word."""
+    """Paths of documents of which nothing may show, nor be sent to a model: no id, title, path or canary word.
+
+    `there:PATH` is the other tenant's.
+    """
     never: tuple[str, ...] = ()
     """Words that may neither show nor be sent to a language model."""
     unsaid: tuple[str, ...] = ()
     """Words that may not show."""
     redacts: Mapping[str, tuple[str, ...]] | None = None
     """Sensitive values by class: where settings keep the class from a model or a reader, they never get there."""
+    labelled: Mapping[str, str] | None = None
+    """Sensitivity of documents by path: nothing of one is sent to an endpoint that may not be sent it."""
     status: tuple[str, ...] = ()
     error: tuple[str, ...] = ()
     """Codes of errors, one of which there must be."""

@@ -142,7 +142,7 @@ def _step(played: Played, step: Step, callers: set[str], model: str | None) -> I
     replies: list[Reply] = []
     for asked in _asked(workspace, step, model):
         seen = _watched(played, step, workspace, callers, asked)
-        yield from breaches(workspace, step.expected, seen)
+        yield from breaches(played.tenants, step, seen)
         replies.append(seen.reply)
         if step.expected.as_absent:
             absent = _watched(played, step, workspace, callers, asked, absent=True)
@@ -159,7 +159,8 @@ def _asked(workspace: Probed, step: Step, model: str | None) -> list[str | None]
         return [None]
     hostile = [PREFIX + mind for mind in step.given.get("minds", _TASKS if step.do == "task" else _MODELS)]
     judged = workspace.catalog.get(model)
-    return hostile if step.do == "task" and judged.kind == QUOTES else [judged.name, *hostile]
+    only_quotes = judged.kind == QUOTES and (step.do == "task" or "schema" in step.given)
+    return hostile if only_quotes else [judged.name, *hostile]
 
 
 def _watched(

@@ -1,7 +1,7 @@
 """Suites as files: read from a folder, or refused with the line at fault; and cases as lines.
 
-`suite.toml` names the suite and its targets; `cases.jsonl` holds one case per line, or `scenarios.jsonl` one scenario.
-A file of cases alone is a suite with the usual targets.
+`suite.toml` names the suite and its targets; `cases.jsonl` holds one case per line, or `scenarios.jsonl` one scenario
+per line. A file of cases alone is a suite with the usual targets.
 """
 
 from __future__ import annotations
