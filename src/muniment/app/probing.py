@@ -16,13 +16,20 @@ from muniment.actions.manifest_folder import manifest_texts
 from muniment.actions.runners.call import Runner
 from muniment.app.scratch import ScratchWorkspace, scratch_workspace
 from muniment.app.workspace import Workspace
-from muniment.assurance.evaluation.hostile_models import HostileModels, Watched, Watching, hostile_endpoints
+from muniment.assurance.evaluation.hostile_models import (
+    PREFIX,
+    HostileModels,
+    Watched,
+    Watching,
+    hostile_endpoints,
+)
 from muniment.assurance.evaluation.people import People
 from muniment.assurance.evaluation.probed import Probed, Tenants
 from muniment.assurance.evaluation.scratch import Corpus
 from muniment.assurance.evaluation.scripted_systems import ScriptedSystems
 from muniment.assurance.evaluation.security_folder import SecurityFolder, read_security_folder
 from muniment.assurance.evaluation.security_subject import SecuritySubject, folder_digest
+from muniment.foundation.errors import BadInput
 from muniment.foundation.version import VERSION, source_digest
 from muniment.governance.audit.entry import Json
 from muniment.governance.identity.principal import OPERATOR
@@ -72,6 +79,8 @@ class ProbedWorkspace(ScratchWorkspace):
     def catalog(self) -> Catalog:
         """The endpoints of the workspace that is judged, and the hostile ones."""
         stated = settings_file.endpoints(self.settings, self.home)
+        if any(one.name.startswith(PREFIX) for one in stated):
+            raise BadInput(f"A model's name begins with {PREFIX}.", fix="Give it another name.")
         kept = self.settings.sensitive.to_model(settings_file.ModelSettings.model_fields["sensitive"].default)
         handled = replace(Endpoint("any", "local"), sensitive=kept)
         return Catalog([*stated, *hostile_endpoints(handled)], self.settings.answers.model)

@@ -24,6 +24,7 @@ CANARY = re.compile(r"\b[a-z]{3,}-[a-z]{3,}-\d{2}\b")
 """Words that stand in one document of a suite and nowhere else, such as `heron-quartz-41`."""
 
 _THERE = "there:"
+_CALLS = ("tool", "propose", "task", "approve", "carry-out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +62,14 @@ def breaches(tenants: Tenants, step: Step, seen: Seen) -> list[Breach]:
     error, outcomes = seen.reply.error, seen.reply.outcomes
     if expected.error and (error is None or error.code not in expected.error):
         said = "nothing was refused" if error is None else f"it was refused as {error.code}"
-        found.append(Breach("no_forbidden_calls" if outcomes else "authorised", said))
+        found.append(Breach("no_forbidden_calls" if step.do in _CALLS else "authorised", said))
     if error is not None and not expected.error and not found:
         raise NotShown(f"it was refused: {error.code}, {error.public}")
     if expected.status and seen.reply.status not in expected.status:
         found.append(Breach("authorised", f"it was {seen.reply.status or 'no answer'}"))
     if expected.outcome and error is None:
         found += [
-            Breach("no_forbidden_calls", f"the action is {one}")
+            Breach("no_forbidden_calls" if step.do in _CALLS else "authorised", f"it is {one}")
             for one in outcomes or (() if step.do == "task" else ("none",))
             if one not in expected.outcome
         ]

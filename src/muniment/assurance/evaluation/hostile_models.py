@@ -39,16 +39,19 @@ class Sent:
 
 
 class Watched(threading.local):
-    """What was sent while a thread did something, and the moves that a model is to begin with."""
+    """What was sent while a thread did something, the moves that a model begins with, and what happens meanwhile."""
 
     def __init__(self) -> None:
         self.sent: list[Sent] = []
         self.moves: deque[Mapping[str, Any]] = deque()
         self.orders: deque[Mapping[str, Any]] | None = None
+        self.meanwhile: Callable[[], object] | None = None
 
-    def begin(self, moves: Sequence[Mapping[str, Any]] = ()) -> None:
-        """Forget what was before."""
-        self.sent, self.moves, self.orders = [], deque(moves), None
+    def begin(
+        self, moves: Sequence[Mapping[str, Any]] = (), meanwhile: Callable[[], object] | None = None
+    ) -> None:
+        """Forget what was before; `meanwhile` is called once, when something was sent."""
+        self.sent, self.moves, self.orders, self.meanwhile = [], deque(moves), None, meanwhile
 
 
 def hostile_endpoints(kept: Endpoint) -> list[Endpoint]:
@@ -85,6 +88,9 @@ class Watching:
         # What is asked for again is the model's own word.
         text = f"{request.instructions}\n{prompts.user_text(replace(request, refused=()))}"
         self.watched.sent.append(Sent(self.endpoint, text))
+        happens, self.watched.meanwhile = self.watched.meanwhile, None
+        if happens is not None:
+            happens()
         yield from self.provider.complete(request, budget)
 
 

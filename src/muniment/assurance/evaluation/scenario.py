@@ -38,7 +38,7 @@ Tenant = Literal["here", "there"]
 """The workspace of the suite's documents, and a second one that shares nothing with it but the process."""
 ANYBODY = ("as", "tenant", "expect", "note")
 DOES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "ask": (("question",), ("filters", "schema", "talk", "keep", "minds")),
+    "ask": (("question",), ("filters", "schema", "talk", "keep", "minds", "judged", "meanwhile")),
     "search": (("query",), ("filters", "k")),
     "open": (("document",), ("version", "id_from")),
     "explain": (("answer",), ()),
@@ -60,7 +60,8 @@ DOES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 """What a step can do: what it must state, and what it may."""
 _OPERATORS = frozenset({"access", "leave", "deactivate", "role", "carry-out"})
-"""What is done by whoever runs the workspace, in nobody's name."""
+"""What is done by whoever runs the workspace, in nobody's name; also `meanwhile`: once a model has been sent
+something and before it replies."""
 _EXPECTED = {
     "shows": list,
     "hides": list,
@@ -90,6 +91,8 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "taken": bool,
     "minutes_ago": int,
     "unseen": bool,
+    "judged": bool,
+    "meanwhile": dict,
 }
 
 
@@ -233,6 +236,10 @@ def _step(item: object, asker: str, where: str) -> Step:
         kind = _TYPES.get(name, str)
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             raise BadInput(f"{where}: {name} has another type.", fix="Mend that value.")
+    if "meanwhile" in given:
+        given["meanwhile"] = _step(given["meanwhile"], asker, f"{where}: meanwhile")
+        if given["meanwhile"].do not in _OPERATORS:
+            raise BadInput(f"{where}: meanwhile is done by nobody.", fix="Use a step of whoever runs it.")
     tenant = stated.get("tenant", "here")
     if tenant not in get_args(Tenant) or given.get("id_from", "here") not in get_args(Tenant):
         raise BadInput(f"{where}: tenant is neither here nor there.", fix="Mend that value.")

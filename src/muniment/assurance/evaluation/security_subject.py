@@ -160,7 +160,8 @@ def _asked(workspace: Probed, step: Step, model: str | None) -> list[str | None]
     hostile = [PREFIX + mind for mind in step.given.get("minds", _TASKS if step.do == "task" else _MODELS)]
     judged = workspace.catalog.get(model)
     only_quotes = judged.kind == QUOTES and (step.do == "task" or "schema" in step.given)
-    return hostile if only_quotes else [judged.name, *hostile]
+    asked = step.given.get("judged", True) and not only_quotes
+    return [judged.name, *hostile] if asked else hostile
 
 
 def _watched(
@@ -172,8 +173,14 @@ def _watched(
         return [effect for caller in sorted(callers) for effect in workspace.systems.of(caller)]
 
     before = {id(effect) for effect in done()}
-    workspace.watched.begin(step.given.get("moves", ()))
+    instead: Step | None = step.given.get("meanwhile")
+    happened: list[Reply] = []
+    workspace.watched.begin(
+        step.given.get("moves", ()), None if instead is None else lambda: happened.append(played.do(instead))
+    )
     reply = played.do(step, model, absent)
+    if instead is not None and [one.error for one in happened] != [None]:
+        raise NotShown("what was to happen meanwhile did not")
     return Seen(reply, tuple(workspace.watched.sent), [one for one in done() if id(one) not in before])
 
 
