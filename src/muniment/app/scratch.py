@@ -4,7 +4,8 @@ Invariants:
 - it takes code, settings, prompts, policy and models of the workspace that it is made like, and neither its
   documents, people, access lists, log nor database;
 - of all outside it, only the model endpoints of that workspace are reached: no tool, provider, mail server or sink;
-- it is encrypted under a key of its own, in a folder of this account's own, and gone afterwards.
+- it is encrypted under a key of its own, in a folder of this account's own, and gone afterwards. Nothing in it need
+  outlive the machine, so it does not wait for the disk.
 """
 
 from __future__ import annotations
@@ -19,10 +20,14 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
 from muniment import settings as settings_file
 from muniment.actions.runners.call import Runner, ToolCall, ToolFailed
+from muniment.app.adapters import DATABASE_FILE
 from muniment.app.homes import create
 from muniment.app.workspace import Workspace
 from muniment.assurance.evaluation.scratch import SOURCE, Corpus
 from muniment.foundation.clock import Clock
+from muniment.foundation.database import Database
+from muniment.foundation.keys import Keyring
+from muniment.foundation.sqlcipher import SqlCipherDatabase
 from muniment.governance.identity.principal import OPERATOR
 from muniment.inference.embedders import Embedders
 from muniment.inference.prompt_file import PURPOSES, Prompt
@@ -53,6 +58,9 @@ class ScratchWorkspace(Workspace):
         made = cast("Self", create(home, clock, settings=settings, models=workspace._models, kind=cls))
         made.like = workspace
         return made
+
+    def _kept_in(self, home: Path, settings: Settings, keyring: Keyring) -> Database:
+        return SqlCipherDatabase(home / DATABASE_FILE, keyring.data_key("database"), durable=False)
 
     @cached_property
     def embedders(self) -> Embedders:
