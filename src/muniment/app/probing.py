@@ -106,7 +106,11 @@ def security_subject(
         lambda: _tenants(workspace, read, prompts),
         read.scenarios,
         name=judged.name,
-        lineage=_lineage(workspace, folder, prompts, judged),
+        lineage={
+            **_lineage(workspace, prompts, judged),
+            "suite_folder": folder_digest(folder),
+            "tools": folder_digest(read.tools),
+        },
         model=judged.name,
     )
 
@@ -156,9 +160,7 @@ def _probed(made: ProbedWorkspace) -> Probed:
     )
 
 
-def _lineage(
-    workspace: Workspace, folder: Path, prompts: Sequence[Prompt], judged: Endpoint
-) -> Mapping[str, Json]:
+def _lineage(workspace: Workspace, prompts: Sequence[Prompt], judged: Endpoint) -> Mapping[str, Json]:
     given = {prompt.purpose: prompt for prompt in prompts}
     used = {purpose: given.get(purpose) or workspace.prompts.live(purpose) for purpose in PURPOSES}
     return {
@@ -169,5 +171,4 @@ def _lineage(
         "settings": dict(workspace.recorded_settings.about(judged)),
         "code": VERSION,
         "source": source_digest(),
-        "suite_folder": folder_digest(folder),
     }
