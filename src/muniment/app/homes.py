@@ -32,8 +32,10 @@ def create(
     ids: Ids | None = None,
     settings: Settings | None = None,
     embedder: Injected | None = None,
+    models: Models | None = None,
+    kind: type[Workspace] = Workspace,
 ) -> Workspace:
-    """Make keys and database in `home` and open it; raises Conflict where a workspace already is.
+    """Make keys and database in `home` and open it as a `kind`; raises Conflict where a workspace already is.
 
     A making that was cut short after the keys goes on with them.
     """
@@ -50,7 +52,7 @@ def create(
         keyring = open_keyring(provider, keys, ids)
     else:
         keyring = create_keyring(provider, keys, chosen.workspace.tenant, ids)
-    workspace = Workspace(place, chosen, keyring, provider, proven, clock, ids, embedder)
+    workspace = kind(place, chosen, keyring, provider, proven, clock, ids, embedder, models)
     workspace.database.create()
     try:
         workspace.audit.record([Entry("workspace.created", OPERATOR, {"tenant": keyring.tenant})])

@@ -79,7 +79,7 @@ class Opened:
         self.ids = ids
         seconds = settings.keys.lease_seconds
         self.lease = KeyLease(self._prove_key, clock, seconds, proven, self._lease_changed)
-        database = database_of(home, settings, keyring.tenant, keyring.data_key("database"))
+        database = self._kept_in(home, settings, keyring)
         self._stored = database
         self.database: Database = LeasedDatabase(database, self.lease.check)
         self.segments = Segments(home / "segments", keyring)
@@ -92,6 +92,9 @@ class Opened:
         self.directory = Directory(self.database, self.audit, settings.identity.claimed_groups)
         self._make_embedder = embedder
         self._models = models or Models()
+
+    def _kept_in(self, home: Path, settings: Settings, keyring: Keyring) -> Database:
+        return database_of(home, settings, keyring.tenant, keyring.data_key("database"))
 
     def _prove_key(self) -> None:
         found = open_keyring(self.key_provider, settings_file.keyring_file(self.home), self.ids)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from muniment import settings as settings_file
 from muniment.app.acting import Acting
@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from muniment.inference.providers.local import LocalModels
     from muniment.inference.spending import Spending
 
+AnyGateway = TypeVar("AnyGateway", bound="Gateway")
+
 
 class Workspace(Acting):
     """A home that answers: all that muniment does, from Python."""
@@ -71,10 +73,14 @@ class Workspace(Acting):
     @cached_property
     def gateway(self) -> Gateway:
         """The way to every model."""
-        from muniment.foundation.egress import Egress
         from muniment.inference.gateway import Gateway
 
-        return Gateway(
+        return self._gateway(Gateway)
+
+    def _gateway(self, kind: type[AnyGateway]) -> AnyGateway:
+        from muniment.foundation.egress import Egress
+
+        return kind(
             catalog=self.catalog,
             audit=self.audit,
             egress=Egress(

@@ -106,12 +106,12 @@ class Release:
             if visibility is None:
                 return False
             found = library.get_documents(connection, sorted({passage.document for passage in passages}))
-        return all(
-            (document := found.get(passage.document)) is not None
-            and document.version == passage.version
-            and visibility.may_read(document)
-            for passage in passages
-        )
+            return all(
+                (document := found.get(passage.document)) is not None
+                and document.version == passage.version
+                and visibility.may_read(document)
+                for passage in passages
+            )
 
     def rights(self, connection: sa.Connection, principal: Principal) -> Visibility | None:
         """Return what the principal may read now; None where policy no longer lets it ask at all."""

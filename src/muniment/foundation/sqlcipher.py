@@ -39,10 +39,14 @@ that writes again and again has had the turn several times."""
 class SqlCipherDatabase:
     """Fills `Database` on one SQLCipher file."""
 
-    def __init__(self, path: Path, key: bytes, frozen: bool = False) -> None:
-        """`frozen` opens a file that nobody writes, to read alone and without a trace beside it."""
+    def __init__(self, path: Path, key: bytes, frozen: bool = False, durable: bool = True) -> None:
+        """`frozen` opens a file that nobody writes, to read alone and without a trace beside it.
+
+        What is not `durable` need not outlive the machine: nothing waits for the disk.
+        """
         self.path = path
         self._frozen = frozen
+        self._synchronous = "FULL" if durable else "OFF"
         self._key = key.hex()
         self._engine = self._make_engine(_begin, pool_size=_READERS, max_overflow=56)
         self._writer = self._make_engine(_begin_write, pool_size=1, max_overflow=0)
@@ -78,7 +82,7 @@ class SqlCipherDatabase:
             connection.execute("PRAGMA cipher_memory_security = OFF")
             if not self._frozen:
                 connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA temp_store = MEMORY")
             connection.execute("PRAGMA secure_delete = ON")

@@ -1,7 +1,7 @@
 """Suites as files: read from a folder, or refused with the line at fault; and cases as lines.
 
-`suite.toml` names the suite and its targets; `cases.jsonl` holds one case per line. A file of cases alone is a suite
-with the usual targets.
+`suite.toml` names the suite and its targets; `cases.jsonl` holds one case per line, or `scenarios.jsonl` one scenario
+per line. A file of cases alone is a suite with the usual targets.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, Literal, cast
 
 from muniment.assurance.evaluation.case import Case, ExpectedCall, Suite
 from muniment.assurance.evaluation.metric import METRICS
+from muniment.assurance.evaluation.scenario import SCENARIOS, read_scenarios
 from muniment.foundation.checked_schema import CheckedSchema
 from muniment.foundation.errors import BadInput
 from muniment.governance.audit.entry import Json
@@ -58,7 +59,10 @@ def read_suite(place: Path, asker: str = "") -> Suite:
     about = {} if alone else _about(place / ABOUT)
     where = f"{place / ABOUT}"
     path = place if alone else place / CASES
-    cases = read_cases(path, asker)
+    if not alone and (place / SCENARIOS).is_file():
+        cases = tuple(one.case for one in read_scenarios(place / SCENARIOS))
+    else:
+        cases = read_cases(path, asker)
     if not cases:
         raise BadInput(f"{path} holds no case.", fix="Write one JSON object per line.")
     unknown = sorted(set(about) - _ABOUT_KEYS)
@@ -69,6 +73,8 @@ def read_suite(place: Path, asker: str = "") -> Suite:
     kind = about.get("kind", "quality")
     if kind not in ("quality", "security"):
         raise BadInput(f"{where}: kind is neither quality nor security.", fix="Name one of them.")
+    if (place / SCENARIOS).is_file() and kind != "security":
+        raise BadInput(f"{where}: scenarios in a suite of quality.", fix='Write kind = "security".')
     version = about.get("version", 1)
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
         raise BadInput(f"{where}: version is not a whole number from 1.", fix="Mend that value.")
