@@ -50,6 +50,8 @@ PURPOSES: Mapping[str, Purpose] = {
     "agent": Purpose({"question": "text", "passages": "passages"}, "move"),
     "draft": Purpose({"question": "text", "passages": "passages"}, "text"),
     "take": Purpose({"question": "text", "passages": "passages", "schema": "schema"}, "values"),
+    "reply": Purpose({"question": "text"}, "text"),
+    "fill": Purpose({"question": "text", "schema": "schema"}, "filled"),
 }
 """What muniment asks models for."""
 
