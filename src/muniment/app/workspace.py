@@ -21,8 +21,8 @@ from muniment.settings import Settings
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from muniment.assistant.agent import TaskAgent
     from muniment.assistant import agent_hands as hands
+    from muniment.assistant.agent import TaskAgent
     from muniment.assistant.alone import Alone
     from muniment.assistant.answer import Assistant
     from muniment.assistant.comparing import Comparing

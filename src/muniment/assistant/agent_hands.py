@@ -1,4 +1,4 @@
-"""What an agent reads, acts and searches by: the workspace's own, or those of a trial, which do nothing in the world."""
+"""What an agent reads, acts and searches by: the workspace's own, or those of a trial, which change nothing."""
 
 from __future__ import annotations
 
@@ -46,8 +46,6 @@ class Acts(Protocol):
 class Searches(Protocol):
     """Search over what a principal may read."""
 
-    def retrieve(
-        self, principal: Principal, query: str, k: int, by: Actor, purpose: Purpose
-    ) -> Retrieval:
+    def retrieve(self, principal: Principal, query: str, k: int, by: Actor, purpose: Purpose) -> Retrieval:
         """Return passages, best first."""
         ...

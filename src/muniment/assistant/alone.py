@@ -92,7 +92,10 @@ class Alone:
         by: Actor,
         model: str | None,
     ) -> Said:
-        """Return what a model says when it is held to a schema; raises as `reply`, BadInput for an unusable schema."""
+        """Return what a model says when it is held to a schema; raises as `reply` does.
+
+        An unusable schema is BadInput too.
+        """
         checked = CheckedSchema(dict(schema))
         standing, endpoint = self._admitted(principal, model)
         prompt = self._live(FILL, endpoint.name)

@@ -1,0 +1,1 @@
+"""Releases: what answers together, proved before it goes out, and the way back."""
