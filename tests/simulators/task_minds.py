@@ -157,7 +157,11 @@ def _tool(task: str, user: str) -> tuple[str, str, dict[str, Any]] | None:
         if effect != "read" and task.rstrip().endswith("?"):
             continue
         orders = 2.0 * (effect != "read" and name.split("_")[0] == task.split()[0].casefold())
-        fits = orders + len(wanted & _words(f"{name.replace('_', ' ')} {says}")) + 0.5 * bool(json.loads(required))
+        fits = (
+            orders
+            + len(wanted & _words(f"{name.replace('_', ' ')} {says}"))
+            + 0.5 * bool(json.loads(required))
+        )
         if fits > most:
             best, most = (name, effect, json.loads(arguments)), fits
     return best

@@ -32,6 +32,7 @@ from muniment.interfaces.cli import (
     index,
     ingest,
     keys,
+    ladder,
     lineage,
     models,
     policy,
@@ -133,6 +134,7 @@ for group in (
     sources,
     index,
     eval,
+    ladder,
     tune,
     bench,
 ):

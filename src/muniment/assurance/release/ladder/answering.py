@@ -26,7 +26,7 @@ class Answering:
         self._endpoint = endpoint
         self._by = by
         self._rerank = rerank
-        self._assistant = workspace.assistant_with(workspace.prompts.live, workspace.retriever_with(rerank))
+        self._assistant = workspace.assistant_with(workspace.retriever_with(rerank))
 
     def asking(self, name: str) -> Asking:
         """Return it as a subject of that name."""

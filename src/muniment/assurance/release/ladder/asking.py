@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from muniment.assurance.evaluation.case import Case
 from muniment.assurance.evaluation.observation import Observation
@@ -22,81 +22,36 @@ if TYPE_CHECKING:
     from muniment.assistant.alone import Alone
     from muniment.assistant.answer import Assistant
     from muniment.foundation.database import Database
-    from muniment.governance.audit.log import AuditLog
     from muniment.inference.catalog import Catalog
-    from muniment.inference.prompt_file import Prompt
     from muniment.inference.prompt_registry import Prompts
     from muniment.inference.providers.local import LocalModels
     from muniment.inference.reranking import Reranker
     from muniment.knowledge.retrieval.retrieve import Retriever
 
 
-class Workspace(Protocol):
-    """A workspace whose ways of answering are tried."""
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """What the rungs ask, of one workspace."""
 
     clock: Clock
-    audit: AuditLog
-
-    @property
-    def database(self) -> Database:
-        """Where documents have their paths."""
-        ...
-
-    @property
-    def catalog(self) -> Catalog:
-        """The model endpoints."""
-        ...
-
-    @property
-    def local_models(self) -> LocalModels:
-        """The language models of this machine."""
-        ...
-
-    @property
-    def cross_encoder(self) -> Reranker | None:
-        """What reranks, where its weights are present."""
-        ...
-
-    @property
-    def alone(self) -> Alone:
-        """Language models asked without any document."""
-        ...
-
-    @property
-    def prompts(self) -> Prompts:
-        """The prompts."""
-        ...
-
-    @property
-    def usable_tools(self) -> UsableTools:
-        """The tools that each may use."""
-        ...
-
-    @property
-    def reads(self) -> Reads:
-        """Calls that only read."""
-        ...
-
-    @property
-    def actions(self) -> Actions:
-        """Calls that act."""
-        ...
-
-    def principal(self, as_: str | Principal) -> Principal:
-        """Return who somebody is."""
-        ...
-
-    def retriever_with(self, rerank: bool) -> Retriever:
-        """Return a search that reranks or does not."""
-        ...
-
-    def assistant_with(self, live: Callable[[str, str | None], Prompt], given: Retriever) -> Assistant:
-        """Return an assistant with these prompts and this search."""
-        ...
-
-    def agent_with(self, reads: hands.Reads, actions: hands.Acts, retriever: hands.Searches) -> TaskAgent:
-        """Return an agent that reads, acts and searches by these hands."""
-        ...
+    database: Database
+    catalog: Catalog
+    local_models: LocalModels
+    cross_encoder: Reranker | None
+    """What reranks, where its weights are present."""
+    alone: Alone
+    prompts: Prompts
+    usable_tools: UsableTools
+    reads: Reads
+    actions: Actions
+    principal: Callable[[str], Principal]
+    """Who somebody is; raises as the directory does."""
+    retriever_with: Callable[[bool], Retriever]
+    """A search that reranks or does not."""
+    assistant_with: Callable[[Retriever], Assistant]
+    """An assistant over a search."""
+    agent_with: Callable[[hands.Reads, hands.Acts, hands.Searches], TaskAgent]
+    """An agent that reads, acts and searches by these hands."""
 
 
 class Asking:

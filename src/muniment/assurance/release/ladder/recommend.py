@@ -32,6 +32,11 @@ class Shortfall:
     """None where no case could be graded."""
 
     @property
+    def breach(self) -> bool:
+        """Return whether it is one that nothing makes up for."""
+        return METRICS[self.metric].breach
+
+    @property
     def gap(self) -> float:
         """Return by how much it is missed: of shares the difference, of other figures relative to the target."""
         if self.value is None:

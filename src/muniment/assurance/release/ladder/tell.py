@@ -54,9 +54,10 @@ def said(ladder: Ladder) -> list[str]:
             if found.name in pair
         ]
     lines += [
-        f"{TITLES[one].capitalize()} and {TITLES[other]} cannot be told apart with {ladder.cases} cases."
+        f"{TITLES[one].capitalize()} and {TITLES[other]} pass too, and cannot be told apart "
+        f"with {ladder.cases} cases."
         for one, other in found.alike
-        if found.name not in (one, other)
+        if found.name not in (one, other) and found.verdict(one).passes and found.verdict(other).passes
     ]
     if ladder.untried:
         below = "simpler and " if found.name else ""
@@ -90,7 +91,7 @@ def _unsure(ladder: Ladder) -> list[str]:
         one = figures.metrics[metric]
         far = one.high if METRICS[metric].lower_is_better else one.low
         lines.append(
-            f"It passes {metric}, but with {one.cases} cases {_shown(metric, one.value)} cannot be told from "
+            f"It passes {metric}, but with {one.cases} {'case' if one.cases == 1 else 'cases'} {_shown(metric, one.value)} cannot be told from "
             f"{_shown(metric, far)}, which misses {_shown(metric, ladder.targets[metric])}."
         )
     return lines

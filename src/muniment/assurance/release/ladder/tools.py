@@ -84,7 +84,7 @@ def with_tools(workspace: Workspace, endpoint: Endpoint, by: Actor) -> Asking:
 
     def ask(case: Case, asker: Principal) -> Observation:
         hands = Rehearsal(workspace)
-        agent = workspace.agent_with(hands, hands, workspace.retriever_with(rerank=False))
+        agent = workspace.agent_with(hands, hands, workspace.retriever_with(False))
         made = agent.run(asker, asked(case.question, case.earlier), by, endpoint.name)
         ended = made.state == "answered"
         return Observation(
