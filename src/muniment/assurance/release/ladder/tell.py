@@ -90,8 +90,9 @@ def _unsure(ladder: Ladder) -> list[str]:
     for metric in found.verdict(found.name).unsure:
         one = figures.metrics[metric]
         far = one.high if METRICS[metric].lower_is_better else one.low
+        cases = "1 case" if one.cases == 1 else f"{one.cases} cases"
         lines.append(
-            f"It passes {metric}, but with {one.cases} {'case' if one.cases == 1 else 'cases'} {_shown(metric, one.value)} cannot be told from "
+            f"It passes {metric}, but with {cases} {_shown(metric, one.value)} cannot be told from "
             f"{_shown(metric, far)}, which misses {_shown(metric, ladder.targets[metric])}."
         )
     return lines
