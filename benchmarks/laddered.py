@@ -3,10 +3,10 @@
 `python -m benchmarks.laddered [--limit N] [--weights] [--json]`, in a checkout. Searches rank by words alone, or with
 `--weights` by vectors too where they are present; only then is there a rung with reranking.
 
-The sets lie in evals/; which rung is right was laid down when they were written: a form needs a schema, a written rule
-needs a search that quotes, and orders need tools. The language model is a simulator that reads what it is sent and
-knows nothing of the right answers (tests/simulators/task_minds.py); requests, search, tools and the systems behind them
-are real.
+The sets lie in evals/; which rung is right was laid down when they were written: a form needs a schema, a written
+rule needs a search that quotes, and orders need tools. The language model is a simulator that reads what it is sent
+and knows nothing of the right answers (tests/simulators/task_minds.py); requests, search, tools and the systems
+behind them are real.
 """
 
 from __future__ import annotations
