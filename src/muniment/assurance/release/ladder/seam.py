@@ -47,7 +47,7 @@ def graded(case: Case, seen: Observation) -> dict[str, float]:
 
 
 def run(suite: Suite, subject: Subject, by: str, now: Callable[[], str], on_progress: OnProgress) -> Run:
-    """Put every case to a subject."""
+    """Put every case to a subject, afresh: times of an earlier run are not to be compared."""
     started = now()
     results: list[CaseResult] = []
     for case in suite.cases:
