@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.simulators.acme_systems import ISSUER, AcmeSystems
-from tests.simulators.openai_server import Mind, Simulator, serving
+from tests.simulators.openai_server import Mind, Simulator, Wire, serving
 
 from muniment import app
 from muniment.actions.action import Action
@@ -153,7 +153,11 @@ class Company:
 
 @contextmanager
 def acme_company(
-    folder: Path, risk: str = "", documents: Mapping[str, str] | None = None, extra: Sequence[str] = ()
+    folder: Path,
+    risk: str = "",
+    documents: Mapping[str, str] | None = None,
+    extra: Sequence[str] = (),
+    wire: type[Wire] | None = None,
 ) -> Iterator[Company]:
     """Run the company until the end of the block; `risk` are rules in the place of those that ship."""
     keyring = Keyring("acme", {purpose: b"k" * 32 for purpose in PURPOSES}, Ids())
@@ -167,7 +171,7 @@ def acme_company(
     if risk:
         (home / "risk.toml").write_text(risk)
     try:
-        with serving() as server:
+        with serving(wire=wire) as server:
             models = {"helper": {"base_url": server.url, "model": "m", "max_output_tokens": 2000}}
             chosen = {"models": models, "answers": {"model": "helper"}, "tools": {"mail_domains": [DOMAIN]}}
             with closing(

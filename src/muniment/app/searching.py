@@ -106,10 +106,14 @@ class Searching(Governed):
     @cached_property
     def retriever(self) -> Retriever:
         """Search over what a principal may read."""
+        return self.retriever_with(rerank=self.settings.retrieval.rerank)
+
+    def retriever_with(self, rerank: bool) -> Retriever:
+        """Return a search that reranks or does not, where there is a cross-encoder, for trials of both."""
         from muniment.knowledge.retrieval.retrieval_settings import RerankSettings, RetrievalSettings
         from muniment.knowledge.retrieval.retrieve import Retriever
 
-        seconds = self.settings.retrieval.rerank_budget_ms / 1000 if self.settings.retrieval.rerank else 0.0
+        seconds = self.settings.retrieval.rerank_budget_ms / 1000 if rerank else 0.0
         return Retriever(
             database=self.database,
             engine=self.engine,
@@ -117,7 +121,7 @@ class Searching(Governed):
             policy=self.policy,
             clock=self.clock,
             embedders=self.embedders,
-            reranker=self.reranker,
+            reranker=self.cross_encoder if rerank else None,
             settings=RetrievalSettings(rerank=RerankSettings(seconds=seconds)),
         )
 

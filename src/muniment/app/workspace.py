@@ -21,7 +21,9 @@ from muniment.settings import Settings
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from muniment.assistant import agent_hands as hands
     from muniment.assistant.agent import TaskAgent
+    from muniment.assistant.alone import Alone
     from muniment.assistant.answer import Assistant
     from muniment.assistant.answering import Answering
     from muniment.assistant.comparing import Comparing
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from muniment.inference.prompt_registry import Prompts
     from muniment.inference.providers.local import LocalModels
     from muniment.inference.spending import Spending
+    from muniment.knowledge.retrieval.retrieve import Retriever
 
 AnyGateway = TypeVar("AnyGateway", bound="Gateway")
 
@@ -218,12 +221,12 @@ class Workspace(Acting):
     def assistant_with(
         self,
         live: Callable[[str, str | None], Prompt],
-        given: Given | None = None,
+        given: Given | Retriever | None = None,
         then: Then | None = None,
     ) -> Assistant:
         """Return an assistant that takes its prompts from `live`, for trials of another one.
 
-        With passages that are given it searches no more, and with `then` it repeats an earlier answer.
+        It takes its passages from what is `given`, where something is, and with `then` it repeats an earlier answer.
         """
         from muniment.assistant.answer import Assistant
         from muniment.assistant.inquiry import Inquiry
@@ -283,17 +286,28 @@ class Workspace(Acting):
         return recorded_settings(now, shipped, self.audit.commitment)
 
     @cached_property
+    def alone(self) -> Alone:
+        """Language models asked without any document."""
+        from muniment.assistant.alone import Alone
+
+        return Alone(self.database, self.policy, self.gateway, self.prompts.live, self.ids)
+
+    @cached_property
     def agent(self) -> TaskAgent:
         """Tasks done by a model with tools."""
+        return self.agent_with(self.reads, self.actions, self.retriever)
+
+    def agent_with(self, reads: hands.Reads, actions: hands.Acts, retriever: hands.Searches) -> TaskAgent:
+        """Return an agent that reads, acts and searches by these hands, for trials of one."""
         from muniment.assistant.agent import TaskAgent
         from muniment.assistant.agent_moves import AgentMoves
         from muniment.assistant.taking import Taking
 
         moves = AgentMoves(
             database=self.database,
-            reads=self.reads,
-            actions=self.actions,
-            retriever=self.retriever,
+            reads=reads,
+            actions=actions,
+            retriever=retriever,
             taking=Taking(self.database, self.policy, self.gateway, self.prompts.live, self.ids),
         )
         return TaskAgent(

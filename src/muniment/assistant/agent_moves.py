@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from muniment.actions.actions import Actions
 from muniment.actions.bound import Evidence
 from muniment.actions.plan import pinned
 from muniment.actions.proposals import DENIED, Call, Outcome
 from muniment.actions.reading import Reading
-from muniment.actions.reads import Reads
+from muniment.assistant.agent_hands import Acts, Reads, Searches
 from muniment.assistant.agent_run import Run
 from muniment.assistant.found import SEARCH, as_reading
 from muniment.assistant.inert import inert
@@ -24,16 +23,16 @@ from muniment.assistant.seen import trusted_part, whole
 from muniment.assistant.taking import Asker, Taking
 from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput
-from muniment.knowledge.retrieval.retrieve import Retriever
 
 PASSAGES = 6
+WAITS = "It waits for a person."
 
 
 class AgentMoves:
     """Carries out the moves of tasks in one workspace."""
 
     def __init__(
-        self, *, database: Database, reads: Reads, actions: Actions, retriever: Retriever, taking: Taking
+        self, *, database: Database, reads: Reads, actions: Acts, retriever: Searches, taking: Taking
     ) -> None:
         self._database = database
         self._reads = reads
@@ -138,7 +137,8 @@ class AgentMoves:
     def _settled(self, run: Run, move: Move, outcome: Outcome) -> bool:
         made = outcome.action
         if made is None:
-            run.note(move, DENIED)
+            # Without an action, a call that was not denied was only tried.
+            run.note(move, DENIED if outcome.verdict.outcome == "denied" else WAITS)
             return False
         if made.state == "done":
             found = self._actions.result(made.id, run.principal)
@@ -149,7 +149,7 @@ class AgentMoves:
                 run.show(name, made.bound.tool, trusted_part(found))
         if move.step:
             run.context = run.context.did(move.step, run.results.get(move.step))
-        said = {"done": "It was done.", "waiting": "It waits for a person."}
+        said = {"done": "It was done.", "waiting": WAITS}
         run.note(move, said.get(made.state, f"It is {made.state}."), made.id)
         return made.state == "done"
 

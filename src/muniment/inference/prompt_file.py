@@ -53,6 +53,8 @@ PURPOSES: Mapping[str, Purpose] = {
     "take": Purpose({"question": "text", "passages": "passages", "schema": "schema"}, "values"),
     "judge": Purpose({"question": "text", "passages": "passages"}, "better"),
     "support": Purpose({"question": "text", "passages": "passages"}, "supported"),
+    "reply": Purpose({"question": "text"}, "text"),
+    "fill": Purpose({"question": "text", "schema": "schema"}, "filled"),
 }
 """What muniment asks models for."""
 

@@ -74,6 +74,16 @@ def rewriting(
     return Request(prompt.version, prompt.text, asked, (), boundary, schema=schema, labels=frozenset())
 
 
+def alone(
+    prompt: Prompt, question: str, boundary: str, schema: Mapping[str, object] | None = None, form: str = ""
+) -> Request:
+    """Return the request for a question that a model answers by itself; it holds nothing of the library."""
+    check_inputs(prompt, {"question": question, **({"schema": form} if form else {})})
+    return Request(
+        prompt.version, prompt.text, question, (), boundary, form, schema=schema, labels=frozenset()
+    )
+
+
 def user_text(made: Request) -> str:
     """Return what a language model reads beside its instructions: the fenced passages, then the question."""
     blocks = [_fenced(passage, made.boundary) for passage in made.passages]

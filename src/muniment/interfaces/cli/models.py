@@ -9,7 +9,7 @@ import typer
 
 from muniment.interfaces.cli import language
 from muniment.interfaces.cli.download import download_bar, outside
-from muniment.interfaces.cli.options import AsUser, example
+from muniment.interfaces.cli.options import example
 from muniment.interfaces.cli.terminal import TERMINAL, visible
 
 if TYPE_CHECKING:
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from muniment.settings import Settings
 
 app = typer.Typer(no_args_is_help=True)
+OptionalAs = Annotated[
+    str | None,
+    typer.Option("--as", metavar="USER", help="Who asks one question: a user's name, or service:NAME."),
+]
 
 
 def register(parent: typer.Typer) -> None:
@@ -91,20 +95,50 @@ def check(
 
 
 @app.command(
-    epilog=example('muniment models compare "How long is parental leave?" --as alice --models house,quotes')
+    epilog=example(
+        'muniment models compare "How long is parental leave?" --as alice --models house,quotes',
+        "muniment models compare policy-questions --models house,quotes",
+    )
 )
 def compare(
-    question: Annotated[str, typer.Argument(metavar="QUESTION", show_default=False)],
-    as_: AsUser,
-    models: Annotated[
-        str, typer.Option(metavar="A,B", help="See `muniment models list`.", show_default=False)
+    question: Annotated[
+        str,
+        typer.Argument(
+            metavar="QUESTION|SUITE", help="A question, or without --as a suite.", show_default=False
+        ),
     ],
+    as_: OptionalAs = None,
+    models: Annotated[
+        str,
+        typer.Option(
+            metavar="A,B", help="See `muniment models list`; of a suite, else all.", show_default=False
+        ),
+    ] = "",
+    model: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="One more of them; may be repeated.", show_default=False),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Ask so many of a suite's cases.", show_default=False)
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why a suite is run; else as it says.")] = "",
+    by: Annotated[
+        str | None,
+        typer.Option(
+            "--by", metavar="USER", help="Who runs a suite, if policy lets them; else the operator."
+        ),
+    ] = None,
 ) -> None:
-    """Ask several models the same as USER: answers, quotes, time, tokens and cost beside each other."""
+    """Ask several models the same: one question as USER, or a suite as its askers, with what each costs."""
     from muniment.foundation.errors import BadInput
     from muniment.interfaces.cli import model_endpoints
 
-    names = list(dict.fromkeys(name.strip() for name in models.split(",") if name.strip()))
+    names = list(dict.fromkeys(name.strip() for name in (*models.split(","), *(model or ())) if name.strip()))
+    if as_ is None:
+        from muniment.interfaces.cli.ladder import compare_on_suite
+
+        compare_on_suite(question, names, limit, reason, by)
+        return
     if not names:
         raise BadInput("--models names no model.", fix="Such as --models house,quotes.")
     with TERMINAL.workspace() as workspace:
