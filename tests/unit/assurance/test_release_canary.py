@@ -34,10 +34,12 @@ CASE = {"id": "c1", "asker": "person0", "question": QUESTION, "relevant": ["all/
 def shop(make_workspace: Callable[..., Workspace], folder: Path) -> Workspace:
     """A workspace whose release `spring` answers half of the people."""
     people = "".join(f"[users.{name}]\n" for name in PEOPLE)
-    workspace = make_workspace(directory=f"{people}[groups.engineering]\n[groups.sales]\n[users.alice]\n")
+    workspace = make_workspace(directory=f"{people}[groups.engineering]\n[groups.sales]\n")
     workspace.ingest(folder, "acme")
-    (workspace.home / "evals").mkdir()
-    (workspace.home / "evals" / "canteen.jsonl").write_text(json.dumps(CASE) + "\n")
+    folder = workspace.home / "evals" / "canteen"
+    folder.mkdir(parents=True)
+    (folder / "suite.toml").write_text('name = "canteen"\n[targets]\n"success@5" = 1.0\n')
+    (folder / "cases.jsonl").write_text(json.dumps(CASE) + "\n")
     rooms = workspace.releasing
     for name in ("first", "spring"):
         rooms.releases.build(name, WHY, OPERATOR)
@@ -124,7 +126,6 @@ def fill(workspace: Workspace, having: Mapping[str, Any], lacking: Mapping[str, 
     running = begun(workspace)
     ours = workspace.prompts.live("answer").version
     theirs = running.release.prompts["answer"].version
-    workspace.ask(QUESTION, "alice")
     with workspace.database.write() as connection:
         row = connection.execute(answer.select()).mappings().first()
         assert row is not None

@@ -35,7 +35,7 @@ CASE = {
 }
 WANTS_MORE = {**CASE, "id": "c2", "facts": ["midnight"]}
 LEAK = {**CASE, "id": "c3", "forbidden": ["all/canteen.txt"]}
-TARGETS = "[targets]\nauthorised = 1.0\nall_facts = 1.0\n"
+TARGETS = "[targets]\nall_facts = 1.0\n"
 
 
 def prompt(home: Path, name: str, text: str = "Be brief.") -> None:
