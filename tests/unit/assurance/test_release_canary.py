@@ -195,11 +195,12 @@ def test_slow_answers_are_told_by_what_nine_in_ten_of_the_others_stay_below(shop
     assert (slow.canary.count, slow.rest.count) == (35, 5) and slow.worse
 
 
-def test_too_few_answers_say_nothing_and_those_of_trials_are_left_out(shop: Workspace) -> None:
+def test_too_few_answers_say_nothing(shop: Workspace) -> None:
     fill(shop, {"abstained": 10}, {"abstained": 0}, each=LEAST - 1)
     assert shop.releasing.canary.look() == ()
-    with shop.database.write() as connection:
-        connection.execute(answer.delete())
+
+
+def test_answers_of_trials_are_left_out(shop: Workspace) -> None:
     fill(shop, {"abstained": 10, "prompt": "other@00000000"}, {"abstained": 0})
     found = {one.name: one for one in shop.releasing.canary.signals(begun(shop))}
     assert found["abstained"].canary.of == 0 and shop.releasing.canary.look() == ()
