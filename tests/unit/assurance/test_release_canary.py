@@ -98,8 +98,10 @@ def test_one_canary_runs_at_a_time_and_promoting_completes_it(shop: Workspace) -
     assert shop.releasing.checks.check("other", WHY, OPERATOR).ok
     with pytest.raises(Conflict, match="canary of spring runs"):
         promotions.promote("other", WHY, OPERATOR)
+    stage = begun(shop).stage
     promotions.promote("spring", WHY, OPERATOR)
     assert shop.releasing.canary.running() is None
+    assert promotions.end_canary(stage, WHY, [], OPERATOR) is False
     went = promotions.rollback(WHY, OPERATOR)
     assert went.to is not None and went.to.name == "first"
     for share in (0, 51, -1, 100):

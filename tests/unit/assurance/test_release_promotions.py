@@ -198,6 +198,14 @@ def test_a_finding_is_let_pass_by_a_second_person_for_a_while(shop: Workspace, c
     assert last(shop, "release.promoted")["waived"] == ["canteen:all_facts"]
 
 
+def test_whoever_built_a_release_lets_nothing_of_it_pass(shop: Workspace) -> None:
+    _, bob, _ = officers(shop)
+    prompt(shop.home, "mine")
+    shop.releasing.releases.build("spring", WHY, Actor(bob.ref, "cli"))
+    with pytest.raises(Conflict, match="asked for this or built spring"):
+        let_pass(shop, "canteen:report", "operator", bob)
+
+
 def test_a_breach_or_a_missing_report_is_let_pass_by_nobody(shop: Workspace) -> None:
     _, bob, _ = officers(shop)
     rooms = shop.releasing
