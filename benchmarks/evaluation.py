@@ -16,7 +16,7 @@ from benchmarks.options import checked, whole_number
 def run(options: Mapping[str, object], progress: Progress) -> dict[str, object]:
     """Return the bars."""
     checked(options, "suites")
-    suites = whole_number(options, "suites", 1_000)
+    suites = whole_number(options, "suites", 2_000)
     coverage, by_size = intervals.measured(suites, progress)
     decisions, by_change = gate_decisions.measured(progress)
     bars: list[Bar] = [*coverage, *decisions]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.bars import Bar, Progress
+from benchmarks.bars import Bar, Progress, bar
 from muniment.assurance.evaluation.statistics.interval import SHARE, Floats, estimates
 
 SIZES = (20, 50, 100, 500)
@@ -19,6 +19,8 @@ _AT_ONCE = 100
 _GAINS = np.array([*(1 / np.log2(np.arange(3, 12))), 0.25])
 """nDCG of one relevant document at places 2 to 10, and beyond."""
 _WITHIN = (0.93, 0.97)
+_ENOUGH = 2_000
+"""Suites from which the coverage of one size is known well enough to be held to a target."""
 
 Draw = Callable[[np.random.Generator, int, int], tuple[Floats, Floats]]
 """Returns scores of (cases, suites) and the true mean of each suite."""
@@ -48,7 +50,13 @@ def measured(suites: int, progress: Progress) -> tuple[list[Bar], list[dict[str,
                 "ok": _WITHIN[0] <= value / 100 <= _WITHIN[1],
             }
         )
-    return bars, rows
+    ends = sorted(float(str(each)) for row in rows for name, each in row.items() if name != "scores")
+    enough = suites >= _ENOUGH
+    return [
+        *bars,
+        bar("the least of any size", 93 if enough else None, 100 * ends[0], "%", True),
+        bar("the greatest of any size", 97 if enough else None, 100 * ends[-1], "%"),
+    ], rows
 
 
 def coverage(draw: Draw, n: int, suites: int, weighted: bool, seed: int) -> float:

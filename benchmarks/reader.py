@@ -21,14 +21,13 @@ import snowballstemmer
 
 _PASSAGE = re.compile(r"<<<(\S+) passage (\d+)>>>\nTitle: (.*)\n(.*?)\n<<<\1 end \2>>>", re.DOTALL)
 _WORD = re.compile(r"[\w-]+")
-_COMMON = frozenset(
-    """
-    a an and are as at be been by can do does for from get has have how i if in is it its many may
-    me much must my no not of on or our shall should that the their there this to us was we were
-    what when where which who why will with would you your about after any before during each every
-    long
-    """.split()
-)
+_WORDS = """
+a an and are as at be been by can do does for from get has have how i if in is it its many may
+me much must my no not of on or our shall should that the their there this to us was we were
+what when where which who why will with would you your about after any before during each every
+long
+"""
+_COMMON = frozenset(_WORDS.split())
 
 
 @dataclass(slots=True)

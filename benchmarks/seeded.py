@@ -19,7 +19,7 @@ from benchmarks.seeded_changes import changes as changes_of
 from benchmarks.seeded_home import CARELESS, READER, SOURCE, WHY, Change, Home, Settings
 from muniment import app
 from muniment.app.evaluating import runner, subject
-from muniment.app.releasing import releasing_of
+from muniment.app.gathering import gathering_of
 from muniment.assurance.evaluation.case import Suite
 from muniment.assurance.evaluation.commission import Commission
 from muniment.assurance.evaluation.results import Run
@@ -83,10 +83,9 @@ def changes(
         workspace = app.open(root / "base", settings=parse(base))
         try:
             baseline = _asked(workspace, suite)
-            before = manifest(workspace)
+            before = _manifest(workspace)
         finally:
             workspace.close()
-        floors = _floors(baseline)
         progress(f"baseline: {_line(baseline)}")
         for change in changes_of(good, slow):
             if not only(change):
@@ -98,8 +97,8 @@ def changes(
                     home.stack.callback(home.workspace.close)
                     change.after(home)
                     run = _asked(home.workspace, suite)
-                    named = differing(before, manifest(home.workspace), baseline, run)
-                    said = judged(run, baseline, floors, named)
+                    named = _changed(before, home.workspace, baseline, run)
+                    said = judged(run, baseline, {}, named)
                     made = _judged(change, said)
                 except MunimentError as error:
                     # What does not even start is blocked as well, and says why.
@@ -113,12 +112,19 @@ def _suite() -> Suite:
     return replace(read_suite(shipped("evals/sample")), targets={})
 
 
-def _floors(baseline: Run) -> Mapping[str, float]:
-    return {"authorised": 1.0}
-
-
 def _asked(workspace: app.Workspace, suite: Suite) -> Run:
     return runner(workspace).run(suite, subject(workspace, OPERATOR), Commission(WHY, OPERATOR), workers=2)
+
+
+def _manifest(workspace: app.Workspace) -> Manifest:
+    gathering = gathering_of(workspace)
+    return gathering.manifest(gathering.prompts(candidates=False))
+
+
+def _changed(before: Manifest, workspace: app.Workspace, baseline: Run, run: Run) -> list[str]:
+    """Return the components that differ, as a gate is told of them."""
+    corpus = ["corpus"] if baseline.corpus != run.corpus else []
+    return [*sorted(differing(before, _manifest(workspace))), *corpus]
 
 
 def _line(run: Run) -> str:
@@ -137,7 +143,7 @@ def _line(run: Run) -> str:
 
 def _judged(change: Change, said: Verdict) -> Judged:
     blamed = tuple(dict.fromkeys(block.component for block in said.blocks))
-    return Judged(change, said.ok, blamed, tuple(block.says for block in said.blocks))
+    return Judged(change, said.ok, blamed, tuple(str(block) for block in said.blocks))
 
 
 def _base(root: Path, good: str, careless: str) -> Settings:

@@ -23,13 +23,16 @@ ACTIONS = {name: one for name, one in actions().items() if one.kinds}
 ATTRIBUTES: dict[str, dict[str, Any]] = {
     "Model": {"allowed_groups": frozenset({"group:everyone"})},
     "Tool": {"allowed_groups": frozenset({"group:everyone"})},
-    "Answer": {"owner": "user:ann"},
+    "Answer": {"owner": "user:bob"},
     "Approval": {"requester": "user:bob"},
     "Release": {"requester": "user:bob"},
     "Grant": {"subject": "user:bob"},
     "Emergency": {"requester": "user:bob", "subject": "user:bob"},
 }
-OWN = {"Emergency": {"requester": "user:ann", "subject": "user:ann"}}
+OWN = {
+    "Answer": {"owner": "user:ann"},
+    "Emergency": {"requester": "user:ann", "subject": "user:ann"},
+}
 
 
 def resource(kind: str, own: bool = False) -> Resource:
@@ -46,7 +49,7 @@ def ann(*roles: str, administrator: bool = False, groups: frozenset[str] = froze
 
 
 def may(standing: Standing) -> set[str]:
-    """Every action that somebody may do to some resource, one's own emergency included."""
+    """Every action that somebody may do to some resource, one's own answer and emergency included."""
     return {
         name
         for name, action in ACTIONS.items()
@@ -117,6 +120,7 @@ def test_a_program_decides_nothing_whatever_it_holds() -> None:
         "grant_role",
         "activate_policy",
         "manage_keys",
+        "review_answers",
     }
     assert not may(bot) & decides
 

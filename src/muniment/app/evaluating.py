@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from muniment.app.workspace import Workspace
-from muniment.assistant.inquiry import ANSWER
-from muniment.assistant.recorded import endpoint_recorded
 from muniment.assistant.values import Answer, Event, Finished
 from muniment.assurance.evaluation.case import Case
 from muniment.assurance.evaluation.run import Runner
@@ -15,13 +12,13 @@ from muniment.assurance.evaluation.run_store import RunStore
 from muniment.assurance.evaluation.suites.snapshot import corpus_digest
 from muniment.assurance.evaluation.workspace_subject import WorkspaceSubject
 from muniment.foundation.errors import Unavailable
-from muniment.foundation.version import source_digest
 from muniment.governance.audit.entry import Actor, Json
 from muniment.governance.identity.principal import Principal
-from muniment.inference.catalog import QUOTES
+from muniment.inference.prompt_file import PURPOSES
 from muniment.knowledge.retrieval.filters import EVERYTHING
 
 if TYPE_CHECKING:
+    from muniment.app.workspace import Workspace
     from muniment.inference.prompt_file import Prompt
 
 Live = Callable[[str, "str | None"], "Prompt"]
@@ -50,9 +47,16 @@ def runner(workspace: Workspace) -> Runner:
 
 
 def subject(
-    workspace: Workspace, by: Actor, model: str | None = None, live: Live | None = None
+    workspace: Workspace,
+    by: Actor,
+    model: str | None = None,
+    live: Live | None = None,
+    lineage: Mapping[str, Json] | None = None,
 ) -> WorkspaceSubject:
-    """Return a workspace as it answers with an endpoint, its own by default, with the prompts that `live` gives."""
+    """Return a workspace as it answers with an endpoint, its own by default, with the prompts that `live` gives.
+
+    `lineage` is that of a release, where its prompts are given.
+    """
     endpoint = workspace.catalog.get(model)
     dialogue = workspace.dialogue if live is None else workspace.dialogue_with(live)
 
@@ -71,18 +75,15 @@ def subject(
         answering,
         by,
         name="workspace",
-        lineage=lineage(workspace, endpoint.name, live or workspace.prompts.live),
+        lineage=lineage or _lineage(workspace, endpoint.name, live or workspace.prompts.live),
         clock=workspace.clock,
     )
 
 
-def lineage(workspace: Workspace, endpoint: str, live: Live) -> dict[str, Json]:
-    """Return the versions of all that answers come from, with the endpoint that answers."""
-    model = workspace.catalog.get(endpoint)
-    return {
-        "model": endpoint,
-        "endpoint": endpoint_recorded(model),
-        "settings": workspace.recorded_settings.about(model),
-        "prompt": live(ANSWER, None if model.kind == QUOTES else endpoint).digest,
-        "source": source_digest(),
-    }
+def _lineage(workspace: Workspace, endpoint: str, live: Live) -> Mapping[str, Json]:
+    """Return the digests of all that answers come from; of an endpoint that is not the usual one, its name too."""
+    from muniment.app.gathering import gathering_of
+
+    prompts = {purpose: live(purpose, None) for purpose in PURPOSES}
+    found = gathering_of(workspace).manifest(prompts).lineage
+    return found if endpoint == workspace.catalog.default else {**found, "model": endpoint}

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from muniment import settings as settings_file
-from muniment.app.release_evidence import WorkspaceEvidence, judged_by_targets
+from muniment.app.gathering import gathering_of
+from muniment.app.release_evidence import WorkspaceEvidence
+from muniment.assurance.evaluation.verdict import judged
 from muniment.assurance.release.canary import Canary
 from muniment.assurance.release.checks import Checks
-from muniment.assurance.release.gathering import Gathering, Parts
 from muniment.assurance.release.promotions import Promotions
 from muniment.assurance.release.releases import Releases
 from muniment.assurance.release.waivers import Waivers
-from muniment.settings import Settings
 
 if TYPE_CHECKING:
     from muniment.app.workspace import Workspace
@@ -34,21 +33,8 @@ def releasing_of(workspace: Workspace) -> Releasing:
     """Return what a workspace's releases are dealt with by."""
     database, audit, gate, clock = workspace.database, workspace.audit, workspace.gate, workspace.clock
     evidence = WorkspaceEvidence(workspace)
-    parts = Parts(
-        home=workspace.home,
-        database=database,
-        audit=audit,
-        policy=workspace.policy,
-        prompts=workspace.prompts,
-        catalog=workspace.catalog,
-        embedders=workspace.embedders,
-        tools=workspace.tools,
-        weight_folders=settings_file.weight_folders(workspace.settings),
-        effective=settings_file.described(workspace.settings),
-        shipped=settings_file.described(Settings()),
-        suites=evidence.suites,
-    )
-    releases = Releases(database, audit, gate, Gathering(parts), clock, workspace.ids)
+    gathering = gathering_of(workspace, evidence.suites)
+    releases = Releases(database, audit, gate, gathering, clock, workspace.ids)
     waivers = Waivers(database, audit, workspace.policy, gate, clock)
     checks = Checks(
         database=database,
@@ -56,7 +42,7 @@ def releasing_of(workspace: Workspace) -> Releasing:
         releases=releases,
         waivers=waivers,
         evidence=evidence,
-        judge=judged_by_targets,
+        judge=judged,
         clock=clock,
         longest=workspace.settings.release.longest,
     )

@@ -21,7 +21,6 @@ from muniment.settings import Settings
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from muniment.app.releasing import Releasing
     from muniment.assistant.agent import TaskAgent
     from muniment.assistant.answer import Assistant
     from muniment.assistant.answering import Answering
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from muniment.assistant.values import Answer
     from muniment.assistant.workflows.runs import WorkflowRuns
     from muniment.assurance.backup.make import Backups
+    from muniment.assurance.monitoring.monitoring import Monitoring
     from muniment.foundation.otlp.sending import Sending
     from muniment.foundation.telemetry.instruments import Read, Reads
     from muniment.foundation.workflows.engine import Workflows
@@ -149,6 +149,23 @@ class Workspace(Acting):
         return Feedback(self.database, self.audit, self.policy, self.clock)
 
     @cached_property
+    def monitoring(self) -> Monitoring:
+        """What answers are like after a release."""
+        from muniment.assurance.monitoring.monitoring import Monitoring
+
+        return Monitoring(
+            database=self.database,
+            audit=self.audit,
+            policy=self.policy,
+            gate=self.gate,
+            clock=self.clock,
+            ids=self.ids,
+            home=self.home,
+            embedder=lambda: self.embedder,
+            engine=lambda: self.workflows if self.can_run_workflows else None,
+        )
+
+    @cached_property
     def conversations(self) -> Conversations:
         """Questions that were asked one after the other, and who else may read them."""
         from muniment.assistant.conversations import Conversations
@@ -164,7 +181,7 @@ class Workspace(Acting):
         """Return what asks within conversations with the prompts that `live` gives, for trials of others."""
         return self._dialogue(self.assistant_with(live))
 
-    def _dialogue(self, assistant: Assistant) -> Dialogue:
+    def _dialogue(self, assistant: Answering) -> Dialogue:
         from muniment.assistant.dialogue import Dialogue
 
         rewriting = self.rewriting if self.settings.answers.follow_ups == "model" else None
@@ -184,13 +201,6 @@ class Workspace(Acting):
             live=self.prompts.live,
             ids=self.ids,
         )
-
-    @cached_property
-    def releasing(self) -> Releasing:
-        """Releases: building, checking, promoting and going back."""
-        from muniment.app.releasing import releasing_of
-
-        return releasing_of(self)
 
     @cached_property
     def assistant(self) -> Answering:
@@ -333,14 +343,14 @@ class Workspace(Acting):
     def readings(self) -> list[Read]:
         """Return what is read for the metrics, since it lies in the database; raises as that does."""
         from muniment.actions import measured as of_actions
+        from muniment.assurance.monitoring import measured as of_monitoring
         from muniment.governance.audit import measured as of_audit
         from muniment.knowledge import measured as of_knowledge
 
         now = self.clock.now()
         with self.database.read() as connection:
-            found = [
-                one for room in (of_audit, of_knowledge, of_actions) for one in room.read(connection, now)
-            ]
+            rooms = (of_audit, of_knowledge, of_actions, of_monitoring)
+            found = [one for room in rooms for one in room.read(connection, now)]
         return [*found, *(self.workflows.depths() if "workflows" in self.__dict__ else ())]
 
     def sending(self, reads: Reads | None) -> Sending | None:

@@ -29,7 +29,6 @@ from muniment.assistant.conversation_tables import (
     shared_with,
     turns_of,
 )
-from muniment.assistant.feedback import feedback
 from muniment.assistant.lineage import WITHHELD, answer
 from muniment.foundation.clock import Clock, timestamp
 from muniment.foundation.database import Database, storable
@@ -49,6 +48,13 @@ LONGEST_TITLE = 200
 LONGEST_SEARCH = 500
 MOST_SHARES = 100
 _EXCERPT = 160
+_OF_AN_ANSWER = (
+    ("feedback", "answer"),
+    ("review_item", "answer"),
+    ("review_label", "answer"),
+    ("outcome", "target"),
+)
+"""Tables whose rows go with an answer, and the column that names it; rooms above own some of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +211,9 @@ class Conversations:
         with self._changing(principal, conversation_id, by, "deleted") as (connection, about):
             answers = [str(one["answer"]) for one in turns_of(connection, conversation_id)]
             for answer_id in answers:
-                connection.execute(sa.delete(feedback).where(feedback.c.answer == answer_id))
+                for table, column in _OF_AN_ANSWER:
+                    said = sa.column(column, sa.Text) == answer_id
+                    connection.execute(sa.delete(sa.table(table)).where(said))
                 connection.execute(sa.delete(answer).where(answer.c.id == answer_id))
             for table in (conversation_turn, conversation_share):
                 connection.execute(sa.delete(table).where(table.c.conversation == conversation_id))

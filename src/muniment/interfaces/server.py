@@ -22,6 +22,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Scope
 
 from muniment import __version__
+from muniment.app.releasing import releasing_of
 from muniment.assurance.release import canary
 from muniment.foundation.errors import MunimentError
 from muniment.foundation.telemetry.log_lines import write_lines
@@ -231,7 +232,7 @@ def kept(workspace: Workspace) -> Generator[None]:
         workspace.copies.watched(),
         workspace.detection.watched(),
         workspace.retention.watched(),
-        canary.watched(lambda: workspace.releasing.canary),
+        canary.watched(lambda: releasing_of(workspace).canary),
         told.watched() if told else nullcontext(),
         workspace.witnesses.watched(),
         _running_workflows(workspace),

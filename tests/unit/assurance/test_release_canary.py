@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from muniment.app import Workspace
+from muniment.app.releasing import releasing_of
 from muniment.assistant.dialogue import NEW
 from muniment.assistant.feedback import Opinion
 from muniment.assistant.lineage import answer
@@ -40,7 +41,7 @@ def shop(make_workspace: Callable[..., Workspace], folder: Path) -> Workspace:
     folder.mkdir(parents=True)
     (folder / "suite.toml").write_text('name = "canteen"\n[targets]\n"success@5" = 1.0\n')
     (folder / "cases.jsonl").write_text(json.dumps(CASE) + "\n")
-    rooms = workspace.releasing
+    rooms = releasing_of(workspace)
     for name in ("first", "spring"):
         rooms.releases.build(name, WHY, OPERATOR)
         assert rooms.checks.check(name, WHY, OPERATOR).ok
@@ -51,7 +52,7 @@ def shop(make_workspace: Callable[..., Workspace], folder: Path) -> Workspace:
 
 
 def begun(workspace: Workspace) -> module.Running:
-    running = workspace.releasing.canary.running()
+    running = releasing_of(workspace).canary.running()
     assert running is not None
     return running
 
@@ -82,25 +83,25 @@ def test_each_person_is_answered_by_one_arm_until_the_canary_ends(shop: Workspac
     *_, finished = shop.dialogue.stream(person, thread, by)
     assert isinstance(finished, Finished) and finished.answer.lineage["prompt"] == theirs
 
-    shop.releasing.promotions.rollback(WHY, OPERATOR)
+    releasing_of(shop).promotions.rollback(WHY, OPERATOR)
     assert {prompt_of(shop, who) for who in expected} == {ours}
     again = shop.audit.last_of("release.rolled_back")
     assert again is not None and again.about["to"] == "none"
-    shop.releasing.promotions.promote("spring", WHY, OPERATOR)
+    releasing_of(shop).promotions.promote("spring", WHY, OPERATOR)
     assert {prompt_of(shop, who) for who in expected} == {theirs}
 
 
 def test_one_canary_runs_at_a_time_and_promoting_completes_it(shop: Workspace) -> None:
-    promotions = shop.releasing.promotions
+    promotions = releasing_of(shop).promotions
     with pytest.raises(Conflict, match="canary of spring runs"):
         promotions.promote("spring", WHY, OPERATOR, share=20)
-    shop.releasing.releases.build("other", WHY, OPERATOR)
-    assert shop.releasing.checks.check("other", WHY, OPERATOR).ok
+    releasing_of(shop).releases.build("other", WHY, OPERATOR)
+    assert releasing_of(shop).checks.check("other", WHY, OPERATOR).ok
     with pytest.raises(Conflict, match="canary of spring runs"):
         promotions.promote("other", WHY, OPERATOR)
     stage = begun(shop).stage
     promotions.promote("spring", WHY, OPERATOR)
-    assert shop.releasing.canary.running() is None
+    assert releasing_of(shop).canary.running() is None
     assert promotions.end_canary(stage, WHY, [], OPERATOR) is False
     went = promotions.rollback(WHY, OPERATOR)
     assert went.to is not None and went.to.name == "first"
@@ -173,39 +174,39 @@ def test_a_canary_that_does_worse_ends_by_itself_with_its_figures_on_record(
     shop: Workspace, signal: str, word: str
 ) -> None:
     fill(shop, {word: 6}, {word: 1})
-    assert [one.name for one in shop.releasing.canary.signals(begun(shop)) if one.worse] == [signal]
-    worse = shop.releasing.canary.look()
+    assert [one.name for one in releasing_of(shop).canary.signals(begun(shop)) if one.worse] == [signal]
+    worse = releasing_of(shop).canary.look()
     assert [one.name for one in worse] == [signal]
-    assert shop.releasing.canary.running() is None and shop.releasing.canary.look() == ()
+    assert releasing_of(shop).canary.running() is None and releasing_of(shop).canary.look() == ()
     entry = shop.audit.last_of("release.rolled_back")
     assert entry is not None and entry.actor == "muniment"
     figures: Any = entry.about["figures"]
     assert figures[0]["name"] == signal and figures[0]["canary"] == {"count": 36, "of": 60}
-    standing = shop.releasing.releases.find("spring")
+    standing = releasing_of(shop).releases.find("spring")
     assert standing.stage == "rolled back" and "36 of 60 (60.0 %)" in standing.stages[-1].reason
 
 
 def test_a_canary_that_does_better_or_as_well_goes_on(shop: Workspace) -> None:
     fill(shop, {"abstained": 0, "dropped": 1, "useless": 0}, {"abstained": 6, "dropped": 2, "useless": 5})
-    assert shop.releasing.canary.look() == () and shop.releasing.canary.running() is not None
-    assert {one.name for one in shop.releasing.canary.signals(begun(shop))} == set(SIGNALS)
+    assert releasing_of(shop).canary.look() == () and releasing_of(shop).canary.running() is not None
+    assert {one.name for one in releasing_of(shop).canary.signals(begun(shop))} == set(SIGNALS)
 
 
 def test_slow_answers_are_told_by_what_nine_in_ten_of_the_others_stay_below(shop: Workspace) -> None:
     fill(shop, {"slow": 5}, {"slow": 0}, each=60)
-    slow = {one.name: one for one in shop.releasing.canary.signals(begun(shop))}["slow"]
+    slow = {one.name: one for one in releasing_of(shop).canary.signals(begun(shop))}["slow"]
     assert (slow.canary.count, slow.rest.count) == (35, 5) and slow.worse
 
 
 def test_too_few_answers_say_nothing(shop: Workspace) -> None:
     fill(shop, {"abstained": 10}, {"abstained": 0}, each=LEAST - 1)
-    assert shop.releasing.canary.look() == ()
+    assert releasing_of(shop).canary.look() == ()
 
 
 def test_answers_of_trials_are_left_out(shop: Workspace) -> None:
     fill(shop, {"abstained": 10, "prompt": "other@00000000"}, {"abstained": 0})
-    found = {one.name: one for one in shop.releasing.canary.signals(begun(shop))}
-    assert found["abstained"].canary.of == 0 and shop.releasing.canary.look() == ()
+    found = {one.name: one for one in releasing_of(shop).canary.signals(begun(shop))}
+    assert found["abstained"].canary.of == 0 and releasing_of(shop).canary.look() == ()
 
 
 def looks(one: Any, other: Any, alpha: float) -> bool:

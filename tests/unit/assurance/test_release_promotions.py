@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from muniment import app
 from muniment import settings as settings_file
 from muniment.app import Workspace
+from muniment.app.releasing import releasing_of
 from muniment.assurance.release import records
 from muniment.assurance.release.tables import release as release_table
 from muniment.assurance.release.tables import release_stage
@@ -61,7 +62,7 @@ def shop(make_workspace: Callable[..., Workspace], clock: FixedClock, folder: Pa
 
 
 def out(workspace: Workspace, name: str, check: bool = True, **more: Any) -> None:
-    rooms = workspace.releasing
+    rooms = releasing_of(workspace)
     rooms.releases.build(name, WHY, OPERATOR)
     if check:
         assert rooms.checks.check(name, WHY, OPERATOR).ok
@@ -87,7 +88,7 @@ def test_a_built_release_changes_nothing_and_a_promoted_one_what_the_next_answer
 ) -> None:
     before = asked(shop)
     prompt(shop.home, "mine")
-    rooms = shop.releasing
+    rooms = releasing_of(shop)
     made = rooms.releases.build("spring", WHY, OPERATOR)
     assert asked(shop) == before
     found = rooms.releases.difference("spring")
@@ -119,7 +120,7 @@ def test_a_built_release_changes_nothing_and_a_promoted_one_what_the_next_answer
 
 
 def test_a_release_goes_out_only_from_the_files_that_it_was_built_from(shop: Workspace) -> None:
-    rooms = shop.releasing
+    rooms = releasing_of(shop)
     prompt(shop.home, "mine")
     rooms.releases.build("spring", WHY, OPERATOR)
     assert rooms.checks.check("spring", WHY, OPERATOR).ok
@@ -136,7 +137,7 @@ def test_a_release_goes_out_only_from_the_files_that_it_was_built_from(shop: Wor
 def test_a_check_that_the_days_or_the_documents_left_behind_counts_no_more(
     shop: Workspace, clock: FixedClock, folder: Path
 ) -> None:
-    rooms = shop.releasing
+    rooms = releasing_of(shop)
     prompt(shop.home, "mine")
     rooms.releases.build("spring", WHY, OPERATOR)
     assert rooms.checks.check("spring", WHY, OPERATOR).ok
@@ -160,7 +161,7 @@ def officers(workspace: Workspace) -> tuple[Principal, Principal, Principal]:
 
 
 def let_pass(workspace: Workspace, block: str, requester: str, second: Principal) -> None:
-    rooms = workspace.releasing
+    rooms = releasing_of(workspace)
     by = Actor(second.ref, "cli")
     rooms.waivers.waive(
         "spring", block, WHY, requester, second, by, lambda one: rooms.checks.verdict(one, requester)
@@ -169,7 +170,7 @@ def let_pass(workspace: Workspace, block: str, requester: str, second: Principal
 
 def test_a_finding_is_let_pass_by_a_second_person_for_a_while(shop: Workspace, clock: FixedClock) -> None:
     alice, bob, carol = officers(shop)
-    rooms = shop.releasing
+    rooms = releasing_of(shop)
     suite(shop.home, CASE, WANTS_MORE)
     prompt(shop.home, "mine")
     rooms.releases.build("spring", WHY, OPERATOR)
@@ -201,14 +202,14 @@ def test_a_finding_is_let_pass_by_a_second_person_for_a_while(shop: Workspace, c
 def test_whoever_built_a_release_lets_nothing_of_it_pass(shop: Workspace) -> None:
     _, bob, _ = officers(shop)
     prompt(shop.home, "mine")
-    shop.releasing.releases.build("spring", WHY, Actor(bob.ref, "cli"))
+    releasing_of(shop).releases.build("spring", WHY, Actor(bob.ref, "cli"))
     with pytest.raises(Conflict, match="asked for this or built spring"):
         let_pass(shop, "canteen:report", "operator", bob)
 
 
 def test_a_breach_or_a_missing_report_is_let_pass_by_nobody(shop: Workspace) -> None:
     _, bob, _ = officers(shop)
-    rooms = shop.releasing
+    rooms = releasing_of(shop)
     suite(shop.home, LEAK)
     prompt(shop.home, "mine")
     rooms.releases.build("spring", WHY, OPERATOR)
@@ -223,7 +224,7 @@ def test_a_breach_or_a_missing_report_is_let_pass_by_nobody(shop: Workspace) -> 
 
 def test_without_the_right_nothing_is_built_promoted_or_rolled_back(shop: Workspace) -> None:
     bob = Principal("user", "bob")
-    by, rooms = Actor(bob.ref, "cli"), shop.releasing
+    by, rooms = Actor(bob.ref, "cli"), releasing_of(shop)
     prompt(shop.home, "mine")
     with pytest.raises(NotPermitted):
         rooms.releases.build("his", WHY, by, bob)
@@ -241,7 +242,7 @@ def test_without_the_right_nothing_is_built_promoted_or_rolled_back(shop: Worksp
 
 
 def test_going_back_puts_back_ranking_and_policy_and_says_which_files_differ(shop: Workspace) -> None:
-    rooms = shop.releasing
+    rooms = releasing_of(shop)
     shop.rankings.apply(Learned(Constants(), "s", "sha256:s", {}), Version(0), OPERATOR)
     shop.policies.activate(shipped() + "\n// Mine.\n", WHY, OPERATOR)
     out(shop, "spring")
@@ -262,7 +263,7 @@ def test_a_stored_release_that_was_altered_is_not_used(shop: Workspace) -> None:
         files["answer"]["content"] = files["answer"]["content"].replace("You", "They")
         connection.execute(release_table.update().values(prompts=json.dumps(files)))
     with pytest.raises(Tampered, match="first is not as it was built"):
-        shop.releasing.releases.find("first")
+        releasing_of(shop).releases.find("first")
 
 
 def test_a_manifest_holds_no_address_and_no_key_and_a_release_no_credential(
@@ -276,19 +277,19 @@ def test_a_manifest_holds_no_address_and_no_key_and_a_release_no_credential(
         place.mkdir()
         (place / "zebra").write_text("a-key-of-zebras")
     workspace = make_workspace(settings=settings_file.parse(stated))
-    made = workspace.releasing.releases.build("spring", WHY, OPERATOR)
+    made = releasing_of(workspace).releases.build("spring", WHY, OPERATOR)
     said = json.dumps(made.manifest.as_json())
     assert '"model": "m"' in said and "zebra" not in said.lower()
     moved = {"models": {"house": {**stated["models"]["house"], "base_url": "https://other.example/v1"}}}
     other = make_workspace("other", settings=settings_file.parse(moved))
-    assert "base_url" in json.dumps(other.releasing.releases.build("x", WHY, OPERATOR).manifest.as_json())
+    assert "base_url" in json.dumps(releasing_of(other).releases.build("x", WHY, OPERATOR).manifest.as_json())
     (home / "settings.toml").write_text(f'[models.house]\napi_key = "{"ghp_" + "a1" * 18}"\n')
     with pytest.raises(BadInput, match="line 2, holds what looks like a credential"):
-        workspace.releasing.releases.build("summer", WHY, OPERATOR)
+        releasing_of(workspace).releases.build("summer", WHY, OPERATOR)
 
 
 def test_names_are_checked_and_given_once(shop: Workspace) -> None:
-    releases = shop.releasing.releases
+    releases = releasing_of(shop).releases
     for name in ("", "Spring", "rel_x", "live", "a b", "../x"):
         with pytest.raises(BadInput):
             releases.build(name, WHY, OPERATOR)
@@ -302,7 +303,7 @@ def test_names_are_checked_and_given_once(shop: Workspace) -> None:
 
 
 def test_several_prompts_that_wait_for_one_purpose_must_be_chosen_from(shop: Workspace) -> None:
-    releases = shop.releasing.releases
+    releases = releasing_of(shop).releases
     prompt(shop.home, "mine")
     prompt(shop.home, "yours", "Be long.")
     with pytest.raises(BadInput, match="Several prompts wait"):

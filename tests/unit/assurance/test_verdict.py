@@ -8,7 +8,9 @@ import pytest
 from tests.runs import case, run, shares
 
 from benchmarks.gate_decisions import HARMLESS, REGRESSIONS, Seeded, baseline, changed
+from muniment.assurance.evaluation.cause import cause
 from muniment.assurance.evaluation.losses import Tolerance
+from muniment.assurance.evaluation.metric import METRICS, Metric
 from muniment.assurance.evaluation.results import Run
 from muniment.assurance.evaluation.verdict import Block, judged
 from muniment.foundation.errors import BadInput
@@ -151,7 +153,8 @@ def test_what_a_reader_should_know_is_noted() -> None:
         "There is no baseline: losses were not looked for.",
     )
     before, after = run(shares("facts", *[1] * 30), "a"), run(shares("facts", *[1] * 20), "b")
-    notes = judged(after, before, {}, ()).notes
+    notes = judged(replace(after, corpus="sha256:2"), before, {}, ()).notes
+    assert "The runs had different documents, or different people could read them." in notes
     assert "10 cases of run a are not in the candidate." in notes
     assert "facts: a change under 30 points would not show with 20 cases." in notes
 
@@ -163,3 +166,11 @@ def test_a_lost_answer_is_put_down_to_a_lost_search() -> None:
     assert {each.component for each in found.blocks} == {"embedding"}
     only_answers = run([{"recall@5": 1.0, "facts": 0.0}] * 20 + [{"recall@5": 1.0, "facts": 1.0}] * 20)
     assert only(only_answers, before, changes=("prompts/brief", "embedding")).component == "prompts/brief"
+
+
+@pytest.mark.parametrize("metric", METRICS.values(), ids=lambda each: each.name)
+def test_a_part_is_named_for_every_metric_and_the_one_thing_that_changed_is_to_blame(metric: Metric) -> None:
+    assert cause(metric, (), ())
+    for component in ("prompts", "embedding", "a new component"):
+        assert cause(metric, (), (component, "suites")) == component
+    assert cause(metric, (), ("suites",)) == cause(metric, (), ())

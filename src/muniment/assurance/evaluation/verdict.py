@@ -180,6 +180,8 @@ def _both(baseline: Run | None, candidate: Run, notes: list[str], findings: list
         return None
     if not baseline.complete:
         notes.append("The baseline was cut short.")
+    if baseline.corpus != candidate.corpus:
+        notes.append("The runs had different documents, or different people could read them.")
     for run, other in ((baseline, "candidate"), (candidate, "baseline")):
         if more := len(run.results) - len(both.cases):
             notes.append(

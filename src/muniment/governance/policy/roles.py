@@ -32,7 +32,7 @@ ROLES: Mapping[str, str] = {
     "curator": "say who may read what; change collections and prompts",
     "tool-user": "use the tools that name one of their groups",
     "approver": "approve what others propose, and emergency access of others",
-    "evaluator": "write suites and run them",
+    "evaluator": "write suites and run them; review answers of others",
     "auditor": "read the log and how everything is set; change nothing",
     "security-officer": "say who may do what, and hold the keys",
     "operator": "run the installation: models, tools, settings, indexes; read no documents",

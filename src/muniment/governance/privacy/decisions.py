@@ -41,11 +41,30 @@ DECISIONS: Sequence[Decision] = (
     Decision(
         "feedback", "what somebody said of an answer", removed_through=("answer", "answer", "principal")
     ),
+    Decision(
+        "review_label",
+        "what was said of a person's answers",
+        removed_through=("answer", "answer", "principal"),
+    ),
+    Decision(
+        "review_item",
+        "which of a person's answers were drawn",
+        removed_through=("answer", "answer", "principal"),
+    ),
+    Decision("outcome", "what came of a person's answers", removed_through=("target", "answer", "principal")),
     Decision("conversation_turn", "questions", removed_through=("conversation", "conversation", "owner")),
     Decision(
         "conversation_share", "who may read along", removed_through=("conversation", "conversation", "owner")
     ),
     Decision("feedback", "the same", removed=("principal",)),
+    Decision(
+        "review_label",
+        "the verdict stays; the note is the reviewer's own words",
+        emptied=(("note", "reviewer"),),
+        renamed=("reviewer",),
+    ),
+    Decision("review_set", "who drew it, and why", renamed=("by",)),
+    Decision("outcome", "what came of it stays; who said so", renamed=("by",)),
     Decision("conversation_share", "the same", removed=("subject",)),
     Decision("conversation", "a person's own", removed=("owner",)),
     Decision("answer", "questions and answers", removed=("principal",), within=("lineage",)),

@@ -50,7 +50,17 @@ _CLASSES: Mapping[str, _Class] = {
         "owner",
         (("conversation_turn", "conversation"), ("conversation_share", "conversation")),
     ),
-    "answers": _Class("answer", "at", "principal", (("feedback", "answer"),)),
+    "answers": _Class(
+        "answer",
+        "at",
+        "principal",
+        (
+            ("feedback", "answer"),
+            ("review_item", "answer"),
+            ("review_label", "answer"),
+            ("outcome", "target"),
+        ),
+    ),
     "feedback": _Class("feedback", "at", "principal"),
     "notifications": _Class("notification", "changed_at", "person", but=("state", "due")),
 }

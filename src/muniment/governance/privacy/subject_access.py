@@ -39,6 +39,8 @@ _LEFT_OUT: Mapping[str, frozenset[str]] = {
     "signin_link": frozenset({"digest"}),
     "api_key": frozenset({"digest"}),
     "conversation_turn": frozenset({"standalone"}),
+    "review_item": frozenset({"stratum"}),
+    "review_label": frozenset({"note"}),
     "action": frozenset({"bound", "same", "claim", "result"}),
     "action_decision": frozenset({"seal"}),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -72,7 +72,7 @@ def run(
 
     read = read_suite(suite_folder(suite))
     TERMINAL.interrupted = f"Every result so far is kept: `muniment eval run {suite}` goes on."
-    with TERMINAL.workspace() as workspace, counting("Asking") as on_progress:
+    with TERMINAL.workspace() as workspace, counting_cases("Asking") as on_progress:
         commission = Commission(reason, *acting(workspace, by))
         what = subject(workspace, commission.by, model)
         made = runner(workspace).run(
@@ -103,8 +103,21 @@ def show_run(made: Run) -> None:
 
 
 @contextmanager
-def counting(what: str) -> Generator[OnProgress]:
-    """A progress bar with what is left on a terminal, silence elsewhere."""
+def counting(what: str) -> Generator[Callable[[int, int], None]]:
+    """A progress bar on a terminal, silence elsewhere."""
+    if not TERMINAL.err.is_terminal:
+        yield lambda done, total: None
+        return
+    from rich.progress import Progress as Bar
+
+    with Bar(console=TERMINAL.err) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def counting_cases(what: str) -> Generator[OnProgress]:
+    """A progress bar of a run on a terminal, with what is left and what it costs; silence elsewhere."""
     if not TERMINAL.err.is_terminal:
         yield lambda progress: None
         return

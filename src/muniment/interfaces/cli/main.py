@@ -37,6 +37,7 @@ from muniment.interfaces.cli import (
     keys,
     lineage,
     models,
+    monitor,
     policy,
     policy_trial,
     privacy,
@@ -142,6 +143,7 @@ for group in (
     eval_import,
     eval_drafts,
     tune,
+    monitor,
     bench,
 ):
     group.register(app)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from muniment.interfaces.cli.eval import Evaluator, counting, suite_folder
+from muniment.interfaces.cli.eval import Evaluator, counting_cases, suite_folder
 from muniment.interfaces.cli.options import example
 from muniment.interfaces.cli.policy import AsOfficer, Reason, acting
 from muniment.interfaces.cli.terminal import TERMINAL, visible
@@ -153,7 +153,7 @@ def try_(
     from muniment.inference.prompt_file import fits
 
     read = read_suite(suite_folder(suite))
-    with TERMINAL.workspace() as workspace, counting("Asking") as on_progress:
+    with TERMINAL.workspace() as workspace, counting_cases("Asking") as on_progress:
         found = workspace.prompts.find(prompt).prompt
         fits(found, frozenset(one.name for one in workspace.catalog.endpoints()))
         live = workspace.prompts.live(found.purpose)

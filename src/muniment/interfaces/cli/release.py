@@ -14,6 +14,8 @@ from muniment.interfaces.cli.policy import AsOfficer, Reason, acting
 from muniment.interfaces.cli.terminal import TERMINAL, visible
 
 if TYPE_CHECKING:
+    from muniment.app import Workspace
+    from muniment.app.releasing import Releasing
     from muniment.assurance.release.canary import Running, Signals
     from muniment.assurance.release.gate import Verdict
     from muniment.assurance.release.manifest import Change
@@ -26,6 +28,12 @@ app = typer.Typer(no_args_is_help=True)
 Which = Annotated[
     str, typer.Argument(metavar="RELEASE", help="Its name, id or digits of its hash.", show_default=False)
 ]
+
+
+def _rooms(workspace: Workspace) -> Releasing:
+    from muniment.app.releasing import releasing_of
+
+    return releasing_of(workspace)
 
 
 def register(parent: typer.Typer) -> None:
@@ -48,7 +56,7 @@ def build(
     """Keep prompts, models, settings, policy, tools and code as they are now under one hash; changes nothing."""
     with TERMINAL.workspace() as workspace:
         by, who = acting(workspace, as_)
-        made = workspace.releasing.releases.build(name, reason, by, who, prompt or [])
+        made = _rooms(workspace).releases.build(name, reason, by, who, prompt or [])
     if TERMINAL.json:
         TERMINAL.document(_plain(made))
     else:
@@ -62,7 +70,7 @@ def build(
 def list_() -> None:
     """List every release, newest first, and where it stands."""
     with TERMINAL.workspace() as workspace:
-        found = workspace.releasing.releases.listing()
+        found = _rooms(workspace).releases.listing()
     if TERMINAL.json:
         TERMINAL.document({"releases": [_standing(one) for one in found]})
         return
@@ -83,7 +91,7 @@ def list_() -> None:
 def show(release: Which) -> None:
     """Show what a release is made of, and what became of it."""
     with TERMINAL.workspace() as workspace:
-        found = workspace.releasing.releases.find(release)
+        found = _rooms(workspace).releases.find(release)
     if TERMINAL.json:
         stages = [_stage(one) for one in found.stages]
         TERMINAL.document({**_standing(found), **found.release.manifest.as_json(), "stages": stages})
@@ -115,7 +123,7 @@ def diff(
 ) -> None:
     """Show which versions differ from the release in force, or another; before the first, from what answers now."""
     with TERMINAL.workspace() as workspace:
-        found = workspace.releasing.releases.difference(release, other)
+        found = _rooms(workspace).releases.difference(release, other)
     before = found.before.name if found.before else "what answers now"
     if TERMINAL.json:
         stated = {"from": found.before.name if found.before else None, "to": found.after.name}
@@ -137,7 +145,7 @@ def check(
     """Run the suites that its changes touch and say what stops it; exit 1 where something does."""
     with TERMINAL.workspace() as workspace:
         by, who = acting(workspace, as_)
-        verdict = workspace.releasing.checks.check(release, reason, by, who)
+        verdict = _rooms(workspace).checks.check(release, reason, by, who)
     _show_verdict(release, verdict)
     if not verdict.ok:
         raise typer.Exit(1)
@@ -156,7 +164,7 @@ def promote(
     """Put a release in force that a check of the last days passed; its prompts are live from the next question on."""
     with TERMINAL.workspace() as workspace:
         by, who = acting(workspace, as_)
-        made = workspace.releasing.promotions.promote(release, reason, by, who, canary)
+        made = _rooms(workspace).promotions.promote(release, reason, by, who, canary)
     if TERMINAL.json:
         TERMINAL.document(_stage(made))
     elif canary is None:
@@ -172,8 +180,8 @@ def promote(
 def canary() -> None:
     """Show how the canary that runs does beside the rest; a server ends it where it does worse."""
     with TERMINAL.workspace() as workspace:
-        running = workspace.releasing.canary.running()
-        found = workspace.releasing.canary.signals(running) if running else ()
+        running = _rooms(workspace).canary.running()
+        found = _rooms(workspace).canary.signals(running) if running else ()
     if TERMINAL.json:
         TERMINAL.document(_canary(running, found))
         return
@@ -208,7 +216,7 @@ def waive(
         asking, _ = acting(workspace, asked_by)
         second = workspace.directory.principal(as_)
         by, _ = acting(workspace, as_)
-        rooms = workspace.releasing
+        rooms = _rooms(workspace)
 
         made = rooms.waivers.waive(
             release, block, reason, asking.ref, second, by, lambda one: rooms.checks.verdict(one, asking.ref)
@@ -231,13 +239,13 @@ def rollback(
     """End the canary, else go back to the release that was in force before, and say what files still differ."""
     with TERMINAL.workspace() as workspace:
         by, who = acting(workspace, as_)
-        went = workspace.releasing.promotions.rollback(reason, by, who)
+        went = _rooms(workspace).promotions.rollback(reason, by, who)
         kept = _write_back(workspace.home, went) if write_settings and went.to else None
     left: tuple[Change, ...] = ()
     if went.to is not None:
         # Opened anew: the settings may be others now.
         with TERMINAL.workspace() as workspace:
-            left = workspace.releasing.releases.remaining(went.to)
+            left = _rooms(workspace).releases.remaining(went.to)
     _show_way_back(went, left, kept)
     if went.failed:
         raise typer.Exit(1)

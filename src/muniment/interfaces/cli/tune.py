@@ -48,7 +48,6 @@ def tune(
     if context.invoked_subcommand is not None:
         return
     from muniment.assurance.evaluation.commission import Commission
-    from muniment.assurance.evaluation.run import Progress
     from muniment.assurance.tuning.tune import tune as learn
     from muniment.foundation.errors import BadInput
 
@@ -67,7 +66,7 @@ def tune(
             comparison=workspace.comparison,
             rankings=workspace.rankings,
             asker=as_,
-            on_progress=lambda done, total: on_progress(Progress(done, total)),
+            on_progress=on_progress,
         )
         if apply and found.proven:
             made = workspace.rankings.apply(found.learned, found.present, actor)

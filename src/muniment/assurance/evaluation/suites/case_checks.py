@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from math import sqrt
 
-from muniment.assurance.evaluation import stated
 from muniment.assurance.evaluation.case import Case, Suite
+from muniment.assurance.evaluation.graders import facts as stated
 from muniment.assurance.evaluation.suites.finding import Finding, Severity
 from muniment.assurance.evaluation.suites.similar import asked, near_pairs
 from muniment.foundation.checked_schema import CheckedSchema

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from muniment.assurance.evaluation import stated
 from muniment.assurance.evaluation.case import Case
+from muniment.assurance.evaluation.graders import facts as stated
 from muniment.assurance.evaluation.suites.finding import Finding, Severity
 from muniment.assurance.evaluation.suites.sees import Sees, sees
 from muniment.foundation.database import Database

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from muniment.assurance.evaluation import stated
+from muniment.assurance.evaluation.graders import facts as stated
 from muniment.governance.privacy.recognise import recognise
 from muniment.inference.providers.sentences import Piece, pieces
 

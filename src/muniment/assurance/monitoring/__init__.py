@@ -1,0 +1,1 @@
+"""After a release: sampled reviews, feedback, drift, freshness and outcomes."""
