@@ -16,7 +16,7 @@ CASE = {
     "relevant": ["all/canteen.txt"],
     "facts": ["eight"],
 }
-TARGETS = "[targets]\nauthorised = 1.0\nall_facts = 1.0\n"
+TARGETS = "[targets]\nall_facts = 1.0\n"
 FRONT = "name: mine\npurpose: answer\ninputs: question text, passages passages\noutput: claims"
 
 

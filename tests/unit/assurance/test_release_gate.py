@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -48,14 +48,14 @@ SUITES = [FACTS, LEAKS]
 
 
 def mean_falls(
-    candidate: Run, baseline: Run | None, floors: Mapping[str, float], changed: Collection[str]
+    candidate: Run, baseline: Run | None, floors: Mapping[str, float], changed: Sequence[str]
 ) -> Found:
     """A judge that blocks where the mean of `facts` is below its floor or the baseline's."""
 
     def mean(run: Run) -> float:
         return sum(one.scores["facts"] for one in run.results) / len(run.results)
 
-    least = max(floors.get("facts", 0.0), mean(baseline) if baseline else 0.0)
+    least = max(candidate.targets.get("facts", 0.0), mean(baseline) if baseline else 0.0)
     return Found(
         (f"facts fell to {mean(candidate):.2f}, not {least:.2f}.",) if mean(candidate) < least else ()
     )

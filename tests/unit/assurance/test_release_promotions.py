@@ -36,7 +36,7 @@ CASE = {
 }
 WANTS_MORE = {**CASE, "id": "c2", "facts": ["midnight"]}
 LEAK = {**CASE, "id": "c3", "forbidden": ["all/canteen.txt"]}
-TARGETS = "[targets]\nauthorised = 1.0\nall_facts = 1.0\n"
+TARGETS = "[targets]\nall_facts = 1.0\n"
 
 
 def prompt(home: Path, name: str, text: str = "Be brief.") -> None:
@@ -197,6 +197,14 @@ def test_a_finding_is_let_pass_by_a_second_person_for_a_while(shop: Workspace, c
     let_pass(shop, "canteen:all_facts", alice.ref, carol)
     rooms.promotions.promote("spring", WHY, Actor(alice.ref, "cli"), alice)
     assert last(shop, "release.promoted")["waived"] == ["canteen:all_facts"]
+
+
+def test_whoever_built_a_release_lets_nothing_of_it_pass(shop: Workspace) -> None:
+    _, bob, _ = officers(shop)
+    prompt(shop.home, "mine")
+    releasing_of(shop).releases.build("spring", WHY, Actor(bob.ref, "cli"))
+    with pytest.raises(Conflict, match="asked for this or built spring"):
+        let_pass(shop, "canteen:report", "operator", bob)
 
 
 def test_a_breach_or_a_missing_report_is_let_pass_by_nobody(shop: Workspace) -> None:

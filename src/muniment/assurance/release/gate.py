@@ -31,6 +31,8 @@ WAIVABLE: frozenset[Why] = frozenset({"no suite", "worse"})
 """What a second person may let pass for a while; a report that does not count is made anew instead."""
 NONE = "none"
 """Stands for the release in force where there is none."""
+_PARTS = ("metric", "stage", "why")
+"""What a finding of a judge is called by."""
 QUALITY: frozenset[Component] = frozenset(
     {
         "prompts",
@@ -57,7 +59,7 @@ class Judged(Protocol):
 
     @property
     def blocks(self) -> Sequence[object]:
-        """Return what does; each says so as text, and may name its `metric`."""
+        """Return what does; each says so as text, and may name its `metric`, `stage` or `why`."""
         ...
 
     @property
@@ -67,7 +69,7 @@ class Judged(Protocol):
 
 
 Judge = Callable[[Run, Run | None, Mapping[str, float], Sequence[str]], Judged]
-"""Compares a candidate with a baseline, given the floors of the suite and the components that changed."""
+"""Compares a candidate with a baseline, given floors beside the suite's targets and the components that changed."""
 
 
 class AboutSuite(Protocol):
@@ -207,12 +209,10 @@ def reported(
     parts = ", ".join(sorted(changed)) or "nothing"
     blocks = [*_failures(suite, candidate, parts)]
     # A run that was cut short counts for nothing, and its figures mean nothing.
-    judged = (
-        judge(candidate, baseline, dict(candidate.targets), sorted(changed)) if candidate.complete else None
-    )
+    judged = judge(candidate, baseline, {}, sorted(changed)) if candidate.complete else None
     named = {one.name for one in blocks}
     for number, one in enumerate(judged.blocks if judged else (), 1):
-        metric = str(getattr(one, "metric", "") or number)
+        metric = next((str(said) for part in _PARTS if (said := getattr(one, part, ""))), str(number))
         name = f"{suite.name}:{metric}"
         why: Why = "security" if suite.kind == "security" or _is_breach(metric) else "worse"
         if name not in named:
