@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from muniment.actions.execution import Execution
     from muniment.actions.reads import Reads
     from muniment.assistant.agent import TaskAgent
-    from muniment.assistant.answer import Assistant
+    from muniment.assistant.answering import Answering
     from muniment.assistant.conversations import Conversations
     from muniment.assistant.dialogue import Dialogue
     from muniment.assistant.lineage import Lineage
@@ -44,7 +44,7 @@ class Probed:
     access: AccessControl
     retriever: Retriever
     reading: Reading
-    assistant: Assistant
+    assistant: Answering
     dialogue: Dialogue
     conversations: Conversations
     lineage: Lineage

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import cast
 
-from muniment.assurance.evaluation import stated
 from muniment.assurance.evaluation.case import Case, ExpectedCall, Suite
+from muniment.assurance.evaluation.graders import facts as stated
 from muniment.assurance.evaluation.observation import Observation, SeenCall, Subject
 from muniment.assurance.evaluation.results import CaseResult, Run
 from muniment.assurance.release.ladder.recommend import Estimate
