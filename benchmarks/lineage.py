@@ -129,7 +129,7 @@ class _House:
             "models": {"first": {**model}, "second": {**model}},
             "answers": {"model": "first"},
         }
-        self._embedders = (_Words("one"), _Words("two"))
+        self._embedders = (Words("one"), Words("two"))
         self._papers.mkdir()
         for path, text in _PAPERS.items():
             (self._papers / path).write_text(text)
@@ -224,7 +224,7 @@ class _House:
         return self.workspace.ask(QUESTION, READER).id
 
 
-class _Words:
+class Words:
     """An embedding model that adds up one direction for each word."""
 
     def __init__(self, name: str) -> None:

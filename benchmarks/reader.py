@@ -11,6 +11,7 @@ import json
 import re
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from typing import Any
 
 import snowballstemmer
 
-_PASSAGE = re.compile(r"<<<(\S+) passage (\d+)>>>\nTitle: (.*)\n(.*?)\n<<<\1 end \2>>>", re.DOTALL)
+_PASSAGE = re.compile(r"<<<(\S+) passage (\d+)>>>\nTitle: ([^\n]*)\n(.*?)\n<<<\1 end \2>>>", re.DOTALL)
 _WORD = re.compile(r"[\w-]+")
 _WORDS = """
 a an and are as at be been by can do does for from get has have how i if in is it its many may
@@ -36,6 +37,8 @@ class Reader:
 
     careless: bool = False
     """Whether it takes the first sentence rather than the best: a worse model."""
+    invents: float = 0.15
+    """Share of questions to which it adds a statement with words and figures that stand nowhere."""
     seconds: float = 0.0
     """How long it thinks."""
     enough: float = 0.45
@@ -58,6 +61,8 @@ class Reader:
         best = found[:2] if found and len(found) > 1 and found[1][0] >= self.enough else found[:1]
         exact = "letter for letter" in told or ("exact words" in told and "copy" in told)
         claims = [_claim(number, sentence, exact) for _, number, sentence in best]
+        if claims and zlib.crc32(question.encode()) % 1000 < 1000 * self.invents:
+            claims.append(_invented(*found[-1][1:]))
         if '"claims"' not in instructions:
             return " ".join(str(claim["text"]) for claim in claims)
         return json.dumps({"claims": claims}, ensure_ascii=False)
@@ -86,6 +91,11 @@ def _claim(number: int, sentence: str, exact: bool) -> dict[str, Any]:
     }
 
 
+def _invented(number: int, sentence: str) -> dict[str, Any]:
+    made = re.sub(r"\d+", lambda figure: str(int(figure[0]) + 3), f"{sentence.rstrip('.')}, for 17 months.")
+    return {"quotes": [{"passage": number, "quote": made}], "text": made, "inferred": False}
+
+
 def _stems(text: str) -> set[str]:
     words = [word for word in _WORD.findall(text.casefold()) if word not in _COMMON]
     return set(snowballstemmer.stemmer("english").stemWords(words))
@@ -105,7 +115,8 @@ def reading(reader: Reader) -> Iterator[Reader]:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
             messages = body["messages"]
             told = "\n".join(one["content"] for one in messages if one["role"] in ("system", "developer"))
-            text = reader.reply(told, messages[-1]["content"])
+            most = body.get("max_completion_tokens") or body.get("max_tokens") or 100_000
+            text = reader.reply(told, messages[-1]["content"])[: 4 * most]
             self.send_response(200)
             self.send_header("content-type", "text/event-stream")
             self.send_header("connection", "close")

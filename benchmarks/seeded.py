@@ -32,6 +32,9 @@ from muniment.governance.identity.principal import OPERATOR
 from muniment.interfaces.cli.shipped import shipped
 from muniment.settings import parse
 
+PAUSE = 0.4
+"""Seconds that the slow model thinks."""
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -77,7 +80,11 @@ def changes(
     root: Path, progress: Progress, only: Callable[[Change], bool] = lambda one: True
 ) -> Iterator[Judged]:
     """Make each change, and yield what the gate said of it."""
-    with reading(Reader()) as good, reading(Reader(careless=True)) as careless, reading(Reader()) as slow:
+    with (
+        reading(Reader()) as good,
+        reading(Reader(careless=True)) as careless,
+        reading(Reader(seconds=PAUSE)) as slow,
+    ):
         base = _base(root, good.url, careless.url)
         suite = _suite()
         workspace = app.open(root / "base", settings=parse(base))
@@ -113,12 +120,14 @@ def _suite() -> Suite:
 
 
 def _asked(workspace: app.Workspace, suite: Suite) -> Run:
-    return runner(workspace).run(suite, subject(workspace, OPERATOR), Commission(WHY, OPERATOR), workers=2)
+    return runner(workspace).run(
+        suite, subject(workspace, OPERATOR), Commission(WHY, OPERATOR), workers=2, fresh=True
+    )
 
 
 def _manifest(workspace: app.Workspace) -> Manifest:
     gathering = gathering_of(workspace)
-    return gathering.manifest(gathering.prompts(candidates=False))
+    return gathering.live()
 
 
 def _changed(before: Manifest, workspace: app.Workspace, baseline: Run, run: Run) -> list[str]:

@@ -45,6 +45,11 @@ class Home:
             self.workspace.close()
             self.workspace = app.open(self.folder, settings=parse(self.settings), embedder=lambda: made)
 
+    def reembed(self, name: str) -> None:
+        """Go over to the vectors of another embedding model, after it is opened."""
+        embedders = self.workspace.embedders
+        self.workspace.reembed.run(embedders.require(embedders.named(name)), OPERATOR)
+
     def embed(self, change: Callable[[Any], Any]) -> None:
         """Let questions be embedded by what `change` makes of the embedder, before it is opened."""
         self._embedding = change
