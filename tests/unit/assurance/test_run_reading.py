@@ -6,22 +6,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.simulators.embedder import HashedEmbedder
+from tests.simulators.stored_runs import asked
 
 from muniment.app import Workspace
-from muniment.app.evaluating import run_reading, run_store, runner, subject
-from muniment.assurance.evaluation.case import Case, Suite
-from muniment.assurance.evaluation.commission import Commission
+from muniment.app.evaluating import run_reading, run_store
+from muniment.assurance.evaluation.case import Case
 from muniment.assurance.evaluation.readable_paths import LEFT_OUT, as_readable
-from muniment.assurance.evaluation.results import CaseResult, Run
+from muniment.assurance.evaluation.results import CaseResult
 from muniment.foundation.errors import Denied, NotFound
 from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import OPERATOR
+from muniment.governance.policy.rules import shipped
 from muniment.knowledge.retrieval.visibility import visible
 
-WHY = Commission("for the test", OPERATOR)
 ONCALL = "engineering/oncall.md"
 QUESTION = "How much is the on-call engineer paid for each weekend?"
 CAROL = Actor("user:carol", "http")
@@ -36,8 +36,12 @@ def workspace(make_workspace: Callable[..., Workspace], folder: Path) -> Workspa
     return made
 
 
-def asked(workspace: Workspace, *cases: Case, suite: str = "small") -> Run:
-    return runner(workspace).run(Suite(suite, cases), subject(workspace, OPERATOR), WHY)
+@pytest.fixture
+def named(workspace: Workspace, folder: Path) -> Workspace:
+    (folder / "engineering/night shifts.md").write_text("# Night shifts\n\nNobody sleeps.\n")
+    (folder / "all/lost and found.txt").write_text("Umbrellas.\n")
+    workspace.ingest(folder, "docs")
+    return workspace
 
 
 def paid(asker: str = "alice") -> Case:
@@ -45,7 +49,7 @@ def paid(asker: str = "alice") -> Case:
 
 
 def entries(workspace: Workspace, kind: str) -> list[dict[str, object]]:
-    return [dict(one.about) for one in workspace.audit.entries() if one.kind == kind]
+    return [dict(one.about) for one in workspace.audit.since("", [kind])]
 
 
 def test_the_operator_reads_a_run_whole_and_on_record(workspace: Workspace) -> None:
@@ -74,7 +78,7 @@ def test_a_path_shows_again_once_it_may_be_read_and_not_where_it_was_removed(
     workspace.ingest(folder, "docs")
     assert reading.read(bob, BOB, run.id).run.results[0].detail["cited"] == [ONCALL]
     (folder / ONCALL).unlink()
-    workspace.ingest(folder, "docs", confirm_deletions=True)
+    workspace.ingest(folder, "docs")
     assert reading.read(bob, BOB, run.id).run.results[0].detail["cited"] == []
 
 
@@ -116,7 +120,7 @@ def test_policy_may_let_somebody_read_the_runs_of_one_suite_alone(workspace: Wor
 @id("one-suite")
 permit (principal == User::"carol", action == Action::"run_suite", resource == Suite::"mine");
 """
-    shipped = workspace.policy_versions.current()
+    workspace.policies.activate(shipped() + rule, "One suite is Carol's", OPERATOR)
     reading, carol = run_reading(workspace), workspace.principal("carol")
     assert reading.read(carol, CAROL, "mine").run.id == mine.id
     assert [one.run.id for one in reading.listing(carol, CAROL).runs] == [mine.id]
@@ -127,25 +131,26 @@ permit (principal == User::"carol", action == Action::"run_suite", resource == S
 
 SAID = st.lists(
     st.sampled_from(
-        ["engineering/oncall.md", "engineering/secret/keys.md", "'sales/prices.csv'", "was", "shown",
-         "all/canteen.txt", "gone/away.md", "a model.", "attic/old.md,", "(engineering/oncall.md)"]
+        [ONCALL, "engineering/secret/keys.md", "engineering/night shifts.md", "'sales/prices.csv'", "was", "shown",
+         "all/canteen.txt", "all/lost and found.txt", "gone/away.md", "a model.", "Readme",
+         "oncall.md,", f"({ONCALL})"]
     ),
     max_size=8,
 )  # fmt: skip
 
 
 @given(texts=st.lists(SAID, min_size=1, max_size=3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_text_of_a_result_names_what_its_reader_may_not_read(
-    shared: Workspace, texts: list[list[str]]
+    named: Workspace, texts: list[list[str]]
 ) -> None:
     said = [" ".join(words) for words in texts]
     result = CaseResult("c1", "sha256:0", "user:alice", "?", (), 1.0, "failed", {},
                         detail={"steps": {"1": said}}, error=said[0])  # fmt: skip
-    with shared.database.read() as connection:
-        (seen,), left_out = as_readable(connection, visible(connection, shared.principal("bob")), [result])
-    shown = str(seen)
-    assert not any(path in shown for path in ("oncall.md", "keys.md", "away.md", "old.md"))
-    for path in ("sales/prices.csv", "all/canteen.txt"):
-        assert shown.count(path) == str(result).count(path)
+    with named.database.read() as connection:
+        (seen,), left_out = as_readable(connection, visible(connection, named.principal("bob")), [result])
+    shown, given_text = str((seen.error, seen.detail["steps"])), str((result.error, result.detail["steps"]))
+    assert not any(path in shown for path in ("oncall.md", "keys.md", "away.md", "night", "shifts"))
+    for path in ("sales/prices.csv", "all/canteen.txt", "all/lost and found.txt", "Readme", "a model."):
+        assert shown.count(path) == given_text.count(path)
     assert left_out == shown.count(LEFT_OUT) == seen.detail.get("left_out", 0)
