@@ -21,6 +21,7 @@ from tests.simulators.hosted import Hosted, host
 from tests.simulators.issuer import Issuer
 from tests.simulators.key_service import openbao
 from tests.simulators.shop import NOTIFY
+from tests.simulators.stored_runs import run_of
 from tests.simulators.web_client import ORIGIN, api_key, bearer, document_id, link
 
 from muniment import app
@@ -153,6 +154,7 @@ def ids_of(workspace: Workspace) -> dict[str, str]:
         "approval_id": action,
         "run_id": workspace.workflow_runs.start("purchase-request", {}, alice, OPERATOR, key="tea").id,
         "stop_id": workspace.stops.stop("tool", "other", "tea", None, OPERATOR).id,
+        "evaluation_id": run_of(workspace),
         "incident_id": workspace.incidents.open("user:bob", "low", "tea", None, OPERATOR).id,
         "delegation_id": delegations.make(bob, alice, timedelta(days=1), OPERATOR).id,
     }

@@ -22,6 +22,7 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks as described
 from tests.simulators.asgi_caller import AsgiCaller, calling
 from tests.simulators.shop import MANIFESTS, Shop
+from tests.simulators.stored_runs import run_of
 from tests.simulators.web_client import api_key, bearer, client, document_id
 
 from muniment import app, settings
@@ -87,7 +88,7 @@ SHARE = {
     "GET /v1/answers/{answer_id}/lineage": {FIT: 0.02},
     "POST /v1/answers/{answer_id}/replay": {FIT: 0.005, MISFIT: 0.005},
     "GET /v1/answers/{answer_id}/diff/{other_id}": {FIT: 0.01},
-    "GET /v1/documents/{document_id}": {FIT: 0.045, MISFIT: 0.02},
+    "GET /v1/documents/{document_id}": {FIT: 0.02, MISFIT: 0.02},
     "GET /v1/models": {FIT: 0},
     "GET /v1/audit/entries": {FIT: 0.01, MISFIT: 0.01},
     "GET /v1/audit/checkpoint": {FIT: 0},
@@ -100,6 +101,9 @@ SHARE = {
     "POST /v1/incidents/{incident_id}/freeze": {FIT: 0.0025, MISFIT: 0.0025},
     "POST /v1/incidents/{incident_id}/thaw": {FIT: 0.001, MISFIT: 0.0015},
     "POST /v1/incidents/{incident_id}/close": {FIT: 0.001, MISFIT: 0.0015},
+    "GET /v1/evaluations": {FIT: 0.005, MISFIT: 0.005},
+    "GET /v1/evaluations/{evaluation_id}": {FIT: 0.005},
+    "GET /v1/evaluations/{evaluation_id}/comparison": {FIT: 0.005, MISFIT: 0.005},
     "GET /healthz": {FIT: 0},
     "GET /readyz": {FIT: 0},
     "GET /metrics": {FIT: 0},
@@ -163,12 +167,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         workspace.tools.add(manifest, None, OPERATOR)
     workspace.roles.grant("tool-user", "alice", "she helps", OPERATOR)
     workspace.roles.grant("approver", "alice", "she leads", OPERATOR)
+    for one in ("alice", "service:robot"):
+        workspace.roles.grant("evaluator", one, "reads runs", OPERATOR)
     bob = workspace.principal("bob")
     workspace.roles.grant("tool-user", "bob", "he helps", OPERATOR)
     call = Call("refund", {"order": "A-1", "amount": "20.00"})
     waiting = workspace.actions.propose(bob, Actor(bob.ref, "python"), call).action
     assert waiting is not None
-    scopes = ("search", "ask", "answers", "documents", "models", "act", "tools:use", "witness")
+    scopes = ("search", "ask", "answers", "documents", "models", "act", "tools:use", "witness", "evaluations")
     headers = {
         "alice": bearer(workspace, "alice"),
         "olga": bearer(workspace, "olga"),
@@ -194,6 +200,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "stop_id": workspace.stops.stop("tool", "other", "a trial", None, OPERATOR).id,
         "delegation_id": "dlg_none",
         "incident_id": workspace.incidents.open("user:bob", "low", "a trial", None, OPERATOR).id,
+        "evaluation_id": run_of(workspace),
         "entry_id": 1,
         "old_size": 2,
     }

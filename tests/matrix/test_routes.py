@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 from tests.simulators.shop import NOTIFY, Shop
+from tests.simulators.stored_runs import run_of
 from tests.simulators.web_client import ORIGIN, bearer, client, document_id
 
 from muniment import app
@@ -107,7 +108,8 @@ class Site:
             self.places["conversation_id"] = made.id
         place = path.format(**self.places)
         json = {name: self.places.get(str(value)[1:-1], value) for name, value in row.get("json", {}).items()}
-        answer = self.http.request(method, place, headers=headers, json=json or None, data=form)
+        query = {name: value.format(**self.places) for name, value in row.get("query", {}).items()}
+        answer = self.http.request(method, place, params=query, headers=headers, json=json or None, data=form)
         if answer.status_code == 303 and caller in REFUSED:
             assert answer.headers["location"] == "/signin"
         return answer.status_code
@@ -140,6 +142,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     places = {
         "tool_id": "notify",
         "run_id": workspace.workflow_runs.start("purchase-request", {}, alice, OPERATOR).id,
+        "evaluation_id": run_of(workspace),
         "entry_id": "0",
         "old_size": "1",
         "incident_id": workspace.incidents.open("user:bob", "low", "x", None, OPERATOR).id,

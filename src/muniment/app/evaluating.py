@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from muniment.assistant.values import Answer, Event, Finished
 from muniment.assurance.evaluation.case import Case
 from muniment.assurance.evaluation.run import Runner
+from muniment.assurance.evaluation.run_reading import RunReading
 from muniment.assurance.evaluation.run_store import RunStore
 from muniment.assurance.evaluation.suites.snapshot import corpus_digest
 from muniment.assurance.evaluation.workspace_subject import WorkspaceSubject
@@ -43,6 +44,13 @@ def runner(workspace: Workspace) -> Runner:
         gate=workspace.gate,
         store=run_store(workspace),
         corpus=corpus,
+    )
+
+
+def run_reading(workspace: Workspace) -> RunReading:
+    """Return the readers of a workspace's runs."""
+    return RunReading(
+        workspace.database, workspace.audit, workspace.policy, workspace.gate, run_store(workspace)
     )
 
 

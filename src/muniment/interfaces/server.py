@@ -46,6 +46,7 @@ from muniment.interfaces.rest import (
     audit,
     conversations,
     documents,
+    evaluations,
     feedback,
     health,
     incidents,
@@ -143,6 +144,7 @@ def create_server(
         workflows,
         audit,
         incidents,
+        evaluations,
     )
     for room in (*rooms, chat, models, token, health, metrics, mcp):
         app.include_router(room.router)

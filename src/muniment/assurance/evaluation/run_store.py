@@ -9,7 +9,7 @@ Invariants:
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -146,14 +146,18 @@ class RunStore:
         ended = {"finished": timestamp(self._clock.now())}
         connection.execute(sa.update(evaluation_run).where(evaluation_run.c.id == run).values(ended))
 
-    def find(self, given: str) -> Run:
-        """Return the run of an id or its first characters, or the newest whole one of a suite; raises BadInput."""
+    def find(self, given: str, suites: Collection[str] | None = None) -> Run:
+        """Return the run of an id or its first characters, or the newest whole one of a suite; raises BadInput.
+
+        `suites` are those whose runs there are for whoever asks; None: all.
+        """
         table = evaluation_run.c
+        runs = _runs_of(suites)
         with self._database.read() as connection:
-            named = sa.select(evaluation_run).where(table.id.startswith(given, autoescape=True)).limit(2)
+            named = runs.where(table.id.startswith(given, autoescape=True)).limit(2)
             rows = connection.execute(named).all() if len(given) >= SHORTEST else []
             if not rows:
-                newest = sa.select(evaluation_run).where(table.suite == given, table.finished != "")
+                newest = runs.where(table.suite == given, table.finished != "")
                 rows = connection.execute(newest.order_by(table.started.desc()).limit(1)).all()
             if len(rows) == 1:
                 return _run(rows[0], _results(connection, rows[0].id))
@@ -173,13 +177,30 @@ class RunStore:
             row = connection.execute(query.order_by(table.started.desc()).limit(1)).first()
             return None if row is None else _run(row, _results(connection, row.id))
 
-    def listing(self, count: int) -> list[tuple[Run, int]]:
-        """Return the newest runs without their results, each with how many it has."""
+    def listing(
+        self, count: int, suites: Collection[str] | None = None, after: str = ""
+    ) -> list[tuple[Run, int]]:
+        """Return the newest runs without their results, each with how many it has; with `after` those before a run.
+
+        `suites` as in `find`; raises BadInput where `after` is no run of these.
+        """
         table = evaluation_run.c
         held = sa.select(sa.func.count()).where(evaluation_result.c.run == table.id).scalar_subquery()
-        query = sa.select(evaluation_run, held.label("held")).order_by(table.started.desc()).limit(count)
+        query = _runs_of(suites).add_columns(held.label("held"))
+        query = query.order_by(table.started.desc(), table.id.desc()).limit(count)
         with self._database.read() as connection:
+            if after:
+                last = connection.execute(_runs_of(suites).where(table.id == after)).first()
+                if last is None:
+                    raise BadInput(f"There is no run {after!r}.", fix="Begin the list anew.")
+                earlier = sa.and_(table.started == last.started, table.id < last.id)
+                query = query.where(sa.or_(table.started < last.started, earlier))
             return [(_run(row, ()), row.held) for row in connection.execute(query)]
+
+    def suites(self, connection: sa.Connection) -> list[str]:
+        """Return the names of the suites that there are runs of, sorted."""
+        table = evaluation_run.c
+        return list(connection.execute(sa.select(table.suite).distinct().order_by(table.suite)).scalars())
 
     def _take_over(
         self, connection: sa.Connection, run: str, place: str, suite: Suite
@@ -194,6 +215,11 @@ class RunStore:
                 kept[case.id] = _as_of(case, found)
                 _insert(connection, run, place, number, kept[case.id])
         return kept
+
+
+def _runs_of(suites: Collection[str] | None) -> sa.Select[Any]:
+    runs = sa.select(evaluation_run)
+    return runs if suites is None else runs.where(evaluation_run.c.suite.in_(suites))
 
 
 def _as_of(case: Case, found: CaseResult) -> CaseResult:

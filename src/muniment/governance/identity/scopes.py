@@ -12,6 +12,7 @@ SCOPES: Mapping[str, str] = {
     "answers": "read earlier answers of the service, and how they came about",
     "ask": "have questions answered",
     "documents": "read documents",
+    "evaluations": "read runs of the suites that the service may run",
     "mcp": "use tools over MCP, each by a scope that it needs besides",
     "metrics": "read what is counted, as Prometheus does",
     "models": "list the models that the service may ask",
