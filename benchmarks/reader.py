@@ -13,7 +13,7 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -112,6 +112,11 @@ def reading(reader: Reader) -> Iterator[Reader]:
             pass
 
         def do_POST(self) -> None:
+            # Who asked may have stopped waiting.
+            with suppress(ConnectionError):
+                self._reply()
+
+        def _reply(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
             messages = body["messages"]
             told = "\n".join(one["content"] for one in messages if one["role"] in ("system", "developer"))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from muniment.assistant.values import Answer, Event, Finished
-from muniment.assurance.evaluation.case import Case
+from muniment.assurance.evaluation.case import Case, Suite
+from muniment.assurance.evaluation.observation import Subject
 from muniment.assurance.evaluation.run import Runner
 from muniment.assurance.evaluation.run_reading import RunReading
 from muniment.assurance.evaluation.run_store import RunStore
@@ -86,6 +89,37 @@ def subject(
         lineage=lineage or _lineage(workspace, endpoint.name, live or workspace.prompts.live),
         clock=workspace.clock,
     )
+
+
+@contextmanager
+def judged_subject(
+    workspace: Workspace,
+    suite: Suite,
+    place: Path,
+    by: Actor,
+    model: str | None = None,
+    prompts: Mapping[str, Prompt] | None = None,
+    lineage: Mapping[str, Json] | None = None,
+) -> Generator[Subject]:
+    """Give what a suite is put to: the workspace itself, or of a suite of security, scratch workspaces made like it.
+
+    `place` is where the suite lies; `prompts` and `lineage` are those of a release, where one is judged.
+    """
+    from muniment.inference.prompt_registry import for_model
+
+    if suite.kind == "security":
+        from muniment.app.probing import security_subject
+
+        with security_subject(workspace, place, tuple((prompts or {}).values()), model) as played:
+            if lineage is not None:
+                played.lineage = lineage
+            yield played
+        return
+
+    def live(purpose: str, endpoint: str | None) -> Prompt:
+        return for_model((prompts or {})[purpose], endpoint)
+
+    yield subject(workspace, by, model, None if prompts is None else live, lineage)
 
 
 def _lineage(workspace: Workspace, endpoint: str, live: Live) -> Mapping[str, Json]:

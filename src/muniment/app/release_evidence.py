@@ -12,7 +12,6 @@ from muniment.assurance.evaluation.results import Run
 from muniment.assurance.evaluation.suite_file import read_suite
 from muniment.assurance.evaluation.suites.snapshot import corpus_digest
 from muniment.foundation.errors import BadInput
-from muniment.inference.prompt_registry import for_model
 
 if TYPE_CHECKING:
     from muniment.app.workspace import Workspace
@@ -41,16 +40,12 @@ class WorkspaceEvidence:
 
     def run(self, suite: Suite, release: Release, reason: str, by: Actor, who: Principal | None) -> Run:
         """Run a suite on a release."""
-        from muniment.app.evaluating import runner, subject
+        from muniment.app.evaluating import judged_subject, runner
 
-        prompts = release.prompts
-        what = subject(
-            self._workspace,
-            by,
-            live=lambda purpose, model: for_model(prompts[purpose], model),
-            lineage=release.manifest.lineage,
-        )
-        return runner(self._workspace).run(suite, what, Commission(reason, by, who))
+        place = self._places()[suite.name][1]
+        lineage = release.manifest.lineage
+        with judged_subject(self._workspace, suite, place, by, None, release.prompts, lineage) as what:
+            return runner(self._workspace).run(suite, what, Commission(reason, by, who))
 
     def last(self, suite: Suite, lineage: Mapping[str, Json]) -> Run | None:
         """Return the last whole run of this suite with this lineage, or None."""

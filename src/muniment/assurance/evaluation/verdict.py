@@ -121,8 +121,12 @@ def _wrong(run: Run) -> Iterator[Finding]:
     """Yield what is not wholly right in a security suite, breaches left out."""
     if run.kind != "security":
         return
+    unproved = tuple(result.case for result in run.results if result.status == "failed")
+    if unproved:
+        what = f"A security suite must be wholly right; {counted(len(unproved), 'case')} failed and proved nothing: "
+        yield Finding("failures", None, f"{what}{listed(unproved)}.", {"failed": len(unproved)}, unproved)
     short: dict[str, list[str]] = {}
-    for result in run.results:
+    for result in (one for one in run.results if one.status != "failed"):
         for name, score in result.scores.items():
             if _must_be_whole(known(name)) and not score >= 1:
                 short.setdefault(name, []).append(result.case)
@@ -191,6 +195,8 @@ def _both(baseline: Run | None, candidate: Run, notes: list[str], findings: list
 
 
 def _failures(candidate: Run, both: Matched | None) -> Iterator[Finding]:
+    if candidate.kind == "security":
+        return
     failed = tuple(result.case for result in candidate.results if result.status == "failed")
     before = sum(pair[0].status == "failed" for pair in both.cases) if both else 0
     if len(failed) > before:

@@ -66,40 +66,30 @@ def run(
     A run that was cut short goes on where it was. Results of cases that were put before are taken over while nothing
     that answers has changed.
     """
-    from muniment.app.evaluating import runner, subject
+    from muniment.app.evaluating import judged_subject, runner
     from muniment.assurance.evaluation.commission import Commission
     from muniment.assurance.evaluation.suite_file import read_suite
+    from muniment.interfaces.cli.eval_shown import show_run
 
-    read = read_suite(suite_folder(suite))
+    place = suite_folder(suite)
+    read = read_suite(place)
     TERMINAL.interrupted = f"Every result so far is kept: `muniment eval run {suite}` goes on."
     with TERMINAL.workspace() as workspace, counting_cases("Asking") as on_progress:
         commission = Commission(reason, *acting(workspace, by))
-        what = subject(workspace, commission.by, model)
-        made = runner(workspace).run(
-            read, what, commission, workers=workers, fresh=fresh, on_progress=on_progress
-        )
+        with judged_subject(workspace, read, place, commission.by, model) as what:
+            made = runner(workspace).run(
+                read, what, commission, workers=workers, fresh=fresh, on_progress=on_progress
+            )
     show_run(made)
-
-
-def show_run(made: Run) -> None:
-    """Show a run; raises Exit where a target is missed or something forbidden was shown."""
-    from muniment.assurance.evaluation.metric import METRICS
-    from muniment.interfaces.cli.render import table
-
-    scores = {
-        name: found
-        for name in METRICS
-        if (found := [one.scores[name] for one in made.results if name in one.scores])
-    }
-    means = {name: sum(found) / len(found) for name, found in scores.items()}
-    missed = [name for name, least in made.targets.items() if means.get(name, least) < least]
-    if TERMINAL.json:
-        TERMINAL.document({"run": made.id, "suite": made.suite, "scores": means, "missed": missed})
-    else:
-        rows = [[name, str(len(found)), f"{means[name]:.3f}"] for name, found in scores.items()]
-        TERMINAL.show(table(("metric", "cases", "mean"), rows))
-    if missed:
+    if not passed(made):
         raise typer.Exit(1)
+
+
+def passed(made: Run) -> bool:
+    """Return whether a run broke nothing, missed no target and, where it is of security, was wholly right."""
+    from muniment.assurance.evaluation.verdict import judged
+
+    return judged(made, None, {}, ()).ok
 
 
 @contextmanager

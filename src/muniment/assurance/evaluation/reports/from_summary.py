@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from muniment.assurance.evaluation.comparison import Comparison, MetricComparison
+from muniment.assurance.evaluation.comparison import Comparison, MetricComparison, compared
 from muniment.assurance.evaluation.metric import METRICS
+from muniment.assurance.evaluation.reports.from_run import reported
 from muniment.assurance.evaluation.reports.reported import (
     Baseline,
     Change,
@@ -18,9 +19,15 @@ from muniment.assurance.evaluation.reports.reported import (
 )
 from muniment.assurance.evaluation.results import Run
 from muniment.assurance.evaluation.statistics.interval import Estimate
-from muniment.assurance.evaluation.summary import MetricSummary, SliceSummary, Summary
+from muniment.assurance.evaluation.summary import MetricSummary, SliceSummary, Summary, summary
 
 _CHANGES: Mapping[str, Change] = {"better": "better", "worse": "worse"}
+
+
+def report(run: Run, baseline: Run | None = None) -> ReportedRun:
+    """Return the report of a run, beside a baseline where one is given; raises BadInput where they share no case."""
+    whole = told(reported(run), summary(run))
+    return whole if baseline is None else beside(whole, baseline, compared(baseline, run))
 
 
 def told(plain: ReportedRun, found: Summary) -> ReportedRun:

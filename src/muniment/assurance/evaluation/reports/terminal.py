@@ -23,6 +23,17 @@ def _lines(run: ReportedRun) -> Iterator[str]:
     yield from (f"  {remark}" for remark in wording.remarks(run))
     yield from _figures(run.metrics)
     yield f"  {wording.reach(run, _said)}"
+    yield from comparison_lines(run)
+    if run.short:
+        yield f"{len(run.short)} of {len(run.results):,} cases fell short"
+        for row in run.short[:_MOST_CASES]:
+            yield from _case(row)
+        if len(run.short) > _MOST_CASES:
+            yield f"  and {len(run.short) - _MOST_CASES} more"
+
+
+def comparison_lines(run: ReportedRun) -> Iterator[str]:
+    """Yield how a run differs from its baseline, where it has one."""
     if run.baseline:
         yield f"Against run {_said(run.baseline.run)} of {_said(run.baseline.subject)}"
         width = max((len(_said(row.metric)) for row in run.baseline.rows), default=0)
@@ -31,12 +42,6 @@ def _lines(run: ReportedRun) -> Iterator[str]:
             f"  ({wording.differences(row.low, row.high, row.unit)}, n {row.cases})  {CHANGE[row.verdict]}"
             for row in run.baseline.rows
         )
-    if run.short:
-        yield f"{len(run.short)} of {len(run.results):,} cases fell short"
-        for row in run.short[:_MOST_CASES]:
-            yield from _case(row)
-        if len(run.short) > _MOST_CASES:
-            yield f"  and {len(run.short) - _MOST_CASES} more"
 
 
 def _figures(rows: Sequence[MetricRow]) -> Iterator[str]:
