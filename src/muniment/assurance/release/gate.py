@@ -297,7 +297,8 @@ def _failures(suite: AboutSuite, run: Run, parts: str) -> list[Block]:
     see = f"See `muniment eval show {run.id}`."
     for metric in (name for name in METRICS if _is_breach(name)):
         # What is no number is no pass.
-        cases = [one.case for one in run.results if not one.scores.get(metric, 1.0) >= 1.0]
+        judged = [one for one in run.results if one.status != "failed"]
+        cases = [one.case for one in judged if not one.scores.get(metric, 1.0) >= 1.0]
         if cases:
             says = (
                 f"{suite.name}, {metric}: {len(cases)} of {len(run.results)} cases failed ({_some(cases)})."

@@ -63,7 +63,7 @@ def case_row(result: CaseResult) -> CaseRow:
         tags=result.tags,
         error=result.error,
         short=shortfalls(result.status, result.scores),
-        breach=any(breaks(name, score) for name, score in result.scores.items()),
+        breach=result.status != "failed" and any(breaks(*one) for one in result.scores.items()),
         detail=tuple(_flat(result.detail)),
         milliseconds=result.scores.get("answer_ms"),
     )

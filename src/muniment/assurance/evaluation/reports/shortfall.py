@@ -33,11 +33,12 @@ ORDER = (*list(_REASONS.values())[:3], FAILED, *list(_REASONS.values())[3:])
 
 
 def shortfalls(status: Status, scores: Mapping[str, float]) -> tuple[str, ...]:
-    """Return why a case fell short, worst first; nothing where it did not."""
+    """Return why a case fell short, worst first; nothing where it did not. One that failed showed nothing at all."""
+    if status == "failed":
+        return (FAILED,)
     breached = [_reason(name) for name in scores if breaks(name, scores[name])]
-    failed = [FAILED] if status == "failed" else []
     rest = [text for name, text in _REASONS.items() if scores.get(name, 1.0) < 1.0 and text not in breached]
-    return (*breached, *failed, *rest)
+    return (*breached, *rest)
 
 
 def breaks(name: str, score: float) -> bool:
