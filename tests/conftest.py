@@ -14,6 +14,7 @@ from tests.simulators.issuer import SECRET, Issuer, serving
 from tests.simulators.office import Office, opened
 
 from muniment.foundation.clock import FixedClock
+from muniment.inference import attempts
 from muniment.knowledge.retrieval import compiled
 from muniment.knowledge.retrieval.compiled import Loops
 
@@ -71,6 +72,14 @@ def prepared_schemas() -> Iterator[None]:
 def lent_parsers() -> Iterator[None]:
     """Start as many parsers as work at the same time rather than one for each ingest."""
     with parsers.lent():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hurried_attempts() -> Iterator[None]:
+    """Ask a model that fails again as often as ever, after less of a wait."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(attempts, "FIRST_WAIT_SECONDS", 0.01)
         yield
 
 
