@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -153,6 +154,35 @@ def make_workspace(tmp_path: Path, home_of: Callable[[str], Path]) -> Iterator[C
 
     yield make
     for workspace in made:
+        workspace.close()
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where the home is kept that the tests of a module have copies of; at first it is not there."""
+    return tmp_path_factory.mktemp("kept") / "home"
+
+
+@pytest.fixture
+def copied(kept: Path, kept_in: str, tmp_path: Path) -> Iterator[Callable[..., object]]:
+    """Return a function that makes a workspace once in a module, and opens a copy of it in each test."""
+    from muniment import app
+
+    opened: list[app.Workspace] = []
+
+    def copy(make: Callable[[], app.Workspace], **options: object) -> app.Workspace:
+        if kept_in == "postgres":
+            return make()
+        if not kept.exists():
+            made = make()
+            made.close()
+            shutil.copytree(made.home, kept)
+        place = shutil.copytree(kept, tmp_path / "copy")
+        opened.append(app.open(place, **{"embedder": lambda: None} | options))  # type: ignore[arg-type]
+        return opened[-1]
+
+    yield copy
+    for workspace in opened:
         workspace.close()
 
 
