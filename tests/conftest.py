@@ -49,7 +49,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Put temporary folders in memory, and compile the loops where the run asks for it."""
+    """Put temporary folders in memory, and compile the loops where the run asks for it.
+
+    Nothing that collecting makes is garbage: it is not looked for meanwhile.
+    """
+    gc.disable()
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory.place()))
     if config.getoption("--loops") == "compiled":
         compiled.prepare()
@@ -60,6 +64,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
