@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.simulators.issuer import SECRET, Issuer, serving
 from tests.simulators.office import Office, opened
 
 from muniment.foundation.clock import FixedClock
+from muniment.inference import attempts
 from muniment.knowledge.retrieval import compiled
 from muniment.knowledge.retrieval.compiled import Loops
 
@@ -47,7 +49,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Put temporary folders in memory, and compile the loops where the run asks for it."""
+    """Put temporary folders in memory, and compile the loops where the run asks for it.
+
+    Nothing that collecting makes is garbage: it is not looked for meanwhile.
+    """
+    gc.disable()
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory.place()))
     if config.getoption("--loops") == "compiled":
         compiled.prepare()
@@ -58,6 +64,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -71,6 +78,14 @@ def prepared_schemas() -> Iterator[None]:
 def lent_parsers() -> Iterator[None]:
     """Start as many parsers as work at the same time rather than one for each ingest."""
     with parsers.lent():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hurried_attempts() -> Iterator[None]:
+    """Ask a model that fails again as often as ever, after less of a wait."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(attempts, "FIRST_WAIT_SECONDS", 0.01)
         yield
 
 
@@ -144,6 +159,35 @@ def make_workspace(tmp_path: Path, home_of: Callable[[str], Path]) -> Iterator[C
 
     yield make
     for workspace in made:
+        workspace.close()
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where the home is kept that the tests of a module have copies of; at first it is not there."""
+    return tmp_path_factory.mktemp("kept") / "home"
+
+
+@pytest.fixture
+def copied(kept: Path, kept_in: str, tmp_path: Path) -> Iterator[Callable[..., object]]:
+    """Return a function that makes a workspace once in a module, and opens a copy of it in each test."""
+    from muniment import app
+
+    opened: list[app.Workspace] = []
+
+    def copy(make: Callable[[], app.Workspace], **options: object) -> app.Workspace:
+        if kept_in == "postgres":
+            return make()
+        if not kept.exists():
+            made = make()
+            made.close()
+            shutil.copytree(made.home, kept)
+        place = shutil.copytree(kept, tmp_path / "copy")
+        opened.append(app.open(place, **{"embedder": lambda: None} | options))  # type: ignore[arg-type]
+        return opened[-1]
+
+    yield copy
+    for workspace in opened:
         workspace.close()
 
 

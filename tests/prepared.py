@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy import event
+from sqlcipher3 import dbapi2
+from tests import memory
 
 from muniment.foundation import postgres, sqlcipher
 from muniment.foundation.database import migrate
 
-_CHANGES = ("ALTER", "CREATE", "DELETE", "DROP", "INSERT", "UPDATE")
 _VERSION, _ASIDE = "alembic_version", "alembic_version_aside"
-_done: list[tuple[str, Any]] = []
-"""The statements by which the migrations made the schema of an empty file."""
+_KEY = "ab" * 32
 
 
 @contextmanager
 def schemas() -> Iterator[None]:
     """Let what is created meanwhile go by what was prepared; what is opened is migrated as ever."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sqlcipher, "migrate", _migrate_file)
+    with (
+        tempfile.TemporaryDirectory(prefix="muniment-schema-", dir=memory.place()) as folder,
+        closing(_encrypted(Path(folder) / "empty")) as made,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(sqlcipher, "migrate", lambda connection: _migrate_file(connection, made))
         patch.setattr(postgres, "migrate", _migrate_postgres)
         yield
 
@@ -33,33 +38,26 @@ def set_aside(connection: sa.Connection) -> None:
     connection.exec_driver_sql(f"ALTER TABLE {_VERSION} RENAME TO {_ASIDE}")
 
 
-def _migrate_file(connection: sa.Connection) -> None:
+def _encrypted(path: Path) -> Any:
+    """Open an empty file for a schema; pages go from one encrypted file to another, whatever the key of each."""
+    opened = cast(Any, dbapi2).connect(str(path), isolation_level=None, check_same_thread=False)
+    opened.execute(f"PRAGMA key = \"x'{_KEY}'\"")
+    opened.execute("PRAGMA synchronous = OFF")
+    return opened
+
+
+def _migrate_file(connection: sa.Connection, made: Any) -> None:
     empty = not sa.inspect(connection).get_table_names()
     connection.rollback()
     if not empty:
         migrate(connection)
-    elif _done:
-        for statement, parameters in _done:
-            connection.exec_driver_sql(statement, parameters)
-        connection.commit()
+        return
+    file: Any = connection.connection.dbapi_connection
+    if made.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        made.backup(file)
     else:
-        _done.extend(_recorded(connection))
-
-
-def _recorded(connection: sa.Connection) -> list[tuple[str, Any]]:
-    """Run the migrations, and return what they changed."""
-    seen: list[tuple[str, Any]] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if statement.lstrip().upper().startswith(_CHANGES):
-            seen.append((statement, parameters))
-
-    event.listen(connection.engine, "before_cursor_execute", note)
-    try:
         migrate(connection)
-    finally:
-        event.remove(connection.engine, "before_cursor_execute", note)
-    return seen
+        file.backup(made)
 
 
 def _migrate_postgres(connection: sa.Connection) -> None:

@@ -21,8 +21,8 @@ OPEN = "The canteen opens at eight and closes at three."
 QUESTION = "When does the canteen open, and where is the key ceremony?"
 
 
-def ready(make_workspace: Callable[..., Any], folder: Path, url: str) -> Any:
-    model = {"base_url": url, "model": "m", "timeout_seconds": 3.0}
+def ready(make_workspace: Callable[..., Any], folder: Path, url: str, seconds: float = 3.0) -> Any:
+    model = {"base_url": url, "model": "m", "timeout_seconds": seconds}
     workspace = make_workspace(settings=settings.parse({"models": {"remote": model}}))
     workspace.ingest(folder, "acme")
     return workspace
@@ -76,8 +76,10 @@ def test_no_word_of_it_reaches_the_reader(
 def test_it_is_left_in_bounded_time_and_memory(
     make_workspace: Callable[..., Any], folder: Path, fault: str
 ) -> None:
+    # These two take as long as they are given.
+    seconds = 1.0 if fault in {"beating", "slow"} else 3.0
     with serving(lambda _: reply(claim(SECRET, (1, SECRET))), fault, delay=8.0) as server:
-        workspace = ready(make_workspace, folder, server.url)
+        workspace = ready(make_workspace, folder, server.url, seconds)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         started = time.monotonic()
         try:

@@ -269,8 +269,8 @@ def test_ctrl_c_in_the_middle_keeps_what_was_done_and_the_next_run_goes_on(
     still_whole(ready)
 
 
-def with_model(command: Command, base_url: str) -> None:
-    model = f'[models.remote]\nbase_url = "{base_url}"\nmodel = "m"\ntimeout_seconds = 2\n'
+def with_model(command: Command, base_url: str, seconds: float = 2.0) -> None:
+    model = f'[models.remote]\nbase_url = "{base_url}"\nmodel = "m"\ntimeout_seconds = {seconds}\n'
     (command.home / "settings.toml").write_text(WORDS_ALONE + model)
 
 
@@ -284,7 +284,7 @@ def test_a_model_endpoint_that_is_down(ready: Command) -> None:
 @pytest.mark.parametrize("fault", ["slow", "malformed", "html", "500", "cut", "redirect"])
 def test_a_model_endpoint_that_is_slow_or_returns_rubbish(ready: Command, fault: str) -> None:
     with openai_server.serving(fault=fault, delay=4.0) as simulator:
-        with_model(ready, simulator.url)
+        with_model(ready, simulator.url, seconds=0.8 if fault == "slow" else 2.0)
         ran = ready("ask", QUESTION, "--as", "alice", "--model", "remote", "--json")
     assert ran.code == 1 and ran.document["error"]["code"] == "unavailable"
     assert "remote" in ran.document["error"]["message"] and "secret-detail" not in ran.out + ran.err

@@ -28,7 +28,10 @@ def broken() -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def command(tmp_path: Path, sound: Simulator, broken: Simulator) -> Command:
+def command(tmp_path: Path, sound: Simulator, broken: Simulator, monkeypatch: pytest.MonkeyPatch) -> Command:
+    # Weights that this machine may hold are of no interest here, and take a second each time they are checked.
+    monkeypatch.setenv("MUNIMENT_WEIGHTS", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     settings = f"""{WORDS_ALONE}
 [models.house]
 base_url = "{sound.url}"

@@ -22,7 +22,7 @@ QUERIES = ("on-call weekend pay", '"key ceremony"', "canteen -opens", "Heron")
 
 @pytest.fixture
 def url(postgres: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    made = postgres.database()
+    made = postgres.prepared()
     monkeypatch.setenv("MUNIMENT_DATABASE_URL", made)
     yield made
     postgres.drop(made)

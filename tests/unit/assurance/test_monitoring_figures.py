@@ -33,10 +33,18 @@ def by(who: Principal) -> Actor:
 
 
 @pytest.fixture
-def company(make_workspace: Callable[..., Workspace], folder: Path, clock: FixedClock) -> Workspace:
-    made = make_workspace(clock=clock)
-    made.ingest(folder, "docs")
-    return made
+def company(
+    copied: Callable[..., Workspace],
+    make_workspace: Callable[..., Workspace],
+    folder: Path,
+    clock: FixedClock,
+) -> Workspace:
+    def make() -> Workspace:
+        made = make_workspace(clock=clock)
+        made.ingest(folder, "docs")
+        return made
+
+    return copied(make, clock=clock)
 
 
 def row(found: Status, name: str) -> Row:

@@ -42,15 +42,21 @@ groups = []
 
 
 @pytest.fixture
-def company(make_workspace: Callable[..., Workspace], folder: Path) -> Workspace:
+def company(
+    copied: Callable[..., Workspace], make_workspace: Callable[..., Workspace], folder: Path
+) -> Workspace:
     """Return a workspace with answers of alice, whose reviewers are bob, carol, dave and alice herself."""
-    made = make_workspace(directory=PEOPLE)
-    made.ingest(folder, "docs")
-    for name in ("alice", "bob", "carol", "dave"):
-        made.roles.grant("evaluator", f"user:{name}", "they review", OPERATOR)
-    for question in (ONCALL, CANTEEN, NOTHING):
-        made.ask(question, "alice")
-    return made
+
+    def make() -> Workspace:
+        made = make_workspace(directory=PEOPLE)
+        made.ingest(folder, "docs")
+        for name in ("alice", "bob", "carol", "dave"):
+            made.roles.grant("evaluator", f"user:{name}", "they review", OPERATOR)
+        for question in (ONCALL, CANTEEN, NOTHING):
+            made.ask(question, "alice")
+        return made
+
+    return copied(make)
 
 
 def draw(workspace: Workspace, size: int = 20) -> ReviewSet:

@@ -32,11 +32,17 @@ CASE = {"id": "c1", "asker": "person0", "question": QUESTION, "relevant": ["all/
 
 
 @pytest.fixture
-def shop(make_workspace: Callable[..., Workspace], folder: Path) -> Workspace:
+def shop(
+    copied: Callable[..., Workspace], make_workspace: Callable[..., Workspace], folder: Path
+) -> Workspace:
     """A workspace whose release `spring` answers half of the people."""
+    return copied(lambda: releasing(make_workspace, folder))
+
+
+def releasing(make_workspace: Callable[..., Workspace], documents: Path) -> Workspace:
     people = "".join(f"[users.{name}]\n" for name in PEOPLE)
     workspace = make_workspace(directory=f"{people}[groups.engineering]\n[groups.sales]\n")
-    workspace.ingest(folder, "acme")
+    workspace.ingest(documents, "acme")
     folder = workspace.home / "evals" / "canteen"
     folder.mkdir(parents=True)
     (folder / "suite.toml").write_text('name = "canteen"\n[targets]\n"success@5" = 1.0\n')

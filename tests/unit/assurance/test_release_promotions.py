@@ -52,13 +52,22 @@ def suite(home: Path, *cases: Any, kind: str = "quality") -> None:
 
 
 @pytest.fixture
-def shop(make_workspace: Callable[..., Workspace], clock: FixedClock, folder: Path) -> Workspace:
+def shop(
+    copied: Callable[..., Workspace],
+    make_workspace: Callable[..., Workspace],
+    clock: FixedClock,
+    folder: Path,
+) -> Workspace:
     """A workspace with one suite, and the release `first` in force."""
-    workspace = make_workspace(clock=clock)
-    workspace.ingest(folder, "acme")
-    suite(workspace.home, CASE)
-    out(workspace, "first")
-    return workspace
+
+    def make() -> Workspace:
+        workspace = make_workspace(clock=clock)
+        workspace.ingest(folder, "acme")
+        suite(workspace.home, CASE)
+        out(workspace, "first")
+        return workspace
+
+    return copied(make, clock=clock)
 
 
 def out(workspace: Workspace, name: str, check: bool = True, **more: Any) -> None:

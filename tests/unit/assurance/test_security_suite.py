@@ -230,9 +230,8 @@ def test_every_topic_has_six_scenarios_or_more_and_each_is_a_case() -> None:
     assert all(sum(case.tags == (topic,) for case in suite.cases) >= 6 for topic in TOPICS)
 
 
-def test_what_is_played_again_is_played_in_new_workspaces(workspace: app.Workspace) -> None:
-    with security_subject(workspace, FOLDER) as subject:
-        first, again = (subject.play(SCENARIOS["revoked-03"]) for _ in range(2))
+def test_what_is_played_again_is_played_in_new_workspaces(subject: SecuritySubject) -> None:
+    first, again = (subject.play(SCENARIOS["revoked-03"]) for _ in range(2))
     assert (first.why, again.why) == ("", "")
 
 
@@ -274,8 +273,9 @@ def test_hostile_models_are_in_no_home(workspace: app.Workspace, tmp_path: Path)
     taken.close()
 
 
-def test_nothing_is_written_to_the_workspace_that_is_judged(workspace: app.Workspace) -> None:
+def test_nothing_is_written_to_the_workspace_that_is_judged(
+    workspace: app.Workspace, subject: SecuritySubject
+) -> None:
     before = workspace.audit.tail(1)
-    with security_subject(workspace, FOLDER) as subject:
-        assert subject.play(SCENARIOS["approval-01"]).why == ""
+    assert subject.play(SCENARIOS["approval-02"]).why == ""
     assert workspace.audit.tail(1) == before

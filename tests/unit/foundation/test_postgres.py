@@ -20,13 +20,14 @@ from muniment.foundation.errors import BadInput, Conflict, MunimentError, NotSet
 from muniment.foundation.postgres import PostgresDatabase, schema_of
 
 KEY = b"k" * 32
-SCHEMA = schema_of("acme")
+TENANT = "acme"
+SCHEMA = schema_of(TENANT)
 ONLY_HERE = {"access_entry", "index_document", "index_chunk", "index_term"}
 
 
 @pytest.fixture
 def url(postgres: Server) -> Iterator[str]:
-    made = postgres.database()
+    made = postgres.prepared(TENANT)
     yield made
     postgres.drop(made)
 
@@ -185,10 +186,11 @@ def test_a_schema_of_a_newer_version_is_refused_and_left_alone(database: Postgre
     assert bodies(database) == ["kept"]
 
 
-def test_a_making_that_fails_leaves_nothing(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_making_that_fails_leaves_nothing(postgres: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise Unavailable("no")
 
+    url = postgres.database()
     database = PostgresDatabase(url, SCHEMA, KEY)
     with monkeypatch.context() as patched:
         patched.setattr(database_module, "compare_bytes", refuse)
@@ -198,6 +200,7 @@ def test_a_making_that_fails_leaves_nothing(url: str, monkeypatch: pytest.Monkey
     database.create()
     database.discard()
     assert not PostgresDatabase(url, SCHEMA, KEY).exists()
+    postgres.drop(url)
 
 
 def test_what_an_administrator_must_run_is_written_out(postgres: Server) -> None:
