@@ -210,7 +210,7 @@ class Wire(BaseHTTPRequestHandler):
             return self._on_and_on("x ", 100_000, 0.01)
         if fault == "beating":
             return self._beat()
-        text = self.simulator.mind(self.simulator.prompts[-1])
+        text = self.simulator.mind(self.prompt_of(body))
         parts = [text[at : at + 7] for at in range(0, len(text), 7)]
         if fault == "wordy":
             # It opens more than it can close before it must end.

@@ -1,7 +1,8 @@
 """What of a case's result somebody may see: no path of a document that they may not read now.
 
-A result names what its asker could read. What names something absent is left out in the same way as what names
-something forbidden, so that nobody can tell these apart.
+A result names what its asker could read. Where a result lists paths, and of all that looks like one in a sentence,
+what names something absent is left out in the same way as what names something forbidden, so that nobody can tell
+these apart. A path that looks like plain words is found in a sentence only while its document is there.
 """
 
 from __future__ import annotations

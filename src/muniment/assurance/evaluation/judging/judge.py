@@ -26,7 +26,7 @@ from muniment.governance.policy.decision import WORKSPACE
 from muniment.governance.policy.rules import Standing
 from muniment.inference import prompts
 from muniment.inference.catalog import QUOTES
-from muniment.inference.messages import NumberedPassage
+from muniment.inference.messages import NumberedPassage, Usage
 from muniment.inference.prompt_file import Prompt
 from muniment.knowledge import library
 from muniment.knowledge.retrieval.visibility import visible
@@ -73,13 +73,16 @@ class Judge:
         live: Callable[[str, str | None], Prompt],
         ids: Ids,
         model: str | None,
+        on_usage: Callable[[Usage], None] = lambda usage: None,
     ) -> None:
+        """`on_usage` is told what each call used."""
         self._database = database
         self._policy = policy
         self._gateway = gateway
         self._live = live
         self._ids = ids
         self._model = model
+        self._on_usage = on_usage
 
     def prefers(self, asker: For, question: str, one: Shown, other: Shown) -> Preference | None:
         """Return which of two answers is better, the same in both orders; else a tie. None where it does not say.
@@ -140,6 +143,7 @@ class Judge:
                 fix="Name another model as judge.",
             )
         reply = whole_reply(self._gateway, standing, asker.by, endpoint, request, _LONGEST_REPLY)
+        self._on_usage(reply.usage)
         if reply.endpoint.version != endpoint.version:
             return {}
         return reply_object(reply.text, _LONGEST_REPLY) or {}
