@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from tests.journeys.command import WORDS_ALONE, Command
 from tests.simulators.openai_server import Simulator, serving
-from tests.simulators.task_minds import TaskServer, middling
+from tests.simulators.task_server import TaskServer
+
+from benchmarks.task_minds import middling
 
 PAPERS = {
     "canteen": "The canteen opens at 07:45 and closes at 14:30 on every day of the week.",

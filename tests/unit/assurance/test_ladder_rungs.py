@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from tests.simulators.acme_company import ACME, APPROVERS, Company, acme_company
 from tests.simulators.openai_server import Simulator, serving
-from tests.simulators.task_minds import TaskServer, middling
+from tests.simulators.task_server import TaskServer
 
+from benchmarks.task_minds import middling
 from muniment.app import Workspace
-from muniment.app.laddered import laddered
+from muniment.app.laddered import laddered, putting
 from muniment.assurance.evaluation.case import Case, ExpectedCall, Suite
+from muniment.assurance.evaluation.commission import Commission
 from muniment.assurance.evaluation.observation import Observation
 from muniment.assurance.evaluation.suite_file import read_suite
 from muniment.assurance.release.ladder import tell
@@ -27,6 +29,7 @@ from muniment.governance.identity.principal import OPERATOR, Principal
 from muniment.settings import parse
 
 EVALS = Path(__file__).resolve().parents[3] / "evals"
+WHY = Commission("for the test", OPERATOR)
 SECRET = "The spare valve costs EUR 17 and lies in the red cupboard."
 FORM = {
     "type": "object",
@@ -87,7 +90,7 @@ def seen(workspace: Workspace, name: str, case: Case) -> Observation:
 
 def climbed(workspace: Workspace, found: Suite, names: tuple[str, ...], limit: int | None = None) -> Ladder:
     ways = rungs_of(laddered(workspace), found, OPERATOR, "helper")
-    return climb(found, chosen(ways, names), "test", lambda: "now", limit)
+    return climb(found, chosen(ways, names), putting(workspace, WHY), limit)
 
 
 def test_what_a_rung_lacks_is_said_and_no_rung_is_left_out(workspace: Workspace) -> None:
@@ -194,7 +197,7 @@ def test_a_suite_without_targets_is_refused_before_anything_is_asked(
     workspace: Workspace, model: Simulator
 ) -> None:
     with pytest.raises(BadInput, match="targets"):
-        climb(Suite("small", (valve(),)), (), "test", lambda: "now")
+        climb(Suite("small", (valve(),)), (), putting(workspace, WHY))
 
 
 def test_a_plan_asks_nothing_and_says_where_words_would_go(workspace: Workspace, model: Simulator) -> None:
@@ -212,13 +215,15 @@ def test_models_are_compared_and_one_that_may_not_be_sent_the_documents_is_not_t
 ) -> None:
     found = suite(valve())
     assert labels_of(laddered(workspace), found) == {"internal"}
-    made = compare(laddered(workspace), found, ["helper", "quotes", "public"], OPERATOR, lambda: "now")
+    made = compare(
+        laddered(workspace), found, ["helper", "quotes", "public"], OPERATOR, putting(workspace, WHY)
+    )
     by_name = {one.endpoint.name: one for one in made.models}
     assert by_name["public"].too_sensitive == ("internal",)
     assert made.recommended == "quotes" and set(made.best) == {"helper", "quotes"}
     assert ("helper", "quotes") in made.alike
     with pytest.raises(BadInput, match="No model named"):
-        compare(laddered(workspace), found, ["gone"], OPERATOR, lambda: "now")
+        compare(laddered(workspace), found, ["gone"], OPERATOR, putting(workspace, WHY))
 
 
 @pytest.fixture(scope="module")
@@ -289,14 +294,5 @@ def test_the_right_rung_is_chosen_for_each_set_of_tasks(
     found = read_suite(EVALS / name)
     if name == "policy-questions":
         known = [case for case in found.cases if case.abstain or "people" in case.tags]
-        found = Suite(found.name, tuple(known), found.targets)
+        found = Suite(found.name, tuple(known), found.targets, found.reason)
     assert climbed(company.workspace, found, names, limit).recommendation.name == right
-
-
-@pytest.mark.prove
-def test_the_right_rung_is_chosen_for_each_whole_set_of_tasks() -> None:
-    from benchmarks.laddered import RIGHT
-    from benchmarks.laddered import chosen as chosen_rungs
-
-    found = chosen_rungs(lambda line: None)
-    assert {one.suite: one.ladder.recommendation.name for one in found} == RIGHT
