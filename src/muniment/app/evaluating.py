@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from muniment.assistant.values import Answer, Event, Finished
 from muniment.assurance.evaluation.case import Case
 from muniment.assurance.evaluation.run import Runner
-from muniment.assurance.evaluation.run_store import RunStore
+from muniment.assurance.evaluation.run_store import WORKSPACE, RunStore
 from muniment.assurance.evaluation.suites.snapshot import corpus_digest
 from muniment.assurance.evaluation.workspace_subject import WorkspaceSubject
 from muniment.foundation.errors import Unavailable
@@ -74,7 +74,7 @@ def subject(
         workspace,
         answering,
         by,
-        name="workspace",
+        name=WORKSPACE,
         lineage=lineage or _lineage(workspace, endpoint.name, live or workspace.prompts.live),
         clock=workspace.clock,
     )

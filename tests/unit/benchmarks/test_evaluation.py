@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import evaluation, laddered
+from benchmarks import evaluation, intervals, laddered
 from muniment.foundation.errors import BadInput
 
 
@@ -12,7 +12,12 @@ def quiet(line: str) -> None:
     """Say nothing."""
 
 
-def test_only_the_parts_that_are_named_are_measured_and_each_says_how_long_it_took() -> None:
+def test_only_the_parts_that_are_named_are_measured_and_each_says_how_long_it_took(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    few = dict(list(intervals.DISTRIBUTIONS.items())[:1])
+    monkeypatch.setattr(intervals, "DISTRIBUTIONS", few)
+    monkeypatch.setattr(intervals, "SIZES", (20,))
     found = evaluation.run({"only": "coverage", "suites": "20"}, quiet)
     assert [one["part"] for one in found["took"]] == ["coverage"]
     assert found["coverage"] and "decisions" not in found

@@ -24,6 +24,8 @@ from muniment.foundation.errors import BadInput
 from muniment.foundation.ids import Ids
 from muniment.governance.audit.entry import Json
 
+WORKSPACE = "workspace"
+"""The subject that is a workspace as it answers people."""
 SHORTEST = 8
 """Characters of an id that name a run."""
 
@@ -147,14 +149,18 @@ class RunStore:
         connection.execute(sa.update(evaluation_run).where(evaluation_run.c.id == run).values(ended))
 
     def find(self, given: str) -> Run:
-        """Return the run of an id or its first characters, or the newest whole one of a suite; raises BadInput."""
+        """Return the run of an id or its first characters, or the newest whole one of a suite; raises BadInput.
+
+        Of a suite the newest of the workspace itself, where it has one: rungs of a ladder are trials of other ways.
+        """
         table = evaluation_run.c
         with self._database.read() as connection:
             named = sa.select(evaluation_run).where(table.id.startswith(given, autoescape=True)).limit(2)
             rows = connection.execute(named).all() if len(given) >= SHORTEST else []
             if not rows:
                 newest = sa.select(evaluation_run).where(table.suite == given, table.finished != "")
-                rows = connection.execute(newest.order_by(table.started.desc()).limit(1)).all()
+                itself = table.subject == WORKSPACE
+                rows = connection.execute(newest.order_by(itself.desc(), table.started.desc()).limit(1)).all()
             if len(rows) == 1:
                 return _run(rows[0], _results(connection, rows[0].id))
         if rows:

@@ -33,7 +33,7 @@ def reported_ladder(ladder: Ladder) -> ReportedWays:
         passes = ladder.recommendation.verdict(rung.name).passes
         word = "enough" if rung.name == chosen else "passes" if passes else "misses"
         rows.append(_way(WayRow(title, word, needs, sent), one.run, one.figures, ladder.targets))
-        points.append(_point(title, one.figures, rung.name == chosen))
+        points.append(_point(rung.title, one.figures, rung.name == chosen))
     runs = [one.run for one in ladder.rungs if one.run is not None]
     said = (*tell.said(ladder), *tell.notes(ladder))
     return _reported(
