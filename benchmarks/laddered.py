@@ -1,41 +1,37 @@
 """Whether the ladder chooses the rung that is known to be right, for three sets of tasks of the sample company.
 
-`python -m benchmarks.laddered [--limit N] [--weights] [--json]`, in a checkout. Searches rank by words alone, or with
-`--weights` by vectors too where they are present; only then is there a rung with reranking.
-
-The sets lie in evals/; which rung is right was laid down when they were written: a form needs a schema, a written
-rule needs a search that quotes, and orders need tools. The language model is a simulator that reads what it is sent
-and knows nothing of the right answers (tests/simulators/task_minds.py); requests, search, tools and the systems
-behind them are real.
+Searches rank by words alone, or with weights by vectors too, and only then is there a rung with reranking. The sets
+lie in evals/; which rung is right was laid down when they were written: a form needs a schema, a written rule needs a
+search that quotes, and orders need tools. The language model is a simulator that reads what it is sent and knows
+nothing of the right answers (`task_minds`); requests, search, tools and the systems behind them are real.
 """
 
 from __future__ import annotations
 
-import json
-import sys
 import tempfile
+import time
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.bars import Bar, Progress, bar
+from benchmarks.task_minds import middling
+from benchmarks.task_model import serving
 from muniment import app
 from muniment.actions.manifest_folder import manifest_texts
-from muniment.app.laddered import laddered
+from muniment.app.laddered import laddered, putting
+from muniment.assurance.evaluation.commission import Commission
+from muniment.assurance.evaluation.statistics.interval import Estimate
 from muniment.assurance.evaluation.suite_file import read_suite
-from muniment.assurance.release.ladder import tell
 from muniment.assurance.release.ladder.ladder import Ladder, climb
 from muniment.assurance.release.ladder.rungs import rungs_of
-from muniment.foundation.clock import timestamp
-from muniment.foundation.errors import NotSetUp
 from muniment.governance.identity.principal import OPERATOR
 from muniment.interfaces.cli.demo.systems import running, write_settings
 from muniment.interfaces.cli.shipped import shipped
 
 RIGHT = {"classification": "structured", "policy-questions": "quotes", "orders": "tools"}
 """The right rung of each set."""
-ROOT = Path(__file__).resolve().parents[1]
 _PRICES = {"prompt_price": 1.0, "completion_price": 4.0}
 """Of a million tokens, so that rungs differ in cost as they would."""
 
@@ -47,6 +43,7 @@ class Chosen:
     suite: str
     right: str
     ladder: Ladder
+    seconds: float
 
     @property
     def ok(self) -> bool:
@@ -54,54 +51,77 @@ class Chosen:
         return self.ladder.recommendation.name == self.right
 
 
-def bars(progress: Progress, limit: int | None = None, weights: bool = False) -> list[Bar]:
-    """Return in how many of the sets the right rung is chosen, and what each rung came to."""
+def measured(
+    progress: Progress, limit: int | None = None, weights: bool = False
+) -> tuple[list[Bar], dict[str, object]]:
+    """Return for how many sets the right rung is chosen, and tables of the sets and of what each rung came to."""
     found = chosen(progress, limit, weights)
-    made = [
-        bar(
-            f"sets of tasks for which the ladder chooses the right rung, of {len(found)}",
-            len(found),
-            sum(one.ok for one in found),
-            "",
-            True,
-        )
+    right = bar(
+        f"sets of tasks for which the ladder chooses the right rung, of {len(found)}",
+        len(found),
+        sum(one.ok for one in found),
+        "",
+        True,
+    )
+    sets = [
+        {
+            "set": one.suite,
+            "cases": one.ladder.cases,
+            "right": one.right,
+            "recommended": one.ladder.recommendation.name or "none",
+            "seconds": round(one.seconds, 1),
+        }
+        for one in found
     ]
-    for one in found:
-        for rung in one.ladder.rungs:
-            if rung.figures is not None:
-                quality = rung.figures.quality
-                said = f"{quality.low * 100:.1f} to {quality.high * 100:.1f}, {quality.cases} cases"
-                made.append(
-                    bar(f"{one.suite}: {rung.rung.title} ({said})", None, quality.value * 100, "% quality")
-                )
-    return made
+    return [right], {"sets": sets, "rungs": [row for one in found for row in _rows(one)]}
+
+
+def _rows(one: Chosen) -> list[dict[str, object]]:
+    return [
+        {
+            "set": one.suite,
+            "rung": f"{climbed.rung.number} {climbed.rung.name}",
+            "quality": _interval(figures.quality),
+            "cost": round(figures.cost, 6),
+            "p50_ms": round(figures.p50_ms, 1),
+            "p95_ms": round(figures.p95_ms, 1),
+            "reranked": figures.reranked,
+        }
+        for climbed in one.ladder.rungs
+        if (figures := climbed.figures) is not None
+    ]
+
+
+def _interval(found: Estimate) -> str:
+    return f"{found.mean * 100:.1f} ({found.low * 100:.1f} to {found.high * 100:.1f})"
 
 
 def chosen(progress: Progress, limit: int | None = None, weights: bool = False) -> list[Chosen]:
-    """Return what the ladder makes of each set, with `limit` cases of each; raises NotSetUp outside a checkout."""
+    """Return what the ladder makes of each set, with `limit` cases of each."""
     found: list[Chosen] = []
+    why = Commission("To see whether the ladder is right.", OPERATOR)
     with company(weights) as workspace:
         for name, right in RIGHT.items():
             progress(f"climbing the ladder: {name}")
             suite = read_suite(shipped(f"evals/{name}"))
             ways = rungs_of(laddered(workspace), suite, OPERATOR)
-            made = climb(suite, ways, OPERATOR.ref, lambda: timestamp(workspace.clock.now()), limit)
-            found.append(Chosen(name, right, made))
+            began = time.monotonic()
+            made = climb(suite, ways, putting(workspace, why), limit)
+            found.append(Chosen(name, right, made, time.monotonic() - began))
     return found
 
 
 @contextmanager
 def company(weights: bool) -> Generator[app.Workspace]:
     """The sample company with its documents, its systems, its tools and a simulated model."""
-    serving, server, mind = _simulated()
     acme = shipped("examples/acme")
-    with tempfile.TemporaryDirectory() as folder, serving(mind, wire=server) as model:
+    with tempfile.TemporaryDirectory() as folder, serving(middling) as url:
         home = Path(folder) / "home"
         with closing(app.create(home)) as made:
             key = made.call_credentials.public_jwk()
         with running(acme / "systems", home / "systems", key) as systems:
             write_settings(home, systems)
-            _settings(home, model.url, weights)
+            _settings(home, url, weights)
             with closing(app.open(home)) as workspace:
                 workspace.directory.import_file(acme / "directory.toml", OPERATOR)
                 for role in ("tool-user", "reader"):
@@ -120,44 +140,3 @@ def _settings(home: Path, url: str, weights: bool) -> None:
             f'max_output_tokens = 2000\nhosting = "self-managed"\nmax_sensitivity = "any"\n{prices}\n'
             f"[retrieval]\nvectors = {str(weights).lower()}\n"
         )
-
-
-def _simulated() -> tuple:
-    if not (ROOT / "tests" / "simulators" / "task_minds.py").exists():
-        raise NotSetUp("The simulated model is part of a checkout only.", fix="Run this in a checkout.")
-    if str(ROOT) not in sys.path:
-        sys.path.insert(0, str(ROOT))
-    from tests.simulators.openai_server import serving
-    from tests.simulators.task_minds import TaskServer, middling
-
-    return serving, TaskServer, middling
-
-
-def main() -> None:
-    """Print what was chosen."""
-    limit = int(sys.argv[sys.argv.index("--limit") + 1]) if "--limit" in sys.argv else None
-    found = chosen(lambda line: print(line, file=sys.stderr), limit, "--weights" in sys.argv)
-    if "--json" in sys.argv:
-        print(json.dumps([tell.as_json(one.ladder) for one in found], indent=1))
-        return
-    for one in found:
-        print(f"{one.suite}: {one.ladder.recommendation.name or 'none'} (right: {one.right})")
-        for rung in one.ladder.rungs:
-            if rung.figures is None:
-                print(f"  {rung.rung.title}: not available: {rung.rung.missing}")
-                continue
-            figures = rung.figures
-            means = ", ".join(
-                f"{name} {est.value * 100:.1f} ({est.low * 100:.1f}-{est.high * 100:.1f}, {est.cases})"
-                for name in one.ladder.targets
-                if (est := figures.metrics.get(name)) is not None
-            )
-            print(
-                f"  {rung.rung.title}: {means}; cost {figures.cost:.5f}, p50 {figures.p50_ms:.0f} ms, "
-                f"p95 {figures.p95_ms:.0f} ms"
-            )
-        print(*(f"  {line}" for line in tell.said(one.ladder)), sep="\n")
-
-
-if __name__ == "__main__":
-    main()

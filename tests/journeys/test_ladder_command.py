@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from tests.journeys.command import WORDS_ALONE, Command
 from tests.simulators.openai_server import Simulator, serving
-from tests.simulators.task_minds import TaskServer, middling
+from tests.simulators.task_server import TaskServer
+
+from benchmarks.task_minds import middling
+from muniment import app
+from muniment.app.evaluating import run_store
 
 PAPERS = {
     "canteen": "The canteen opens at 07:45 and closes at 14:30 on every day of the week.",
@@ -69,8 +74,13 @@ def test_a_plan_is_shown_before_anything_is_asked(command: Command, suite: Path,
     assert "evaluation.started" not in kinds
 
 
-def test_the_simplest_way_that_is_enough_is_recommended(command: Command, suite: Path) -> None:
-    ran = command("eval", "ladder", suite, "--model", "house", "--tuned", "house", "--json")
+def test_the_simplest_way_that_is_enough_is_recommended_and_reported(
+    command: Command, suite: Path, tmp_path: Path
+) -> None:
+    report = tmp_path / "report"
+    ran = command(
+        "eval", "ladder", suite, "--model", "house", "--tuned", "house", "--report", report, "--json"
+    )
     found = ran.document
     assert ran.code == 0 and found["recommended"] == "quotes" and found["cases"] == found["of"] == 3
     rungs = {one["rung"]: one for one in found["rungs"]}
@@ -81,6 +91,13 @@ def test_the_simplest_way_that_is_enough_is_recommended(command: Command, suite:
     assert {point["name"] for point in found["points"]} == {
         one["title"] for one in rungs.values() if one["available"]
     }
+    told = json.loads((report / "ways.json").read_text())
+    assert (
+        told["said"] == found["said"] and "Enough: retrieval with quotes" in (report / "ways.md").read_text()
+    )
+    page = (report / "ways.html").read_text()
+    assert rungs["quotes"]["run"] in page and "<svg" in page
+    assert {one.stat().st_mode & 0o777 for one in report.iterdir()} == {0o600}
     text = " ".join(command("eval", "ladder", suite, "--rungs", "quotes,tools").out.split())
     assert "Enough: retrieval with quotes" in text and "6 with tools: not available" in text
     assert "all_facts 100.0 % (" in text and "cannot be told from" in text
@@ -95,26 +112,35 @@ def test_where_none_is_enough_the_nearest_is_named(command: Command, suite: Path
 
 def test_the_log_says_that_an_evaluation_asked_and_why(command: Command, suite: Path) -> None:
     assert command("eval", "ladder", suite, "--rungs", "quotes").code == 0
-    entries = command("audit", "query", "--kind", "evaluation.started", "-n", "1", "--json").document[
+    entries = command("audit", "query", "--kind", "evaluation.started", "-n", "99", "--json").document[
         "entries"
     ]
-    assert entries[0]["about"]["suite"] == "team" and entries[0]["about"]["askers"] == 2
+    about = next(one["about"] for one in entries if one["about"]["subject"] == "quotes")
+    assert about["suite"] == "team" and about["askers"] == 2
+    with closing(app.open(command.home)) as workspace:
+        run = run_store(workspace).find(about["run"])
+    assert run.complete and run.subject == "quotes" and run.lineage["policy"]
     unreasoned = command("eval", "ladder", suite / "cases.jsonl", "--rungs", "quotes")
     assert unreasoned.code == 2 and "--reason" in unreasoned.line
     stranger = command("eval", "ladder", suite, "--rungs", "quotes", "--by", "bob")
     assert stranger.code == 3
 
 
-def test_bad_words_name_the_thing_and_the_fix(command: Command, suite: Path) -> None:
+def test_bad_words_name_the_thing_and_the_fix(command: Command, suite: Path, model: Simulator) -> None:
     rung = command("eval", "ladder", suite, "--rungs", "quotas")
     assert rung.code == 2 and "quotas" in rung.line and "quotes" in rung.line
     assert command("eval", "ladder", suite, "--model", "gone").code == 2
     assert command("eval", "ladder", suite, "--model", "quotes").code == 2
+    before = len(model.bodies)
+    unwritable = command("eval", "ladder", suite, "--model", "house", "--report", suite / "suite.toml")
+    assert unwritable.code == 2 and "no folder" in unwritable.line and len(model.bodies) == before
     nowhere = command("eval", "ladder", "nowhere")
     assert nowhere.code != 0 and "nowhere" in nowhere.line
 
 
-def test_models_are_compared_on_the_teams_own_questions(command: Command, suite: Path) -> None:
+def test_models_are_compared_on_the_teams_own_questions(
+    command: Command, suite: Path, tmp_path: Path
+) -> None:
     ran = command(
         "models", "compare", suite, "--model", "house", "--model", "quotes", "--model", "outside", "--json"
     )
@@ -125,8 +151,11 @@ def test_models_are_compared_on_the_teams_own_questions(command: Command, suite:
     assert models["house"]["cost_per_1000"] == pytest.approx(models["house"]["cost_per_case"] * 1000)
     assert models["house"]["structured"] == "schema" and models["quotes"]["structured"] == "none"
     assert found["recommended"] == "quotes" and set(found["best"]) == {"house", "quotes"}
-    text = " ".join(
-        command("models", "compare", suite, "--models", "house,quotes", "--limit", "2").out.split()
+    again = command(
+        "models", "compare", suite, "--models", "house,quotes", "--resume", "--report", tmp_path / "report"
     )
+    text = " ".join(again.out.split())
+    assert "quotes: 3 of 3 cases were answered by an earlier run" in text
+    assert "Recommended: quotes" in (tmp_path / "report" / "ways.md").read_text()
     assert "Recommended: quotes, the cheapest of those that do best." in text
     assert command("models", "compare", suite, "--model", "gone").code == 2

@@ -12,7 +12,7 @@ from muniment.assurance.evaluation.case import Case, Suite
 from muniment.assurance.evaluation.observation import Subject
 from muniment.assurance.evaluation.run import Runner
 from muniment.assurance.evaluation.run_reading import RunReading
-from muniment.assurance.evaluation.run_store import RunStore
+from muniment.assurance.evaluation.run_store import WORKSPACE, RunStore
 from muniment.assurance.evaluation.suites.snapshot import corpus_digest
 from muniment.assurance.evaluation.workspace_subject import WorkspaceSubject
 from muniment.foundation.errors import Unavailable
@@ -85,7 +85,7 @@ def subject(
         workspace,
         answering,
         by,
-        name="workspace",
+        name=WORKSPACE,
         lineage=lineage or _lineage(workspace, endpoint.name, live or workspace.prompts.live),
         clock=workspace.clock,
     )

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.simulators.acme_company import ACME, APPROVERS, Company, acme_company
 from tests.simulators.openai_server import Simulator, serving
-from tests.simulators.task_minds import TaskServer, middling
+from tests.simulators.task_server import TaskServer
 
+from benchmarks.task_minds import middling
+from muniment import app
 from muniment.app import Workspace
-from muniment.app.laddered import laddered
+from muniment.app.laddered import laddered, putting
 from muniment.assurance.evaluation.case import Case, ExpectedCall, Suite
+from muniment.assurance.evaluation.commission import Commission
 from muniment.assurance.evaluation.observation import Observation
 from muniment.assurance.evaluation.suite_file import read_suite
 from muniment.assurance.release.ladder import tell
@@ -27,7 +32,14 @@ from muniment.governance.identity.principal import OPERATOR, Principal
 from muniment.settings import parse
 
 EVALS = Path(__file__).resolve().parents[3] / "evals"
+WHY = Commission("for the test", OPERATOR)
 SECRET = "The spare valve costs EUR 17 and lies in the red cupboard."
+DIRECTORY = """
+[users.alice]
+groups = ["engineering"]
+[users.bob]
+[groups.engineering]
+"""
 FORM = {
     "type": "object",
     "additionalProperties": False,
@@ -36,35 +48,46 @@ FORM = {
 }
 
 
-@pytest.fixture
-def model() -> Iterator[Simulator]:
+@pytest.fixture(scope="module")
+def server() -> Iterator[Simulator]:
     with serving(middling, wire=TaskServer) as running:
         yield running
 
 
-@pytest.fixture
-def workspace(make_workspace: Callable[..., Workspace], model: Simulator, tmp_path: Path) -> Workspace:
+@pytest.fixture(autouse=True)
+def model(server: Simulator) -> Simulator:
+    """The model as each test finds it: at work, and asked nothing yet."""
+    server.mind, server.fault = middling, ""
+    server.bodies.clear()
+    return server
+
+
+@pytest.fixture(scope="module")
+def workspace(server: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """A workspace whose engineers may use a model, and read one document."""
+    base = tmp_path_factory.mktemp("small")
     settings = {
         "models": {
             "helper": {
-                "base_url": model.url,
+                "base_url": server.url,
                 "model": "m",
                 "allowed_groups": ["group:engineering"],
                 "prompt_price": 2.0,
                 "max_sensitivity": "internal",
             },
-            "public": {"base_url": model.url, "model": "p", "max_sensitivity": "public"},
+            "public": {"base_url": server.url, "model": "p", "max_sensitivity": "public"},
             "mine": {"kind": "local", "model": "qwen2.5-coder-0.5b"},
         },
     }
-    made = make_workspace(settings=parse(settings))
-    folder = tmp_path / "papers"
+    folder = base / "papers"
     folder.mkdir()
+    (base / "directory.toml").write_text(DIRECTORY)
     (folder / "access.toml").write_text('allow = ["group:engineering"]\nsensitivity = "internal"\n')
     (folder / "valve.md").write_text(f"# Spare parts\n\n{SECRET}\n")
-    made.ingest(folder, "papers")
-    return made
+    with closing(app.create(base / "home", embedder=lambda: None, settings=parse(settings))) as made:
+        made.directory.import_file(base / "directory.toml", OPERATOR)
+        made.ingest(folder, "papers")
+        yield made
 
 
 def suite(*cases: Case, **targets: float) -> Suite:
@@ -87,7 +110,7 @@ def seen(workspace: Workspace, name: str, case: Case) -> Observation:
 
 def climbed(workspace: Workspace, found: Suite, names: tuple[str, ...], limit: int | None = None) -> Ladder:
     ways = rungs_of(laddered(workspace), found, OPERATOR, "helper")
-    return climb(found, chosen(ways, names), "test", lambda: "now", limit)
+    return climb(found, chosen(ways, names), putting(workspace, WHY), limit)
 
 
 def test_what_a_rung_lacks_is_said_and_no_rung_is_left_out(workspace: Workspace) -> None:
@@ -194,7 +217,7 @@ def test_a_suite_without_targets_is_refused_before_anything_is_asked(
     workspace: Workspace, model: Simulator
 ) -> None:
     with pytest.raises(BadInput, match="targets"):
-        climb(Suite("small", (valve(),)), (), "test", lambda: "now")
+        climb(Suite("small", (valve(),)), (), putting(workspace, WHY))
 
 
 def test_a_plan_asks_nothing_and_says_where_words_would_go(workspace: Workspace, model: Simulator) -> None:
@@ -212,13 +235,15 @@ def test_models_are_compared_and_one_that_may_not_be_sent_the_documents_is_not_t
 ) -> None:
     found = suite(valve())
     assert labels_of(laddered(workspace), found) == {"internal"}
-    made = compare(laddered(workspace), found, ["helper", "quotes", "public"], OPERATOR, lambda: "now")
+    made = compare(
+        laddered(workspace), found, ["helper", "quotes", "public"], OPERATOR, putting(workspace, WHY)
+    )
     by_name = {one.endpoint.name: one for one in made.models}
     assert by_name["public"].too_sensitive == ("internal",)
     assert made.recommended == "quotes" and set(made.best) == {"helper", "quotes"}
     assert ("helper", "quotes") in made.alike
     with pytest.raises(BadInput, match="No model named"):
-        compare(laddered(workspace), found, ["gone"], OPERATOR, lambda: "now")
+        compare(laddered(workspace), found, ["gone"], OPERATOR, putting(workspace, WHY))
 
 
 @pytest.fixture(scope="module")
@@ -278,9 +303,9 @@ def test_reads_are_made_with_the_rights_of_the_asker(company: Company) -> None:
 @pytest.mark.parametrize(
     ("name", "right", "names", "limit"),
     [
-        ("classification", "structured", ("prompt", "structured", "quotes"), 4),
-        ("policy-questions", "quotes", ("prompt", "structured", "quotes"), 10),
-        ("orders", "tools", ("prompt", "quotes", "tools"), 4),
+        ("classification", "structured", ("prompt", "structured", "quotes"), 3),
+        ("policy-questions", "quotes", ("prompt", "structured", "quotes"), 5),
+        ("orders", "tools", ("prompt", "quotes", "tools"), 3),
     ],
 )
 def test_the_right_rung_is_chosen_for_each_set_of_tasks(
@@ -289,14 +314,54 @@ def test_the_right_rung_is_chosen_for_each_set_of_tasks(
     found = read_suite(EVALS / name)
     if name == "policy-questions":
         known = [case for case in found.cases if case.abstain or "people" in case.tags]
-        found = Suite(found.name, tuple(known), found.targets)
+        found = Suite(found.name, tuple(known), found.targets, found.reason)
     assert climbed(company.workspace, found, names, limit).recommendation.name == right
 
 
-@pytest.mark.prove
-def test_the_right_rung_is_chosen_for_each_whole_set_of_tasks() -> None:
-    from benchmarks.laddered import RIGHT
-    from benchmarks.laddered import chosen as chosen_rungs
+class ByWord:
+    """A reranker that knows one word."""
 
-    found = chosen_rungs(lambda line: None)
-    assert {one.suite: one.ladder.recommendation.name for one in found} == RIGHT
+    name = "by-word@1"
+    side_by_side = 8
+
+    def __init__(self, word: str) -> None:
+        self._word = word
+        self.asked = 0
+
+    def score(self, query: str, texts: Sequence[str]) -> np.ndarray:
+        self.asked += 1
+        return np.array([float(self._word in text) * 9 for text in texts], np.float32)
+
+
+def test_the_rung_with_reranking_takes_the_order_of_both_opinions(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    (tmp_path / "access.toml").write_text('allow = ["group:engineering"]\n')
+    for name, text in {
+        "a": "The pump is painted blue. The pump stands in hall one, and the pump hums.",
+        "b": "The pump is painted green in the yard.",
+        "c": "A loud pump wakes everybody who works at night in the other building.",
+    }.items():
+        (tmp_path / f"{name}.md").write_text(f"# Paper {name}\n\n{text}\n")
+    workspace.ingest(tmp_path, "paint")
+    case = Case("p", "alice", "How is the pump painted in hall one?", gains={"b.md": 1})
+    without = seen(workspace, "retrieval", case)
+    reranker = workspace.cross_encoder = ByWord("green")
+    try:
+        found = seen(workspace, "reranked", case)
+        way = rung(workspace, "reranked", suite(case)).subject
+        assert way is not None and "by-word@1" in str(way.lineage["reranker"])
+        asked = reranker.asked
+        assert asked > 0 and "rerank" in found.stages and "rerank" not in without.stages
+        assert without.ranked[0] == "a.md" and found.ranked[0] == "b.md"
+        seen(workspace, "retrieval", case)
+        assert reranker.asked == asked
+    finally:
+        del workspace.cross_encoder
+
+
+def test_what_a_model_said_before_its_task_stopped_is_not_kept_as_the_reason(company: Company) -> None:
+    company.server.mind = lambda prompt: "The key lies under the mat."
+    answer = seen(company.workspace, "tools", Case("n", "bob", "Do it.", tools=(ExpectedCall("x"),)))
+    company.server.mind = middling
+    assert answer.status == "failed" and answer.error == "The task ended stopped."

@@ -24,6 +24,8 @@ from muniment.foundation.errors import BadInput
 from muniment.foundation.ids import Ids
 from muniment.governance.audit.entry import Json
 
+WORKSPACE = "workspace"
+"""The subject that is a workspace as it answers people."""
 SHORTEST = 8
 """Characters of an id that name a run."""
 
@@ -149,6 +151,7 @@ class RunStore:
     def find(self, given: str, suites: Collection[str] | None = None) -> Run:
         """Return the run of an id or its first characters, or the newest whole one of a suite; raises BadInput.
 
+        Of a suite the newest of the workspace itself, where it has one: rungs of a ladder are trials of other ways.
         `suites` are those whose runs there are for whoever asks; None: all.
         """
         table = evaluation_run.c
@@ -158,7 +161,8 @@ class RunStore:
             rows = connection.execute(named).all() if len(given) >= SHORTEST else []
             if not rows:
                 newest = runs.where(table.suite == given, table.finished != "")
-                rows = connection.execute(newest.order_by(table.started.desc()).limit(1)).all()
+                itself = table.subject == WORKSPACE
+                rows = connection.execute(newest.order_by(itself.desc(), table.started.desc()).limit(1)).all()
             if len(rows) == 1:
                 return _run(rows[0], _results(connection, rows[0].id))
         if rows:

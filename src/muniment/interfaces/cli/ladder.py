@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,17 +15,30 @@ from muniment.interfaces.cli.progress import progress
 from muniment.interfaces.cli.terminal import TERMINAL, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from rich.console import RenderableType
 
-    from muniment.app import Workspace
-    from muniment.assurance.evaluation.case import Suite
+    from muniment.assurance.evaluation.reports.ways import ReportedWays
+    from muniment.assurance.evaluation.run import Progress
+    from muniment.assurance.evaluation.statistics.interval import Estimate
     from muniment.assurance.release.ladder.ladder import Ladder
     from muniment.assurance.release.ladder.models import Comparison
     from muniment.assurance.release.ladder.plan import Planned
-    from muniment.assurance.release.ladder.recommend import Estimate
-    from muniment.governance.audit.entry import Actor
+
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume", help="Go on where an earlier one was cut short, and take over what it answered."
+    ),
+]
+Workers = Annotated[int, typer.Option(min=1, max=64, help="Cases at one time; above 1 each may take longer.")]
+ReportTo = Annotated[
+    Path | None,
+    typer.Option(
+        "--report", metavar="FOLDER", help="Write a page, Markdown and JSON there.", show_default=False
+    ),
+]
 
 
 def register(parent: typer.Typer) -> None:
@@ -55,82 +69,105 @@ def ladder(
     plan: Annotated[
         bool, typer.Option("--plan", help="Only say what would be asked, where it would go and its cost.")
     ] = False,
+    resume: Resume = False,
+    workers: Workers = 1,
+    report: ReportTo = None,
     reason: Annotated[str, typer.Option(help="Why, for whoever reads the log; else as the suite says.")] = "",
     by: Evaluator = None,
 ) -> None:
-    """Put a suite to ways of answering, from the simplest up, and say which is enough; exit 1 where none is."""
-    from muniment.app.laddered import laddered
+    """Put a suite to ways of answering, from the simplest up, and say which is enough; exit 1 where none is.
+
+    Each way is a run of its own: `muniment eval show RUN`. One that was cut short keeps what it has.
+    """
+    from muniment.app.laddered import laddered, putting
+    from muniment.assurance.evaluation.commission import Commission
     from muniment.assurance.evaluation.suite_file import read_suite
     from muniment.assurance.release.ladder import tell
     from muniment.assurance.release.ladder.ladder import climb, limited
     from muniment.assurance.release.ladder.plan import planned
+    from muniment.assurance.release.ladder.reported import reported_ladder
     from muniment.assurance.release.ladder.rungs import chosen, rungs_of
 
     found = read_suite(suite_folder(suite))
     names = [name.strip() for name in rungs.split(",") if name.strip()]
+    _prepare(report)
     with TERMINAL.workspace() as workspace, progress() as bar:
-        actor, who = acting(workspace, by)
+        commission = Commission(reason, *acting(workspace, by))
         # As whoever runs it, so that the log says of every call that an evaluation made it.
-        ways = chosen(rungs_of(laddered(workspace), found, actor, model, tuned), names)
+        ways = chosen(rungs_of(laddered(workspace), found, commission.by, model, tuned), names)
         if plan:
             _show_plan(planned(limited(found, limit), ways))
             return
-        _begin(workspace, found, reason, actor, who)
-        made = climb(found, ways, actor.ref, _now(workspace), limit, _told(bar))
+        made = climb(found, ways, putting(workspace, commission, resume, workers), limit, _told(bar))
     if TERMINAL.json:
         TERMINAL.document(tell.as_json(made))
     else:
         TERMINAL.show(*_rungs(made), *_lacking(made), *(visible(line) for line in tell.said(made)))
+    _report(reported_ladder(made), tell.as_json(made), report)
     if not made.recommendation.name:
         raise typer.Exit(1)
 
 
 def compare_on_suite(
-    suite: str, names: Sequence[str], limit: int | None, reason: str, by: str | None
+    suite: str,
+    names: Sequence[str],
+    limit: int | None,
+    reason: str,
+    by: str | None,
+    *,
+    resume: bool,
+    workers: int,
+    report: Path | None,
 ) -> None:
     """Compare endpoints on a suite; exit 1 where none can be recommended."""
-    from muniment.app.laddered import laddered
+    from muniment.app.laddered import laddered, putting
+    from muniment.assurance.evaluation.commission import Commission
     from muniment.assurance.evaluation.suite_file import read_suite
     from muniment.assurance.release.ladder import models
+    from muniment.assurance.release.ladder.reported import reported_models
 
     found = read_suite(suite_folder(suite))
+    _prepare(report)
     with TERMINAL.workspace() as workspace, progress() as bar:
-        actor, who = acting(workspace, by)
+        commission = Commission(reason, *acting(workspace, by))
         for name in names:
             workspace.catalog.get(name)
-        _begin(workspace, found, reason, actor, who)
-        made = models.compare(laddered(workspace), found, names, actor, _now(workspace), limit, _told(bar))
+        put = putting(workspace, commission, resume, workers)
+        made = models.compare(laddered(workspace), found, names, commission.by, put, limit, _told(bar))
     if TERMINAL.json:
         TERMINAL.document(models.as_json(made))
     else:
         TERMINAL.show(*_models(made), *(visible(line) for line in models.said(made)))
+    _report(reported_models(made), models.as_json(made), report)
     if not made.recommended:
         raise typer.Exit(1)
 
 
-def _begin(workspace: Workspace, suite: Suite, reason: str, actor: Actor, who: object) -> None:
-    from typing import cast
+def _prepare(report: Path | None) -> None:
+    """Refuse a folder that cannot be written to before anything is asked."""
+    from muniment.assurance.evaluation.reports.write import checked_folder
 
-    from muniment.assurance.evaluation.commission import Commission, begin
-    from muniment.governance.identity.principal import Principal
-
-    commission = Commission(reason, actor, cast("Principal | None", who))
-    begin(commission, "evaluation", suite, workspace.database, workspace.gate, workspace.audit)
-
-
-def _now(workspace: Workspace) -> Callable[[], str]:
-    from muniment.foundation.clock import timestamp
-
-    return lambda: timestamp(workspace.clock.now())
+    TERMINAL.interrupted = "Every result so far is kept: the same command with --resume goes on."
+    if report is not None:
+        checked_folder(report)
 
 
-def _told(bar: Callable[[str], Callable[[int, int], None]]) -> Callable[[str, int, int], None]:
+def _report(found: ReportedWays, document: Mapping[str, object], folder: Path | None) -> None:
+    if folder is None:
+        return
+    from muniment.assurance.evaluation.reports.write import write_ways
+
+    for path in write_ways(found, document, folder):
+        TERMINAL.say(f"Written: {visible(str(path))}")
+
+
+def _told(bar: Callable[[str], Callable[[int, int], None]]) -> Callable[[str, Progress], None]:
     bars: dict[str, Callable[[int, int], None]] = {}
 
-    def tell(title: str, done: int, total: int) -> None:
+    def tell(title: str, progress: Progress) -> None:
         if title not in bars:
             bars[title] = bar(visible(title))
-        bars[title](done, total)
+        bars[title](progress.done, progress.total)
 
     return tell
 
@@ -167,11 +204,13 @@ def _rungs(made: Ladder) -> list[RenderableType]:
     asked = [(one.rung, one.figures) for one in made.rungs if one.figures is not None]
     figures = [
         [
-            f"{rung.number} {rung.title}",
-            "\n".join(_estimate(name, found.metrics.get(name)) for name in made.targets),
-            _word(made, rung.name),
+            f"{one.rung.number} {one.rung.title}",
+            "\n".join(_estimate(name, one.figures.metrics.get(name)) for name in made.targets),
+            _word(made, one.rung.name),
+            one.run.id,
         ]
-        for rung, found in asked
+        for one in made.rungs
+        if one.figures is not None and one.run is not None
     ]
     prices = [
         [
@@ -185,7 +224,7 @@ def _rungs(made: Ladder) -> list[RenderableType]:
         for rung, found in asked
     ]
     return [
-        table(("rung", "mean, 95 % interval, cases", ""), figures),
+        table(("rung", "mean, 95 % interval, cases", "", "run"), figures),
         table(("rung", "cost of a case", "ms p50 / p95", "tokens", "run, sent", "needs"), prices),
     ]
 
@@ -197,30 +236,18 @@ def _word(made: Ladder, name: str) -> str:
 
 
 def _lacking(made: Ladder) -> list[str]:
-    lines = [
-        visible(f"{one.rung.number} {one.rung.title}: not available: {one.rung.missing}")
+    from muniment.assurance.release.ladder import tell
+
+    missing = [
+        f"{one.rung.number} {one.rung.title}: not available: {one.rung.missing}"
         for one in made.rungs
         if one.run is None
     ]
-    lines += [
-        visible(
-            f"{one.rung.number} {one.rung.title}: {one.figures.failed} of {one.figures.cases} cases failed, "
-            f"the first with: {one.figures.failure}"
-        )
-        for one in made.rungs
-        if one.figures is not None and one.figures.failed
-    ]
-    lines += [
-        f"{one.rung.number} {one.rung.title}: in {one.figures.proposed} of {one.figures.cases} cases something "
-        "was proposed; nothing was done, and nobody was asked."
-        for one in made.rungs
-        if one.figures is not None and one.figures.proposed
-    ]
-    return lines
+    return [visible(line) for line in (*missing, *tell.notes(made))]
 
 
 def _models(made: Comparison) -> list[RenderableType]:
-    from muniment.assurance.release.ladder.models import deployment
+    from muniment.assurance.release.ladder.models import deployment, notes
     from muniment.assurance.release.ladder.rung import privacy_of
     from muniment.inference.catalog import QUOTES
     from muniment.interfaces.cli.render import table
@@ -228,11 +255,13 @@ def _models(made: Comparison) -> list[RenderableType]:
     asked = [(one.endpoint, one.figures) for one in made.models if one.figures is not None]
     figures = [
         [
-            endpoint.name,
-            "\n".join(_estimate(name, found.metrics.get(name)) for name in made.targets),
-            "recommended" if endpoint.name == made.recommended else "",
+            one.endpoint.name,
+            "\n".join(_estimate(name, one.figures.metrics.get(name)) for name in made.targets),
+            "recommended" if one.endpoint.name == made.recommended else "",
+            one.run.id,
         ]
-        for endpoint, found in asked
+        for one in made.models
+        if one.figures is not None and one.run is not None
     ]
     facts = [
         [
@@ -248,26 +277,19 @@ def _models(made: Comparison) -> list[RenderableType]:
     lacking = [
         visible(f"{one.endpoint.name}: not available: {one.missing}") for one in made.models if one.missing
     ]
-    failed = [
-        visible(
-            f"{one.endpoint.name}: {one.figures.failed} cases failed, the first with: {one.figures.failure}"
-        )
-        for one in made.models
-        if one.figures is not None and one.figures.failed
-    ]
     return [
-        table(("model", "mean, 95 % interval, cases", ""), figures),
+        table(("model", "mean, 95 % interval, cases", "", "run"), figures),
         table(("model", "cost of one / 1,000", "ms p50 / p95", "run, sent", "form", "needs"), facts),
         *lacking,
-        *failed,
+        *map(visible, notes(made)),
     ]
 
 
 def _estimate(name: str, found: Estimate | None) -> str:
     from muniment.assurance.evaluation.metric import METRICS
 
-    if found is None or not found.cases:
+    if found is None or not found.n:
         return f"{name} not measured"
     if METRICS[name].unit == "share":
-        return f"{name} {found.value * 100:.1f} % ({found.low * 100:.1f} to {found.high * 100:.1f}, {found.cases})"
-    return f"{name} {found.value:,.4g} ({found.low:,.4g} to {found.high:,.4g}, {found.cases})"
+        return f"{name} {found.mean * 100:.1f} % ({found.low * 100:.1f} to {found.high * 100:.1f}, {found.n})"
+    return f"{name} {found.mean:,.4g} ({found.low:,.4g} to {found.high:,.4g}, {found.n})"

@@ -121,6 +121,16 @@ def compare(
     limit: Annotated[
         int | None, typer.Option(min=1, help="Ask so many of a suite's cases.", show_default=False)
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Take over what an earlier comparison of the suite answered.")
+    ] = False,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Of a suite, cases at one time.")] = 1,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Of a suite, write a page, Markdown and JSON there.", show_default=False
+        ),
+    ] = None,
     reason: Annotated[str, typer.Option(help="Why a suite is run; else as it says.")] = "",
     by: Annotated[
         str | None,
@@ -137,7 +147,7 @@ def compare(
     if as_ is None:
         from muniment.interfaces.cli.ladder import compare_on_suite
 
-        compare_on_suite(question, names, limit, reason, by)
+        compare_on_suite(question, names, limit, reason, by, resume=resume, workers=workers, report=report)
         return
     if not names:
         raise BadInput("--models names no model.", fix="Such as --models house,quotes.")

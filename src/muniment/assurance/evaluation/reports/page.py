@@ -42,7 +42,7 @@ def page(run: ReportedRun, server: str = "") -> str:
         "run": run,
         "groups": _groups(run.short),
         "server": checked_server(server),
-        "policy": _policy(),
+        "policy": policy(),
         "charts": charts,
         "w": wording,
     }
@@ -101,7 +101,8 @@ def _link(server: str, answer_id: str) -> str:
     return f"{server}/answers/{quote(answer_id, safe='', errors='replace')}#lineage"
 
 
-def _policy() -> str:
+def policy() -> str:
+    """Return the policy of a page: nothing but its one style."""
     style = environment().get_template("report.css").render()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return (

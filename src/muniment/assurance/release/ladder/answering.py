@@ -34,7 +34,7 @@ class Answering:
         lineage: dict[str, Json] = {
             "model": self._endpoint.version,
             "prompt": self._workspace.prompts.live(ANSWER, self._endpoint.name).version,
-            "reranker": None if reranker is None else reranker.name,
+            "reranker": None if reranker is None else f"{reranker.name} {self._workspace.rerank_seconds:g} s",
         }
         return Asking(self._workspace, name, self._by, lineage, self.ask)
 

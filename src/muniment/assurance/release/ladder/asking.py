@@ -10,6 +10,7 @@ from muniment.assurance.evaluation.case import Case
 from muniment.assurance.evaluation.observation import Observation
 from muniment.foundation.clock import Clock
 from muniment.foundation.errors import Denied, MunimentError
+from muniment.foundation.telemetry.tracing import timed
 from muniment.governance.audit.entry import Actor, Json
 from muniment.governance.identity.principal import Principal
 
@@ -39,6 +40,10 @@ class Workspace:
     local_models: LocalModels
     cross_encoder: Reranker | None
     """What reranks, where its weights are present."""
+    rerank_seconds: float
+    """That it may take for one search."""
+    versions: Callable[[], Mapping[str, Json]]
+    """Of all that answers come from, whichever way is taken."""
     alone: Alone
     prompts: Prompts
     usable_tools: UsableTools
@@ -78,17 +83,20 @@ class Asking:
 
     @property
     def lineage(self) -> Mapping[str, Json]:
-        """Return the versions of what answers."""
-        return self._lineage
+        """Return the versions of what answers: what the workspace answers from, and what is this way's own."""
+        return {**self._workspace.versions(), **self._lineage}
 
     def observe(self, case: Case) -> Observation:
         """Ask a case as its asker."""
         clock = self._workspace.clock
         started = clock.seconds()
+        stages: Mapping[str, float] = {}
         try:
-            seen = self._ask(case, self._workspace.principal(case.asker))
+            with timed() as stages:
+                seen = self._ask(case, self._workspace.principal(case.asker))
         except MunimentError as error:
             status = "refused" if isinstance(error, Denied) else "failed"
             seen = Observation(status, error=f"{error.code}: {error}")
         ms = (clock.seconds() - started) * 1000
-        return replace(seen, stages={**seen.stages, "answer": round(ms, 1)})
+        model = {"model": stages["model_call"]} if "model_call" in stages else {}
+        return replace(seen, stages={**stages, **model, "answer": round(ms, 1)})

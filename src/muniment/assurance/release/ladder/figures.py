@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
 
 from muniment.assurance.evaluation.metric import METRICS
 from muniment.assurance.evaluation.results import CaseResult, Run
-from muniment.assurance.release.ladder import seam
-from muniment.assurance.release.ladder.recommend import Estimate
+from muniment.assurance.evaluation.statistics.interval import Estimate, estimate
+from muniment.assurance.evaluation.summary import summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,10 @@ class Figures:
     """Cases that were not answered because something failed."""
     failure: str
     """Why the first of them was not."""
+    reranked: int
+    """Cases in which a reranker was asked."""
+    taken_over: int
+    """Cases whose result, times included, is that of an earlier run."""
 
     def as_json(self) -> dict[str, object]:
         """Return them as JSON values."""
@@ -45,43 +52,57 @@ class Figures:
             "proposed": self.proposed,
             "failed": self.failed,
             "failure": self.failure,
+            "reranked": self.reranked,
+            "taken_over": self.taken_over,
         }
 
 
 def figures_of(run: Run, targets: Mapping[str, float]) -> Figures:
     """Return what a run came to."""
-    times = sorted(one.scores["answer_ms"] for one in run.results if "answer_ms" in one.scores)
+    found = summary(run)
+    times = next((one for one in found.latencies if one.metric == "answer_ms"), None)
     failed = [one for one in run.results if one.status == "failed"]
-    shares = [name for name in targets if METRICS[name].unit == "share" and not METRICS[name].lower_is_better]
-    per_case = [
-        sum(found) / len(found)
-        for one in run.results
-        if (found := [one.scores[name] for name in shares if name in one.scores])
-    ]
     return Figures(
         cases=len(run.results),
-        metrics=seam.summary(run),
-        quality=seam.mean(per_case),
+        metrics={one.metric: one.estimate for one in found.metrics if one.estimate is not None},
+        quality=_quality(run.results, targets),
         cost=_mean(run.results, "cost"),
-        p50_ms=_quantile(times, 0.5),
-        p95_ms=_quantile(times, 0.95),
+        p50_ms=times.p50 if times else 0.0,
+        p95_ms=times.p95 if times else 0.0,
         prompt_tokens=_mean(run.results, "prompt_tokens"),
         completion_tokens=_mean(run.results, "completion_tokens"),
-        proposed=sum(seam.proposed(one) for one in run.results),
+        proposed=sum(_proposed(one) for one in run.results),
         failed=len(failed),
         failure=failed[0].error if failed else "",
+        reranked=sum(
+            "rerank" in cast("Mapping[str, float]", one.detail.get("stages", {})) for one in run.results
+        ),
+        taken_over=sum(one.cached for one in run.results),
     )
 
 
 def estimate_json(found: Estimate) -> dict[str, float]:
     """Return an estimate as JSON values."""
-    return {"value": found.value, "low": found.low, "high": found.high, "cases": found.cases}
+    return {"value": found.mean, "low": found.low, "high": found.high, "cases": found.n}
+
+
+def _quality(results: Sequence[CaseResult], targets: Mapping[str, float]) -> Estimate:
+    shares = [name for name in targets if METRICS[name].unit == "share" and not METRICS[name].lower_is_better]
+    per_case = [
+        (one.weight, sum(scores) / len(scores))
+        for one in results
+        if (scores := [one.scores[name] for name in shares if name in one.scores])
+    ]
+    if not per_case:
+        return Estimate(0, 0.0, 0.0, 1.0)
+    return estimate([score for _, score in per_case], np.array([weight for weight, _ in per_case]))
+
+
+def _proposed(result: CaseResult) -> bool:
+    calls = cast("Sequence[Mapping[str, str]]", result.detail.get("calls", ()))
+    return any(call["outcome"] == "proposed" for call in calls)
 
 
 def _mean(results: Sequence[CaseResult], name: str) -> float:
     """Return the mean over all cases; one that used nothing states nothing."""
     return sum(one.scores.get(name, 0.0) for one in results) / len(results) if results else 0.0
-
-
-def _quantile(ordered: Sequence[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0

@@ -1,23 +1,29 @@
 """A suite put to every rung of a ladder, and which rung is enough.
 
-The ladder has no rights of its own: each rung asks as each case's asker, and the log says by whose leave and why.
+The ladder has no rights of its own: each rung is a run of its own, stored as any other, which asks as each case's
+asker; the log says by whose leave and why.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from muniment.assurance.evaluation.case import Suite
+from muniment.assurance.evaluation.observation import Subject
 from muniment.assurance.evaluation.results import Run
-from muniment.assurance.release.ladder import seam
+from muniment.assurance.evaluation.run import OnProgress, Progress
+from muniment.assurance.release.ladder.apart import apart
 from muniment.assurance.release.ladder.figures import Figures, figures_of
 from muniment.assurance.release.ladder.recommend import Recommendation, recommend
 from muniment.assurance.release.ladder.rung import NAMES, Rung
 from muniment.foundation.errors import BadInput
 
-OnProgress = Callable[[str, int, int], None]
-"""Takes a rung's title, the cases that are done and all."""
+Put = Callable[[Suite, Subject, OnProgress], Run]
+"""Puts a suite to a subject and keeps the run."""
+OnRung = Callable[[str, Progress], None]
+"""Takes a rung's title and how far its run is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +62,9 @@ class Ladder:
 def climb(
     suite: Suite,
     rungs: Sequence[Rung],
-    by: str,
-    now: Callable[[], str],
+    put: Put,
     limit: int | None = None,
-    on_progress: OnProgress = lambda title, done, total: None,
+    on_progress: OnRung = lambda title, progress: None,
 ) -> Ladder:
     """Put a suite, or `limit` of its cases, to each rung; raises BadInput without targets."""
     if not suite.targets:
@@ -72,11 +77,7 @@ def climb(
         if rung.subject is None:
             climbed.append(Climbed(rung, None, None))
             continue
-
-        def told(done: int, total: int, title: str = rung.title) -> None:
-            on_progress(title, done, total)
-
-        run = seam.run(part, rung.subject, by, now, told)
+        run = put(part, rung.subject, partial(on_progress, rung.title))
         climbed.append(Climbed(rung, run, figures_of(run, suite.targets)))
     runs: dict[str, Run] = {one.rung.name: one.run for one in climbed if one.run is not None}
     measured = [(one.rung.name, one.figures.metrics) for one in climbed if one.figures is not None]
@@ -89,7 +90,7 @@ def climb(
         recommendation=recommend(
             measured,
             suite.targets,
-            lambda one, other: seam.apart(runs[one], runs[other], suite.targets),
+            lambda one, other: apart(runs[one], runs[other], suite.targets),
         ),
         asked=tuple(rung.name for rung in rungs),
     )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 
 from muniment.assurance.evaluation.case import Suite
 from muniment.assurance.evaluation.results import Run
-from muniment.assurance.release.ladder import seam
 from muniment.assurance.release.ladder.answering import Answering
+from muniment.assurance.release.ladder.apart import apart
 from muniment.assurance.release.ladder.asking import Workspace
 from muniment.assurance.release.ladder.figures import Figures, figures_of
-from muniment.assurance.release.ladder.ladder import OnProgress, limited
+from muniment.assurance.release.ladder.ladder import OnRung, Put, limited
 from muniment.assurance.release.ladder.recommend import Offer, Verdict, cheapest, judged
 from muniment.assurance.release.ladder.rung import needs_of, privacy_of
 from muniment.assurance.release.ladder.rungs import named_model
@@ -33,6 +34,8 @@ class Compared:
     """What it lacks; empty where it was asked."""
     too_sensitive: tuple[str, ...]
     """Labels of the suite's documents that it may not be sent."""
+    run: Run | None
+    """None where it was not asked."""
     figures: Figures | None
     verdict: Verdict | None
 
@@ -58,9 +61,9 @@ def compare(
     suite: Suite,
     names: Sequence[str],
     by: Actor,
-    now: Callable[[], str],
+    put: Put,
     limit: int | None = None,
-    on_progress: OnProgress = lambda title, done, total: None,
+    on_progress: OnRung = lambda title, progress: None,
 ) -> Comparison:
     """Put a suite, or `limit` of its cases, to each endpoint, or to all; raises BadInput for an unknown one."""
     if not suite.targets:
@@ -74,17 +77,13 @@ def compare(
     for endpoint, lacks in known:
         above = tuple(sorted(label or UNLABELLED for label in labels if not endpoint.takes(label)))
         if lacks:
-            compared.append(Compared(endpoint, lacks, above, None, None))
+            compared.append(Compared(endpoint, lacks, above, None, None, None))
             continue
-
-        def told(done: int, total: int, title: str = endpoint.name) -> None:
-            on_progress(title, done, total)
-
         subject = Answering(workspace, endpoint, by, rerank=False).asking(endpoint.name)
-        run = runs[endpoint.name] = seam.run(part, subject, by.ref, now, told)
+        run = runs[endpoint.name] = put(part, subject, partial(on_progress, endpoint.name))
         figures = figures_of(run, suite.targets)
         verdict = judged(endpoint.name, figures.metrics, suite.targets)
-        compared.append(Compared(endpoint, "", above, figures, verdict))
+        compared.append(Compared(endpoint, "", above, run, figures, verdict))
     return _comparison(suite, part, compared, runs)
 
 
@@ -109,12 +108,13 @@ def as_json(found: Comparison) -> dict[str, object]:
         "best": list(found.best),
         "alike": [list(pair) for pair in found.alike],
         "said": said(found),
+        "notes": notes(found),
         "models": [_model_json(one) for one in found.models],
         "points": [
             {
                 "name": one.endpoint.name,
                 "cost": one.figures.cost,
-                "quality": one.figures.quality.value,
+                "quality": one.figures.quality.mean,
                 "low": one.figures.quality.low,
                 "high": one.figures.quality.high,
             }
@@ -144,6 +144,23 @@ def said(found: Comparison) -> list[str]:
     return lines
 
 
+def notes(found: Comparison) -> list[str]:
+    """Return what else is to be known of each endpoint that was asked, in sentences."""
+    lines: list[str] = []
+    for one in found.models:
+        figures = one.figures
+        if figures is None:
+            continue
+        name, of = one.endpoint.name, f"of {figures.cases} cases"
+        if figures.failed:
+            lines.append(f"{name}: {figures.failed} {of} failed, the first with: {figures.failure}")
+        if figures.taken_over:
+            lines.append(
+                f"{name}: {figures.taken_over} {of} were answered by an earlier run, with its times."
+            )
+    return lines
+
+
 def deployment(endpoint: Endpoint) -> str:
     """Return what has to be there for an endpoint."""
     if endpoint.kind == QUOTES:
@@ -157,13 +174,13 @@ def deployment(endpoint: Endpoint) -> str:
 def _comparison(
     suite: Suite, part: Suite, compared: Sequence[Compared], runs: Mapping[str, Run]
 ) -> Comparison:
-    def apart(one: str, other: str) -> bool:
-        return seam.apart(runs[one], runs[other], suite.targets)
+    def differ(one: str, other: str) -> bool:
+        return apart(runs[one], runs[other], suite.targets)
 
     offers = [
         Offer(
             one.endpoint.name,
-            one.figures.quality.value,
+            one.figures.quality.mean,
             one.figures.cost,
             one.figures.p50_ms,
             # One that breached access is offered to nobody.
@@ -172,10 +189,10 @@ def _comparison(
         for one in compared
         if one.figures is not None and one.verdict is not None
     ]
-    recommended, best = cheapest(offers, apart)
+    recommended, best = cheapest(offers, differ)
     names = list(runs)
     alike = tuple(
-        (one, other) for at, one in enumerate(names) for other in names[at + 1 :] if not apart(one, other)
+        (one, other) for at, one in enumerate(names) for other in names[at + 1 :] if not differ(one, other)
     )
     return Comparison(
         suite.name,
@@ -199,10 +216,11 @@ def _model_json(one: Compared) -> dict[str, object]:
         "deployment": deployment(one.endpoint),
         "too_sensitive": list(one.too_sensitive),
     }
-    if one.figures is None or one.verdict is None:
+    if one.figures is None or one.verdict is None or one.run is None:
         return told
     return {
         **told,
+        "run": one.run.id,
         **one.figures.as_json(),
         "cost_per_1000": one.figures.cost * 1000,
         "passes": one.verdict.passes,

@@ -10,16 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from muniment.assurance.evaluation.metric import METRICS
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A mean over cases, and where the mean of many more may lie: 95 % intervals."""
-
-    value: float
-    low: float
-    high: float
-    cases: int
+from muniment.assurance.evaluation.statistics.interval import Estimate
+from muniment.assurance.evaluation.summary import meets
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +110,17 @@ def judged(name: str, figures: Figures, targets: Mapping[str, float]) -> Verdict
     breaches = {
         metric: 1.0
         for metric, found in figures.items()
-        if METRICS[metric].breach and found.cases and found.value < 1.0
+        if METRICS[metric].breach and found.n and found.mean < 1.0
     }
     missed: list[Shortfall] = []
     unsure: list[str] = []
     for metric, target in {**targets, **breaches}.items():
         found = figures.get(metric)
-        if found is None or not found.cases:
+        if found is None or not found.n:
             missed.append(Shortfall(metric, target, None))
-        elif not _reaches(metric, found.value, target):
-            missed.append(Shortfall(metric, target, found.value))
-        elif not _reaches(metric, found.high if METRICS[metric].lower_is_better else found.low, target):
+        elif not meets(METRICS[metric], found.mean, target):
+            missed.append(Shortfall(metric, target, found.mean))
+        elif not meets(METRICS[metric], found.high if METRICS[metric].lower_is_better else found.low, target):
             unsure.append(metric)
     return Verdict(name, tuple(missed), tuple(unsure))
 
@@ -159,11 +151,6 @@ def cheapest(offers: Sequence[Offer], apart: Apart) -> tuple[str, tuple[str, ...
     group = [one for one in admitted if one is best or not apart(best.name, one.name)]
     chosen = min(group, key=lambda one: (one.cost, one.ms, -one.quality, one.name))
     return chosen.name, tuple(one.name for one in group)
-
-
-def _reaches(metric: str, value: float, target: float) -> bool:
-    # Sums of shares such as 0.1 miss a whole by less than any case could.
-    return value <= target + 1e-9 if METRICS[metric].lower_is_better else value >= target - 1e-9
 
 
 def _figure(metric: str, value: float) -> str:

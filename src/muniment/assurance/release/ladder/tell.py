@@ -20,6 +20,7 @@ def as_json(ladder: Ladder) -> dict[str, object]:
         "recommended": found.name or None,
         "nearest": found.nearest or None,
         "said": said(ladder),
+        "notes": notes(ladder),
         "alike": [list(pair) for pair in found.alike],
         "untried": list(ladder.untried),
         "rungs": [_rung_json(ladder, one) for one in ladder.rungs],
@@ -33,13 +34,34 @@ def points(ladder: Ladder) -> list[dict[str, object]]:
         {
             "name": one.rung.title,
             "cost": one.figures.cost,
-            "quality": one.figures.quality.value,
+            "quality": one.figures.quality.mean,
             "low": one.figures.quality.low,
             "high": one.figures.quality.high,
         }
         for one in ladder.rungs
         if one.figures is not None
     ]
+
+
+def notes(ladder: Ladder) -> list[str]:
+    """Return what else is to be known of each rung that was asked, in sentences."""
+    lines: list[str] = []
+    for one in ladder.rungs:
+        found = one.figures
+        if found is None:
+            continue
+        name, of = f"{one.rung.number} {one.rung.title}", f"of {found.cases} cases"
+        if found.failed:
+            lines.append(f"{name}: {found.failed} {of} failed, the first with: {found.failure}")
+        if found.proposed:
+            lines.append(
+                f"{name}: in {found.proposed} {of} something was proposed; nothing was done, and nobody was asked."
+            )
+        if one.rung.name == "reranked" and found.reranked < found.cases:
+            lines.append(f"{name}: in {found.cases - found.reranked} {of} nothing was reranked.")
+        if found.taken_over:
+            lines.append(f"{name}: {found.taken_over} {of} were answered by an earlier run, with its times.")
+    return lines
 
 
 def said(ladder: Ladder) -> list[str]:
@@ -90,9 +112,9 @@ def _unsure(ladder: Ladder) -> list[str]:
     for metric in found.verdict(found.name).unsure:
         one = figures.metrics[metric]
         far = one.high if METRICS[metric].lower_is_better else one.low
-        cases = "1 case" if one.cases == 1 else f"{one.cases} cases"
+        cases = "1 case" if one.n == 1 else f"{one.n} cases"
         lines.append(
-            f"It passes {metric}, but with {cases} {_shown(metric, one.value)} cannot be told from "
+            f"It passes {metric}, but with {cases} {_shown(metric, one.mean)} cannot be told from "
             f"{_shown(metric, far)}, which misses {_shown(metric, ladder.targets[metric])}."
         )
     return lines
@@ -115,6 +137,7 @@ def _rung_json(ladder: Ladder, one: Climbed) -> dict[str, object]:
     verdict = ladder.recommendation.verdict(rung.name)
     return {
         **told,
+        "run": one.run.id,
         **one.figures.as_json(),
         "passes": verdict.passes,
         "missed": [str(short) for short in verdict.missed],

@@ -95,7 +95,8 @@ def with_tools(workspace: Workspace, endpoint: Endpoint, by: Actor) -> Asking:
             completion_tokens=made.usage.completion_tokens,
             cost=made.usage.cost,
             endpoint=made.model,
-            error="" if ended else made.text,
+            # The words are the model's, and results hold none of them.
+            error="" if ended else f"The task ended {made.state}.",
         )
 
     prompt = workspace.prompts.live(AGENT, endpoint.name).version

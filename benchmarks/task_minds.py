@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
-
-from tests.simulators.openai_server import OpenAI, claim, reply
 
 from muniment.assistant.function_words import FUNCTION_WORDS
 from muniment.foundation.stems import stem
@@ -34,14 +33,11 @@ _ORDER = re.compile(r"\b[A-Z]-\d{3,}\b")
 _RECORD = re.compile(r"\b[a-z]+_[a-z0-9]+\b")
 
 
-class TaskServer(OpenAI):
-    """Shows its mind all that a request holds, and counts a token for four characters."""
-
-    def prompt_of(self, body: dict) -> str:
-        held = body.get("response_format", {}).get("json_schema", {}).get("schema")
-        told = {message["role"]: message["content"] for message in body["messages"]}
-        self.simulator.prompt_tokens = sum(map(len, told.values())) // 4
-        return json.dumps({"user": told["user"], "schema": held})
+def prompt_of(body: Mapping[str, Any]) -> tuple[str, int]:
+    """Return all that a request for a chat completion holds, and its tokens: one for four characters."""
+    held = body.get("response_format", {}).get("json_schema", {}).get("schema")
+    told = {message["role"]: message["content"] for message in body["messages"]}
+    return json.dumps({"user": told["user"], "schema": held}), sum(map(len, told.values())) // 4
 
 
 def middling(prompt: str) -> str:
@@ -117,7 +113,11 @@ def _best(user: str) -> tuple[int, str] | None:
 
 def _with_quotes(user: str) -> str:
     found = _best(user)
-    return reply() if found is None else reply(claim(found[1], found))
+    claims: list[dict[str, Any]] = []
+    if found is not None:
+        quote = {"passage": found[0], "quote": found[1]}
+        claims = [{"quotes": [quote], "text": found[1], "inferred": False}]
+    return json.dumps({"claims": claims}, ensure_ascii=False)
 
 
 def _form_from_passages(user: str, schema: dict[str, Any]) -> Any:
