@@ -73,7 +73,11 @@ def measured(
         }
         for one in found
     ]
-    return [right], {"sets": sets, "rungs": [row for one in found for row in _rows(one)]}
+    return [right], {
+        "sets": sets,
+        "rungs": [row for one in found for row in _rows(one)],
+        "targets": [row for one in found for row in _targets(one)],
+    }
 
 
 def _rows(one: Chosen) -> list[dict[str, object]]:
@@ -89,6 +93,21 @@ def _rows(one: Chosen) -> list[dict[str, object]]:
         }
         for climbed in one.ladder.rungs
         if (figures := climbed.figures) is not None
+    ]
+
+
+def _targets(one: Chosen) -> list[dict[str, object]]:
+    return [
+        {
+            "set": one.suite,
+            "metric": name,
+            "rung": f"{climbed.rung.number} {climbed.rung.name}",
+            "mean": _interval(found),
+            "cases": found.n,
+        }
+        for name in one.ladder.targets
+        for climbed in one.ladder.rungs
+        if climbed.figures is not None and (found := climbed.figures.metrics.get(name)) is not None
     ]
 
 

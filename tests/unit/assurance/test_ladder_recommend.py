@@ -77,7 +77,7 @@ def test_one_breach_is_made_up_for_by_nothing_though_no_target_names_it() -> Non
     assert [one.metric for one in verdict.missed] == ["authorised"]
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(ways(), figures())
 def test_a_more_complex_way_changes_nothing_where_a_simpler_one_is_enough(
     measured: list[tuple[str, dict[str, Estimate]]], more: dict[str, Estimate]
@@ -87,7 +87,7 @@ def test_a_more_complex_way_changes_nothing_where_a_simpler_one_is_enough(
     assert after.name == before.name if before.name else after.name in ("", "more")
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(ways(), SHARES, SHARES)
 def test_a_higher_target_never_makes_a_simpler_way_enough(
     measured: list[tuple[str, dict[str, Estimate]]], one: float, other: float
@@ -98,7 +98,7 @@ def test_a_higher_target_never_makes_a_simpler_way_enough(
     assert not hard or (easy and names.index(easy) <= names.index(hard))
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(ways())
 def test_what_is_recommended_passes_and_all_below_it_do_not(
     measured: list[tuple[str, dict[str, Estimate]]],
@@ -132,7 +132,7 @@ def test_a_model_that_may_not_be_sent_the_documents_is_never_taken() -> None:
     assert cheapest([Offer("outside", 1.0, 0.0, 1, False)], lambda one, other: False) == ("", ())
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(SHARES, SHARES, SHARES, st.booleans()), max_size=6), st.booleans())
 def test_what_is_taken_is_admitted_and_of_the_best_group(
     found: list[tuple[float, float, float, bool]], differ: bool

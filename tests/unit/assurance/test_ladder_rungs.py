@@ -303,9 +303,9 @@ def test_reads_are_made_with_the_rights_of_the_asker(company: Company) -> None:
 @pytest.mark.parametrize(
     ("name", "right", "names", "limit"),
     [
-        ("classification", "structured", ("prompt", "structured", "quotes"), 3),
-        ("policy-questions", "quotes", ("prompt", "structured", "quotes"), 5),
-        ("orders", "tools", ("prompt", "quotes", "tools"), 3),
+        ("classification", "structured", ("prompt", "structured"), 3),
+        ("policy-questions", "quotes", ("structured", "quotes"), 5),
+        ("orders", "tools", ("quotes", "tools"), 3),
     ],
 )
 def test_the_right_rung_is_chosen_for_each_set_of_tasks(

@@ -148,7 +148,7 @@ def test_more_targets_ask_for_more_evidence() -> None:
     assert not apart(before, after, ["all_facts", "abstained"])
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=9))
 def test_telling_apart_knows_no_order_and_nothing_differs_from_itself(pairs: list[tuple[bool, bool]]) -> None:
     one, other = (runs.run(runs.shares("all_facts", *[pair[side] for pair in pairs])) for side in (0, 1))
