@@ -49,6 +49,7 @@ from muniment.assurance.evaluation.suite_file import read_suite
 from muniment.foundation.egress import Egress
 from muniment.foundation.errors import BadInput, Unavailable
 from muniment.foundation.ids import SeededIds
+from muniment.foundation.shipped import shipped
 from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import OPERATOR
 from muniment.governance.policy.rules import Standing
@@ -58,7 +59,6 @@ from muniment.inference.gateway import Call, Gateway
 from muniment.inference.language_models import SMALL
 from muniment.inference.messages import Draft, Request
 from muniment.inference.providers.provider import Budget
-from muniment.interfaces.cli.shipped import shipped
 from muniment.knowledge.passage import Passage
 from muniment.knowledge.retrieval.retrieval_settings import RetrievalSettings
 from muniment.knowledge.retrieval.retrieve import Retriever

@@ -25,10 +25,10 @@ from benchmarks.machine import described
 from benchmarks.options import checked, whole_number
 from muniment import app
 from muniment.assistant.gate import Gate, Verified
+from muniment.foundation.shipped import shipped
 from muniment.governance.identity.principal import OPERATOR
 from muniment.inference.messages import Draft, Mark
 from muniment.inference.providers.sentences import pieces
-from muniment.interfaces.cli.shipped import shipped
 from muniment.knowledge import library
 from muniment.knowledge.passage import Passage
 from muniment.knowledge.retrieval.visibility import visible

@@ -26,9 +26,9 @@ from muniment.assurance.evaluation.statistics.interval import Estimate
 from muniment.assurance.evaluation.suite_file import read_suite
 from muniment.assurance.release.ladder.ladder import Ladder, climb
 from muniment.assurance.release.ladder.rungs import rungs_of
+from muniment.foundation.shipped import shipped
 from muniment.governance.identity.principal import OPERATOR
 from muniment.interfaces.cli.demo.systems import running, write_settings
-from muniment.interfaces.cli.shipped import shipped
 
 RIGHT = {"classification": "structured", "policy-questions": "quotes", "orders": "tools"}
 """The right rung of each set."""

@@ -20,8 +20,8 @@ from muniment.app.evaluating import runner, subject
 from muniment.assurance.evaluation.case import Case, Suite
 from muniment.assurance.evaluation.commission import Commission
 from muniment.assurance.evaluation.suite_file import read_suite
+from muniment.foundation.shipped import shipped
 from muniment.governance.identity.principal import OPERATOR
-from muniment.interfaces.cli.shipped import shipped
 from muniment.settings import parse
 
 CASES = 500

@@ -26,6 +26,7 @@ from muniment.assistant.inquiry import EXTRACT, MOST_REPAIRS
 from muniment.assistant.structured import wrapped
 from muniment.foundation.checked_schema import CheckedSchema
 from muniment.foundation.errors import BadInput, MunimentError, Unavailable
+from muniment.foundation.shipped import shipped
 from muniment.inference import language_weights, prompts
 from muniment.inference.catalog import Endpoint
 from muniment.inference.language_models import SMALL
@@ -33,7 +34,6 @@ from muniment.inference.loaded import Loaded
 from muniment.inference.messages import NumberedPassage, Refused, Request, TextDelta, Usage
 from muniment.inference.providers.local import LocalModel, LocalModels
 from muniment.inference.providers.provider import Budget
-from muniment.interfaces.cli.shipped import shipped
 from muniment.knowledge.passage import Passage
 
 Say = Callable[[Request], tuple[str, bool]]

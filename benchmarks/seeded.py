@@ -28,8 +28,8 @@ from muniment.assurance.evaluation.verdict import Verdict, judged
 from muniment.assurance.release.manifest import Manifest
 from muniment.assurance.release.manifest import changed as differing
 from muniment.foundation.errors import MunimentError
+from muniment.foundation.shipped import shipped
 from muniment.governance.identity.principal import OPERATOR
-from muniment.interfaces.cli.shipped import shipped
 from muniment.settings import parse
 
 PAUSE = 0.4

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from muniment import app
+from muniment.foundation.shipped import shipped
 from muniment.governance.identity.principal import OPERATOR
 from muniment.inference import prompts
-from muniment.interfaces.cli.shipped import shipped
 from muniment.knowledge.retrieval.fuse import FusionSettings
 from muniment.knowledge.retrieval.lexical import LexicalSettings
 from muniment.knowledge.retrieval.versions import Constants, Learned

@@ -12,6 +12,7 @@ from muniment.assurance.evaluation.results import Run
 from muniment.assurance.evaluation.suite_file import read_suite
 from muniment.assurance.evaluation.suites.snapshot import corpus_digest
 from muniment.foundation.errors import BadInput
+from muniment.foundation.shipped import shipped
 
 if TYPE_CHECKING:
     from muniment.app.workspace import Workspace
@@ -57,7 +58,7 @@ class WorkspaceEvidence:
         home = self._workspace.home
         folder = home / FOLDER
         places = sorted(folder.iterdir()) if folder.is_dir() else []
-        places += [home / named for named in self._workspace.settings.release.suites]
+        places += [self._named(named) for named in self._workspace.settings.release.suites]
         found: dict[str, tuple[Suite, Path]] = {}
         for place in places:
             suite = read_suite(place)
@@ -67,3 +68,7 @@ class WorkspaceEvidence:
                 )
             found[suite.name] = suite, place
         return found
+
+    def _named(self, named: str) -> Path:
+        path = self._workspace.home / named
+        return path if path.exists() or "/" in named else shipped(f"evals/{named}")

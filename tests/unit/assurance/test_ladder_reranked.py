@@ -11,9 +11,9 @@ from muniment.assurance.evaluation.commission import Commission
 from muniment.assurance.evaluation.suite_file import read_suite
 from muniment.assurance.release.ladder.ladder import climb
 from muniment.assurance.release.ladder.rungs import chosen, rungs_of
+from muniment.foundation.shipped import shipped
 from muniment.governance.identity.principal import OPERATOR
 from muniment.inference import weights
-from muniment.interfaces.cli.shipped import shipped
 
 WHY = Commission("for the test", OPERATOR)
 FOLDERS = settings_file.weight_folders(settings_file.Settings())

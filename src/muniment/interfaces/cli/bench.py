@@ -84,7 +84,7 @@ def options(words: Sequence[str]) -> dict[str, object]:
 
 
 def _known() -> list[str]:
-    from muniment.interfaces.cli.shipped import shipped
+    from muniment.foundation.shipped import shipped
 
     files = shipped("benchmarks").glob("*.py")
     return sorted(file.stem for file in files if "\ndef run(" in file.read_text("utf-8"))
@@ -97,7 +97,7 @@ def _load(name: str) -> Any:
     from importlib.util import module_from_spec
 
     from muniment.foundation.errors import BadInput
-    from muniment.interfaces.cli.shipped import shipped
+    from muniment.foundation.shipped import shipped
 
     known = _known()
     if name not in known:

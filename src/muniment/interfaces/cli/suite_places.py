@@ -13,6 +13,6 @@ if TYPE_CHECKING:
 def places() -> Places:
     """Return where suites lie for this run."""
     from muniment.assurance.evaluation.suites.places import Places
-    from muniment.interfaces.cli.shipped import shipped
+    from muniment.foundation.shipped import shipped
 
     return Places(TERMINAL.home_folder(), shipped("evals"))

@@ -38,12 +38,12 @@ def demo(
 ) -> None:
     """See it work: a sample company, three people, one question, and proof. Uses ./.demo or --home, made anew."""
     from muniment import app as composition
+    from muniment.foundation.shipped import shipped
     from muniment.interfaces.cli.demo.chapters import Story
     from muniment.interfaces.cli.demo.language_model import prepare
     from muniment.interfaces.cli.demo.script import read_script
     from muniment.interfaces.cli.demo.stage import Stage
     from muniment.interfaces.cli.demo.systems import running, write_settings
-    from muniment.interfaces.cli.shipped import shipped
 
     home = TERMINAL.home or HOME
     script = read_script(shipped("examples/acme"))
