@@ -117,16 +117,22 @@ def scratch_workspace(
         finally:
             made.close()
     finally:
-        _remove(home)
+        remove_home(home)
 
 
-def scratch_settings(settings: Settings, home: Path, mail_domains: Sequence[str] = ()) -> Settings:
-    """Return the settings of a workspace like that in `home`, which reaches nothing but its model endpoints."""
+def scratch_settings(
+    settings: Settings, home: Path, mail_domains: Sequence[str] = (), own_people: bool = False
+) -> Settings:
+    """Return the settings of a workspace like that in `home`, which reaches nothing but its model endpoints.
+
+    With `own_people`, each model may be used by the groups that it is meant for; else by everyone.
+    """
     stated: dict[str, Any] = settings.model_dump(mode="json")
     kept = {name: stated[name] for name in _KEPT}
     for model in kept["models"].values():
-        # The people of a suite are in groups of their own.
-        model["allowed_groups"] = ["everyone"]
+        if not own_people:
+            # The people of a suite are in groups of their own.
+            model["allowed_groups"] = ["everyone"]
         model["api_key"] = _reference(model["api_key"], home)
         if model["sha256"]:
             model["model"] = _absolute(model["model"], home)
@@ -166,7 +172,7 @@ def _reference(reference: str, home: Path) -> str:
     return f"file:{_absolute(name, home)}" if kind == "file" and name else reference
 
 
-def _remove(home: Path) -> None:
+def remove_home(home: Path) -> None:
     """Remove a home, its keys first: what a failure leaves of the rest can be read by nobody."""
     shutil.rmtree(home / "keys", ignore_errors=True)
     shutil.rmtree(home)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import muniment
 from muniment.foundation.errors import NotFound
 
 
 def shipped(path: str) -> Path:
     """Return the file or folder, such as `examples/acme`; raises NotFound when this installation lacks it."""
-    package = Path(muniment.__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     for root in (package.parents[1], package / "shipped"):
         found = root / path
         if found.exists():

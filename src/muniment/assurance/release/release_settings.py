@@ -18,7 +18,7 @@ class ReleaseSettings(BaseModel):
     max_report_age: str = "7d"
     """How old a report may be when a release goes out on it."""
     suites: tuple[str, ...] = ()
-    """Suites beside those in the folder `evals` of the home: names of shipped ones, paths from the home, or absolute."""
+    """Suites beside those in the home's folder `evals`: names of shipped ones, paths from the home, or absolute."""
 
     @field_validator("max_report_age")
     @classmethod
