@@ -100,7 +100,7 @@ def _suites(checkout: Path, base: Path, named: list[str], security: bool) -> lis
     from muniment.assurance.evaluation.suite_file import read_suite
     from muniment.assurance.release.proposed import Put
     from muniment.foundation.errors import BadInput
-    from muniment.interfaces.cli.shipped import shipped
+    from muniment.foundation.shipped import shipped
 
     folder = checkout / SUITES
     all_of_them = sorted(
