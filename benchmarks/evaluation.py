@@ -1,16 +1,17 @@
 """Whether the figures of an evaluation are what they say they are, and whether what is concluded from them is right.
 
-Run by `muniment bench evaluation [--only coverage,gate,metrics,ladder] [--suites N] [--beir FOLDER [--split train]]
-[--limit N] [--weights]`: `--limit` cases of each of the ladder's sets, `--weights` for its rung with reranking.
+Run by `muniment bench evaluation [--only coverage,gate,metrics,ladder,changes,runs] [--suites N]
+[--beir FOLDER [--split train]] [--limit N] [--weights]`: `--limit` cases of each of the ladder's sets, `--weights` for its rung with reranking.
 """
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks import gate_decisions, graded, intervals, laddered
+from benchmarks import gate_decisions, graded, intervals, laddered, runs, seeded
 from benchmarks.bars import Bar, Progress
 from benchmarks.machine import described
 from benchmarks.options import checked, whole_number
@@ -70,9 +71,22 @@ def _ladder(options: Options, progress: Progress) -> Measured:
     return laddered.measured(progress, limit, bool(options.get("weights")))
 
 
+def _changes(options: Options, progress: Progress) -> Measured:
+    with tempfile.TemporaryDirectory() as folder:
+        bars, told = seeded.bars(Path(folder), progress)
+    return bars, {"changes": told}
+
+
+def _runs(options: Options, progress: Progress) -> Measured:
+    with tempfile.TemporaryDirectory() as folder:
+        return runs.bars(Path(folder), progress), {}
+
+
 PARTS: Mapping[str, Part] = {
     "coverage": _coverage,
     "gate": _gate,
     "metrics": _metrics,
     "ladder": _ladder,
+    "changes": _changes,
+    "runs": _runs,
 }
