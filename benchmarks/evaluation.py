@@ -1,7 +1,8 @@
 """Whether the figures of an evaluation are what they say they are, and whether what is concluded from them is right.
 
 Run by `muniment bench evaluation [--only coverage,gate,metrics,ladder,changes,runs] [--suites N]
-[--beir FOLDER [--split train]] [--limit N] [--weights]`: `--limit` cases of each of the ladder's sets, `--weights` for its rung with reranking.
+[--beir FOLDER [--split train]] [--limit N] [--weights]`: `--limit` cases of each of the ladder's sets, `--weights` for
+its rung with reranking.
 """
 
 from __future__ import annotations

@@ -117,6 +117,18 @@ def test_one_that_nobody_knows_fails_his_case_and_no_other(workspace: Workspace)
     assert "ghost" in first.error and first.scores["success@5"] == 0
 
 
+def test_a_case_that_breaks_the_subject_fails_alone(workspace: Workspace) -> None:
+    class Breaking(Counting):
+        def observe(self, case: Case) -> Observation:
+            if case.id == "c1":
+                raise ZeroDivisionError("a secret detail")
+            return super().observe(case)
+
+    run = runner(workspace).run(numbered(3), Breaking(), WHY)
+    assert [one.status for one in run.results] == ["answered", "failed", "answered"]
+    assert "ZeroDivisionError" in run.results[1].error and "secret" not in run.results[1].error
+
+
 def test_a_run_that_was_cut_short_goes_on_without_putting_a_case_twice(workspace: Workspace) -> None:
     broken = Counting(breaks_at=7)
     with pytest.raises(KeyboardInterrupt):

@@ -106,7 +106,7 @@ class Runner:
         with ThreadPoolExecutor(max(1, workers), "case") as pool:
 
             def put(at: int, case: Case) -> float:
-                observed = subject.observe(case)
+                observed = _observed(subject, case)
                 self._store.keep(begun, at, result_of(case, observed))
                 return observed.cost
 
@@ -126,6 +126,14 @@ class Runner:
             finally:
                 for future in waiting:
                     future.cancel()
+
+
+def _observed(subject: Subject, case: Case) -> Observation:
+    try:
+        return subject.observe(case)
+    except Exception as error:
+        # One case that breaks the subject is a failure of that case: the others are still worth knowing.
+        return Observation("failed", error=f"It failed inside muniment ({type(error).__name__}).")
 
 
 def result_of(case: Case, observed: Observation) -> CaseResult:
