@@ -1,7 +1,7 @@
 """Whether the figures of an evaluation are what they say they are, and whether what is concluded from them is right.
 
 Run by `muniment bench evaluation [--only coverage,gate,metrics,ladder,changes,runs] [--suites N]
-[--beir FOLDER [--split train]] [--limit N] [--weights]`: `--limit` cases of each of the ladder's sets, `--weights` for
+[--beir FOLDER [--split train]] [--limit N] [--weights]`: `--limit` cases of each set of the ladder, `--weights` for
 its rung with reranking.
 """
 
