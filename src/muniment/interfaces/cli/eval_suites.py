@@ -222,7 +222,7 @@ def _described(place: Place) -> dict[str, object]:
     found: dict[str, object] = {"suite": place.name, "where": place.kind, "path": place.path}
     try:
         found["drafts"] = len(numbered(read_text(place.drafts)))
-        if not numbered(read_text(place.cases)):
+        if place.cases.is_file() and not numbered(read_text(place.cases)):
             return {**found, "cases": 0}
         suite = read_suite(place.path)
     except MunimentError as error:

@@ -86,10 +86,14 @@ def _facts(case: Case) -> Iterator[Said]:
 def _doubles(cases: Mapping[int, Case]) -> Iterator[Finding]:
     lines, all_cases = list(cases), list(cases.values())
     texts = [asked(case) for case in all_cases]
+    near: set[int] = set()
     for first, second in near_pairs(texts):
         one, other = all_cases[first], all_cases[second]
-        if one.asker == other.asker:
-            said = _double(one, other, texts[first] == texts[second])
+        same = texts[first] == texts[second]
+        # Of many that are alike, one is enough to tell.
+        if one.asker == other.asker and (same or second not in near):
+            near.add(second)
+            said = _double(one, other, same)
             yield Finding(*said, other.id, lines[second])
 
 

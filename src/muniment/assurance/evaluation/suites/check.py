@@ -56,7 +56,8 @@ def check(
     if suite is not None:
         found += [*suite_findings(suite), *_version(place, suite, keep)]
     ranked = sorted(found, key=lambda one: (SEVERITIES.index(one.severity), one.line))
-    return Checked(asked.name, asked.version, suite.digest if suite else "", len(cases), tuple(ranked))
+    count = len(cases) or (len(suite.cases) if suite else 0)
+    return Checked(asked.name, asked.version, suite.digest if suite else "", count, tuple(ranked))
 
 
 def _read(place: Place, found: list[Finding]) -> Mapping[int, Case]:
