@@ -220,6 +220,15 @@ def test_show_diff_and_render_say_what_would_be_sent(tmp_path: Path, documents: 
         assert server.bodies == []
 
 
+def test_a_prompt_is_shown_into_a_file_that_the_shell_has_made_already(
+    tmp_path: Path, documents: Path
+) -> None:
+    with ready(tmp_path, documents) as (command, _):
+        (command.home / "prompts").mkdir()
+        (command.home / "prompts" / "brief.md").touch()
+        assert "name: answer" in command("prompts", "show", "answer").out
+
+
 def test_a_trial_shows_a_prompt_beside_the_live_one_and_says_which_is_worse(
     tmp_path: Path, documents: Path
 ) -> None:

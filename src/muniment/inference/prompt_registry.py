@@ -117,9 +117,13 @@ class Prompts:
         for path in sorted(self._folder.glob("*.md")):
             where = f"{self._folder.name}/{path.name}"
             try:
-                one = parse(path.read_text("utf-8"), where)
+                text = path.read_text("utf-8")
             except (OSError, UnicodeDecodeError) as error:
                 raise BadInput(f"{where} cannot be read.", fix="Save it as UTF-8 text.") from error
+            if not text:
+                # A shell makes the file of `prompts show answer > prompts/mine.md` before the command runs.
+                continue
+            one = parse(text, where)
             if one.name in made:
                 raise BadInput(f"{where} and {made[one.name].where} have one name.", fix="Rename one.")
             made[one.name] = one
