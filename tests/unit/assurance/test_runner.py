@@ -23,6 +23,7 @@ from muniment.assurance.evaluation.run_store import evaluation_result
 from muniment.foundation.errors import BadInput
 from muniment.governance.audit.entry import Json
 from muniment.governance.identity.principal import OPERATOR
+from muniment.settings import parse
 
 WHY = Commission("for the test", OPERATOR)
 ONCALL = "engineering/oncall.md"
@@ -100,6 +101,23 @@ def test_earlier_questions_are_taken_into_account(workspace: Workspace) -> None:
                      gains={ONCALL: 1}, facts=(("300 crowns",),))  # fmt: skip
     (result,) = asked(workspace, follow_up).results
     assert result.scores["all_facts"] == 1
+
+
+def test_a_quote_whose_values_are_masked_still_stands(
+    make_workspace: Callable[..., Workspace], tmp_path: Path
+) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "access.toml").write_text('allow = ["group:everyone"]\n')
+    (tmp_path / "docs" / "desk.md").write_text(
+        "# Desk\n\nWrite to the desk at desk@house.example for a key.\n"
+    )
+    made = make_workspace(settings=parse({"sensitive": {"answers": {"email": "redact"}}}))
+    made.ingest(tmp_path / "docs", "docs")
+    case = Case("c1", "alice", "Where do I write to the desk for a key?", gains={"desk.md": 1})
+    (result,) = asked(made, case).results
+    answer = made.assistant.explain(made.principal("alice"), result.answer_id).answer
+    assert "d***@house.example" in answer
+    assert result.scores["citation_precision"] == 1
 
 
 def test_what_is_stored_of_a_run_holds_no_word_of_an_answer(workspace: Workspace) -> None:

@@ -16,6 +16,7 @@ from muniment.foundation.errors import Denied, MunimentError
 from muniment.foundation.telemetry.tracing import timed
 from muniment.governance.audit.entry import Actor, Json
 from muniment.governance.identity.principal import Principal
+from muniment.governance.privacy.masking import fits_masked
 from muniment.knowledge import library
 from muniment.knowledge.passage import Retrieval
 
@@ -102,7 +103,9 @@ class WorkspaceSubject:
                 for name, version in reversed(pairs)
             }
             stands = {
-                one: library.version_slice(connection, one.document, one.version, *one.span) == one.quote
+                one: _stands(
+                    library.version_slice(connection, one.document, one.version, *one.span), one.quote
+                )
                 for one in answer.citations
             }
         checks = cast("Mapping[str, Json]", answer.lineage.get("checks") or {})
@@ -129,6 +132,11 @@ class WorkspaceSubject:
             return SeenVersion(version, version, 0.0)
         age = self._clock.now() - datetime.fromisoformat(row.modified_at) if row.modified_at else None
         return SeenVersion(version, row.version, age.total_seconds() / 86_400 if age else 0.0)
+
+
+def _stands(stored: str | None, quote: str) -> bool:
+    """Whether the words of a quote stand in its place, values that were masked in it aside."""
+    return stored is not None and (stored == quote or fits_masked(quote, stored))
 
 
 def _ranked(found: Retrieval | None) -> tuple[str, ...]:

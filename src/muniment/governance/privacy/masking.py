@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from muniment.governance.privacy.kinds import Finding, Kind
@@ -16,6 +17,12 @@ def masked(text: str, findings: Iterable[Finding]) -> str:
         made += [text[at : one.start], mask(one.kind, text[one.start : one.end])]
         at = one.end
     return "".join([*made, text[at:]])
+
+
+def fits_masked(shown: str, text: str) -> bool:
+    """Return whether a text may be what `shown` was before values in it were masked."""
+    parts = _MASKS.split(shown)
+    return re.fullmatch(".{1,400}".join(map(re.escape, parts)), text, re.DOTALL) is not None
 
 
 def blotted(text: str, findings: Iterable[Finding]) -> str:
@@ -45,3 +52,14 @@ _IN_WORDS: dict[Kind, str] = {
     "person": "[name]",
     "place": "[place]",
 }
+_MASKS = re.compile(
+    "|".join(
+        [
+            *map(re.escape, _IN_WORDS.values()),
+            r"\*{4} \d{0,4}",
+            r"\w{0,2}\*\* \*{4} \w{0,4}",
+            r"\*{3} \d{0,2}",
+            r"\S?\*{3}@[^\s,;]*",
+        ]
+    )
+)
