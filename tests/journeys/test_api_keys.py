@@ -141,11 +141,14 @@ def test_rotating_says_until_when_the_old_key_works(command: Command) -> None:
         (["create", "helpdsk", "--scope", "search"], "service:helpdesk"),
         (["create", "alice", "--scope", "search"], "No service named 'alice'"),
         (["create", "user:alice", "--scope", "search"], "muniment token --as alice"),
-        (["create", "helpdesk"], "answers, ask, documents, mcp, metrics, models, provision, search"),
+        (
+            ["create", "helpdesk"],
+            "answers, ask, documents, evaluations, mcp, metrics, models, provision, search",
+        ),
         (["create", "helpdesk", "--scope", "serch"], "Did you mean search?"),
         (
             ["create", "helpdesk", "--scope", "admin"],
-            "answers, ask, documents, mcp, metrics, models, provision, search",
+            "answers, ask, documents, evaluations, mcp, metrics, models, provision, search",
         ),
         (["create", "helpdesk", "--scope", "search", "--expires", "soon"], "30m, 24h or 90d"),
         (["create", "helpdesk", "--scope", "search", "--expires", "0"], "1s to 400d"),

@@ -35,7 +35,8 @@ def create(
         list[str] | None,
         typer.Option(
             metavar="SCOPE",
-            help="act, answers, ask, documents, mcp, metrics, models, provision, search, tools:use or witness.",
+            help="act, answers, ask, documents, evaluations, mcp, metrics, models, provision, search, tools:use or "
+            "witness.",
         ),
     ] = None,
     expires: Annotated[str, typer.Option(metavar="TIME", help="After how long it ends, up to 400d.")] = "90d",
