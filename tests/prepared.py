@@ -54,7 +54,10 @@ def _migrate_file(connection: sa.Connection, made: Any) -> None:
         return
     file: Any = connection.connection.dbapi_connection
     if made.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-        made.backup(file)
+        try:
+            made.backup(file)
+        except cast(Any, dbapi2).Error as error:
+            raise sa.exc.OperationalError("copying the schema", None, error) from error
     else:
         migrate(connection)
         file.backup(made)

@@ -85,3 +85,11 @@ def test_targets_that_no_metric_has_are_refused_with_those_that_there_are(tmp_pa
     (tmp_path / "cases.jsonl").write_text('{"id": "a", "asker": "b", "question": "x", "abstain": true}\n')
     with pytest.raises(BadInput, match=r"targets\.speed is no metric"):
         read_suite(tmp_path)
+
+
+def test_a_suite_without_targets_is_held_to_those_that_its_cases_can_reach(tmp_path: Path) -> None:
+    file = tmp_path / "cases.jsonl"
+    file.write_text('{"id": "a", "asker": "b", "question": "x", "relevant": ["a.md"]}\n')
+    assert read_suite(file).targets == {"success@5": 0.95}
+    file.write_text('{"id": "a", "asker": "b", "question": "x", "abstain": true, "forbidden": ["a.md"]}\n')
+    assert read_suite(file).targets == {"authorised": 1.0, "abstained": 1.0}

@@ -79,7 +79,7 @@ def test_a_judge_that_says_neither_yes_nor_no_gives_no_verdict(
 ) -> None:
     class Model:
         def complete(self, request: Request, budget: Budget) -> Iterator[Chunk]:
-            assert request.schema == judge.SCHEMA and request.passages[0].text == "Guests may enter."
+            assert request.schema == judge.SUPPORTS and request.passages[0].text == "Guests may enter."
             if said is None:
                 raise Unavailable("It is too long.")
             yield TextDelta(said)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -81,7 +81,7 @@ def read_suite(place: Path, asker: str = "") -> Suite:
     return Suite(
         name=_about_text(about, "name", where) or place.stem,
         cases=cases,
-        targets=_targets(about, where),
+        targets=_targets(about, where) if "targets" in about else _usual(cases),
         reason=_about_text(about, "reason", where),
         kind=kind,
         version=version,
@@ -171,8 +171,18 @@ def _about_text(about: Mapping[str, object], key: str, where: str) -> str:
     return value
 
 
+def _usual(cases: Sequence[Case]) -> Mapping[str, float]:
+    """Return the usual targets, of metrics that a case can be given."""
+    given = {
+        "authorised": any(case.forbidden for case in cases),
+        "success@5": any(case.relevant for case in cases),
+        "abstained": any(case.abstain for case in cases),
+    }
+    return {name: least for name, least in USUAL_TARGETS.items() if given[name]}
+
+
 def _targets(about: Mapping[str, object], where: str) -> Mapping[str, float]:
-    found = about.get("targets", USUAL_TARGETS)
+    found = about["targets"]
     if not isinstance(found, Mapping):
         raise BadInput(
             f"{where}: targets is no table.", fix="Write [targets], then METRIC = NUMBER on each line."
