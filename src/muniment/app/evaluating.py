@@ -69,7 +69,8 @@ def subject(
     `lineage` is that of a release, where its prompts are given.
     """
     endpoint = workspace.catalog.get(model)
-    dialogue = workspace.dialogue if live is None else workspace.dialogue_with(live)
+    # Not by way of the workspace's own, which answers some people by the prompts of a canary.
+    dialogue = workspace.dialogue_with(live or workspace.prompts.live)
 
     def answering(principal: Principal, case: Case, actor: Actor) -> Answer:
         last: Event | None = None

@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 
 from muniment.app import Workspace
+from muniment.app.evaluating import runner, subject
 from muniment.app.releasing import releasing_of
 from muniment.assistant.dialogue import NEW
 from muniment.assistant.feedback import Opinion
 from muniment.assistant.lineage import answer
 from muniment.assistant.values import Finished
+from muniment.assurance.evaluation.case import Case, Suite
+from muniment.assurance.evaluation.commission import Commission
 from muniment.assurance.release import canary as module
 from muniment.assurance.release.canary import LEAST, SIGNALS, is_chosen
 from muniment.assurance.release.records import Staged
@@ -95,6 +98,20 @@ def test_each_person_is_answered_by_one_arm_until_the_canary_ends(shop: Workspac
     assert again is not None and again.about["to"] == "none"
     releasing_of(shop).promotions.promote("spring", WHY, OPERATOR)
     assert {prompt_of(shop, who) for who in expected} == {theirs}
+
+
+def test_an_evaluation_is_answered_by_the_prompts_that_it_says_and_by_no_canary(shop: Workspace) -> None:
+    having, _ = arms(shop)
+    cases = tuple(Case(name, name, QUESTION, gains={"all/canteen.txt": 1}) for name in having[:3])
+    suite = Suite("canteen", cases)
+    run = runner(shop).run(suite, subject(shop, OPERATOR), Commission(WHY, OPERATOR), fresh=True)
+    prompts = {
+        shop.assistant.explain(shop.principal(one.asker.removeprefix("user:")), one.answer_id).lineage[
+            "prompt"
+        ]
+        for one in run.results
+    }
+    assert prompts == {shop.prompts.live("answer").version}
 
 
 def test_one_canary_runs_at_a_time_and_promoting_completes_it(shop: Workspace) -> None:
