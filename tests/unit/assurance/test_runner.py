@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -161,6 +162,32 @@ def test_a_run_that_was_cut_short_goes_on_without_putting_a_case_twice(workspace
     assert [entry.about["continued"] for entry in begun] == [False, True]
     (ended,) = workspace.audit.query(kind="evaluation.finished", limit=10)
     assert ended.about["statuses"] == {"answered": 20}
+
+
+def test_two_that_go_on_with_one_run_leave_one_result_of_each_case(workspace: Workspace) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        runner(workspace).run(numbered(6), Counting(breaks_at=1), WHY, workers=1)
+    together = threading.Barrier(2, timeout=20)
+
+    class Meeting(Counting):
+        def observe(self, case: Case) -> Observation:
+            with suppress(threading.BrokenBarrierError):
+                together.wait(2)
+            return super().observe(case)
+
+    made: list[Run] = []
+    going = [
+        threading.Thread(
+            target=lambda: made.append(runner(workspace).run(numbered(6), Meeting(), WHY, workers=1))
+        )
+        for _ in range(2)
+    ]
+    for one in going:
+        one.start()
+    for one in going:
+        one.join()
+    assert {run.id for run in made} == {made[0].id} and len(made) == 2
+    assert [one.case for one in made[0].results] == [case.id for case in numbered(6).cases]
 
 
 def test_results_are_taken_over_while_nothing_that_answers_has_changed(

@@ -139,8 +139,13 @@ class RunStore:
         return Begun(made, place, kept, False)
 
     def keep(self, begun: Begun, number: int, result: CaseResult) -> None:
-        """Store a result; it is durable when this returns."""
+        """Store a result; it is durable when this returns. Where the run has one of the case, that one stays."""
+        held = sa.select(evaluation_result.c.run).where(
+            evaluation_result.c.run == begun.id, evaluation_result.c.case_id == result.case
+        )
         with self._database.write() as connection:
+            if connection.execute(held).first() is not None:
+                return
             _insert(connection, begun.id, begun.place, number, result)
 
     def end(self, connection: sa.Connection, run: str) -> None:
