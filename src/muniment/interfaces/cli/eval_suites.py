@@ -263,8 +263,9 @@ def _show_check(found: Checked) -> None:
         (one.severity, visible(one.case), str(one.line or ""), visible(_said(one))) for one in found.findings
     ]
     TERMINAL.show(table(("", "case", "line", "what"), rows))
-    counts = [sum(one.severity == kind for one in found.findings) for kind in ("error", "warning", "note")]
-    says = "{} errors, {} warnings, {} notes".format(*counts)
+    names = ("error", "warning", "note")
+    counts = [sum(one.severity == name for one in found.findings) for name in names]
+    says = ", ".join(f"{n} {name}{'s' * (n != 1)}" for n, name in zip(counts, names, strict=True))
     TERMINAL.show(f"{visible(found.suite)}: {found.cases} cases, {says}.")
 
 

@@ -117,7 +117,7 @@ def reach(run: ReportedRun, named: Callable[[str], str] = str) -> str:
     """Return how small a change this suite can show; `named` gives a metric's name as it may stand there."""
     told = [f"{named(row.name)} {smallest(row)}" for row in run.headline if row.detectable is not None]
     if not told:
-        return "How small a change this many cases can show was not computed."
+        return "So few cases are not likely to show a change of any size."
     return f"The smallest change that this suite is likely to show: {', '.join(told)}."
 
 
