@@ -71,7 +71,7 @@ def test_what_the_check_finds_is_shown_with_its_place_and_fails(ready: Command, 
         '{"id": "x1", "asker": "bob", "question": "Keys?", "relevant": ["engineering/keys.md"]}\n'
     )
     found = ready("eval", "check", tmp_path / "cases.jsonl")
-    assert found.code == 1 and "not readable for bob" in found.out and "1 errors" in found.out
+    assert found.code == 1 and "not readable for bob" in found.out and "1 error," in found.out
     assert ready("eval", "check", tmp_path / "cases.jsonl", "--by", "bob").code == 3
 
 
