@@ -253,12 +253,12 @@ def test_a_key_opens_the_routes_of_its_scope_and_no_other(workspace: Workspace) 
         others = {"authorization": f"Bearer {api_key(workspace, *(SCOPES.keys() - {scope}))}"}
         for (method, path), scope_of in SCOPE_OF.items():
             mine, body = scope_of == scope, BEARER[method, path]
-            opened = http.request(method, filled(path), json=body, headers=only if mine else others)
-            # No model does tasks here, which the caller is told; other bodies could be used.
-            lenient = of_scim(path) or path in LENIENT
-            assert opened.status_code in ((200, 204, 400, 404, 415, 422, 501) if lenient else (200, 404)), (
-                path
-            )
+            if mine:
+                opened = http.request(method, filled(path), json=body, headers=only)
+                # No model does tasks here, which the caller is told; other bodies could be used.
+                lenient = of_scim(path) or path in LENIENT
+                known = (200, 204, 400, 404, 415, 422, 501) if lenient else (200, 404)
+                assert opened.status_code in known, path
             closed = http.request(method, filled(path), json=body, headers=others if mine else only)
             assert closed.status_code == 403, (scope, path)
             assert f"'{scope_of}'" in closed.text
