@@ -19,7 +19,7 @@ from muniment.assurance.monitoring.divergence import (
 from muniment.assurance.monitoring.feedback_bias import feedback_figures
 from muniment.assurance.monitoring.kappa import kappa, kappa_estimate
 from muniment.assurance.monitoring.population import Given
-from muniment.assurance.monitoring.shares import differ, holm, share, wilson
+from muniment.assurance.monitoring.shares import differ, share, wilson
 from muniment.assurance.monitoring.strata import LEAST, allocation, drawn, sizes_that_fit
 from muniment.assurance.monitoring.stratified import stratified_share
 
@@ -55,11 +55,6 @@ def test_which_share_comes_first_changes_no_p_value(a: int, n: int, b: int, m: i
 
 def test_many_cases_are_tested_as_the_exact_test_would() -> None:
     assert differ(2_300, 10_000, 2_450, 10_000) == pytest.approx(0.0125, abs=0.001)
-
-
-def test_holm_corrects_in_order() -> None:
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert holm([]) == []
 
 
 def test_kappa_gives_the_published_value() -> None:

@@ -121,8 +121,11 @@ def numbered(text: str) -> list[tuple[int, str]]:
     return [(at, line) for at, line in enumerate(text.split("\n"), 1) if line.strip()]
 
 
-def as_line(case: Case) -> str:
-    """Return a case as its line, with only what it says; `read_cases` reads it back as it was."""
+def as_line(case: Case, note: str = "") -> str:
+    """Return a case as its line, with only what it says; `read_cases` reads it back as it was.
+
+    A note is for whoever goes on with it.
+    """
     gains: Json = dict(case.gains)
     if all(gain == 1 for gain in case.gains.values()):
         gains = list(case.gains)
@@ -143,6 +146,7 @@ def as_line(case: Case) -> str:
         "tags": list(case.tags),
         "weight": case.weight if case.weight != 1 else None,
         "source": case.source,
+        "note": note,
     }
     kept = {key: value for key, value in said.items() if value not in (None, "", [], {}, False)}
     if case.result is not None:

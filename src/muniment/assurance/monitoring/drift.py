@@ -15,6 +15,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from muniment.assistant.lineage import answer
+from muniment.assurance.evaluation.statistics.many import holm
 from muniment.assurance.monitoring.divergence import (
     Matrix,
     jensen_shannon,
@@ -25,7 +26,7 @@ from muniment.assurance.monitoring.divergence import (
 from muniment.assurance.monitoring.numbers import ratio
 from muniment.assurance.monitoring.population import Given, Period, asked_since, not_waited_for, population
 from muniment.assurance.monitoring.reviewable import admitted
-from muniment.assurance.monitoring.shares import Estimate, differ, holm, share
+from muniment.assurance.monitoring.shares import Estimate, differ, share
 from muniment.foundation.clock import Clock
 from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput

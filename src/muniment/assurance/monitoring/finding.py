@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from muniment.assistant.lineage import Explanation, as_readable, not_found, owned_by
 from muniment.assurance.evaluation.case import Case
-from muniment.assurance.monitoring.case_line import as_line
+from muniment.assurance.evaluation.suite_file import as_line
 from muniment.assurance.monitoring.labels import Item, items_about
 from muniment.assurance.monitoring.reviewable import Reviewer
 from muniment.assurance.monitoring.verdicts import NO_ANSWER

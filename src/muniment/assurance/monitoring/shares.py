@@ -1,9 +1,8 @@
-"""Shares with their uncertainty: Wilson intervals, Fisher's exact test, Holm's correction. No I/O."""
+"""Shares with their uncertainty: Wilson intervals, Fisher's exact test. No I/O."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from muniment.governance.audit.entry import Json
@@ -69,16 +68,6 @@ def _fisher(a: int, n: int, b: int, m: int) -> float:
 
 def _log_choose(n: int, k: int) -> float:
     return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values corrected for there being several, in their order."""
-    order = sorted(range(len(p_values)), key=lambda at: p_values[at])
-    corrected, most = [1.0] * len(p_values), 0.0
-    for rank, at in enumerate(order):
-        most = max(most, min(1.0, p_values[at] * (len(p_values) - rank)))
-        corrected[at] = most
-    return corrected
 
 
 def _short(value: float | None) -> float | None:

@@ -14,6 +14,7 @@ from typing import Literal
 import sqlalchemy as sa
 
 from muniment.actions.tables import action
+from muniment.assurance.evaluation.statistics.many import holm
 from muniment.assurance.monitoring.divergence import quantile_difference, ratio_difference
 from muniment.assurance.monitoring.freshness import SourceAge, source_ages
 from muniment.assurance.monitoring.numbers import quantile, ratio
@@ -26,7 +27,7 @@ from muniment.assurance.monitoring.population import (
     not_waited_for,
     population,
 )
-from muniment.assurance.monitoring.shares import Estimate, differ, holm, share
+from muniment.assurance.monitoring.shares import Estimate, differ, share
 from muniment.foundation.clock import Clock
 from muniment.foundation.database import Database
 from muniment.governance.audit.entry import Actor, Entry, Json, StoredEntry
