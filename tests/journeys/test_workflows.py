@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import pytest
@@ -11,7 +12,7 @@ from tests.simulators.office import ALICE, BOB, CAROL, PEOPLE, Office
 from tests.simulators.openai_server import serving
 from tests.simulators.shop import Shop
 
-from muniment.actions.action import Action
+from muniment.actions.action import Action, Refused
 from muniment.actions.labels import Integrity
 from muniment.app import Workspace
 from muniment.foundation.clock import Clock
@@ -272,8 +273,9 @@ def test_rights_are_asked_for_anew_when_a_case_goes_on(flow: Flow) -> None:
     run = flow.start("customer-case", {"mail": "m-1"})
     made = flow.inbox("refund_order")
     flow.workspace.roles.revoke("tool-user", "group:support", "over", OPERATOR)
-    with pytest.raises(Exception, match="not carried out"):
-        flow.approve(made)
+    # The run itself may have asked first, and found the same.
+    with suppress(Refused):
+        assert flow.approve(made).state == "refused"
     done = flow.ended(run)
     assert done.result is not None and done.result["state"] == "refused" and flow.effects() == []
 

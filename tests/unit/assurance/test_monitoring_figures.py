@@ -180,7 +180,6 @@ def test_a_finding_becomes_a_case_in_one_call(company: Workspace) -> None:
         "asker": "alice",
         "question": ONCALL,
         "relevant": ["engineering/oncall.md"],
-        "facts": [],
         "tags": ["finding"],
         "source": made.id,
         "note": "Fill in the facts that a right answer holds.",
