@@ -8,14 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from muniment.assurance.evaluation.comparison import compared
-from muniment.assurance.evaluation.reports.from_run import reported
-from muniment.assurance.evaluation.reports.from_summary import beside, told
+from muniment.assurance.evaluation.reports.from_summary import report
 from muniment.assurance.evaluation.reports.markdown import inert, markdown
 from muniment.assurance.evaluation.reports.page import environment
 from muniment.assurance.evaluation.reports.reported import ReportedRun
 from muniment.assurance.evaluation.reports.write import write_reports
-from muniment.assurance.evaluation.summary import summary
 from muniment.assurance.evaluation.verdict import Block
 from muniment.assurance.release.proposed import Outcome, Proposed
 from muniment.foundation.private_file import put_private
@@ -29,7 +26,7 @@ _WORDS = 600
 
 def write_proposed(found: Proposed, folder: Path) -> None:
     """Write everything into a folder, for its owner alone; raises Unavailable where it cannot be."""
-    runs = [_reported(one) for one in found.outcomes]
+    runs = [report(one.run, one.baseline) for one in found.outcomes]
     for one, run in zip(found.outcomes, runs, strict=True):
         write_reports(run, folder / one.name)
     put_private(folder / COMMENT, comment(found, runs).encode())
@@ -77,8 +74,3 @@ def _metric(block: Block) -> str:
 def _more(block: Block) -> str:
     more = len(block.cases) - _MOST_CASES
     return f" and {more} more" if more > 0 else ""
-
-
-def _reported(one: Outcome) -> ReportedRun:
-    plain = told(reported(one.run), summary(one.run))
-    return plain if one.baseline is None else beside(plain, one.baseline, compared(one.baseline, one.run))
