@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,6 +84,11 @@ def test_a_result_keeps_to_the_schema_and_cites_each_of_its_values(
     assert str(answer.lineage["schema"]).startswith("sha256:")
 
 
+def stated(given: Any) -> bool:
+    """Whether the amount stands in it; a time or an id may hold the same digits."""
+    return re.search(r"(?<![\w.])300(?![\w.])", json.dumps(given.as_json())) is not None
+
+
 def test_a_result_is_withheld_once_its_evidence_may_not_be_read(
     make_workspace: Callable[..., Any], folder: Path
 ) -> None:
@@ -91,7 +97,7 @@ def test_a_result_is_withheld_once_its_evidence_may_not_be_read(
         workspace.directory.remove_member("platform", "alice", OPERATOR)
         later = workspace.lineage.explain(workspace.principal("alice"), answer.id)
     assert later.result is None
-    assert "300" not in json.dumps(later.as_json())
+    assert not stated(later)
 
 
 def test_a_revoke_while_the_model_writes_gives_no_value(
@@ -104,7 +110,7 @@ def test_a_revoke_while_the_model_writes_gives_no_value(
     with asking(make_workspace, folder, mind) as (workspace, _):
         answer = workspace.ask(PAY, as_="alice", model="remote", schema=SCHEMA)
     assert (answer.status, answer.result) == ("refused", None)
-    assert "300" not in json.dumps(answer.as_json())
+    assert not stated(answer)
 
 
 @pytest.mark.parametrize(

@@ -125,8 +125,10 @@ def test_what_is_stored_of_a_run_holds_no_word_of_an_answer(workspace: Workspace
     run = asked(workspace, PAID)
     with workspace.database.read() as connection:
         rows = [dict(row) for row in connection.execute(sa.select(evaluation_result)).mappings()]
-    assert "300" in workspace.assistant.explain(workspace.principal("alice"), run.results[0].answer_id).answer
-    assert "300" not in json.dumps(rows).replace(PAID.question, "").replace(run.results[0].digest, "")
+    assert (
+        "crowns" in workspace.assistant.explain(workspace.principal("alice"), run.results[0].answer_id).answer
+    )
+    assert "crowns" not in json.dumps(rows)
 
 
 def test_one_that_nobody_knows_fails_his_case_and_no_other(workspace: Workspace) -> None:
