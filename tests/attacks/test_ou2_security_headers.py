@@ -11,7 +11,7 @@ from tests.simulators.web_client import ORIGIN, Browser, bearer, client
 from muniment.app import Workspace
 from muniment.foundation.errors import Unavailable
 from muniment.interfaces.server import create_server
-from muniment.interfaces.web.rendering import assets, static_root
+from muniment.interfaces.web.static_files import assets, static_root
 
 
 def directives(response: Any) -> dict[str, str]:

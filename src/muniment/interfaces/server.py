@@ -58,10 +58,8 @@ from muniment.interfaces.rest import (
     tools,
     workflows,
 )
-from muniment.interfaces.web import approvals as deciding
-from muniment.interfaces.web import conversations as talks
-from muniment.interfaces.web import pages, signin
 from muniment.interfaces.web.problem_page import problem_page
+from muniment.interfaces.web.routes import ROUTERS
 
 if TYPE_CHECKING:
     from socket import socket
@@ -148,10 +146,8 @@ def create_server(
     )
     for room in (*rooms, chat, models, token, health, metrics, mcp):
         app.include_router(room.router)
-    app.include_router(signin.router)
-    app.include_router(pages.router)
-    app.include_router(talks.router)
-    app.include_router(deciding.router)
+    for router in ROUTERS:
+        app.include_router(router)
     names = host_names(workspace) if hosts is None else hosts
     app.mount(scim.PREFIX, Lazily(lambda: _provisioning(app, names)), name="scim")
     admit(templates(app.routes))

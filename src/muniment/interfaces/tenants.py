@@ -173,7 +173,7 @@ class TenantServer:
         except MunimentError as error:
             return refusal(request, error)
         page = render(
-            "organisation.html",
+            "signing_in/organisation.html",
             say("signin.title"),
             state="unknown" if guessed else "ask",
             organisation=hint.organisation[:64],

@@ -18,8 +18,9 @@ from muniment.actions.risk import Classified
 from muniment.actions.view import Known, leaves_of, view_of
 from muniment.actions.visible import read_back
 from muniment.foundation.canonical import canonical
-from muniment.interfaces.web.rendering import assets, render
-from muniment.interfaces.web.views import Person
+from muniment.interfaces.web.person import Person
+from muniment.interfaces.web.rendering import render
+from muniment.interfaces.web.static_files import assets
 from muniment.interfaces.web.wording import minute, span
 
 PARTS = [
@@ -72,7 +73,7 @@ def page(arguments: dict[str, Any], agent: Agent | None = None) -> str:
         "trouble": "",
         "longest": 300,
     }
-    return render("approval.html", "refund", **shown)
+    return render("deciding/approval.html", "refund", **shown)
 
 
 @settings(max_examples=60)

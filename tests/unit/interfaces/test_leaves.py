@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muniment.interfaces.web.leaves import LONGEST_VIEW, document_view, paragraphs, parsed_span
+from muniment.interfaces.web.reading.leaves import LONGEST_VIEW, document_view, paragraphs, parsed_span
 from muniment.interfaces.web.wording import Unit
 from muniment.knowledge.library import DocumentRow, VersionRow
 from muniment.knowledge.reading import DocumentRead

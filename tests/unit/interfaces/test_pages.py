@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
-from muniment.interfaces.web.rendering import assets, render, say, sentences
+from muniment.interfaces.web.openings import OPENINGS
+from muniment.interfaces.web.rendering import render, say, sentences
+from muniment.interfaces.web.static_files import assets
 
-WEB = files("muniment.interfaces.web")
-TEMPLATES = {entry.name: entry.read_text("utf-8") for entry in (WEB / "templates").iterdir()}
-CODE = "\n".join(e.read_text("utf-8") for e in WEB.iterdir() if e.name.endswith(".py"))
+WEB = Path(str(files("muniment.interfaces.web")))
+TEMPLATES = {str(one): one.read_text("utf-8") for one in (WEB / "templates").rglob("*.html")}
+CODE = "\n".join(e.read_text("utf-8") for e in WEB.rglob("*.py"))
 MADE_UP = {
     f"lineage.{key}"
     for key in (
@@ -19,12 +22,14 @@ MADE_UP = {
         *("searched_at", "code", "source", "replays", "checks"),
     )
 }
+MADE_UP |= {f"nav.{one.key.replace('.', '_')}" for one in OPENINGS} | {f"nav.{one.area}" for one in OPENINGS}
 MADE_UP |= {key for key in sentences() if key.startswith(("place.", "document.leaf_", "span."))}
 
 
 def test_every_sentence_is_said_and_every_one_said_exists() -> None:
     said = set(re.findall(r"""\bt\(['"]([a-z_.]+)['"]""", "\n".join(TEMPLATES.values())))
     said |= {key for key in re.findall(r'"([a-z]+\.[a-z_]+)"', CODE) if key in sentences()}
+    said = {key for key in said if not key.endswith(".")}
     begun = {key for key in said if key.endswith("_")}
     said = (said - begun) | {key for key in sentences() if key.startswith(tuple(begun))}
     assert all(any(key.startswith(one) for key in sentences()) for one in begun)

@@ -1,70 +1,43 @@
-"""Turns values into pages: one template environment, one catalog of sentences, static files held in memory.
+"""Turns values into pages: one template environment, one catalog of sentences.
 
 Invariants:
 - everything that is filled into a page is escaped; no template marks anything as safe;
-- a missing value or sentence is an error, never an empty place;
-- static files are served from memory under a name that holds their digest, so no path is ever looked up on disk.
+- a missing value or sentence is an error, never an empty place.
 """
 
 from __future__ import annotations
 
-import hashlib
 import tomllib
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 from typing import cast
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from muniment.actions.visible import pieces, spelled
+from muniment.interfaces.web.static_files import static_root
 
 _HERE = files("muniment.interfaces.web")
-_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-
-
-@dataclass(frozen=True, slots=True)
-class Asset:
-    """A static file."""
-
-    media_type: str
-    content: bytes
 
 
 @cache
 def sentences() -> dict[str, str]:
-    """Return every sentence of the pages by `section.name`."""
-    document = tomllib.loads((_HERE / "strings.toml").read_text("utf-8"))
-    return {f"{section}.{name}": text for section, texts in document.items() for name, text in texts.items()}
+    """Return every sentence of the pages by `section.name`; raises ValueError where two files have a section."""
+    found: dict[str, str] = {}
+    for entry in (_HERE / "strings").iterdir():
+        document = tomllib.loads(entry.read_text("utf-8"))
+        here = {
+            f"{section}.{name}": text for section, texts in document.items() for name, text in texts.items()
+        }
+        if twice := found.keys() & here.keys():
+            raise ValueError(f"{entry.name} says again what another file says: {sorted(twice)}")
+        found |= here
+    return found
 
 
 def say(key: str, **values: object) -> str:
     """Return a sentence with its places filled in; raises KeyError for an unknown sentence or place."""
     return sentences()[key].format(**values)
-
-
-@cache
-def assets() -> dict[str, Asset]:
-    """Return the static files by name."""
-    return {
-        entry.name: Asset(_TYPES[_suffix(entry)], entry.read_bytes())
-        for entry in sorted((_HERE / "static").iterdir(), key=lambda e: e.name)
-        if _suffix(entry) in _TYPES
-    }
-
-
-def _suffix(entry: Traversable) -> str:
-    return "." + entry.name.rpartition(".")[2]
-
-
-@cache
-def static_root() -> str:
-    """Return the path under which this build's static files are served."""
-    digest = hashlib.sha256()
-    for name, asset in assets().items():
-        digest.update(name.encode() + b"\0" + asset.content)
-    return f"/static/{digest.hexdigest()[:16]}"
 
 
 @cache
@@ -82,6 +55,6 @@ def _environment() -> Environment:
 
 
 def render(template: str, title: str, **values: object) -> str:
-    """Return a page."""
-    filled = {"person": None, "title": title, **values}
+    """Return a page; `here` is the key of the opening that it belongs to, if it does to one."""
+    filled = {"person": None, "here": "", "title": title, **values}
     return _environment().get_template(template).render(filled)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from muniment.actions.action import Action
-from muniment.actions.approvals import RECENT, Approver, Shown
+from muniment.actions.approvals import Approver, Shown
 from muniment.actions.proposals import DENIED
 from muniment.actions.view import listing_of
 from muniment.foundation.errors import BadInput, Conflict, MunimentError, NotFound, TooMany, Unauthenticated
@@ -26,9 +26,9 @@ from muniment.interfaces.authenticate import (
 )
 from muniment.interfaces.problems import SIGN_IN, problem_of, wants_page
 from muniment.interfaces.rest.answers import Threads
-from muniment.interfaces.web.desk import caller, person
 from muniment.interfaces.web.forms import form_of
 from muniment.interfaces.web.rendering import render, say
+from muniment.interfaces.web.shell import caller, person, proving_anew
 from muniment.interfaces.web.way_back import remember
 from muniment.interfaces.web.wording import minute, span
 
@@ -39,7 +39,6 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 LISTED = 100
 """Actions of a person's own on their page."""
-_AGAIN = f"{SIGN_IN}?again=1"
 
 
 @router.get("/approvals")
@@ -55,7 +54,9 @@ async def inbox(request: Request, session: PageSession, threads: Threads) -> Res
             "ages": {one.action.id: _age(workspace, one.action) for one in lines},
             "minute": minute,
         }
-        return render("approvals.html", say("approvals.title"), person=person(request, session), **values)
+        return render(
+            "deciding/approvals.html", say("approvals.title"), person=person(request, session), **values
+        )
 
     return HTMLResponse(await threads.run(shown))
 
@@ -154,7 +155,10 @@ def _page(request: Request, session: Session, action_id: str, trouble: str = "")
         "longest": LONGEST_REASON,
     }
     return render(
-        "approval.html", say("approvals.one", tool=view.tool), person=person(request, session), **values
+        "deciding/approval.html",
+        say("approvals.one", tool=view.tool),
+        person=person(request, session),
+        **values,
     )
 
 
@@ -162,11 +166,9 @@ def _decided(
     request: Request, session: Session, action_id: str, work: Callable[[Approver], Action]
 ) -> Response:
     """Decide, and show what came of it; where the sign-in is too old, have the person sign in, then come back."""
-    who, now = caller(session), workspace_of(request).clock.now()
-    if now - session.proved > RECENT:
-        response = RedirectResponse(_AGAIN, 303)
-        remember(request, response, f"/approvals/{action_id}")
-        return response
+    who = caller(session)
+    if anew := proving_anew(request, session, f"/approvals/{action_id}"):
+        return anew
     try:
         work(Approver(who.principal, who.actor, session.proved))
     except (NotFound, TooMany):
@@ -200,7 +202,7 @@ def _mine(request: Request, session: Session, trouble: str = "") -> str:
         "minute": minute,
         "trouble": trouble,
     }
-    return render("actions.html", say("actions.title"), person=person(request, session), **values)
+    return render("deciding/actions.html", say("actions.title"), person=person(request, session), **values)
 
 
 def _names(workspace: Workspace, *refs: str) -> dict[str, str]:

@@ -9,9 +9,10 @@ from muniment.assistant.conversations import LONGEST_SEARCH
 from muniment.governance.identity.sessions import Session
 from muniment.interfaces.authenticate import PageSession, check_change, workspace_of
 from muniment.interfaces.rest.answers import Threads
-from muniment.interfaces.web.desk import caller, desk, item, person, talk_view
+from muniment.interfaces.web.asking.desk import desk, item, talk_view
 from muniment.interfaces.web.forms import form_of
 from muniment.interfaces.web.rendering import render, say
+from muniment.interfaces.web.shell import caller, person
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -86,4 +87,4 @@ async def delete(conversation_id: str, request: Request, session: PageSession, t
 def _list(request: Request, session: Session, **shown: object) -> str:
     values: dict[str, object] = {"words": "", "hits": (), "items": (), **shown}
     values |= {"person": person(request, session), "longest": LONGEST_SEARCH}
-    return render("conversations.html", say("ask.recent"), **values)
+    return render("asking/conversations.html", say("ask.recent"), **values)

@@ -13,8 +13,8 @@ from muniment.governance.privacy.handling import Handling
 from muniment.governance.privacy.kinds import Finding
 from muniment.governance.privacy.known import Known
 from muniment.governance.privacy.masking import blotted
+from muniment.interfaces.web.asking.views import ClaimView, SourceCard
 from muniment.interfaces.web.rendering import say
-from muniment.interfaces.web.views import ClaimView, SourceCard
 from muniment.interfaces.web.wording import capitalised, day, unit_at, units_of
 from muniment.knowledge.reading import DocumentRead
 

@@ -14,10 +14,10 @@ from muniment.inference.catalog import QUOTES
 from muniment.interfaces.authenticate import Caller
 from muniment.interfaces.rest.events import ServerEvent
 from muniment.interfaces.rest.models import usable_models
-from muniment.interfaces.web.evidence import Evidence, distinct
-from muniment.interfaces.web.facts import facts
+from muniment.interfaces.web.asking.evidence import Evidence, distinct
+from muniment.interfaces.web.asking.facts import facts
+from muniment.interfaces.web.asking.views import AnswerView, Beside, ClaimView, Fact, ModelChoice
 from muniment.interfaces.web.rendering import say
-from muniment.interfaces.web.views import AnswerView, Beside, ClaimView, Fact, ModelChoice
 from muniment.knowledge import library
 from muniment.knowledge.retrieval.visibility import visible
 

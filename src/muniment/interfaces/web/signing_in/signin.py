@@ -134,12 +134,12 @@ async def sign_out(request: Request, session: PageSession, threads: Threads) -> 
 def _through(request: Request, title: str, state: str, status: int = 200) -> Response:
     workspace = workspace_of(request)
     places = {"providers": workspace.code_flow.names, "organisation": workspace.tenant_part}
-    return HTMLResponse(render("provider.html", title, state=state, **places), status)
+    return HTMLResponse(render("signing_in/provider.html", title, state=state, **places), status)
 
 
 def _by_link(request: Request, title: str, state: str, token: str = "") -> str:
     organisation = workspace_of(request).tenant_part
-    return render("signin.html", title, state=state, token=token, organisation=organisation)
+    return render("signing_in/signin.html", title, state=state, token=token, organisation=organisation)
 
 
 def _answer(request: Request) -> Answer:

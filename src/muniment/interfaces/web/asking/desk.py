@@ -11,13 +11,13 @@ from muniment.assistant.conversations import LONGEST_TITLE
 from muniment.assistant.dialogue import NEW
 from muniment.assistant.feedback import LONGEST_REASON, LONGEST_RIGHT_ANSWER
 from muniment.foundation.errors import Denied
-from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.sessions import Session
 from muniment.interfaces.authenticate import Caller, workspace_of
-from muniment.interfaces.web.answering import model_choices
-from muniment.interfaces.web.evidence import address
+from muniment.interfaces.web.asking.answering import model_choices
+from muniment.interfaces.web.asking.evidence import address
+from muniment.interfaces.web.asking.views import BLANK_CARD, BLANK_TURN, TalkItem, TalkView, TurnView
 from muniment.interfaces.web.rendering import render, say
-from muniment.interfaces.web.views import BLANK_CARD, BLANK_TURN, Person, TalkItem, TalkView, TurnView
+from muniment.interfaces.web.shell import person
 from muniment.interfaces.web.wording import day
 
 if TYPE_CHECKING:
@@ -52,22 +52,7 @@ def desk(request: Request, session: Session, title: str, **shown: object) -> str
         "blank": BLANK_CARD,
         "blank_turn": BLANK_TURN,
     }
-    return render("ask.html", title, **values)
-
-
-def caller(session: Session) -> Caller:
-    """Return a signed-in person as a caller."""
-    return Caller(session.principal, Actor(session.principal.ref, "web"))
-
-
-def person(request: Request, session: Session) -> Person:
-    """Return who is signed in, for the head of a page."""
-    workspace, who = workspace_of(request), session.principal
-    try:
-        waiting, acts = workspace.approvals.count(who), workspace.actions.any_of(who)
-    except Denied:
-        waiting, acts = None, False
-    return Person(workspace.directory.title(who), session.csrf, waiting, acts)
+    return render("asking/ask.html", title, **values)
 
 
 def items(workspace: Workspace, who: Caller) -> tuple[TalkItem, ...]:

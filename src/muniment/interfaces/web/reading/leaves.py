@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from muniment.interfaces.web.reading.views import DocumentView, Leaf, LeafLink, Paragraph, Run
 from muniment.interfaces.web.rendering import say
-from muniment.interfaces.web.views import DocumentView, Leaf, LeafLink, Paragraph, Run
 from muniment.interfaces.web.wording import Unit, day, unit_at, units_of
 from muniment.knowledge.reading import DocumentRead
 

@@ -1,4 +1,4 @@
-"""The pages: ask, read an answer and how it came about, read a document."""
+"""The pages of asking: the question box, an answer, and how it came about."""
 
 from __future__ import annotations
 
@@ -17,31 +17,32 @@ from muniment.interfaces.authenticate import (
     check_change,
     workspace_of,
 )
-from muniment.interfaces.problems import NOTHING_HERE, problem_of
+from muniment.interfaces.problems import problem_of
 from muniment.interfaces.rest.answers import Threads, answer_of, streamed
 from muniment.interfaces.rest.bodies import AnswerRequest
 from muniment.interfaces.rest.events import MEDIA_TYPE, opened
-from muniment.interfaces.web.answering import beside, lineage_facts, stored_view, worded_events
-from muniment.interfaces.web.desk import caller as caller_of
-from muniment.interfaces.web.desk import desk, instead, items, person, talk_view
+from muniment.interfaces.web.asking.answering import beside, lineage_facts, stored_view, worded_events
+from muniment.interfaces.web.asking.desk import desk, instead, items, talk_view
 from muniment.interfaces.web.forms import form_of
-from muniment.interfaces.web.leaves import document_view, parsed_span, title_of
-from muniment.interfaces.web.rendering import assets, render, say, static_root
+from muniment.interfaces.web.rendering import say
+from muniment.interfaces.web.shell import caller as caller_of
+from muniment.interfaces.web.shell import person
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-
-_FOREVER = "public, max-age=31536000, immutable"
 
 
 @router.get("/")
 async def ask_page(request: Request, session: PageSession, threads: Threads) -> Response:
     """Show the question box, and the conversations that the person may open."""
 
-    def shown() -> str:
+    def shown() -> Response:
+        who = person(request, session)
+        if not who.asks and who.openings:
+            return RedirectResponse(who.openings[0][1], 303)
         listed = items(workspace_of(request), caller_of(session))
-        return desk(request, session, say("ask.title"), items=listed)
+        return HTMLResponse(desk(request, session, say("ask.title"), items=listed))
 
-    return HTMLResponse(await threads.run(shown))
+    return await threads.run(shown)
 
 
 @router.post("/ask")
@@ -126,43 +127,8 @@ async def feedback(answer_id: str, request: Request, session: PageSession, threa
     return RedirectResponse(f"/answers/{answer_id}#feedback", 303)
 
 
-@router.get("/documents/{document_id}")
-async def document_page(
-    document_id: str,
-    request: Request,
-    session: PageSession,
-    threads: Threads,
-    version: Annotated[str, Query()] = "",
-    at: Annotated[str, Query()] = "",
-    page: Annotated[str, Query()] = "",
-) -> Response:
-    """Show a document's stored text, the words at `at` marked."""
-    workspace, caller = workspace_of(request), caller_of(session)
-
-    def shown() -> str:
-        read = workspace.reading.read(caller.principal, document_id, _number(version), caller.actor)
-        view = document_view(read, parsed_span(at, len(read.version.text)), _number(page))
-        return render("document.html", title_of(read), person=person(request, session), document=view)
-
-    return HTMLResponse(await threads.run(shown))
-
-
-@router.get("/static/{build}/{name}")
-async def static(build: str, name: str) -> Response:
-    """Give a static file of this build."""
-    asset = assets().get(name)
-    if asset is None or f"/static/{build}" != static_root():
-        raise NOTHING_HERE
-    return Response(asset.content, media_type=asset.media_type, headers={"cache-control": _FOREVER})
-
-
 def _body(question: str, model: str | None, conversation: str) -> AnswerRequest:
     if not question or len(question) > LONGEST_QUESTION:
         raise BadInput(f"A question has 1 to {LONGEST_QUESTION} characters.", fix="Shorten it, or write one.")
     model = model[:200] if model else None
     return AnswerRequest(question=question, model=model, conversation=conversation[:200])
-
-
-def _number(text: str) -> int | None:
-    """Return the number that a part of an address names, or None; nonsense names the default."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None

@@ -7,8 +7,8 @@ from typing import cast
 
 from muniment.assistant.lineage import Explanation
 from muniment.governance.audit.entry import Json
+from muniment.interfaces.web.asking.views import Fact
 from muniment.interfaces.web.rendering import say
-from muniment.interfaces.web.views import Fact
 from muniment.interfaces.web.wording import minute
 
 _ORDER = (

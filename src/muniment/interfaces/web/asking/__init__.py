@@ -1,0 +1,1 @@
+"""Asking: the question box, answers with their evidence, conversations."""

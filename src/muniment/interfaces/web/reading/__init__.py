@@ -1,0 +1,1 @@
+"""Reading documents, with the quoted words marked."""
