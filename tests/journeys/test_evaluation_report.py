@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.simulators import reported_runs
+from tests.simulators.browser import AXE, DESK, FITS, PHONE, VIEWS
 
 from muniment.assurance.evaluation.reports.page import page
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-ROOT = Path(__file__).resolve().parents[2]
-AXE = (
-    Path(os.environ.get("MUNIMENT_AXE") or ROOT / ".node" / "axe")
-    / "node_modules"
-    / "axe-core"
-    / "axe.min.js"
-)
 ADDRESS = "http://report.test/"
 SERVER = "https://muniment.example"
-PHONE, DESK = {"width": 360, "height": 740}, {"width": 1400, "height": 900}
-EVERY_VIEW = pytest.mark.parametrize(
-    ("viewport", "scheme"), [(PHONE, "light"), (PHONE, "dark"), (DESK, "light"), (DESK, "dark")]
-)
+EVERY_VIEW = pytest.mark.parametrize(("viewport", "scheme"), VIEWS)
 OPEN_ALL = "document.querySelectorAll('details').forEach(one => one.open = true)"
 REPEATED = ".case ~ .case, .group ~ .group ~ .group, .chart svg:nth-of-type(n + 4), tbody tr:nth-child(n + 4)"
-FITS = "document.documentElement.scrollWidth <= innerWidth"
-
-sync_api = pytest.importorskip("playwright.sync_api")
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Chromium at /usr/bin/chromium")
 
 
 @dataclass
@@ -42,14 +25,6 @@ class Opened:
     page: Any
     noise: list[str] = field(default_factory=list)
     """What the console said, and every address that was asked for beside the page's own."""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

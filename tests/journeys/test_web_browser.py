@@ -5,29 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.simulators.browser import page_of, sign_in, tab_to
 from tests.simulators.web_client import Browser, link
 
 from muniment.app import Workspace
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 QUESTION = "How much is the on-call engineer paid for each weekend?"
-
-sync_api = pytest.importorskip("playwright.sync_api")
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Chromium at /usr/bin/chromium")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -47,36 +34,6 @@ def address(workspace: Workspace, folder: Path) -> Iterator[str]:
     yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     thread.join()
-
-
-@contextmanager
-def page_of(chromium: Any, address: str, **options: Any) -> Iterator[Any]:
-    """Open a page that must stay silent and on its own origin."""
-    context = chromium.new_context(**options)
-    noise: list[str] = []
-    page = context.new_page()
-    page.set_default_timeout(15_000)
-    page.on("console", lambda message: noise.append(message.text))
-    page.on("pageerror", lambda error: noise.append(str(error)))
-    page.on("request", lambda request: None if request.url.startswith(address) else noise.append(request.url))
-    yield page
-    context.close()
-    assert noise == []
-
-
-def sign_in(page: Any, address: str, workspace: Workspace, name: str) -> None:
-    page.goto(f"{address}/signin?token={link(workspace, name)}")
-    tab_to(page, "main button")
-    page.keyboard.press("Enter")
-    page.wait_for_url(f"{address}/")
-
-
-def tab_to(page: Any, selector: str) -> None:
-    for _ in range(30):
-        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
-            return
-        page.keyboard.press("Tab")
-    raise AssertionError(f"Tab does not reach {selector}")
 
 
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}

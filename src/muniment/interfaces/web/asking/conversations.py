@@ -85,6 +85,6 @@ async def delete(conversation_id: str, request: Request, session: PageSession, t
 
 
 def _list(request: Request, session: Session, **shown: object) -> str:
-    values: dict[str, object] = {"words": "", "hits": (), "items": (), **shown}
+    values: dict[str, object] = {"words": "", "hits": (), "items": (), "here": "asking", **shown}
     values |= {"person": person(request, session), "longest": LONGEST_SEARCH}
     return render("asking/conversations.html", say("ask.recent"), **values)

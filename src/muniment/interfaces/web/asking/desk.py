@@ -32,6 +32,7 @@ def desk(request: Request, session: Session, title: str, **shown: object) -> str
     """Return the ask page."""
     model = shown.pop("model", None)
     values: dict[str, object] = {
+        "here": "asking",
         "answer": None,
         "trouble": "",
         "asked": "",

@@ -49,6 +49,7 @@ async def inbox(request: Request, session: PageSession, threads: Threads) -> Res
     def shown() -> str:
         lines = workspace.approvals.lines(who.principal)
         values = {
+            "here": "approvals",
             "lines": lines,
             "names": _names(workspace, *(one.action.bound.requester for one in lines)),
             "ages": {one.action.id: _age(workspace, one.action) for one in lines},
@@ -144,6 +145,7 @@ def _page(request: Request, session: Session, action_id: str, trouble: str = "")
         *(o.on_behalf_of for o in view.decisions),
     ]
     values = {
+        "here": "approvals",
         "view": view,
         "ticket": shown.ticket,
         "state": shown.action.state,
@@ -196,6 +198,7 @@ def _mine(request: Request, session: Session, trouble: str = "") -> str:
     workspace, who = workspace_of(request), caller(session)
     made = workspace.actions.mine(who.principal, LISTED)
     values = {
+        "here": "actions",
         "made": made,
         "listing": listing_of,
         "names": _names(workspace, *(d.person for one in made for d in one.decisions)),
