@@ -309,7 +309,15 @@ def server_of(
     app: ASGIApp | None = None,
     backlog: int = 2048,
 ) -> uvicorn.Server:
-    """Return what serves the workspace's application, or another one, at an address.
+    """Return what serves the workspace's application, or another one, at an address, as `uvicorn_of` does."""
+    served = app or create_server(workspace, proxies=where.proxies)
+    return uvicorn_of(served, where, port, backlog, lines=workspace.settings.telemetry.log == "json")
+
+
+def uvicorn_of(
+    app: ASGIApp, where: Listening, port: int, backlog: int = 2048, *, lines: bool = False
+) -> uvicorn.Server:
+    """Return what serves an application at an address; with `lines`, what it logs are lines of JSON.
 
     It takes up to `backlog` connections before it looks at those that it has.
     """
@@ -323,11 +331,10 @@ def server_of(
             raise TypeError("nothing to serve over TLS")
         return where.served.context
 
-    lines = workspace.settings.telemetry.log == "json"
     if lines:
         write_lines()
     config = uvicorn.Config(
-        app or create_server(workspace, proxies=where.proxies),
+        app,
         host=where.host,
         port=port,
         access_log=False,

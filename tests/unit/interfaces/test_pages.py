@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from muniment.interfaces.setting_up.first_run import STEPS
 from muniment.interfaces.web.openings import OPENINGS
 from muniment.interfaces.web.rendering import render, say, sentences
 from muniment.interfaces.web.static_files import assets
 
 WEB = Path(str(files("muniment.interfaces.web")))
 TEMPLATES = {str(one): one.read_text("utf-8") for one in (WEB / "templates").rglob("*.html")}
-CODE = "\n".join(e.read_text("utf-8") for e in WEB.rglob("*.py"))
+CODE = "\n".join(
+    e.read_text("utf-8") for e in [*WEB.rglob("*.py"), *(WEB.parent / "setting_up").rglob("*.py")]
+)
 MADE_UP = {
     f"lineage.{key}"
     for key in (
@@ -23,6 +26,7 @@ MADE_UP = {
     )
 }
 MADE_UP |= {f"nav.{one.key.replace('.', '_')}" for one in OPENINGS} | {f"nav.{one.area}" for one in OPENINGS}
+MADE_UP |= {f"setup.{step}" for step in STEPS}
 MADE_UP |= {key for key in sentences() if key.startswith(("place.", "document.leaf_", "span."))}
 
 

@@ -49,6 +49,7 @@ from muniment.interfaces.cli import (
     release,
     role,
     sensitive,
+    setup,
     sources,
     tenants,
     tools,
@@ -111,6 +112,7 @@ def global_options(
 
 
 for group in (
+    setup,
     workspace,
     demo,
     directory,

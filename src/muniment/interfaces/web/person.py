@@ -22,7 +22,10 @@ class Person:
     @property
     def areas(self) -> dict[str, str]:
         """Return each part of the product that is open to them, with the address of its first page."""
-        return {key.partition(".")[0]: href for key, href in reversed(self.openings)}
+        first: dict[str, str] = {}
+        for key, href in self.openings:
+            first.setdefault(key.partition(".")[0], href)
+        return first
 
     def within(self, area: str) -> tuple[tuple[str, str], ...]:
         """Return the pages of an area that are open to them."""
