@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from muniment.foundation.canonical import exact
 from muniment.foundation.errors import BadInput
 from muniment.governance.audit.entry import Json, StoredEntry
+from muniment.governance.audit.outcome import holds
 from muniment.governance.audit.tables import audit_entry
 
 MOST = 1000
@@ -104,16 +105,8 @@ def _narrowed(log: Tells, connection: sa.Connection, wanted: Filter) -> sa.Selec
         # Leaves out most rows before they are read; of the rest each field is looked at.
         meant = (*_meant(value), *log.log_names(connection, value))
         dialect = connection.dialect.name
-        query = query.where(sa.or_(*(_holds(exact({name: one})[1:-1], dialect) for one in meant)))
+        query = query.where(sa.or_(*(holds(exact({name: one})[1:-1], dialect) for one in meant)))
     return query
-
-
-def _holds(needle: bytes, dialect: str) -> sa.ColumnElement[bool]:
-    if dialect == "postgresql":
-        within = sa.func.position(sa.literal(needle, sa.LargeBinary).op("IN")(audit_entry.c.body))
-    else:
-        within = sa.func.instr(audit_entry.c.body, sa.literal(needle, sa.LargeBinary))
-    return within > 0
 
 
 def _meant(value: str) -> tuple[Json, ...]:
