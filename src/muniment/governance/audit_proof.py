@@ -145,8 +145,8 @@ class AuditProof:
     def verify(self, anew: bool, who: Principal | None, by: Actor) -> Verified:
         """Verify the log, or the next part of a long one, and put on record what was read and what it came to.
 
-        It goes on behind what fitted the last time; `anew` begins with the first entry. A checkpoint is made first, so
-        that something signed covers every entry.
+        It goes on behind what fitted the last time; `anew` begins with the first entry. A checkpoint is made first,
+        so that something signed covers every entry.
         """
         stated = self._permitted(who, by, "read_audit")
         last = None if anew else self.last()

@@ -13,6 +13,7 @@ from muniment.foundation.canonical import exact
 from muniment.foundation.errors import BadInput
 from muniment.governance.audit.entry import Json, StoredEntry
 from muniment.governance.audit.outcome import holds
+from muniment.governance.audit.places import first_since
 from muniment.governance.audit.tables import audit_entry
 
 MOST = 1000
@@ -86,6 +87,22 @@ def find(log: Tells, connection: sa.Connection, wanted: Filter, after: int | Non
                     return Page(tuple(found), entry.seq if entry.seq < last else None)
         behind = rows[-1].seq if len(rows) == _ROWS_AT_ONCE else end
     return Page(tuple(found), behind if last is not None and behind < last else None)
+
+
+def naming(
+    log: Tells, connection: sa.Connection, named: str, kinds: Sequence[str], since: str, until: str
+) -> list[StoredEntry]:
+    """Return the entries of some kinds that name an id within a stretch of time, oldest first, at most `MOST`."""
+    size = (connection.execute(sa.select(sa.func.max(audit_entry.c.seq))).scalar() or 0) + 1
+    first, end = (first_since(connection, size, at) for at in (since, until))
+    query = (
+        sa.select(audit_entry)
+        .where(audit_entry.c.seq >= first, audit_entry.c.seq < end, audit_entry.c.kind.in_(kinds))
+        .where(holds(exact(named), connection.dialect.name))
+        .order_by(audit_entry.c.seq)
+        .limit(MOST)
+    )
+    return log.told(connection, connection.execute(query).all())
 
 
 def _narrowed(log: Tells, connection: sa.Connection, wanted: Filter) -> sa.Select[tuple[object, ...]]:

@@ -209,7 +209,9 @@ class Search:
             return ()
         return tuple(_filled(length, ends[0], ends[-1], counts))
 
-    def _narrowed(self, connection: sa.Connection, query: sa.Select[Any], wanted: Wanted) -> sa.Select[Any]:
+    def _narrowed(
+        self, connection: sa.Connection, query: sa.Select[*tuple[Any, ...]], wanted: Wanted
+    ) -> sa.Select[*tuple[Any, ...]]:
         columns, dialect = audit_entry.c, connection.dialect.name
         if wanted.kind.endswith("*"):
             begins = wanted.kind[:-1]
@@ -235,7 +237,7 @@ def _step(first: str, last: str) -> tuple[int, timedelta]:
 
 def _filled(length: int, first: str, last: str, counts: Mapping[str, Mapping[str, int]]) -> Sequence[Bar]:
     """Return a bar for each stretch, those without an entry too."""
-    none = dict.fromkeys(OUTCOMES, 0)
+    none: Mapping[str, int] = dict.fromkeys(OUTCOMES, 0)
     names = [_begin(first, length)]
     while names[-1][:length] < last[:length] and len(names) < 2 * MOST_BARS:
         names.append(_next(names[-1], length))

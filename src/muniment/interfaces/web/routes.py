@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from muniment.interfaces.web import static_files
-from muniment.interfaces.web.asking import conversations
+from muniment.interfaces.web.asking import conversations, lineage
 from muniment.interfaces.web.asking import pages as asking
 from muniment.interfaces.web.auditing import entries as audit_entries
 from muniment.interfaces.web.auditing import proof as audit_proof
@@ -17,6 +17,7 @@ ROUTERS = tuple(
         static_files,
         signin,
         asking,
+        lineage,
         conversations,
         documents,
         approvals,

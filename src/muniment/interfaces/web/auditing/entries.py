@@ -29,12 +29,11 @@ from muniment.interfaces.web.auditing.words import (
     first_id,
     kind_words,
     lines_of,
-    second,
 )
 from muniment.interfaces.web.forms import form_of
 from muniment.interfaces.web.rendering import render, say
 from muniment.interfaces.web.shell import admitted, person
-from muniment.interfaces.web.wording import day
+from muniment.interfaces.web.wording import day, second
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 

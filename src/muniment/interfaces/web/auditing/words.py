@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from urllib.parse import quote
 
 from muniment.governance.audit.entry import Json
@@ -42,14 +41,6 @@ class Line:
 def kind_words(kind: str) -> str:
     """Return a kind as a person says it, such as `Answer finished`."""
     return capitalised(re.sub(r"[._]", " ", kind))
-
-
-def second(timestamp: str) -> str:
-    """Return `09:00:12`, or the text as it is where it is no timestamp."""
-    try:
-        return f"{datetime.fromisoformat(timestamp):%H:%M:%S}"
-    except ValueError:
-        return timestamp
 
 
 def by_words(actor: str) -> str:
