@@ -15,13 +15,7 @@ from muniment.interfaces.web.static_files import assets
 WEB = Path(str(files("muniment.interfaces.web")))
 TEMPLATES = {str(one): one.read_text("utf-8") for one in (WEB / "templates").rglob("*.html")}
 CODE = "\n".join(e.read_text("utf-8") for e in WEB.rglob("*.py"))
-MADE_UP = {
-    f"lineage.{key}"
-    for key in (
-        *("model", "parameters", "parts", "prompt", "policy", "settings", "index", "chunking"),
-        *("searched_at", "code", "source", "replays", "checks"),
-    )
-}
+MADE_UP = {f"chain.{key}" for key in ("prompt_tokens", "completion_tokens")}
 MADE_UP |= {f"nav.{one.key.replace('.', '_')}" for one in OPENINGS} | {f"nav.{one.area}" for one in OPENINGS}
 MADE_UP |= {key for key in sentences() if key.startswith(("place.", "document.leaf_", "span."))}
 

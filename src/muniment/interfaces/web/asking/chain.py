@@ -13,7 +13,7 @@ from muniment.governance.audit.entry import Json
 from muniment.inference.catalog import QUOTES
 from muniment.interfaces.web.asking.views import Fact
 from muniment.interfaces.web.rendering import say
-from muniment.interfaces.web.wording import minute, second
+from muniment.interfaces.web.wording import minute
 
 _TAKEN_OUT = ("quote", "fact", "inference", "support")
 """Reasons, in the order of the checks."""
@@ -85,7 +85,7 @@ def _question(found: Explanation, took: Took, asked: Asked) -> Node:
         ]
     said = say("chain.question_rewritten") if rewritten else ""
     at = took.asked_at or found.at
-    return Node("question", say("chain.question"), said, second(at), asked.question, tuple(facts))
+    return Node("question", say("chain.question"), said, _moment(at), asked.question, tuple(facts))
 
 
 def _who(found: Explanation, asked: Asked) -> Node:
@@ -113,7 +113,7 @@ def _search(lineage: Mapping[str, Json], took: Took, titles: Mapping[str, str]) 
         *_of(lineage, "most_passages", "chain.most_passages"),
         *_each(lineage, "filters", "chain.filters"),
     ]
-    at = second(took.searched_at) if took.searched_at else ""
+    at = _moment(took.searched_at) if took.searched_at else ""
     return Node("search", say("chain.search"), said, at, facts=tuple(facts), passages=passages)
 
 
@@ -190,7 +190,7 @@ def _checks(found: Explanation, took: Took) -> Node:
     facts += _of(checks, "support", "chain.support")
     out = int(str(checks.get("unverified") or 0)) + int(str(checks.get("withheld") or 0))
     said = say("chain.checks_said", passed=checks.get("released") or 0, out=out)
-    at = second(took.first_claim_at) if took.first_claim_at else ""
+    at = _moment(took.first_claim_at) if took.first_claim_at else ""
     claims = tuple((claim.text, _how(claim)) for claim in found.claims)
     return Node("checks", say("chain.checks"), said, at, facts=tuple(facts), claims=claims)
 
@@ -220,7 +220,12 @@ def _released(found: Explanation, took: Took) -> Node:
         *_of(found.lineage, "source", "chain.source", missing=True),
         Fact(say("chain.on"), (minute(found.at),)),
     ]
-    return Node("answer", say("chain.answer"), said, second(took.finished_at), facts=tuple(facts))
+    return Node("answer", say("chain.answer"), said, _moment(took.finished_at), facts=tuple(facts))
+
+
+def _moment(timestamp: str) -> str:
+    """Return `09:00:12.345`, since stages follow one another within a second."""
+    return timestamp[11:23] or timestamp
 
 
 def _of(lineage: Mapping[str, Json], key: str, name: str, missing: bool = False) -> list[Fact]:
