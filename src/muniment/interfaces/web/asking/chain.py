@@ -106,7 +106,7 @@ def _search(lineage: Mapping[str, Json], took: Took, titles: Mapping[str, str]) 
     if not passages:
         said = say("chain.search_nothing")
     elif withheld:
-        said = f"{said} {say('chain.search_withheld', withheld=withheld)}"
+        said = " ".join((said, say("chain.search_withheld", withheld=withheld)))
     facts = [
         *_of(lineage, "chunking", "chain.chunking", missing=True),
         *_each(lineage, "index", "chain.index"),
@@ -212,7 +212,7 @@ def _released(found: Explanation, took: Took) -> Node:
     if found.status != "answered":
         said = say(f"chain.status_{found.status}")
     if found.withheld:
-        said = f"{said} {say('chain.claims_withheld', number=found.withheld)}"
+        said = " ".join((said, say("chain.claims_withheld", number=found.withheld)))
     facts = [
         Fact(say("chain.id"), (found.id,), technical=True),
         *_of(found.lineage, "replays", "chain.replays"),

@@ -14,7 +14,7 @@ from muniment.governance.identity.sessions import Session
 from muniment.governance.policy.decision import AUDIT
 from muniment.governance.policy.gate import NotPermitted
 from muniment.interfaces.authenticate import Caller, PageSession, check_change, workspace_of
-from muniment.interfaces.problems import NOTHING_HERE, problem_of
+from muniment.interfaces.problems import NOTHING_HERE
 from muniment.interfaces.rest.answers import Threads
 from muniment.interfaces.web.auditing.words import by_words
 from muniment.interfaces.web.forms import form_of
@@ -114,9 +114,9 @@ def _given(request: Request, session: Session, taken: Callable[[AuditProof, Call
     except NotPermitted as refused:
         raise NOTHING_HERE from refused
     except (NotFound, Tampered) as error:
-        told = problem_of(error)
-        said = f"{told.title} {told.detail}".strip()
-        return HTMLResponse(_page(request, session, who, said), told.status)
+        # They were let in to the log: how far it goes is no secret from them.
+        said = f"{error.public} {error.fix}".strip()
+        return HTMLResponse(_page(request, session, who, said), error.status)
 
 
 def _attached(name: str, content: str | bytes, media_type: str) -> Response:
