@@ -21,6 +21,11 @@ AXE = Path(
 )
 PHONE, DESK = {"width": 360, "height": 740}, {"width": 1400, "height": 900}
 VIEWS = ((PHONE, "light"), (PHONE, "dark"), (DESK, "light"), (DESK, "dark"))
+_SETTLED = (
+    "document.getAnimations().filter(one => Number.isFinite(one.effect.getComputedTiming().endTime))"
+    ".forEach(one => one.finish())"
+)
+"""Ends what is on its way to the colours of a scheme."""
 FITS = "document.documentElement.scrollWidth <= innerWidth"
 _BROKEN = (
     "axe.run({resultTypes: ['violations']}).then(({violations}) =>"
@@ -86,6 +91,7 @@ def faults(page: Any, *, every_view: bool = False) -> list[str]:
     for viewport, scheme in VIEWS if every_view else VIEWS[1:3]:
         page.set_viewport_size(viewport)
         page.emulate_media(color_scheme=scheme)
+        page.evaluate(_SETTLED)
         where = f"{viewport['width']} px, {scheme}"
         found += [f"{where}: {one}" for one in page.evaluate(_BROKEN)]
         if not page.evaluate(FITS):
