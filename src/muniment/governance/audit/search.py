@@ -24,7 +24,7 @@ from muniment.governance.audit.tables import audit_checkpoint, audit_entry, audi
 LOOKED_AT = 20_000
 """Entries that are read for one page where nothing but reading them tells."""
 _BY_INDEX = 500_000
-COUNTED = 20_000
+COUNTED = 10_000
 """Entries that are counted over time: the newest of those wanted."""
 MOST_BARS = 48
 _LAST = "\U0010ffff"
