@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from muniment.governance.audit.serving import Serving
     from muniment.governance.audit.sinks.copies import Copies
     from muniment.governance.audit.witnesses import Witnesses
+    from muniment.governance.audit_proof import AuditProof
     from muniment.governance.audit_reading import AuditReading
     from muniment.governance.key_custody import KeyCustody
     from muniment.governance.policy.decide import Policy
@@ -67,6 +68,21 @@ class Governed(Identified):
         from muniment.governance.audit_reading import AuditReading
 
         return AuditReading(self.database, self.audit, self.gate, self.proofs)
+
+    @cached_property
+    def audit_proof(self) -> AuditProof:
+        """The proof of the log as auditors see to it."""
+        from muniment.governance.audit_proof import AuditProof
+
+        return AuditProof(
+            database=self.database,
+            audit=self.audit,
+            gate=self.gate,
+            proofs=self.proofs,
+            witnesses=self.witnesses,
+            copies=self.copies,
+            clock=self.clock,
+        )
 
     @cached_property
     def witnesses(self) -> Witnesses:

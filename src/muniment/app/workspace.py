@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from muniment.assistant.replayed import Then
     from muniment.assistant.replaying import Replaying
     from muniment.assistant.rewriting import Rewriting
+    from muniment.assistant.stages import Stages
     from muniment.assistant.values import Answer
     from muniment.assistant.workflows.runs import WorkflowRuns
     from muniment.assurance.backup.make import Backups
@@ -121,6 +122,13 @@ class Workspace(Acting):
         from muniment.assistant.lineage import Lineage
 
         return Lineage(self.database, self.audit, self.policy, self.clock)
+
+    @cached_property
+    def stages(self) -> Stages:
+        """When what happened on the way to an answer."""
+        from muniment.assistant.stages import Stages
+
+        return Stages(self.database, self.audit)
 
     @cached_property
     def comparing(self) -> Comparing:

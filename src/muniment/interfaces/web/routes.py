@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from muniment.interfaces.web import static_files
-from muniment.interfaces.web.asking import conversations
+from muniment.interfaces.web.asking import conversations, lineage
 from muniment.interfaces.web.asking import pages as asking
+from muniment.interfaces.web.auditing import entries as audit_entries
+from muniment.interfaces.web.auditing import proof as audit_proof
 from muniment.interfaces.web.deciding import approvals
 from muniment.interfaces.web.reading import documents
 from muniment.interfaces.web.signing_in import signin
@@ -15,8 +17,11 @@ ROUTERS = tuple(
         static_files,
         signin,
         asking,
+        lineage,
         conversations,
         documents,
         approvals,
+        audit_entries,
+        audit_proof,
     )
 )

@@ -63,6 +63,14 @@ def minute(timestamp: str) -> str:
     return f"{at.day} {at:%B %Y, %H:%M} UTC"
 
 
+def second(timestamp: str) -> str:
+    """Return `09:00:12`, or the text as it is where it is no timestamp."""
+    try:
+        return f"{datetime.fromisoformat(timestamp):%H:%M:%S}"
+    except ValueError:
+        return timestamp
+
+
 def span(time: timedelta) -> str:
     """Return how long something lasted in its largest unit, such as `3 hours`."""
     seconds = max(0, int(time.total_seconds()))

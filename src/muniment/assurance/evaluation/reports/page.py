@@ -98,7 +98,7 @@ def _shown(value: object) -> object:
 
 
 def _link(server: str, answer_id: str) -> str:
-    return f"{server}/answers/{quote(answer_id, safe='', errors='replace')}#lineage"
+    return f"{server}/answers/{quote(answer_id, safe='', errors='replace')}/lineage"
 
 
 def policy() -> str:

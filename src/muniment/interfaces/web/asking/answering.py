@@ -15,11 +15,8 @@ from muniment.interfaces.authenticate import Caller
 from muniment.interfaces.rest.events import ServerEvent
 from muniment.interfaces.rest.models import usable_models
 from muniment.interfaces.web.asking.evidence import Evidence, distinct
-from muniment.interfaces.web.asking.facts import facts
-from muniment.interfaces.web.asking.views import AnswerView, Beside, ClaimView, Fact, ModelChoice
+from muniment.interfaces.web.asking.views import AnswerView, ClaimView, ModelChoice
 from muniment.interfaces.web.rendering import say
-from muniment.knowledge import library
-from muniment.knowledge.retrieval.visibility import visible
 
 if TYPE_CHECKING:
     from muniment.app import Workspace
@@ -90,33 +87,6 @@ def stored_view(workspace: Workspace, caller: Caller, found: Explanation) -> Ans
 def nearest_links(nearest: Iterable[Nearest]) -> tuple[tuple[str, str], ...]:
     """Return addresses and titles of the documents that come closest."""
     return tuple((f"/documents/{one.document}", one.title) for one in nearest)
-
-
-def lineage_facts(workspace: Workspace, principal: Principal, found: Explanation) -> tuple[Fact, ...]:
-    """Return how an answer came about, for its owner."""
-    passages = found.lineage.get("passages")
-    named = (
-        {str(one.get("document")) for one in passages if isinstance(one, dict)}
-        if isinstance(passages, list)
-        else set()
-    )
-    titles: dict[str, str] = {}
-    with workspace.database.read() as connection:
-        sees = visible(connection, principal)
-        for document_id in named:
-            row = library.get_document(connection, document_id)
-            if row is not None and sees.may_read(row):
-                titles[document_id] = row.title
-    return facts(found, workspace.directory.title(principal), titles)
-
-
-def beside(workspace: Workspace, caller: Caller, answer_id: str, other: str) -> Beside:
-    """Return what took part in another answer of the person's and is another in this one."""
-    try:
-        found = workspace.comparing.compare(caller.principal, other, answer_id, caller.actor)
-    except NotFound as error:
-        return Beside(other, str(error.public))
-    return Beside(other, "", tuple(one.text for one in found.differences), found.remarks)
 
 
 def model_choices(workspace: Workspace, principal: Principal, chosen: str | None) -> list[ModelChoice]:

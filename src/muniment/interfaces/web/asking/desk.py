@@ -40,8 +40,6 @@ def desk(request: Request, session: Session, title: str, **shown: object) -> str
         "items": (),
         "talk": None,
         "conversation": NEW,
-        "lineage": (),
-        "beside": None,
         "said": None,
         **shown,
         "person": person(request, session),

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from muniment.assistant.answer import LONGEST_QUESTION
@@ -21,7 +20,7 @@ from muniment.interfaces.problems import problem_of
 from muniment.interfaces.rest.answers import Threads, answer_of, streamed
 from muniment.interfaces.rest.bodies import AnswerRequest
 from muniment.interfaces.rest.events import MEDIA_TYPE, opened
-from muniment.interfaces.web.asking.answering import beside, lineage_facts, stored_view, worded_events
+from muniment.interfaces.web.asking.answering import stored_view, worded_events
 from muniment.interfaces.web.asking.desk import desk, instead, items, talk_view
 from muniment.interfaces.web.forms import form_of
 from muniment.interfaces.web.rendering import say
@@ -83,24 +82,14 @@ async def ask(request: Request, session: PageSession, threads: Threads) -> Respo
 
 
 @router.get("/answers/{answer_id}")
-async def answer_page(
-    answer_id: str,
-    request: Request,
-    session: PageSession,
-    threads: Threads,
-    other: Annotated[str, Query(alias="beside")] = "",
-) -> Response:
-    """Show an earlier answer of one's own, how it came about, and what was another for the one `beside` it."""
+async def answer_page(answer_id: str, request: Request, session: PageSession, threads: Threads) -> Response:
+    """Show an earlier answer of one's own."""
     workspace, caller = workspace_of(request), caller_of(session)
 
     def shown() -> str:
         found = workspace.lineage.explain(caller.principal, answer_id, caller.actor)
         view = stored_view(workspace, caller, found)
-        shown = {
-            "lineage": lineage_facts(workspace, caller.principal, found),
-            "said": workspace.feedback.of(caller.principal, answer_id),
-            "beside": beside(workspace, caller, answer_id, other.strip()[:64]) if other.strip() else None,
-        }
+        shown: dict[str, object] = {"said": workspace.feedback.of(caller.principal, answer_id)}
         whole = workspace.conversations.around(caller.principal, answer_id, caller.actor)
         if whole is None:
             return desk(request, session, view.question, answer=view, **shown)

@@ -72,17 +72,6 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
-    """Another answer beside the one that is shown."""
-
-    id: str
-    trouble: str = ""
-    """Why there is nothing to compare."""
-    differences: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class TalkItem:
     """A conversation in a list."""
 

@@ -69,7 +69,6 @@ function begin(text) {
   page.querySelector(".recent + .whole")?.remove();
   page.querySelector(".recent")?.remove();
   page.querySelector(".feedback")?.remove();
-  page.querySelector(".lineage")?.remove();
   page.querySelector(".manage")?.remove();
   page.querySelector(".titled")?.remove();
   reading.hidden = false;
@@ -157,8 +156,7 @@ function finish(data) {
   const notes = foot.querySelector(".notes");
   for (const note of data.notes) notes.append(Object.assign(document.createElement("li"), { textContent: note }));
   const link = foot.querySelector("a");
-  // The query makes it another address than the one shown: a fragment alone would not load the page that holds it.
-  link.href = `${data.href}?whole#lineage`;
+  link.href = `${data.href}/lineage`;
   outcome.append(foot);
 }
 
