@@ -19,7 +19,6 @@ _HERE = sa.and_(
     version_original.c.document == sa.bindparam("of"), version_original.c.version == sa.bindparam("at")
 )
 _CONTENT = sa.select(version_original.c.content).where(_HERE)
-_THERE = sa.select(sa.exists().where(_HERE))
 
 
 def to_keep(media_type: str, content: bytes) -> bytes | None:
@@ -31,8 +30,3 @@ def original(connection: sa.Connection, document: str, version: int) -> bytes | 
     """Return the bytes that a version was read from, or None."""
     content = connection.execute(_CONTENT, {"of": document, "at": version}).scalar()
     return None if content is None else bytes(content)
-
-
-def is_kept(connection: sa.Connection, document: str, version: int) -> bool:
-    """Return whether `original` has something to return."""
-    return bool(connection.execute(_THERE, {"of": document, "at": version}).scalar())

@@ -6,7 +6,7 @@ from muniment.interfaces.web import static_files
 from muniment.interfaces.web.asking import conversations
 from muniment.interfaces.web.asking import pages as asking
 from muniment.interfaces.web.deciding import approvals
-from muniment.interfaces.web.reading import documents
+from muniment.interfaces.web.reading import documents, page_image
 from muniment.interfaces.web.signing_in import signin
 
 ROUTERS = tuple(
@@ -17,6 +17,7 @@ ROUTERS = tuple(
         asking,
         conversations,
         documents,
+        page_image,
         approvals,
     )
 )

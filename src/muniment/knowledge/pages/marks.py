@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from muniment.knowledge.ingestion.parse.pdf_lines import letter
@@ -21,39 +22,71 @@ _FINE = 100
 _WIDEST_GAP = 1.5
 """Between two words of one mark, in heights of the line."""
 _LEVEL = 0.01
+_ABOUT = 0.3
+"""Room about letters, in their height."""
+_LEAST_ABOUT = 1.0
+"""In points."""
 
 
 def marks(page: PdfPage, text_page: PdfTextPage, places: Iterable[Place]) -> list[Box] | None:
     """Return what to mark so that these letters are marked; None where one of them is not to be seen."""
-    made: list[Box] = []
-    merges, line = False, -1
+    made: list[_Mark] = []
+    before: tuple[int, str] | None = None
     for place in places:
         number = letter(text_page, place.at)
-        box = _box(page, text_page, number, place.character)
-        if box is None:
+        found = _letter_mark(page, text_page, number, place.character)
+        if found is None:
             return None
-        straight = _is_straight(text_page, number)
-        if made and merges and straight and place.line == line and _continues(made[-1], box):
-            made[-1] = _around(made[-1], box)
+        here = (place.line, _way(page, text_page, number))
+        if made and here == before and _continues(made[-1].room, found.room, here[1]):
+            made[-1] = _Mark(_around(made[-1].room, found.room), _around(made[-1].ink, found.ink))
         else:
-            made.append(box)
-        merges, line = straight, place.line
-    return made
+            made.append(found)
+        before = here
+    return [one.box for one in made]
 
 
-def _box(page: PdfPage, text_page: PdfTextPage, number: int, character: str) -> Box | None:
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    room: Box
+    """What the font reserves for the letters, which in some fonts is the lines beside them too."""
+    ink: Box
+
+    @property
+    def box(self) -> Box:
+        """Return the letters with some room about them, as far as it is theirs."""
+        left, top, right, bottom = self.ink
+        about = max(_ABOUT * min(right - left, bottom - top), _LEAST_ABOUT)
+        room = self.room
+        return (
+            max(left - about, min(room[0], left)),
+            max(top - about, min(room[1], top)),
+            min(right + about, max(room[2], right)),
+            min(bottom + about, max(room[3], bottom)),
+        )
+
+
+def _letter_mark(page: PdfPage, text_page: PdfTextPage, number: int, character: str) -> _Mark | None:
     import pypdfium2
-    import pypdfium2.raw as pdfium
 
     if not _is_character(text_page, number, character):
         return None
     try:
-        left, bottom, right, top = text_page.get_charbox(number, loose=True)
-        if not (right - left > 0 and top - bottom > 0):
-            left, bottom, right, top = text_page.get_charbox(number)
+        ink = _seen(page, text_page.get_charbox(number))
+        room = _seen(page, text_page.get_charbox(number, loose=True))
     except pypdfium2.PdfiumError:
         return None
-    if not all(math.isfinite(one) for one in (left, bottom, right, top)):
+    if ink is None:
+        return None
+    return _Mark(_around(ink, room) if room else ink, ink)
+
+
+def _seen(page: PdfPage, sides: tuple[float, float, float, float]) -> Box | None:
+    """Return a rectangle of the file as it is on the image, None where it lies beside it."""
+    import pypdfium2.raw as pdfium
+
+    left, bottom, right, top = sides
+    if not all(math.isfinite(one) for one in sides):
         return None
     width, height = page.get_size()
     corners: list[tuple[float, float]] = []
@@ -76,27 +109,34 @@ def _is_character(text_page: PdfTextPage, number: int, character: str) -> bool:
         return False
     if character == "\ufffe":
         return pdfium.FPDFText_IsHyphen(text_page, number) == 1
-    return pdfium.FPDFText_GetUnicode(text_page, number) == ord(character)
+    half = int.from_bytes(character.encode("utf-16-le")[:2], "little")
+    return pdfium.FPDFText_GetUnicode(text_page, number) == half
 
 
-def _is_straight(text_page: PdfTextPage, number: int) -> bool:
-    """Return whether a letter stands upright or is turned by right angles."""
+def _way(page: PdfPage, text_page: PdfTextPage, number: int) -> str:
+    """Return whether the line of a letter runs `across` the image, `down` it or in no such way."""
     import pypdfium2.raw as pdfium
 
-    turned = pdfium.FPDFText_GetCharAngle(text_page, number)
-    return min(abs(math.sin(turned)), abs(math.cos(turned))) < _LEVEL
+    turned = pdfium.FPDFText_GetCharAngle(text_page, number) + math.radians(page.get_rotation())
+    if abs(math.sin(turned)) < _LEVEL:
+        return "across"
+    return "down" if abs(math.cos(turned)) < _LEVEL else ""
 
 
-def _continues(mark: Box, box: Box) -> bool:
-    """Return whether a letter stands beside or right behind a mark, on the same line across or down."""
-    across = min(mark[3], box[3]) - max(mark[1], box[1])
-    down = min(mark[2], box[2]) - max(mark[0], box[0])
-    height, width = box[3] - box[1], box[2] - box[0]
-    if across >= 0.5 * min(height, mark[3] - mark[1]):
-        return -down <= _WIDEST_GAP * max(height, mark[3] - mark[1])
-    if down >= 0.5 * min(width, mark[2] - mark[0]):
-        return -across <= _WIDEST_GAP * max(width, mark[2] - mark[0])
-    return False
+def _continues(mark: Box, box: Box, way: str) -> bool:
+    """Return whether a letter stands beside a mark, on the same line."""
+    across, down = (1, 0) if way == "across" else (0, 1)
+    if not way or _shared(mark, box, across) < 0.5 * min(_size(mark, across), _size(box, across)):
+        return False
+    return -_shared(mark, box, down) <= _WIDEST_GAP * max(_size(mark, across), _size(box, across))
+
+
+def _shared(one: Box, other: Box, axis: int) -> float:
+    return min(one[axis + 2], other[axis + 2]) - max(one[axis], other[axis])
+
+
+def _size(box: Box, axis: int) -> float:
+    return box[axis + 2] - box[axis]
 
 
 def _around(mark: Box, box: Box) -> Box:

@@ -6,7 +6,7 @@ import importlib
 import json
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -55,7 +55,7 @@ def handle(parts: Sequence[bytes]) -> bytes:
 
 
 @contextmanager
-def _opened(content: bytes, number: int) -> Iterator[PdfPage]:
+def _opened(content: bytes, number: int) -> Generator[PdfPage]:
     import pypdfium2
     import pypdfium2.raw as pdfium
 
@@ -92,7 +92,8 @@ def _image(page: PdfPage) -> bytes:
 
 def _look(page: PdfPage, stored: str, start: int, end: int) -> dict[str, object]:
     width, height = page.get_size()
-    return {"width": width, "height": height, "marks": _marks(page, stored, start, end)}
+    found = _marks(page, stored, start, end)
+    return {"width": width, "height": height, "marks": found, "pages": len(page.pdf)}
 
 
 def _marks(page: PdfPage, stored: str, start: int, end: int) -> list[tuple[float, ...]] | None:

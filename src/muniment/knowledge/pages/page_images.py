@@ -6,12 +6,12 @@ import json
 import math
 import queue
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from muniment.foundation.confinement import Isolation
-from muniment.foundation.errors import MunimentError
+from muniment.foundation.errors import MunimentError, NotSetUp
 from muniment.foundation.sandbox import ChildFailed, Limits, Sandbox
 
 CHILD = "muniment.knowledge.pages.page_child"
@@ -21,6 +21,7 @@ AT_ONCE = 2
 _MOST_MARKS = 5_000
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MOST_PIXELS = 5_000_000
+_MOST_PAGES = 1_000_000
 
 
 class NoImage(MunimentError):
@@ -49,6 +50,8 @@ class Look:
     height: float
     marks: tuple[Box, ...] | None
     """On the words that were asked for; None where their place is not certain."""
+    pages: int
+    """Of the whole document."""
 
 
 class PageImages:
@@ -63,7 +66,7 @@ class PageImages:
     def look(self, content: bytes, page: int, stored: str = "", start: int = 0, end: int = 0) -> Look:
         """Return the size of a page, from 1, and where the characters `start` to `end` of its stored text stand.
 
-        Raises NoImage, or NotSetUp where isolation cannot be had.
+        Raises NoImage, also where isolation cannot be had.
         """
         order = {"page": page, "start": start, "end": end}
         answer = self._ask(json.dumps(order).encode(), content, stored.encode())
@@ -88,14 +91,14 @@ class PageImages:
         with self._turn() as sandbox:
             try:
                 answer = sandbox.request(*parts)
-            except ChildFailed as failure:
-                raise NoImage(_CANNOT, fix=_FIX, detail=f"{failure.reason}: {failure.detail}") from failure
+            except (ChildFailed, NotSetUp) as failure:
+                raise NoImage(_CANNOT, fix=_FIX, detail=f"{failure} {failure.detail}") from failure
         if not answer:
             raise NoImage(_CANNOT, fix=_FIX)
         return answer
 
     @contextmanager
-    def _turn(self) -> Iterator[Sandbox]:
+    def _turn(self) -> Generator[Sandbox]:
         sandbox = self._idle.get()
         try:
             yield sandbox
@@ -110,11 +113,14 @@ _FIX = "Read its text."
 def _look(answer: dict[str, object]) -> Look:
     width, height = _length(answer["width"]), _length(answer["height"])
     found = answer["marks"]
+    pages = answer["pages"]
+    if isinstance(pages, bool) or not isinstance(pages, int) or not 1 <= pages <= _MOST_PAGES:
+        raise ValueError("no count of pages")
     if found is None:
-        return Look(width, height, None)
+        return Look(width, height, None, pages)
     if not isinstance(found, list) or len(found) > _MOST_MARKS:
         raise ValueError("no list of marks")
-    return Look(width, height, tuple(_mark(one, width, height) for one in found))
+    return Look(width, height, tuple(_mark(one, width, height) for one in found), pages)
 
 
 def _mark(sides: object, width: float, height: float) -> Box:

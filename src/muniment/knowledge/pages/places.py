@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from muniment.knowledge.ingestion.parse.normal import cell_text, column_names, may_vanish
 from muniment.knowledge.ingestion.parse.pdf import HYPHEN, is_row
-from muniment.knowledge.ingestion.parse.pdf_lines import Line, page_lines
+from muniment.knowledge.ingestion.parse.pdf_lines import Line, page_lines, steps
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfTextPage
@@ -66,7 +66,8 @@ def _of_line(number: int, line: Line) -> Iterator[_Sign]:
     ends = HYPHEN.search(line.text.rstrip())
     last = len(line.raw.rstrip()) - 1
     for first, cluster in _clusters(line.raw):
-        at = [Place(line.at + first + step, number, one) for step, one in enumerate(cluster)]
+        begun = line.at + steps(line.raw[:first])
+        at = [Place(begun + steps(cluster[:step]), number, one) for step, one in enumerate(cluster)]
         text = unicodedata.normalize("NFC", "-" if cluster == _CUT else cluster)
         optional = cluster == _CUT or may_vanish(cluster) or (first == last and ends is not None)
         yield _Sign(text, tuple(at), optional)

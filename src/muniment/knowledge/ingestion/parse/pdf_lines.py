@@ -52,7 +52,7 @@ def page_lines(page: PdfTextPage) -> list[Line]:
         if shown.strip():
             spaces += shown.count(" ")
             lines.append(_line(page, shown, at, look_for_cells=spaces < _MOST_SPACES))
-        at += len(piece) + 1
+        at += steps(piece) + 1
     for place in (-1, 0):
         if len(lines) > 1 and _PAGE_NUMBER.fullmatch(lines[place].text.strip()):
             del lines[place]
@@ -63,7 +63,7 @@ def _line(page: PdfTextPage, text: str, at: int, *, look_for_cells: bool) -> Lin
     shown = _LINE_END_HYPHEN.sub("", text).replace("\ufffe", "-")
     try:
         first = letter(page, at + len(text) - len(text.lstrip()))
-        last = letter(page, at + len(text.rstrip()) - 1)
+        last = letter(page, at + steps(text.rstrip()) - 1)
         left, low, _, top = page.get_charbox(first, loose=True)
         _, bottom, right, _ = page.get_charbox(last, loose=True)
         size = _font_size(page, first) or round(top - low, 1)
@@ -74,6 +74,11 @@ def _line(page: PdfTextPage, text: str, at: int, *, look_for_cells: bool) -> Lin
     except Exception:  # a letter without a place; the text stays right
         return Line(shown, (shown,), 0.0, 0.0, False, 0.0, 0.0, 0.0, 0.0, text, at)
     return Line(shown, cells, size, max(top - low, 1.0), bold, top, bottom, left, right, text, at)
+
+
+def steps(text: str) -> int:
+    """Return how far the page's text goes on over `text`: it counts a character beyond U+FFFF as two."""
+    return len(text) + (0 if text.isascii() else sum(character > "\uffff" for character in text))
 
 
 def letter(page: PdfTextPage, place: int) -> int:
@@ -104,8 +109,8 @@ def _cells(page: PdfTextPage, text: str, at: int, size: float) -> tuple[str, ...
     cells: list[str] = []
     begun = 0
     for space in _SPACE.finditer(text):
-        before = page.get_charbox(letter(page, at + space.start() - 1))
-        after = page.get_charbox(letter(page, at + space.end()))
+        before = page.get_charbox(letter(page, at + steps(text[: space.start()]) - 1))
+        after = page.get_charbox(letter(page, at + steps(text[: space.end()])))
         if after[0] - before[2] > _CELL_GAP * size:
             cells.append(text[begun : space.start()].strip())
             begun = space.end()
