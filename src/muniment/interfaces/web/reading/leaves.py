@@ -79,7 +79,7 @@ def text_view(read: DocumentRead, asked: Asked) -> DocumentView:
         if unit.kind == "slide":
             return slide(*here)
         if unit.kind == "message":
-            return mail(*here, {one: say(f"document.mail_{one.lower()}") for one in _MAIL})
+            return mail(*here, {name: say(key) for name, key in _MAIL.items()})
         markdown = read.document.media_type == MEDIA_TYPES["md"]
         return Leaf(here[0], here[1], _paragraphs(unit, marker, markdown))
 
@@ -91,16 +91,29 @@ def text_view(read: DocumentRead, asked: Asked) -> DocumentView:
         leaves=leaves,
         earlier=href(groups[index - 1][0]) if index else "",
         later=href(groups[index + 1][0]) if index + 1 < len(groups) else "",
+        turns=_SHEETS_TURN if sheets else _LEAVES_TURN,
     )
 
 
-_MAIL = ("From", "To", "Cc", "Date")
+_MAIL = {
+    "From": "document.mail_from",
+    "To": "document.mail_to",
+    "Cc": "document.mail_cc",
+    "Date": "document.mail_date",
+}
+_LEAVES_TURN = ("document.leaves_before", "document.leaves_after")
+_SHEETS_TURN = ("document.sheet_before", "document.sheet_after")
 
 
 def described(
-    read: DocumentRead, entries: tuple[LeafLink, ...], leaves: tuple[Leaf, ...], earlier: str, later: str
+    read: DocumentRead,
+    entries: tuple[LeafLink, ...],
+    leaves: tuple[Leaf, ...],
+    earlier: str,
+    later: str,
+    turns: tuple[str, str],
 ) -> DocumentView:
-    """Return a view of a version: what it is, and these leaves of it."""
+    """Return a view of a version: what it is, and these leaves of it; `turns` names what comes before and after."""
     version, current = read.version, read.document.version
     return DocumentView(
         title=version.title,
@@ -112,6 +125,8 @@ def described(
         leaves=leaves,
         earlier=earlier,
         later=later,
+        earlier_says=say(turns[0]),
+        later_says=say(turns[1]),
     )
 
 

@@ -57,6 +57,7 @@ def _page(read: DocumentRead, asked: Asked, number: int, unit: Unit | None, look
         leaves=(replace(leaf, number=number, name=page),),
         earlier=href(number - 1) if number > 1 else "",
         later=href(number + 1) if number < look.pages else "",
+        turns=("document.page_before", "document.page_after"),
     )
     text = Asked(asked.at, None if asked.at else _place(read, unit), as_text=True)
     return replace(

@@ -35,7 +35,8 @@ def sheet(
     lines = list(_lines(marker.text, unit))
     title: tuple[Run, ...] = ()
     if unit.label and lines and marker.text[lines[0].start : lines[0].end] == unit.label:
-        title = marker.runs(lines[0].start, lines[0].end)
+        if not name or marker.touches(lines[0].start, lines[0].end):
+            title = marker.runs(lines[0].start, lines[0].end)
         del lines[0]
     marked = next((n for n, one in enumerate(lines) if marker.touches(one.start, one.end)), 0)
     first = (marked if row is None else min(max(row, 1), max(len(lines), 1)) - 1) // MOST_ROWS * MOST_ROWS
@@ -129,9 +130,9 @@ def _placed(text: str, pieces: list[Span], names: tuple[str, ...]) -> Iterator[t
         if at >= 0:
             cells.append((start, start + len(names[at]) + len(_NAMED), end, at))
             free = at + 1
-        elif free >= len(names) or not cells:
-            cells.append((start, start, end, free))
-            free += 1
+        elif not cells:
+            cells.append((start, start, end, 0))
+            free = 1
         else:
             cells[-1] = (*cells[-1][:2], end, cells[-1][3])
     yield from cells

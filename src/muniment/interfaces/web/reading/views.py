@@ -113,6 +113,8 @@ class DocumentView:
     leaves: tuple[Leaf, ...]
     earlier: str
     later: str
+    earlier_says: str
+    later_says: str
     image: PageImage | None = None
     """Where the document is shown page by page: the page, whose text the only leaf is."""
     other_view: str = ""
