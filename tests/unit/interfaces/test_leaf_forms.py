@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import fixtures_parse
 from tests.unit.interfaces.test_leaves import read
@@ -124,6 +124,7 @@ def test_a_long_sheet_shows_the_rows_around_the_quote_and_leads_to_the_others() 
 WORDS = st.text("ab :|\n-#", max_size=12)
 
 
+@settings(deadline=None)
 @given(st.lists(WORDS, min_size=1, max_size=12), st.integers(0, 150), st.integers(0, 150), st.data())
 def test_whatever_is_stored_is_shown_and_marked_exactly(
     pieces: list[str], a: int, b: int, data: st.DataObject
@@ -153,6 +154,7 @@ def is_within(some: str, whole: str) -> bool:
 CELL = st.text("abc 1:", max_size=5).map(lambda cell: " ".join(cell.split()))
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(CELL, min_size=3, max_size=3).filter(any), min_size=1, max_size=8), st.data())
 def test_every_cell_of_a_table_is_shown_and_marked_exactly(
     rows: list[list[str]], data: st.DataObject
