@@ -109,7 +109,7 @@ def seen(http: TestClient, route: str, ids: dict[str, str], headers: dict[str, s
     """All that a caller is told, but for the time, the trace's number and a sign-in page's own address."""
     method, path = route.split(" ")
     path = path.format_map(
-        {"described_id": "x", "resource_id": "x", "model_id": "quotes"}
+        {"described_id": "x", "resource_id": "x", "model_id": "quotes", "page": "1"}
         | {"tool_id": "none", "action_id": "act_x", "entry_id": "0", "old_size": "1"}
         | dict(ids)
     )

@@ -198,6 +198,7 @@ PAGES = {
     ("POST", "/conversations/{conversation_id}/title"),
     ("POST", "/conversations/{conversation_id}/delete"),
     ("GET", "/documents/{document_id}"),
+    ("GET", "/documents/{document_id}/pages/{page}.png"),
     ("GET", "/approvals"),
     ("GET", "/approvals/{action_id}"),
     ("POST", "/approvals/{action_id}/approve"),

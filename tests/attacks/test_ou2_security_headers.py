@@ -41,6 +41,7 @@ def check(response: Any) -> None:
         ("POST", "/signin"),
         ("POST", "/ask"),
         ("GET", "/documents/x"),
+        ("GET", "/documents/x/pages/1.png"),
         ("GET", "/answers/x"),
         ("GET", "/approvals"),
         ("GET", "/approvals/act_a"),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from muniment.knowledge.ingestion.reembed import Reembed
     from muniment.knowledge.ingestion.report import IngestReport, OnProgress
     from muniment.knowledge.ingestion.upkeep import IndexUpkeep
+    from muniment.knowledge.pages.page_images import PageImages
     from muniment.knowledge.passage import Retrieval
     from muniment.knowledge.reading import Reading
     from muniment.knowledge.retrieval.compare import Comparison
@@ -158,6 +159,13 @@ class Searching(Governed):
         from muniment.knowledge.reading import Reading
 
         return Reading(self.database, self.audit, self.policy)
+
+    @cached_property
+    def page_images(self) -> PageImages:
+        """Pages of PDF files as images."""
+        from muniment.knowledge.pages.page_images import PageImages
+
+        return PageImages(self.settings.ingestion.isolation)
 
     @property
     def reembed(self) -> Reembed:

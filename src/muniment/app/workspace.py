@@ -389,6 +389,8 @@ class Workspace(Acting):
 
     def close(self) -> None:
         """Stop what runs here and close what was opened."""
+        if "page_images" in self.__dict__:
+            self.page_images.close()
         if "workflows" in self.__dict__:
             self.workflows.close()
         super().close()

@@ -56,6 +56,7 @@ NO_RIGHTS = frozenset(
         "signin_attempt",
         "signin_link",
         "streams",
+        "version_original",
         "workflow_events",
         "workflow_events_history",
         "workflow_input",

@@ -8,7 +8,7 @@ from muniment.interfaces.web.asking import pages as asking
 from muniment.interfaces.web.auditing import entries as audit_entries
 from muniment.interfaces.web.auditing import proof as audit_proof
 from muniment.interfaces.web.deciding import approvals
-from muniment.interfaces.web.reading import documents
+from muniment.interfaces.web.reading import documents, page_image
 from muniment.interfaces.web.signing_in import signin
 
 ROUTERS = tuple(
@@ -20,6 +20,7 @@ ROUTERS = tuple(
         lineage,
         conversations,
         documents,
+        page_image,
         approvals,
         audit_entries,
         audit_proof,

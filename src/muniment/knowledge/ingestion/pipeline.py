@@ -20,7 +20,7 @@ from muniment.foundation.clock import timestamp
 from muniment.foundation.errors import BadInput, MunimentError
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.inference.embedding import Embedder
-from muniment.knowledge import changes, library
+from muniment.knowledge import changes, library, originals
 from muniment.knowledge.access import NOBODY
 from muniment.knowledge.ingestion.chunk import HIGHEST, UNRECORDED, chunks, rules
 from muniment.knowledge.ingestion.fitness import UNFIT
@@ -268,6 +268,7 @@ class Pipeline:
                     for c in chunks(parsed, self._chunk_characters)
                 ],
                 chunking=rules(self._chunk_characters),
+                original=originals.to_keep(parsed.media_type, file.content),
             ),
             None,
         )
@@ -305,9 +306,34 @@ def _problem(path: str, error: MunimentError) -> Problem:
     return Problem(path, str(error).removeprefix(f"{path}: "))
 
 
+class _Ahead(queue.Queue[_Read | BaseException | None]):
+    """What waits to be taken; a file that is kept as it is counts by its size, so that memory stays bounded."""
+
+    def _init(self, maxsize: int) -> None:
+        super()._init(maxsize)
+        self._weight = 0
+
+    def _qsize(self) -> int:
+        return self._weight
+
+    def _put(self, item: _Read | BaseException | None) -> None:
+        super()._put(item)
+        self._weight += _weight(item)
+
+    def _get(self) -> _Read | BaseException | None:
+        item = super()._get()
+        self._weight -= _weight(item)
+        return item
+
+
+def _weight(item: _Read | BaseException | None) -> int:
+    kept = item.version.original if isinstance(item, _Read) and item.version else None
+    return 1 + (len(kept or b"") >> 18)
+
+
 def _ahead(produce: Callable[[], Iterator[_Read]]) -> Iterator[_Read]:
     """Yield what `produce` yields, made one step ahead on a thread, so that parsing overlaps embedding."""
-    results: queue.Queue[_Read | BaseException | None] = queue.Queue(maxsize=64)
+    results = _Ahead(maxsize=64)
     stopped = threading.Event()
 
     def put(value: _Read | BaseException | None) -> bool:
