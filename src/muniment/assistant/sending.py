@@ -39,6 +39,8 @@ class Sending:
     """Their sensitivities."""
     notes: tuple[str, ...] = ()
     """What the reader should know of it."""
+    too_sensitive: int = 0
+    """Passages that are above what the endpoint may be sent."""
 
 
 def labels_of(connection: sa.Connection, passages: Sequence[Passage]) -> list[str | None]:
@@ -68,7 +70,8 @@ def choose(
                 said = f"The model {endpoint.name} may not be sent passages as sensitive as these; {other.name} was."
                 return Sending(other, frozenset(range(1, len(labels) + 1)), frozenset(labels), (said,))
     kept = frozenset(label for label in labels if may[label])
-    return Sending(endpoint, sent, kept, (_withheld(len(labels) - len(sent), endpoint),))
+    above = len(labels) - len(sent)
+    return Sending(endpoint, sent, kept, (withheld(above, endpoint.name),), above)
 
 
 def fitting(sending: Sending, passages: Sequence[Passage], other: int) -> Sending:
@@ -93,7 +96,8 @@ def fitting(sending: Sending, passages: Sequence[Passage], other: int) -> Sendin
     return replace(sending, numbers=frozenset(kept), notes=(*sending.notes, said))
 
 
-def _withheld(count: int, endpoint: Endpoint) -> str:
+def withheld(count: int, name: str) -> str:
+    """Return what is said of passages that an endpoint of this name may not be sent."""
     many = "passage was" if count == 1 else "passages were"
     of = "its" if count == 1 else "their"
-    return f"{count} {many} withheld from the model {endpoint.name} because of {of} sensitivity."
+    return f"{count} {many} withheld from the model {name} because of {of} sensitivity."
