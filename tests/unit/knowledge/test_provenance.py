@@ -41,7 +41,7 @@ def test_the_whole_list_is_for_whom_policy_shows_sources_or_the_directory_and_is
         assert shown is not None and shown.allow == {"group:engineering"}
         (entry,) = [one for one in ready.audit.tail(50) if one.kind == "access.list_read"][-1:]
         assert entry.about["document"] == document_id(ready, "engineering/oncall.md")
-        ready.roles.revoke(role, "user:alice", OPERATOR)
+        ready.roles.revoke(role, "user:alice", "enough", OPERATOR)
         assert told(ready, "engineering/oncall.md", "alice").access is None
 
 
