@@ -45,9 +45,14 @@ class Sending:
 
 def labels_of(connection: sa.Connection, passages: Sequence[Passage]) -> list[str | None]:
     """Return the sensitivity of each passage's document as it is now; None where it has none or is gone."""
-    documents = library.get_documents(connection, sorted({passage.document for passage in passages}))
+    return labels_at(connection, [passage.document for passage in passages])
+
+
+def labels_at(connection: sa.Connection, ids: Sequence[str]) -> list[str | None]:
+    """Return the sensitivity of each of up to 500 documents as it is now; None where it has none or is gone."""
+    documents = library.get_documents(connection, sorted(set(ids)))
     lists = library.access_lists(connection, sorted({one.access_class for one in documents.values()}))
-    found = [documents.get(passage.document) for passage in passages]
+    found = [documents.get(one) for one in ids]
     known = [None if one is None else lists.get(one.access_class) for one in found]
     return [None if one is None else one.sensitivity for one in known]
 

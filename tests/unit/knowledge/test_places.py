@@ -32,9 +32,7 @@ def test_only_places_with_something_to_read_are_named(ready: Workspace) -> None:
     assert places(ready, "bob") == Readable(
         ("docs",), (("docs", "all"), ("docs", "sales")), ("text/csv", "text/markdown", "text/plain")
     )
-    assert places(ready, "carol") == Readable(
-        ("docs",), (("docs", "all"),), ("text/markdown", "text/plain")
-    )
+    assert places(ready, "carol") == Readable(("docs",), (("docs", "all"),), ("text/markdown", "text/plain"))
 
 
 def test_a_source_of_which_nothing_may_be_read_is_not_named(ready: Workspace, tmp_path: Path) -> None:

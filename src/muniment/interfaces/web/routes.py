@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from muniment.interfaces.web import static_files
-from muniment.interfaces.web.asking import conversations
+from muniment.interfaces.web.asking import conversations, downloads, searching, sharing
 from muniment.interfaces.web.asking import pages as asking
 from muniment.interfaces.web.deciding import approvals
 from muniment.interfaces.web.reading import documents
@@ -16,6 +16,9 @@ ROUTERS = tuple(
         signin,
         asking,
         conversations,
+        sharing,
+        downloads,
+        searching,
         documents,
         approvals,
     )

@@ -84,7 +84,7 @@ class Visibility:
             self._judged[number] = access is not None and self.admits(access)
 
     def admits(self, access: AccessList) -> bool:
-        """Return whether this list, read in the same transaction, opens what it covers; one that is no list does not."""
+        """Return whether this list, read in the same transaction, opens what it covers; a broken one does not."""
         try:
             return access.permits(self.grants) and clears(self.clearance, access.sensitivity)
         except (ValueError, TypeError):

@@ -153,7 +153,10 @@ function finish(data) {
   whole.hidden = false;
   whole.querySelector("a").href = `/conversations/${data.conversation}`;
   page.dataset.answered = data.href;
+  if (data.unused) outcome.append(filled("unused-template", data.unused));
+  evidence.tell(data.whys);
   const foot = filled("foot-template", {});
+  for (const one of foot.querySelectorAll("[data-after]")) one.href = data.href + one.dataset.after;
   const notes = foot.querySelector(".notes");
   for (const note of data.notes) notes.append(Object.assign(document.createElement("li"), { textContent: note }));
   const link = foot.querySelector("a");

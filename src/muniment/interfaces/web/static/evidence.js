@@ -43,6 +43,15 @@ export class Evidence {
     this.#panel.hidden = false;
   }
 
+  /** Says why each source was found, once that is recorded. */
+  tell(whys) {
+    for (const { n, why } of whys) {
+      const slot = this.#card(n)?.querySelector("[data-slot='why']");
+      if (slot) slot.textContent = why;
+      if (slot) slot.hidden = why === "";
+    }
+  }
+
   close() {
     if (this.#sheet.open) return this.#sheet.close();
     if (!this.#pinned) return;
