@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from muniment.foundation.errors import BadInput
 from muniment.governance.audit.entry import Json
 from muniment.governance.identity.principal import Principal
 from muniment.interfaces.rest.bodies import FilterBody
@@ -50,12 +51,8 @@ class LimitsView:
     types: tuple[Choice, ...]
     after: str
     before: str
-
-    @property
-    def stated(self) -> bool:
-        """Whether anything is chosen."""
-        chosen = any(one.chosen for _, places in self.places for one in places)
-        return chosen or any(one.chosen for one in self.types) or bool(self.after or self.before)
+    said: str
+    """What is chosen, in words; empty where nothing is."""
 
 
 def filter_body(fields: Mapping[str, str]) -> FilterBody:
@@ -98,7 +95,16 @@ def offered(workspace: Workspace, principal: Principal, fields: Mapping[str, str
     kinds = {_KINDS[one] for one in readable.types if one in _KINDS} | ({kind} & set(MEDIA_TYPES))
     types = [Choice(one, _named(one), one == kind) for one in MEDIA_TYPES if one in kinds]
     places = tuple((source, tuple(found)) for source, found in by_source.items())
-    return LimitsView(places, tuple(types), fields.get("after", ""), fields.get("before", ""))
+    return LimitsView(
+        places, tuple(types), fields.get("after", ""), fields.get("before", ""), _in_words(fields)
+    )
+
+
+def _in_words(fields: Mapping[str, str]) -> str:
+    try:
+        return said(filter_body(fields).filters().stated())
+    except BadInput:
+        return say("limits.unclear")
 
 
 def said(stated: Json) -> str:

@@ -25,9 +25,10 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 LISTED = 10
 """Passages on the page."""
-EXCERPT = 420
+EXCERPT = 340
 """Characters of a passage."""
 _PIECE = re.compile(r"\w+|\W+")
+_HEADING = re.compile(r"^#{1,6} +", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,8 @@ def _found(one: Passage, query: str) -> FoundPassage:
 
 def _runs(text: str, wanted: frozenset[str]) -> tuple[tuple[str, bool], ...]:
     """Return the part of a text around the first word that is looked for, and which pieces are such words."""
-    pieces = [(one, not wanted.isdisjoint(wording.terms(one))) for one in _PIECE.findall(text)]
+    flat = " ".join(_HEADING.sub("", text).split())
+    pieces = [(one, not wanted.isdisjoint(wording.terms(one))) for one in _PIECE.findall(flat)]
     first = next((at for at, (_, held) in enumerate(pieces) if held), 0)
     begin, room = first, EXCERPT // 3
     while begin and (room := room - len(pieces[begin - 1][0])) > 0:

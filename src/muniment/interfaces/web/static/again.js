@@ -5,7 +5,7 @@ const box = page.querySelector("form.ask").elements.question;
 const asked = () => page.querySelector("[data-question]").textContent;
 
 page.addEventListener("click", (event) => {
-  if (!event.target.closest("[data-again]")) return;
+  if (!event.target.closest("[data-rephrase]")) return;
   event.preventDefault();
   box.value ||= asked();
   box.focus();
