@@ -93,7 +93,8 @@ def _told(
     if found is None:
         return None, kept
     already = sending.withheld(found.count, found.model)
-    fix = say("unused.choose", models=", ".join(found.others)) if found.others else say("unused.none")
+    fix = say("unused.choose", models="; ".join(map(_label, found.others)))
+    fix = fix if found.others else say("unused.none")
     one = say("unused.one", model=found.model)
     told = one if found.count == 1 else say("unused.several", count=found.count, model=found.model)
     return UnusedView(told, fix), tuple(note for note in kept if note != already)
@@ -170,6 +171,10 @@ def model_choices(workspace: Workspace, principal: Principal, chosen: str | None
     """Return the models that a person may ask, the default one chosen unless another is."""
     wanted = chosen or workspace.catalog.default
     return [
-        ModelChoice(one.name, say("ask.model_quotes") if one.name == QUOTES else one.name, one.name == wanted)
+        ModelChoice(one.name, _label(one.name), one.name == wanted)
         for one in usable_models(workspace, principal)
     ]
+
+
+def _label(name: str) -> str:
+    return say("ask.model_quotes") if name == QUOTES else name

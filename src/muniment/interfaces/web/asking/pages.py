@@ -103,7 +103,7 @@ async def answer_page(
             "limits": chosen(found.lineage.get("filters")),
             "model": _model_of(found.lineage),
         }
-        if view.status == "abstained":
+        if view.status == "abstained" or view.unused:
             shown["typed"] = view.question
         whole = workspace.conversations.around(caller.principal, answer_id, caller.actor)
         if whole is None:

@@ -64,7 +64,10 @@ def _several(values: Sequence[Json], path: str, proofs: _Proofs, depth: int) -> 
         tuple(_node(one.get(name), _below(f"{path}/{at}", name), proofs, depth + 1) for name in names)
         for at, one in enumerate(objects)
     )
-    columns = tuple(Column(named(name), all(row[at].number for row in rows)) for at, name in enumerate(names))
+    columns = tuple(
+        Column(named(name), all(row[at].number or row[at].empty for row in rows))
+        for at, name in enumerate(names)
+    )
     return Node("table", columns=columns, rows=rows)
 
 
@@ -77,7 +80,8 @@ def _value(value: Json, path: str, proofs: _Proofs) -> Node:
         text = say("result.yes") if value else say("result.no")
     else:
         text = str(value)
-    return Node("value", text, number=number, cited=cards, inferred=inferred)
+    nothing = value is None or value == ""
+    return Node("value", text, number=number, cited=cards, inferred=inferred, empty=nothing)
 
 
 def _below(path: str, name: str) -> str:

@@ -63,6 +63,8 @@ class Node:
     number: bool = False
     cited: tuple[SourceCard, ...] = ()
     inferred: str = ""
+    empty: bool = False
+    """Whether it says nothing."""
     pairs: tuple[tuple[str, Node], ...] = ()
     items: tuple[Node, ...] = ()
     columns: tuple[Column, ...] = ()

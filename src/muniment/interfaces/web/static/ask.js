@@ -137,6 +137,7 @@ function chip({ n, label }) {
 }
 
 function finish(data) {
+  if (data.unused) outcome.append(filled("unused-template", data.unused));
   if (data.status !== "answered") {
     claims.replaceChildren();
     evidence.clear();
@@ -153,7 +154,6 @@ function finish(data) {
   whole.hidden = false;
   whole.querySelector("a").href = `/conversations/${data.conversation}`;
   page.dataset.answered = data.href;
-  if (data.unused) outcome.append(filled("unused-template", data.unused));
   evidence.tell(data.whys);
   const foot = filled("foot-template", {});
   for (const one of foot.querySelectorAll("[data-after]")) one.href = data.href + one.dataset.after;
