@@ -64,11 +64,13 @@ def _several(values: Sequence[Json], path: str, proofs: _Proofs, depth: int) -> 
         tuple(_node(one.get(name), _below(f"{path}/{at}", name), proofs, depth + 1) for name in names)
         for at, one in enumerate(objects)
     )
-    columns = tuple(
-        Column(named(name), all(row[at].number or row[at].empty for row in rows))
-        for at, name in enumerate(names)
-    )
+    columns = tuple(Column(named(name), _counted([row[at] for row in rows])) for at, name in enumerate(names))
     return Node("table", columns=columns, rows=rows)
+
+
+def _counted(cells: Sequence[Node]) -> bool:
+    """Return whether a column holds numbers and nothing else."""
+    return any(one.number for one in cells) and all(one.number or one.empty for one in cells)
 
 
 def _value(value: Json, path: str, proofs: _Proofs) -> Node:
