@@ -15,6 +15,7 @@ export class Evidence {
     page.addEventListener("pointerover", (event) => this.#point(event));
     page.addEventListener("focusin", (event) => this.#focus(event));
     page.addEventListener("click", (event) => this.#click(event));
+    page.addEventListener("toggle", (event) => this.#unfold(event), true);
     document.addEventListener("keydown", (event) => event.key === "Escape" && this.close());
     this.#sheet.addEventListener("close", () => this.#closed());
     this.#sheet.addEventListener("click", (event) => event.target === this.#sheet && this.#sheet.close());
@@ -90,6 +91,10 @@ export class Evidence {
     }
     const card = event.target.closest?.(".evidence .source");
     if (card && !event.target.closest("a")) this.#activate(card.id.slice("source-".length));
+  }
+
+  #unfold({ target }) {
+    if (target.open && target.matches(".origin")) target.scrollIntoView({ block: "nearest" });
   }
 
   #open(chip) {
