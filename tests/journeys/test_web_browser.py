@@ -207,11 +207,11 @@ def test_a_conversation_is_renamed_and_deleted_without_scripts(
         page.click("form.ask button")
         page.click(".whole a")
         assert page.locator("h1").inner_text() == QUESTION
-        page.click(".manage summary")
+        page.click(".manage summary >> nth=-1")
         page.fill("#title", "On <b>call</b>")
         page.click("text=Rename >> nth=-1")
         assert page.locator("h1").inner_text() == "On <b>call</b>"
-        page.click(".manage summary")
+        page.click(".manage summary >> nth=-1")
         page.click("text=Delete for good")
         assert page.url == f"{address}/"
         assert page.locator(".recent").count() == 0

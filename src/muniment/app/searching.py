@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from muniment.knowledge.ingestion.upkeep import IndexUpkeep
     from muniment.knowledge.pages.page_images import PageImages
     from muniment.knowledge.passage import Retrieval
+    from muniment.knowledge.places import Places
+    from muniment.knowledge.provenance import Provenances
     from muniment.knowledge.reading import Reading
     from muniment.knowledge.retrieval.compare import Comparison
     from muniment.knowledge.retrieval.engine import Engine
@@ -166,6 +168,20 @@ class Searching(Governed):
         from muniment.knowledge.pages.page_images import PageImages
 
         return PageImages(self.settings.ingestion.isolation)
+
+    @cached_property
+    def provenances(self) -> Provenances:
+        """Where documents come from, how fresh they are, and through what they may be read."""
+        from muniment.knowledge.provenance import Provenances
+
+        return Provenances(self.database, self.audit, self.policy)
+
+    @cached_property
+    def places(self) -> Places:
+        """What a search may be limited to."""
+        from muniment.knowledge.places import Places
+
+        return Places(self.database)
 
     @property
     def reembed(self) -> Reembed:

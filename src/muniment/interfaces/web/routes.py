@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from muniment.interfaces.web import static_files
-from muniment.interfaces.web.asking import conversations, lineage
+from muniment.interfaces.web.asking import conversations, downloads, lineage, searching, sharing
 from muniment.interfaces.web.asking import pages as asking
 from muniment.interfaces.web.auditing import entries as audit_entries
 from muniment.interfaces.web.auditing import proof as audit_proof
@@ -19,6 +19,9 @@ ROUTERS = tuple(
         asking,
         lineage,
         conversations,
+        sharing,
+        downloads,
+        searching,
         documents,
         page_image,
         approvals,

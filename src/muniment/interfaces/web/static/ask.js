@@ -136,6 +136,7 @@ function chip({ n, label }) {
 }
 
 function finish(data) {
+  if (data.unused) outcome.append(filled("unused-template", data.unused));
   if (data.status !== "answered") {
     claims.replaceChildren();
     evidence.clear();
@@ -152,7 +153,9 @@ function finish(data) {
   whole.hidden = false;
   whole.querySelector("a").href = `/conversations/${data.conversation}`;
   page.dataset.answered = data.href;
+  evidence.tell(data.whys);
   const foot = filled("foot-template", {});
+  for (const one of foot.querySelectorAll("[data-after]")) one.href = data.href + one.dataset.after;
   const notes = foot.querySelector(".notes");
   for (const note of data.notes) notes.append(Object.assign(document.createElement("li"), { textContent: note }));
   const link = foot.querySelector("a");
