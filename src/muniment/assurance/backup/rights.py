@@ -57,6 +57,7 @@ NO_RIGHTS = frozenset(
         "signin_link",
         "streams",
         "workflow_events",
+        "workflow_attempt",
         "workflow_events_history",
         "workflow_input",
         "workflow_output",

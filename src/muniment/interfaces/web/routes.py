@@ -5,7 +5,7 @@ from __future__ import annotations
 from muniment.interfaces.web import static_files
 from muniment.interfaces.web.asking import conversations
 from muniment.interfaces.web.asking import pages as asking
-from muniment.interfaces.web.deciding import approvals
+from muniment.interfaces.web.deciding import approvals, delegations, inbox, own_actions, workflows
 from muniment.interfaces.web.reading import documents
 from muniment.interfaces.web.signing_in import signin
 
@@ -17,6 +17,10 @@ ROUTERS = tuple(
         asking,
         conversations,
         documents,
+        inbox,
+        delegations,
         approvals,
+        own_actions,
+        workflows,
     )
 )
