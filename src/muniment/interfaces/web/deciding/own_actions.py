@@ -37,9 +37,10 @@ async def my_actions(
     threads: Threads,
     group: Annotated[str, Query(alias="state", max_length=20)] = "",
     after: Annotated[str, Query(max_length=64)] = "",
+    one: Annotated[str, Query(max_length=64)] = "",
 ) -> Response:
-    """List what the person, or an agent for them, proposed."""
-    return HTMLResponse(await threads.run(lambda: _mine(request, session, "", group, after)))
+    """List what the person, or an agent for them, proposed; or only one of them."""
+    return HTMLResponse(await threads.run(lambda: _mine(request, session, "", group, after, one)))
 
 
 @router.post("/actions/{action_id}/withdraw")
@@ -80,10 +81,15 @@ def _done(request: Request, session: Session, action_id: str, work: Callable[[],
     return RedirectResponse(f"/actions#{action_id}", 303)
 
 
-def _mine(request: Request, session: Session, trouble: str = "", group: str = "", after: str = "") -> str:
+def _mine(
+    request: Request, session: Session, trouble: str = "", group: str = "", after: str = "", one: str = ""
+) -> str:
     workspace, who = workspace_of(request), caller(session)
     chosen = cast("Group | None", group if group in GROUPS else None)
-    made = list(workspace.actions.mine(who.principal, LISTED + 1, chosen, after))
+    if one:
+        made = [workspace.actions.show(one, who.principal)]
+    else:
+        made = list(workspace.actions.mine(who.principal, LISTED + 1, chosen, after))
     shown = made[:LISTED]
     sources = workspace.actions.sources(who.principal, shown)
     stays = {"state": chosen} if chosen else {}
@@ -91,19 +97,19 @@ def _mine(request: Request, session: Session, trouble: str = "", group: str = ""
     values = {
         "here": "actions",
         "made": shown,
-        "chosen": chosen or "",
+        "chosen": "one" if one else chosen or "",
         "groups": [(one, workspace.actions.count(who.principal, one)) for one in GROUPS],
         "given": {
-            one.id: [
-                (spelled_place(path), value_of(value, exact=False), provenance_of(one.bound, path, sources))
-                for path, value in leaves_of(one.bound.arguments)
+            each.id: [
+                (spelled_place(path), value_of(value, exact=False), provenance_of(each.bound, path, sources))
+                for path, value in leaves_of(each.bound.arguments)
             ]
-            for one in shown
+            for each in shown
         },
         "listing": listing_of,
         "newest": "/actions" + (f"?{urlencode(stays)}" if stays else "") if after else "",
         "older": f"/actions?{older}" if older else "",
-        "names": names_of(workspace, *(d.person for one in shown for d in one.decisions)),
+        "names": names_of(workspace, *(d.person for each in shown for d in each.decisions)),
         "workflows": workspace.can_run_workflows,
         "minute": minute,
         "trouble": trouble,

@@ -25,7 +25,7 @@ from muniment.interfaces.web.deciding.names import names_of
 from muniment.interfaces.web.forms import form_of
 from muniment.interfaces.web.rendering import render, say
 from muniment.interfaces.web.shell import caller, person
-from muniment.interfaces.web.wording import minute, span
+from muniment.interfaces.web.wording import minute, short_span, span
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -70,7 +70,7 @@ async def runs(
             "older": "/workflows?" + urlencode({**stays, "after": last}) if last else "",
             "newest": "/workflows?" + urlencode(stays) if after else "",
             "names": names_of(workspace, *(str(one.given.get("requester", "")) for one in found)),
-            "lasted": lambda one: span((one.ended_at or now) - one.started_at),
+            "lasted": lambda one: short_span((one.ended_at or now) - one.started_at),
             "minute": minute,
             "at": timestamp,
         }
@@ -220,7 +220,12 @@ def _page(request: Request, session: Session, run_id: str, trouble: str = "") ->
     going_on = found.state not in ENDED
 
     def took(begun: datetime, ended: datetime | None) -> str:
-        return span((ended or now) - begun)
+        return short_span((ended or now) - begun)
+
+    def clock(at: datetime) -> str:
+        """Return a time of the day on which the run began, with its day on any other."""
+        same = at.date() == found.started_at.date()
+        return f"{at:%H:%M:%S} UTC" if same else minute(timestamp(at))
 
     values = {
         "here": "actions",
@@ -236,6 +241,7 @@ def _page(request: Request, session: Session, run_id: str, trouble: str = "") ->
         "may_cancel": going_on and (mine or runs_it),
         "may_resume": runs_it and found.state in (State.HELD, State.QUARANTINED),
         "took": took,
+        "clock": clock,
         "until": lambda at: span(at - now),
         "at": timestamp,
         "minute": minute,
