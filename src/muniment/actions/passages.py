@@ -112,7 +112,7 @@ def _words(
         title=title,
         path=read.document.path,
         page=chunk.page,
-        heading=pieces(chunk.heading),
+        heading=() if chunk.heading == read.version.title else pieces(chunk.heading),
         text=pieces(text, _marked(text, said)),
         span=(chunk.start, chunk.end),
         cut=len(text) < len(chunk.text),

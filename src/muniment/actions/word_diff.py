@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 
 MOST_WORDS = 600
 """Words between the first and the last that differ, beyond which all between them is marked."""
-_WORDS = re.compile(r"\w+|\s+|[^\w\s]")
+_WORDS = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d]+|\s+|[^\w\s]")
 Span = tuple[int, int]
 
 

@@ -70,7 +70,7 @@ async def runs(
             "older": "/workflows?" + urlencode({**stays, "after": last}) if last else "",
             "newest": "/workflows?" + urlencode(stays) if after else "",
             "names": names_of(workspace, *(str(one.given.get("requester", "")) for one in found)),
-            "lasted": lambda one: short_span((one.ended_at or now) - one.started_at),
+            "lasted": lambda one: span((one.ended_at or now) - one.started_at),
             "minute": minute,
             "at": timestamp,
         }
@@ -79,16 +79,18 @@ async def runs(
     return HTMLResponse(await threads.run(shown))
 
 
-@router.get("/workflows/new/{name}")
-async def form(name: str, request: Request, session: PageSession, threads: Threads) -> Response:
+@router.get("/workflows/new/{workflow_id}")
+async def form(workflow_id: str, request: Request, session: PageSession, threads: Threads) -> Response:
     """Show the form that starts a workflow."""
-    return HTMLResponse(await threads.run(lambda: _form(request, session, _known(_rooms(request), name))))
+    return HTMLResponse(
+        await threads.run(lambda: _form(request, session, _known(_rooms(request), workflow_id)))
+    )
 
 
-@router.post("/workflows/new/{name}")
-async def start(name: str, request: Request, session: PageSession, threads: Threads) -> Response:
+@router.post("/workflows/new/{workflow_id}")
+async def start(workflow_id: str, request: Request, session: PageSession, threads: Threads) -> Response:
     """Start a workflow for the person; the key of the form makes sending it twice one run."""
-    known = await threads.run(lambda: _known(_rooms(request), name))
+    known = await threads.run(lambda: _known(_rooms(request), workflow_id))
     stated = [f"given_{one.name}" for one in known.takes]
     fields = await form_of(request, "csrf", "key", *stated)
     check_change(request, session, fields.get("csrf"))
@@ -102,7 +104,7 @@ async def start(name: str, request: Request, session: PageSession, threads: Thre
                 said = say("workflows.missing", name=missing.says)
                 return HTMLResponse(_form(request, session, known, said, given, fields.get("key", "")), 422)
             key = fields.get("key", "")[:64]
-            made = _rooms(request).start(name, given, who.principal, who.actor, key=key, own_words=True)
+            made = _rooms(request).start(known.name, given, who.principal, who.actor, key=key, own_words=True)
         except (NotFound, TooMany):
             raise
         except MunimentError as error:
