@@ -122,7 +122,9 @@ def seen(http: TestClient, route: str, ids: dict[str, str], headers: dict[str, s
     body = bodies(ids).get(path)
     http.cookies.clear()
     got = http.request(method, path, json=body, headers={"origin": ORIGIN, **headers})
-    body = re.sub(rb'"(took_ms|created)":[0-9.]+|"searched_at":"[^"]*"|(?:ans|key)_[a-z2-7]+', b"", got.content)
+    body = re.sub(
+        rb'"(took_ms|created)":[0-9.]+|"searched_at":"[^"]*"|(?:ans|key)_[a-z2-7]+', b"", got.content
+    )
     kept = {
         name: value
         for name, value in got.headers.items()
