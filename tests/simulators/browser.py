@@ -22,6 +22,8 @@ AXE = Path(
 PHONE, DESK = {"width": 360, "height": 740}, {"width": 1400, "height": 900}
 VIEWS = ((PHONE, "light"), (PHONE, "dark"), (DESK, "light"), (DESK, "dark"))
 FITS = "document.documentElement.scrollWidth <= innerWidth"
+_SETTLED = "Promise.allSettled(document.getAnimations().map(one => one.finished)).then(() => true)"
+"""Colours that are on their way from one scheme to the other are neither."""
 _BROKEN = (
     "axe.run({resultTypes: ['violations']}).then(({violations}) =>"
     " violations.map(one => one.id + ': ' + one.nodes.slice(0, 3).map(node => node.html.slice(0, 200)).join(' | ')))"
@@ -86,6 +88,7 @@ def faults(page: Any, *, every_view: bool = False) -> list[str]:
     for viewport, scheme in VIEWS if every_view else VIEWS[1:3]:
         page.set_viewport_size(viewport)
         page.emulate_media(color_scheme=scheme)
+        page.evaluate(_SETTLED)
         where = f"{viewport['width']} px, {scheme}"
         found += [f"{where}: {one}" for one in page.evaluate(_BROKEN)]
         if not page.evaluate(FITS):
