@@ -40,6 +40,13 @@ async def inbox(
 
     def shown() -> str:
         found, now = workspace.inbox.listing(who.principal, chosen), workspace.clock.now()
+
+        def since(at: str) -> str:
+            return span(now - datetime.fromisoformat(at))
+
+        def until(at: str) -> str:
+            return span(datetime.fromisoformat(at) - now)
+
         people = [one.action.bound.requester for one in found.lines]
         values = {
             "here": "approvals",
@@ -52,8 +59,8 @@ async def inbox(
             "names": names_of(
                 workspace, *people, *found.requesters, *(one.on_behalf_of for one in found.lines)
             ),
-            "since": lambda at: span(now - datetime.fromisoformat(at)),
-            "until": lambda at: span(datetime.fromisoformat(at) - now),
+            "since": since,
+            "until": until,
             "minute": minute,
         }
         return render(

@@ -53,6 +53,10 @@ async def runs(
             return render("deciding/no_workflows.html", say("workflows.title"), person=shell, here="actions")
         rooms, now = workspace.workflow_runs, workspace.clock.now()
         sees_all = rooms.sees_all(who.principal)
+
+        def lasted(one: Run) -> str:
+            return span((one.ended_at or now) - one.started_at)
+
         chosen = State(state) if state in set(State) else None
         every = sees_all and whose == "all"
         found = list(rooms.listing(who.principal, "", chosen, LISTED + 1, after, own=not every))
@@ -70,7 +74,7 @@ async def runs(
             "older": "/workflows?" + urlencode({**stays, "after": last}) if last else "",
             "newest": "/workflows?" + urlencode(stays) if after else "",
             "names": names_of(workspace, *(str(one.given.get("requester", "")) for one in found)),
-            "lasted": lambda one: span((one.ended_at or now) - one.started_at),
+            "lasted": lasted,
             "minute": minute,
             "at": timestamp,
         }
@@ -224,6 +228,9 @@ def _page(request: Request, session: Session, run_id: str, trouble: str = "") ->
     def took(begun: datetime, ended: datetime | None) -> str:
         return short_span((ended or now) - begun)
 
+    def until(at: datetime) -> str:
+        return span(at - now)
+
     def clock(at: datetime) -> str:
         """Return a time of the day on which the run began, with its day on any other."""
         same = at.date() == found.started_at.date()
@@ -244,7 +251,7 @@ def _page(request: Request, session: Session, run_id: str, trouble: str = "") ->
         "may_resume": runs_it and found.state in (State.HELD, State.QUARANTINED),
         "took": took,
         "clock": clock,
-        "until": lambda at: span(at - now),
+        "until": until,
         "at": timestamp,
         "minute": minute,
         "trouble": trouble,
