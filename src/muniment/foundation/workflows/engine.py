@@ -35,7 +35,7 @@ from muniment.foundation.workflows.definition import Definition, Json, StepFaile
 from muniment.foundation.workflows.library import APPLICATION, RUNS_HERE, Executor, Stopped
 from muniment.foundation.workflows.runs import ENDED, UNDOING, Reading, Recorded, Run, State
 from muniment.foundation.workflows.steps import DurableSteps, undone
-from muniment.foundation.workflows.undoing import undos_of
+from muniment.foundation.workflows.undoing import undos_of, with_undone
 from muniment.foundation.workflows.wire import ours, same
 
 if TYPE_CHECKING:
@@ -343,7 +343,7 @@ class Workflows:
                 ) from error
             except Exception as error:
                 failed = steps.undo_all()
-                raise _with_undone(ours(error), failed) from error
+                raise with_undone(ours(error), failed) from error
 
         return work
 
@@ -361,7 +361,7 @@ class Workflows:
             steps = DurableSteps(str(DBOS.workflow_id), executor, self._clock, self._note)
             failed = undone(steps, undos_of(definition, run, whole.given, recorded))
             if failed:
-                raise _with_undone(StepFailed("The run was cancelled."), failed)
+                raise with_undone(StepFailed("The run was cancelled."), failed)
             return {}
 
         return work
@@ -391,13 +391,3 @@ def run_id(name: str, key: str) -> str:
     if not key:
         raise BadInput("A run's key is empty.", fix="Give what tells it from every other.")
     return "run_" + hashlib.sha256(exact([name, key])).hexdigest()[:40]
-
-
-def _with_undone(error: MunimentError, failed: Sequence[str]) -> MunimentError:
-    if not failed:
-        return error
-    return StepFailed(
-        f"{error.public} {', '.join(failed)} could not be undone.",
-        fix="Undo it by hand.",
-        detail=error.detail,
-    )
