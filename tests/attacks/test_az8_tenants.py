@@ -110,13 +110,21 @@ def seen(http: TestClient, route: str, ids: dict[str, str], headers: dict[str, s
     method, path = route.split(" ")
     path = path.format_map(
         {"described_id": "x", "resource_id": "x", "model_id": "quotes", "page": "1"}
-        | {"tool_id": "none", "action_id": "act_x", "entry_id": "0", "old_size": "1"}
+        | {
+            "tool_id": "none",
+            "workflow_id": "purchase-request",
+            "action_id": "act_x",
+            "entry_id": "0",
+            "old_size": "1",
+        }
         | dict(ids)
     )
     body = bodies(ids).get(path)
     http.cookies.clear()
     got = http.request(method, path, json=body, headers={"origin": ORIGIN, **headers})
-    body = re.sub(rb'"(took_ms|created)":[0-9.]+|"searched_at":"[^"]*"|ans_[a-z2-7]+', b"", got.content)
+    body = re.sub(
+        rb'"(took_ms|created)":[0-9.]+|"searched_at":"[^"]*"|(?:ans|key)_[a-z2-7]+', b"", got.content
+    )
     kept = {
         name: value
         for name, value in got.headers.items()

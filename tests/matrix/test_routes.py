@@ -158,6 +158,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "model_id": "quotes",
         "build": "none",
         "subject_id": "group:herons",
+        "workflow_id": "purchase-request",
         "name": "none",
         "described_id": "none",
         "resource_id": "none",

@@ -58,6 +58,7 @@ NO_RIGHTS = frozenset(
         "streams",
         "version_original",
         "workflow_events",
+        "workflow_attempt",
         "workflow_events_history",
         "workflow_input",
         "workflow_output",

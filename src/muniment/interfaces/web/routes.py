@@ -7,7 +7,7 @@ from muniment.interfaces.web.asking import conversations, downloads, lineage, se
 from muniment.interfaces.web.asking import pages as asking
 from muniment.interfaces.web.auditing import entries as audit_entries
 from muniment.interfaces.web.auditing import proof as audit_proof
-from muniment.interfaces.web.deciding import approvals
+from muniment.interfaces.web.deciding import approvals, delegations, inbox, own_actions, workflows
 from muniment.interfaces.web.reading import documents, page_image
 from muniment.interfaces.web.signing_in import signin
 
@@ -24,7 +24,11 @@ ROUTERS = tuple(
         searching,
         documents,
         page_image,
+        inbox,
+        delegations,
         approvals,
+        own_actions,
+        workflows,
         audit_entries,
         audit_proof,
     )

@@ -81,6 +81,14 @@ def span(time: timedelta) -> str:
     return say("span.moment")
 
 
+def short_span(time: timedelta) -> str:
+    """Return how long something lasted, what is under a minute in `12 ms` or `4 s`."""
+    seconds = max(0.0, time.total_seconds())
+    if seconds < 1:
+        return say("span.milliseconds", number=round(seconds * 1000))
+    return say("span.seconds", number=int(seconds)) if seconds < 60 else span(time)
+
+
 def capitalised(text: str) -> str:
     """Return the text with its first letter in upper case, the rest untouched."""
     return text[:1].upper() + text[1:]
