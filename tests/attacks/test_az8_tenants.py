@@ -111,6 +111,7 @@ def seen(http: TestClient, route: str, ids: dict[str, str], headers: dict[str, s
     path = path.format_map(
         {"described_id": "x", "resource_id": "x", "model_id": "quotes"}
         | {"tool_id": "none", "action_id": "act_x", "entry_id": "0", "old_size": "1"}
+        | {"name": "none", "set_id": "none", "number": "1", "form": "html"}
         | dict(ids)
     )
     body = bodies(ids).get(path)

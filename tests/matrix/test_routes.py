@@ -155,6 +155,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "build": "none",
         "subject_id": "group:herons",
         "name": "none",
+        "set_id": "none",
+        "number": "1",
+        "form": "html",
         "described_id": "none",
         "resource_id": "none",
     }

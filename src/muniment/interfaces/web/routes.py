@@ -6,6 +6,7 @@ from muniment.interfaces.web import static_files
 from muniment.interfaces.web.asking import conversations
 from muniment.interfaces.web.asking import pages as asking
 from muniment.interfaces.web.deciding import approvals
+from muniment.interfaces.web.quality.routes import ROOMS as QUALITY
 from muniment.interfaces.web.reading import documents
 from muniment.interfaces.web.signing_in import signin
 
@@ -18,5 +19,6 @@ ROUTERS = tuple(
         conversations,
         documents,
         approvals,
+        *QUALITY,
     )
 )
