@@ -117,6 +117,7 @@ def seen(http: TestClient, route: str, ids: dict[str, str], headers: dict[str, s
             "entry_id": "0",
             "old_size": "1",
         }
+        | {"name": "none", "set_id": "none", "number": "1", "form": "html"}
         | dict(ids)
     )
     body = bodies(ids).get(path)

@@ -226,6 +226,30 @@ PAGES = {
     ("POST", "/actions/{action_id}/undo"),
     ("POST", "/signout"),
 }
+PAGES |= {
+    ("GET", "/quality"),
+    ("GET", "/quality/suites"),
+    ("GET", "/quality/suites/{name}"),
+    ("POST", "/quality/suites/{name}/check"),
+    ("GET", "/quality/runs"),
+    ("GET", "/quality/runs/{evaluation_id}"),
+    ("GET", "/quality/runs/{evaluation_id}/compare"),
+    ("GET", "/quality/runs/{evaluation_id}/report/{form}"),
+    ("GET", "/quality/ladder"),
+    ("GET", "/quality/releases"),
+    ("GET", "/quality/releases/{name}"),
+    ("POST", "/quality/releases/{name}/promote"),
+    ("POST", "/quality/releases/{name}/rollback"),
+    ("POST", "/quality/releases/{name}/waiver"),
+    ("GET", "/quality/waivers"),
+    ("POST", "/quality/waivers/{number}/agree"),
+    ("GET", "/quality/review"),
+    ("POST", "/quality/review"),
+    ("GET", "/quality/review/{set_id}"),
+    ("POST", "/quality/review/{set_id}/label"),
+    ("GET", "/quality/review/{set_id}/agreement"),
+    ("GET", "/quality/live"),
+}
 
 
 def routes(workspace: Workspace) -> dict[tuple[str, str], APIRoute]:

@@ -160,6 +160,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "subject_id": "group:herons",
         "workflow_id": "purchase-request",
         "name": "none",
+        "set_id": "none",
+        "number": "1",
+        "form": "html",
         "described_id": "none",
         "resource_id": "none",
     }

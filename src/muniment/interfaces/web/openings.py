@@ -15,6 +15,7 @@ from muniment.governance.policy.decision import (
 )
 
 _SOURCES, _SUITES, _PROMPTS = Resource("Source", ""), Resource("Suite", ""), Resource("Prompt", "")
+_RELEASES = Resource("Release", "", {"requester": ""})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ OPENINGS = (
     Opening("quality.runs", "/quality/runs", "read_suite", _SUITES),
     Opening("quality.ladder", "/quality/ladder", "read_suite", _SUITES),
     Opening("quality.releases", "/quality/releases", "read_prompt", _PROMPTS),
+    Opening("quality.waivers", "/quality/waivers", "waive_release", _RELEASES),
     Opening("quality.review", "/quality/review", "review_answers", WORKSPACE),
     Opening("quality.live", "/quality/live", "read_suite", _SUITES),
     Opening("administration.health", "/administration", "read_settings", SETTINGS),

@@ -8,6 +8,7 @@ from muniment.interfaces.web.asking import pages as asking
 from muniment.interfaces.web.auditing import entries as audit_entries
 from muniment.interfaces.web.auditing import proof as audit_proof
 from muniment.interfaces.web.deciding import approvals, delegations, inbox, own_actions, workflows
+from muniment.interfaces.web.quality.routes import ROOMS as QUALITY
 from muniment.interfaces.web.reading import documents, page_image
 from muniment.interfaces.web.signing_in import signin
 
@@ -31,5 +32,6 @@ ROUTERS = tuple(
         workflows,
         audit_entries,
         audit_proof,
+        *QUALITY,
     )
 )
