@@ -242,9 +242,9 @@ class DirectoryPages:
             ref = f"group:{name}"
             everybody = Everybody(connection)
             inside = [one for one in everybody.accounts.values() if ref in one.grants]
-            direct = sa.select(sa.func.count()).where(_GROUP == name)
+            direct = sa.select(sa.func.count()).where(name == _GROUP)
             members = connection.execute(
-                sa.select(_MEMBER).where(_GROUP == name).order_by(_MEMBER).limit(MEMBERS)
+                sa.select(_MEMBER).where(name == _GROUP).order_by(_MEMBER).limit(MEMBERS)
             ).scalars()
             titles = {one: a.title for one, a in everybody.accounts.items()}
             given = sa.select(role_grant).where(role_grant.c.member == ref).order_by(role_grant.c.role)
