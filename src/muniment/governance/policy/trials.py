@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 
+from muniment.foundation.canonical import exact
 from muniment.foundation.database import Database
+from muniment.foundation.errors import Conflict
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.principal import Principal
@@ -15,7 +18,7 @@ from muniment.governance.policy.gate import Gate
 from muniment.governance.policy.located import Located, located
 from muniment.governance.policy.replay import Replay, Replayed
 from muniment.governance.policy.rules import Rules
-from muniment.governance.policy.versions import Trial, Versions
+from muniment.governance.policy.versions import Activation, Trial, Versions
 
 MOST = 5_000
 """Recorded decisions that are taken again, the newest ones."""
@@ -32,6 +35,8 @@ class Tried:
     reads_log: bool
     activates: bool
     """Whether whoever asks may put it in force."""
+    digest: str
+    """Of the text and the cases, so that what is put in force is what was tried."""
 
 
 class Trials:
@@ -71,4 +76,19 @@ class Trials:
         self._audit.record([Entry("policy.tried", by, {**stated, **about, **changes})])
         problems = located(policies) if trial.problems else ()
         activates = standing.decide("activate_policy", POLICY).allowed
-        return Tried(trial, problems, found, reads_log, activates)
+        return Tried(trial, problems, found, reads_log, activates, digest_of(policies, cases))
+
+    def activate(
+        self, policies: str, cases: str, digest: str, reason: str, who: Principal, by: Actor
+    ) -> Activation:
+        """Put in force what was tried under this digest; raises as `Versions.activate`, and Conflict for another."""
+        if digest_of(policies, cases) != digest:
+            raise Conflict(
+                "This text, or these cases, are not what was tested.", fix="Look at what testing it found."
+            )
+        return self._versions.activate(policies, reason, by, cases, who)
+
+
+def digest_of(policies: str, cases: str) -> str:
+    """Return the digest of a draft with the cases that it is tried on."""
+    return hashlib.sha256(exact([policies, cases])).hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from muniment.interfaces.web import static_files
-from muniment.interfaces.web.administration import directory, sources
+from muniment.interfaces.web.administration import access, directory, policy, sources
 from muniment.interfaces.web.asking import conversations
 from muniment.interfaces.web.asking import pages as asking
 from muniment.interfaces.web.deciding import approvals
@@ -21,5 +21,7 @@ ROUTERS = tuple(
         approvals,
         sources,
         directory,
+        access,
+        policy,
     )
 )
