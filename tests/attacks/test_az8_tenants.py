@@ -110,6 +110,7 @@ def seen(http: TestClient, route: str, ids: dict[str, str], headers: dict[str, s
     method, path = route.split(" ")
     path = path.format_map(
         {"described_id": "x", "resource_id": "x", "model_id": "quotes"}
+        | {"source_id": "handbook", "kind_id": "user", "member_id": "bob", "version_id": "x"}
         | {"tool_id": "none", "action_id": "act_x", "entry_id": "0", "old_size": "1"}
         | dict(ids)
     )

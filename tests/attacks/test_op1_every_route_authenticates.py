@@ -194,6 +194,29 @@ PAGES = {
     ("POST", "/actions/{action_id}/undo"),
     ("POST", "/signout"),
 }
+PAGES |= {
+    ("GET", "/administration/sources"),
+    ("GET", "/administration/sources/{source_id}"),
+    ("POST", "/administration/sources/{source_id}/readers"),
+    ("POST", "/administration/sources/{source_id}/access"),
+    ("POST", "/administration/sources/{source_id}/access/set"),
+    ("GET", "/administration/directory"),
+    ("POST", "/administration/directory/search"),
+    ("POST", "/administration/directory/roles"),
+    ("POST", "/administration/directory/account"),
+    ("GET", "/administration/directory/member"),
+    ("GET", "/administration/directory/{kind_id}/{member_id}"),
+    ("GET", "/administration/access"),
+    ("POST", "/administration/access/person"),
+    ("POST", "/administration/access/document"),
+    ("POST", "/administration/access/decision"),
+    ("GET", "/administration/policy"),
+    ("GET", "/administration/policy/versions/{version_id}"),
+    ("GET", "/administration/policy/draft"),
+    ("POST", "/administration/policy/draft"),
+    ("POST", "/administration/policy/activate"),
+    ("POST", "/administration/policy/rollback"),
+}
 
 
 def routes(workspace: Workspace) -> dict[tuple[str, str], APIRoute]:

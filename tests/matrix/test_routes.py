@@ -155,6 +155,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "build": "none",
         "subject_id": "group:herons",
         "name": "none",
+        "source_id": "papers",
+        "kind_id": "user",
+        "member_id": "bob",
+        "version_id": "none",
         "described_id": "none",
         "resource_id": "none",
     }

@@ -10,11 +10,11 @@ from muniment.governance.identity.sessions import Session
 from muniment.governance.policy.vocabulary import actions
 from muniment.interfaces.authenticate import PageSession, check_change, workspace_of
 from muniment.interfaces.rest.answers import Threads
+from muniment.interfaces.web.administration.directory import place_of
 from muniment.interfaces.web.administration.refusal import Refusal, refusal_of
 from muniment.interfaces.web.forms import form_of
 from muniment.interfaces.web.rendering import render, say
 from muniment.interfaces.web.shell import admitted, person
-from muniment.knowledge.access_explorer import NAMED
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -104,7 +104,7 @@ def _page(request: Request, session: Session, refused: Refusal | None = None, **
         "readers": None,
         "reasoning": None,
         "actions": [one.name for one in actions().values() if one.kinds],
-        "each": NAMED,
+        "place_of": place_of,
         "trouble": told.said,
         **filled,
     }

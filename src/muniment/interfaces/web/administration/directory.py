@@ -109,28 +109,51 @@ async def account(request: Request, session: PageSession, threads: Threads) -> R
     return await threads.run(lambda: _changed(request, session, member, change))
 
 
-@router.get(f"{LIST}/{{of}}/{{name:path}}")
+@router.get(f"{LIST}/member")
+async def named(
+    request: Request,
+    session: PageSession,
+    threads: Threads,
+    ref: Annotated[str, Query(max_length=400)] = "",
+    said: Annotated[str, Query(max_length=10)] = "",
+) -> Response:
+    """Show a user, a service or a group whose name is no part of an address."""
+    return await threads.run(lambda: _shown(request, session, ref, said))
+
+
+@router.get(f"{LIST}/{{kind_id}}/{{member_id}}")
 async def member(
-    of: Of,
-    name: str,
+    kind_id: str,
+    member_id: str,
     request: Request,
     session: PageSession,
     threads: Threads,
     said: Annotated[str, Query(max_length=10)] = "",
 ) -> Response:
     """Show a user, a service or a group."""
-
-    def shown() -> str:
-        admitted(request, session, HERE)
-        return _member(request, session, f"{of}:{name}", said if said in _SAID else "")
-
-    return HTMLResponse(await threads.run(shown))
+    return await threads.run(lambda: _shown(request, session, f"{kind_id}:{member_id}", said))
 
 
-def _changed(request: Request, session: Session, ref: str, change: Callable[[Principal, Actor], str]) -> Response:
+def place_of(ref: str) -> str:
+    """Return the address of the page of a user, service or group."""
+    kind, _, name = ref.partition(":")
+    # A name with a slash, or one that browsers take for a step, cannot stand in a path.
+    if "/" in name or name in (".", ".."):
+        return f"{LIST}/member?ref={quote(ref, safe='')}"
+    return f"{LIST}/{kind}/{quote(name, safe='')}"
+
+
+def _shown(request: Request, session: Session, ref: str, said: str) -> Response:
+    admitted(request, session, HERE)
+    return HTMLResponse(_member(request, session, ref, said if said in _SAID else ""))
+
+
+def _changed(
+    request: Request, session: Session, ref: str, change: Callable[[Principal, Actor], str]
+) -> Response:
     """Change something of a member, and show it; where the sign-in is too old, have the person sign in first."""
     who = admitted(request, session, HERE)
-    place = _place(ref)
+    place = place_of(ref)
     if anew := proving_anew(request, session, place):
         return anew
     try:
@@ -138,12 +161,7 @@ def _changed(request: Request, session: Session, ref: str, change: Callable[[Pri
     except MunimentError as error:
         refused = refusal_of(error)
         return HTMLResponse(_member(request, session, ref, "", refused), refused.status)
-    return RedirectResponse(f"{place}?said={said}", 303)
-
-
-def _place(ref: str) -> str:
-    kind, _, name = ref.partition(":")
-    return f"{LIST}/{kind}/{quote(name)}"
+    return RedirectResponse(f"{place}{'&' if '?' in place else '?'}said={said}", 303)
 
 
 def _list(request: Request, session: Session, of: str, words: str, after: str) -> str:
@@ -154,7 +172,7 @@ def _list(request: Request, session: Session, of: str, words: str, after: str) -
     else:
         kind: Literal["user", "service"] = "service" if of == "service" else "user"
         found = pages.accounts(kind, words, after, who.principal, who.actor)
-    values = {"here": HERE, "of": of, "words": words, "after": after, "found": found}
+    values = {"here": HERE, "of": of, "words": words, "after": after, "found": found, "place_of": place_of}
     return render(
         "administration/directory.html", say("people.title"), person=person(request, session), **values
     )
@@ -173,6 +191,7 @@ def _member(request: Request, session: Session, ref: str, said: str, refused: Re
         "said": said,
         "trouble": (refused or Refusal()).said,
         "minute": minute,
+        "place_of": place_of,
     }
     try:
         if kind == "group":

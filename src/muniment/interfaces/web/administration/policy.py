@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 
 from fastapi import APIRouter, Request
@@ -10,6 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from muniment.foundation.errors import BadInput, MunimentError
 from muniment.governance.identity.sessions import Session
 from muniment.governance.policy.decision import POLICY
+from muniment.governance.policy.replay import Change
 from muniment.governance.policy.roles import LONGEST_REASON
 from muniment.governance.policy.trials import Tried
 from muniment.interfaces.authenticate import PageSession, check_change, workspace_of
@@ -31,7 +34,7 @@ LISTED = 50
 LONGEST = 32_000
 """Characters of a draft that a form carries; longer ones are put in force by command."""
 SHOWN = 20
-"""Decisions that would change."""
+"""Kinds of decisions that would change."""
 DAYS = (1, 7, 30)
 
 
@@ -46,13 +49,13 @@ async def policy(request: Request, session: PageSession, threads: Threads) -> Re
     return await threads.run(shown)
 
 
-@router.get(f"{PAGE}/versions/{{version}}")
-async def version(version: str, request: Request, session: PageSession, threads: Threads) -> Response:
+@router.get(f"{PAGE}/versions/{{version_id}}")
+async def version(version_id: str, request: Request, session: PageSession, threads: Threads) -> Response:
     """Show a version beside the one in force."""
 
     def shown() -> Response:
         admitted(request, session, HERE)
-        return _version(request, session, version)
+        return _version(request, session, version_id)
 
     return await threads.run(shown)
 
@@ -217,6 +220,7 @@ def _draft(
         "tried": tried,
         "now": now,
         "lines": differences(now.policies, policies) if tried else [],
+        "changes": _alike(tried.replayed.changes) if tried and tried.replayed else [],
         "shown": SHOWN,
         "longest": LONGEST_REASON,
         "trouble": refused.said,
@@ -226,6 +230,13 @@ def _draft(
         "administration/policy_draft.html", say("policy.draft"), person=person(request, session), **values
     )
     return HTMLResponse(page, refused.status)
+
+
+def _alike(changes: Sequence[Change]) -> list[tuple[Change, int]]:
+    """Return one change of each kind and how often it is there, the most frequent first."""
+    kinds = Counter((one.principal, one.action, one.resource, one.after) for one in changes)
+    first = {(one.principal, one.action, one.resource, one.after): one for one in reversed(changes)}
+    return [(first[kind], times) for kind, times in kinds.most_common()]
 
 
 def _activates(request: Request, session: Session) -> bool:

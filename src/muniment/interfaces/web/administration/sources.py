@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from datetime import datetime
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -48,9 +49,9 @@ async def sources(request: Request, session: PageSession, threads: Threads) -> R
     return HTMLResponse(await threads.run(shown))
 
 
-@router.get("/administration/sources/{name}")
+@router.get("/administration/sources/{source_id}")
 async def source(
-    name: str,
+    source_id: str,
     request: Request,
     session: PageSession,
     threads: Threads,
@@ -61,13 +62,13 @@ async def source(
 
     def shown() -> str:
         admitted(request, session, HERE)
-        return _page(request, session, name, after=after, said=said if said in _SAID else "")
+        return _page(request, session, source_id, after=after, said=said if said in _SAID else "")
 
     return HTMLResponse(await threads.run(shown))
 
 
-@router.post("/administration/sources/{name}/readers")
-async def readers(name: str, request: Request, session: PageSession, threads: Threads) -> Response:
+@router.post("/administration/sources/{source_id}/readers")
+async def readers(source_id: str, request: Request, session: PageSession, threads: Threads) -> Response:
     """Say who could read at a place."""
     fields = await form_of(request, "csrf", "place")
     check_change(request, session, fields.get("csrf"))
@@ -75,42 +76,44 @@ async def readers(name: str, request: Request, session: PageSession, threads: Th
     def shown() -> Response:
         who, place = admitted(request, session, HERE), fields.get("place", "")
         try:
-            ruling = workspace_of(request).source_pages.ruling(name, place, who.principal, who.actor)
+            ruling = workspace_of(request).source_pages.ruling(source_id, place, who.principal, who.actor)
         except MunimentError as error:
             refused = refusal_of(error)
-            return HTMLResponse(_page(request, session, name, place=place, refused=refused), refused.status)
-        return HTMLResponse(_page(request, session, name, place=place, ruling=ruling))
+            return HTMLResponse(
+                _page(request, session, source_id, place=place, refused=refused), refused.status
+            )
+        return HTMLResponse(_page(request, session, source_id, place=place, ruling=ruling))
 
     return await threads.run(shown)
 
 
-@router.post("/administration/sources/{name}/access")
-async def preview(name: str, request: Request, session: PageSession, threads: Threads) -> Response:
+@router.post("/administration/sources/{source_id}/access")
+async def preview(source_id: str, request: Request, session: PageSession, threads: Threads) -> Response:
     """Show who would gain and lose by a list set by hand."""
     fields = await form_of(request, "csrf", *_FIELDS)
     check_change(request, session, fields.get("csrf"))
 
     def shown() -> Response:
         admitted(request, session, HERE)
-        return _previewed(request, session, name, fields)
+        return _previewed(request, session, source_id, fields)
 
     return await threads.run(shown)
 
 
-@router.post("/administration/sources/{name}/access/set")
-async def set_access(name: str, request: Request, session: PageSession, threads: Threads) -> Response:
+@router.post("/administration/sources/{source_id}/access/set")
+async def set_access(source_id: str, request: Request, session: PageSession, threads: Threads) -> Response:
     """Set what a preview showed."""
     fields = await form_of(request, "csrf", "digest", *_FIELDS)
     check_change(request, session, fields.get("csrf"))
 
     def done() -> Response:
         who = admitted(request, session, HERE)
-        if anew := proving_anew(request, session, f"/administration/sources/{name}"):
+        if anew := proving_anew(request, session, _place(source_id)):
             return anew
         access = _wanted(fields)
         try:
             workspace_of(request).access.confirm(
-                name,
+                source_id,
                 fields.get("place", ""),
                 access,
                 fields.get("digest", ""),
@@ -118,9 +121,9 @@ async def set_access(name: str, request: Request, session: PageSession, threads:
                 who.actor,
             )
         except MunimentError as error:
-            return _previewed(request, session, name, fields, refusal_of(error))
+            return _previewed(request, session, source_id, fields, refusal_of(error))
         said = "cleared" if access is None else "set"
-        return RedirectResponse(f"/administration/sources/{name}?said={said}", 303)
+        return RedirectResponse(f"{_place(source_id)}?said={said}", 303)
 
     return await threads.run(done)
 
@@ -129,7 +132,7 @@ def _previewed(
     request: Request, session: Session, name: str, fields: dict[str, str], refused: Refusal | None = None
 ) -> Response:
     """Show a preview, where there can be one; otherwise the form again with what stands in the way."""
-    if anew := proving_anew(request, session, f"/administration/sources/{name}"):
+    if anew := proving_anew(request, session, _place(name)):
         return anew
     who = caller(session)
     found: Preview | None = None
@@ -211,3 +214,7 @@ def _wanted(fields: dict[str, str]) -> AccessList | None:
         for field in ("allow", "deny")
     )
     return AccessList(allow, deny, fields.get("sensitivity", "").strip() or None)
+
+
+def _place(name: str) -> str:
+    return f"/administration/sources/{quote(name, safe='')}"
