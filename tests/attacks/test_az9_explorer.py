@@ -1,7 +1,7 @@
 """AZ9 for the pages: what the access explorer says is what a search's visibility does, whoever asks.
 
-Random small companies: nested groups, accounts that are switched off or frozen, clearances, lists of sources and set by
-hand, frozen sources, groups that do not exist.
+Random small companies: nested groups, accounts that are switched off or frozen, clearances, lists of sources, and lists
+set by hand, frozen sources, groups that do not exist.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from muniment.governance.identity.directory_tables import directory_group
 from muniment.governance.identity.everybody import Everybody
 from muniment.governance.identity.principal import OPERATOR, Principal
 from muniment.governance.policy.decision import WORKSPACE
-from muniment.knowledge import library
+from muniment.knowledge import changes, library
 from muniment.knowledge.access import AccessList
 from muniment.knowledge.access_preview import preview
 from muniment.knowledge.retrieval.visibility import visible
@@ -38,6 +38,7 @@ PATHS = [f"{folder}{name}.txt" for folder in ("", "a/", "a/b/", "d/") for name i
 NAMES = [*(f"user:{u}" for u in USERS), *(f"group:{g}" for g in GROUPS), "group:everyone", "service:bot"]
 ASKS = Principal("user", "asks")
 BY = Actor(ASKS.ref, "web")
+AT = "2026-01-05T09:00:00.000Z"
 
 
 def some(chance: random.Random, most: int) -> list[str]:
@@ -75,7 +76,7 @@ def made(template: Path, home: Path, seed: int) -> World:
         world.put([File(path, f"About {path}.", listed(chance)) for path in PATHS], source)
     for place in chance.sample(["", "a", "a/b", *PATHS], 3):
         with workspace.database.write() as connection:
-            library_changes(connection, place, listed(chance))
+            changes.set_override(connection, SOURCE, place, listed(chance), AT)
     if chance.random() < 0.3:
         found = workspace.incidents.open("it leaks", "high", "it leaks", None, OPERATOR)
         for kind, name in (("source", "other"), ("user", "u1")):
@@ -84,12 +85,6 @@ def made(template: Path, home: Path, seed: int) -> World:
         with workspace.database.write() as connection:
             connection.execute(sa.delete(directory_group).where(directory_group.c.name == "g4"))
     return world
-
-
-def library_changes(connection: sa.Connection, place: str, access: AccessList) -> None:
-    from muniment.knowledge import changes
-
-    changes.set_override(connection, SOURCE, place, access, "2026-01-05T09:00:00.000Z")
 
 
 def reads(world: World, who: Principal) -> set[str]:
@@ -146,9 +141,7 @@ def check_preview(world: World, place: str, access: AccessList | None) -> None:
         said = preview(connection, SOURCE, place, access)
     before = {who: by_lists(world, who) for who in everyone}
     with workspace.database.write() as connection:
-        from muniment.knowledge import changes
-
-        changes.set_override(connection, SOURCE, place, access, "2026-01-05T09:00:00.000Z")
+        changes.set_override(connection, SOURCE, place, access, AT)
     after = {who: by_lists(world, who) for who in everyone}
     moved = {one.account.principal: (one.gains, one.loses) for one in said.moved}
     assert moved == {

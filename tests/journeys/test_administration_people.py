@@ -1,4 +1,4 @@
-"""Pages of sources, people, access and policy: what each role is shown, what it may change, and what nobody is shown."""
+"""Pages of sources, people, access and policy: what each role is shown and may change, and what it never sees."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tests.simulators.web_client import Browser, document_id, kinds
 from muniment.app import Workspace
 from muniment.foundation.clock import FixedClock
 from muniment.governance.identity.principal import OPERATOR
+from muniment.governance.policy.rules import shipped, version_of
 from muniment.knowledge import library
 
 Person = Callable[[str], Browser]
@@ -315,12 +316,8 @@ class TestPolicy:
         overview = frank.http.get("/administration/policy").text
         assert "No searching" in overview and "In force" in overview
         first = company.policies.history()[0]
-        shipped = "sha256:" + "x" * 64
-        assert frank.http.get(f"/administration/policy/versions/{shipped}").status_code == 404
-        from muniment.governance.policy.rules import shipped as as_shipped
-        from muniment.governance.policy.rules import version_of
-
-        before = version_of(as_shipped())[7:]
+        assert frank.http.get(f"/administration/policy/versions/{'x' * 64}").status_code == 404
+        before = version_of(shipped())[7:]
         assert "Go back to this version" in frank.http.get(f"/administration/policy/versions/{before}").text
         back = frank.post(
             "/administration/policy/rollback", csrf=csrf(frank), version=before, reason="Searching is needed"

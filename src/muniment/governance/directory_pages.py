@@ -37,7 +37,8 @@ LISTED = 50
 """Of one page."""
 MEMBERS = 200
 """Members of a group that are listed."""
-_MEMBER, _GROUP = directory_membership.c.member, directory_membership.c.group_name
+_ROW = directory_membership.c
+_MEMBER, _GROUP = _ROW.member, _ROW.group_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +194,7 @@ class DirectoryPages:
             query = sa.select(
                 table.c.name,
                 table.c.title,
-                sa.select(sa.func.count()).where(table.c.name == _GROUP).scalar_subquery(),
+                sa.select(sa.func.count()).where(_ROW.group_name == table.c.name).scalar_subquery(),
                 sa.exists().where(provisioned.c.ref == sa.literal("group:") + table.c.name),
             )
             rows = connection.execute(
@@ -242,9 +243,9 @@ class DirectoryPages:
             ref = f"group:{name}"
             everybody = Everybody(connection)
             inside = [one for one in everybody.accounts.values() if ref in one.grants]
-            direct = sa.select(sa.func.count()).where(name == _GROUP)
+            direct = sa.select(sa.func.count()).where(_ROW.group_name == name)
             members = connection.execute(
-                sa.select(_MEMBER).where(name == _GROUP).order_by(_MEMBER).limit(MEMBERS)
+                sa.select(_MEMBER).where(_ROW.group_name == name).order_by(_MEMBER).limit(MEMBERS)
             ).scalars()
             titles = {one: a.title for one, a in everybody.accounts.items()}
             given = sa.select(role_grant).where(role_grant.c.member == ref).order_by(role_grant.c.role)
