@@ -118,6 +118,7 @@ def seen(http: TestClient, route: str, ids: dict[str, str], headers: dict[str, s
             "old_size": "1",
         }
         | {"name": "none", "set_id": "none", "number": "1", "form": "html"}
+        | {"source_id": "handbook", "kind_id": "user", "member_id": "bob", "version_id": "x"}
         | dict(ids)
     )
     body = bodies(ids).get(path)

@@ -163,6 +163,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "set_id": "none",
         "number": "1",
         "form": "html",
+        "source_id": "papers",
+        "kind_id": "user",
+        "member_id": "bob",
+        "version_id": "none",
         "described_id": "none",
         "resource_id": "none",
     }

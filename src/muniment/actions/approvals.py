@@ -129,6 +129,13 @@ class Approvals:
             rows = sum(1 for _ in islice(self._asking.waiting(connection, standing), LISTED))
             return rows if rows or standing.decide("approve", anything).allowed else None
 
+    def resource(self, made: str) -> Resource:
+        """Return an action as policies of approving speak of it; raises NotFound."""
+        with self._database.read() as connection:
+            row = store.row_of(connection, made)
+            assigned = store.assigned_now(row, self._clock)
+            return approval_resource(row.id, read_bound(row.bound, row.digest), row.risk, assigned)
+
     def asks(self, connection: sa.Connection, who: Principal, row: sa.Row[Any]) -> bool:
         """Return whether an action waits for this person, as of this snapshot."""
         try:

@@ -10,6 +10,7 @@ from muniment.app.identified import Identified
 from muniment.settings import Settings
 
 if TYPE_CHECKING:
+    from muniment.governance.account_changes import AccountChanges
     from muniment.governance.audit.cosigning import CoSigning
     from muniment.governance.audit.proofs import Proofs
     from muniment.governance.audit.serving import Serving
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from muniment.governance.audit.witnesses import Witnesses
     from muniment.governance.audit_proof import AuditProof
     from muniment.governance.audit_reading import AuditReading
+    from muniment.governance.directory_pages import DirectoryPages
     from muniment.governance.key_custody import KeyCustody
     from muniment.governance.policy.decide import Policy
     from muniment.governance.policy.emergency import Emergencies
@@ -154,3 +156,18 @@ class Governed(Identified):
         from muniment.governance.policy.roles import Roles
 
         return Roles(self.database, self.directory, self.audit, self.gate, self.clock)
+
+    @cached_property
+    def directory_pages(self) -> DirectoryPages:
+        """The directory as it is shown."""
+        from muniment.governance.directory_pages import DirectoryPages
+
+        claimed = self.settings.identity.claimed_groups
+        return DirectoryPages(self.database, self.audit, self.policy, self.gate, self.clock, claimed)
+
+    @cached_property
+    def account_changes(self) -> AccountChanges:
+        """Switching accounts off and on."""
+        from muniment.governance.account_changes import AccountChanges
+
+        return AccountChanges(self.database, self.audit, self.directory, self.gate)

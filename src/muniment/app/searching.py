@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from muniment.inference.embedding import Embedder
     from muniment.inference.reranking import Reranker
     from muniment.knowledge.access_control import AccessControl
+    from muniment.knowledge.access_explorer import AccessExplorer
     from muniment.knowledge.ingestion.index_writer import IndexWriter
     from muniment.knowledge.ingestion.labelling import Labelling
     from muniment.knowledge.ingestion.parts import Parts
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from muniment.knowledge.retrieval.engine import Engine
     from muniment.knowledge.retrieval.retrieve import Retriever
     from muniment.knowledge.retrieval.versions import RankingVersions
+    from muniment.knowledge.source_pages import SourcePages
 
 
 class Searching(Governed):
@@ -153,7 +155,22 @@ class Searching(Governed):
         """Access lists set by hand."""
         from muniment.knowledge.access_control import AccessControl
 
-        return AccessControl(self.database, self.audit, self.directory, self.clock)
+        return AccessControl(self.database, self.audit, self.directory, self.clock, self.gate)
+
+    @cached_property
+    def access_explorer(self) -> AccessExplorer:
+        """Who may read what, explained."""
+        from muniment.knowledge.access_explorer import AccessExplorer
+
+        return AccessExplorer(self.database, self.audit, self.policy, self.gate)
+
+    @cached_property
+    def source_pages(self) -> SourcePages:
+        """Sources as they are shown."""
+        from muniment.knowledge.source_pages import SourcePages
+
+        most = self.settings.ingestion.max_file_mb << 20
+        return SourcePages(self.database, self.audit, self.policy, self.gate, most)
 
     @cached_property
     def reading(self) -> Reading:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from muniment.interfaces.web import static_files
+from muniment.interfaces.web.administration import access, directory, policy, sources
 from muniment.interfaces.web.asking import conversations, downloads, lineage, searching, sharing
 from muniment.interfaces.web.asking import pages as asking
 from muniment.interfaces.web.auditing import entries as audit_entries
@@ -33,5 +34,9 @@ ROUTERS = tuple(
         audit_entries,
         audit_proof,
         *QUALITY,
+        sources,
+        directory,
+        access,
+        policy,
     )
 )

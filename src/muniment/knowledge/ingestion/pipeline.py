@@ -28,13 +28,14 @@ from muniment.knowledge.ingestion.in_use import embedder_in_use, why_none
 from muniment.knowledge.ingestion.index_writer import IndexWriter
 from muniment.knowledge.ingestion.indexing import Indexing
 from muniment.knowledge.ingestion.labelling import Labelling
+from muniment.knowledge.ingestion.parsed import ParseFailed
 from muniment.knowledge.ingestion.parser import Parser
 from muniment.knowledge.ingestion.parts import Parts
 from muniment.knowledge.ingestion.plan import Plan, plan
 from muniment.knowledge.ingestion.report import IngestReport, OnProgress, Progress
 from muniment.knowledge.ingestion.turn import turn_beside_builds
 from muniment.knowledge.library import ChunkText, NewDocument, NewVersion
-from muniment.knowledge.sources.folder import Folder, Listing, Problem
+from muniment.knowledge.sources.folder import Folder, Listing, Problem, Why
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,7 @@ class Pipeline:
             try:
                 hashes[entry.path] = folder.read(entry.path).sha256
             except BadInput as error:
-                tally.failed.append(_problem(entry.path, error))
+                tally.failed.append(_problem(entry.path, error, "unreachable"))
         on_progress(Progress("scan", len(listing.files), len(listing.files), ""))
         return hashes
 
@@ -213,7 +214,7 @@ class Pipeline:
         failed_before = len(tally.failed)
 
         def committed(documents: Sequence[NewDocument], unfit: set[str]) -> None:
-            tally.unfit.extend(Problem(path, UNFIT) for path in unfit)
+            tally.unfit.extend(Problem(path, UNFIT, "words_only") for path in unfit)
             for document in documents:
                 tally.count(document, document.path in changed)
                 report(document.path)
@@ -247,7 +248,8 @@ class Pipeline:
             file = folder.read(path)
             parsed = parser.parse(PurePosixPath(path).name, file.content)
         except BadInput as error:
-            return _Read(path, None, _problem(path, error))
+            why: Why = "content" if isinstance(error, ParseFailed) else "unreachable"
+            return _Read(path, None, _problem(path, error, why))
         text = parsed.text
         return _Read(
             path,
@@ -276,9 +278,18 @@ class Pipeline:
     def _finish(self, source: str, by: Actor, tally: _Tally) -> None:
         with self._parts.database.write() as connection:
             changes.mark_synced(connection, source, self._now())
+            known = library.documents_at(connection, source, [p.path for p in tally.failed])
+            documents = {row.path: row.id for row in known}
             failures = [
                 Entry(
-                    "ingest.file_failed", by, {"source": source, "path": self._parts.audit.commitment(p.path)}
+                    "ingest.file_failed",
+                    by,
+                    {
+                        "source": source,
+                        "path": self._parts.audit.commitment(p.path),
+                        "why": p.why,
+                        **({"document": documents[p.path]} if p.path in documents else {}),
+                    },
                 )
                 for p in tally.failed
             ]
@@ -302,8 +313,8 @@ class Pipeline:
         return timestamp(self._parts.clock.now())
 
 
-def _problem(path: str, error: MunimentError) -> Problem:
-    return Problem(path, str(error).removeprefix(f"{path}: "))
+def _problem(path: str, error: MunimentError, why: Why) -> Problem:
+    return Problem(path, str(error).removeprefix(f"{path}: "), why)
 
 
 class _Ahead(queue.Queue[_Read | BaseException | None]):
