@@ -31,7 +31,7 @@ _KINDS: dict[Occurrence, tuple[str, ...]] = {
 
 
 class Occurrences:
-    """The part of the log of one workspace that those may read who may read its settings, or of keys, those who may read how they are kept."""
+    """The part of the log of one workspace that goes with its settings, and with how its keys are kept."""
 
     def __init__(self, database: Database, audit: AuditLog, gate: Gate) -> None:
         self._database = database

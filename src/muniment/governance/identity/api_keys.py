@@ -206,6 +206,16 @@ class ApiKeys:
         with self._database.read() as connection:
             return [self._read(connection, row)[0] for row in connection.execute(query).all()]
 
+    def latest(self, count: int) -> list[ApiKey]:
+        """Return the newest keys, those that have neither ended nor been revoked before all others."""
+        ended = sa.or_(
+            api_key.c.revoked_at.is_not(None), api_key.c.expires_at <= timestamp(self._clock.now())
+        )
+        order = (sa.case((ended, 1), else_=0), api_key.c.created_at.desc(), api_key.c.id)
+        with self._database.read() as connection:
+            rows = connection.execute(_KEYS.order_by(*order).limit(count)).all()
+            return [self._read(connection, row)[0] for row in rows]
+
     def verify(self, text: str, certificate: bytes | None = None) -> ApiKey:
         """Return the key that this text is; raises Unauthenticated for anything but one that works now.
 

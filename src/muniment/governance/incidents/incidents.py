@@ -119,9 +119,11 @@ class Incidents:
             self._gate.check(connection, who, "read_audit", AUDIT)
             return self._read(connection, incident_id)
 
-    def listing(self, who: Principal | None, by: Actor, state: str = "") -> Sequence[Incident]:
-        """Return all, or those in a state, newest first; raises NotPermitted."""
-        query = sa.select(incident.c.id).order_by(incident.c.opened_at.desc(), incident.c.id)
+    def listing(
+        self, who: Principal | None, by: Actor, state: str = "", most: int | None = None
+    ) -> Sequence[Incident]:
+        """Return all, or those in a state, newest first and at most so many; raises NotPermitted."""
+        query = sa.select(incident.c.id).order_by(incident.c.opened_at.desc(), incident.c.id).limit(most)
         if state:
             query = query.where(incident.c.state == state)
         with self._gate.recorded(by), self._database.read() as connection:

@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from muniment.interfaces.web import static_files
+from muniment.interfaces.web.administration import (
+    health,
+    incidents,
+    keys,
+    limits,
+    models,
+    network,
+    prompts,
+    tools,
+)
 from muniment.interfaces.web.asking import conversations
 from muniment.interfaces.web.asking import pages as asking
 from muniment.interfaces.web.deciding import approvals
@@ -18,5 +28,13 @@ ROUTERS = tuple(
         conversations,
         documents,
         approvals,
+        health,
+        models,
+        prompts,
+        tools,
+        keys,
+        network,
+        limits,
+        incidents,
     )
 )
