@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from starlette.responses import HTMLResponse, Response
 from muniment import __version__
 from muniment.foundation.errors import MunimentError
 from muniment.interfaces.authenticate import PageSession, workspace_of
+from muniment.interfaces.examining.check import Check
 from muniment.interfaces.examining.standing import at_once
 from muniment.interfaces.rest.answers import Threads
 from muniment.interfaces.web.rendering import render, say
@@ -24,6 +26,17 @@ if TYPE_CHECKING:
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 HERE = "administration.health"
 _WORST_FIRST = ("fail", "warn", "ok")
+_PAGES = {
+    "keys": ("administration.keys",),
+    "people": ("administration.keys",),
+    "listening": ("administration.network",),
+    "certificate": ("administration.network",),
+    "models": ("administration.models",),
+    "stops": ("administration.tools", "administration.incidents"),
+    "copies": ("audit.proof",),
+    "witnesses": ("audit.proof",),
+}
+"""Where more is said of a check, or something can be done."""
 _COUNTED = {
     "muniment.approvals.waiting": "approvals",
     "muniment.notifications.due": "notifications",
@@ -46,19 +59,24 @@ async def health(request: Request, session: PageSession, threads: Threads) -> Re
             "python": platform.python_version(),
             "ready": all(one.state != "fail" for one in found if one.name in ("database", "keys")),
             "failing": sum(one.state == "fail" for one in found),
-            "needing": [one for one in found if one.state != "ok"],
-            "well": [one for one in found if one.state == "ok"],
+            "needing": [_worded(one) for one in found if one.state != "ok"],
+            "well": [_worded(one) for one in found if one.state == "ok"],
+            "pages": _PAGES,
             "started": started,
             "lasted": span(workspace.clock.now() - datetime.fromisoformat(started.at)) if started else "",
             "waiting": _waiting(workspace),
             "minute": minute,
-            "capitalised": capitalised,
         }
         return render(
             "administration/health.html", say("health.title"), person=person(request, session), **values
         )
 
     return HTMLResponse(await threads.run(shown))
+
+
+def _worded(check: Check) -> Check:
+    """Return a check as a sentence; one that begins with the name of something begins with it."""
+    return check if check.name == "models" else replace(check, says=capitalised(check.says))
 
 
 def _waiting(workspace: Workspace) -> dict[str, int]:

@@ -107,7 +107,7 @@ def _page(request: Request, session: Session, trouble: str = "", done: str = "")
     held = {one.name for one in lasting if one.kind == "tool"}
     values = {
         "here": HERE,
-        "tools": [(one, state_of(one, held, frozen), origin(one.manifest)) for one in found],
+        "tools": [(one, state_of(one, held, frozen), host(one.manifest)) for one in found],
         "stops": lasting,
         "all_stopped": any(one.kind == "everything" for one in lasting),
         "models": [one.name for one in workspace.catalog.endpoints()],
@@ -177,6 +177,14 @@ def origin(made: Manifest) -> str:
     if isinstance(runs, HttpOperation):
         return f"{runs.method} {place(runs.url)}"
     return f"{runs.server}: {runs.tool}"
+
+
+def host(made: Manifest) -> str:
+    """Return where its calls go: a package, a host, or a server."""
+    runs = made.runs
+    if isinstance(runs, PythonFunction):
+        return runs.function.partition(":")[0]
+    return "/".join(place(runs.url).split("/")[:3]) if isinstance(runs, HttpOperation) else runs.server
 
 
 def _changed(
