@@ -111,6 +111,7 @@ def seen(http: TestClient, route: str, ids: dict[str, str], headers: dict[str, s
     path = path.format_map(
         {"described_id": "x", "resource_id": "x", "model_id": "quotes"}
         | {"tool_id": "none", "action_id": "act_x", "entry_id": "0", "old_size": "1"}
+        | {"prompt_id": "none", "key_id": "key_none"}
         | dict(ids)
     )
     body = bodies(ids).get(path)

@@ -155,6 +155,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "build": "none",
         "subject_id": "group:herons",
         "name": "none",
+        "prompt_id": "none",
+        "key_id": "key_none",
         "described_id": "none",
         "resource_id": "none",
     }

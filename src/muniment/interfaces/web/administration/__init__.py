@@ -1,1 +1,1 @@
-"""Pages for those who run and guard the installation."""
+"""Pages of administration: what is set, who may do what, and changing it."""

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
 from muniment import settings as settings_file
+from muniment.foundation.errors import Conflict
 from muniment.governance.identity.sessions import Session
 from muniment.governance.policy.decision import WORKSPACE
 from muniment.governance.policy.rules import LONGEST_REASON
@@ -70,7 +71,11 @@ async def freeze(request: Request, session: PageSession, threads: Threads) -> Re
     name, reason = fields.get("name", ""), fields.get("reason", "")
 
     def work(who: Caller) -> None:
-        incidents = workspace_of(request).incidents
+        workspace = workspace_of(request)
+        incidents, known = workspace.incidents, workspace.catalog.get(name)
+        with workspace.database.read() as connection:
+            if known.name in incidents.frozen_names(connection).get("endpoint", ()):
+                raise Conflict(say("models.is_frozen", name=known.name), fix=say("models.is_frozen_fix"))
         made = incidents.open(f"endpoint:{name}"[:200], "medium", reason, who.principal, who.actor)
         incidents.freeze(made.id, "endpoint", name, reason, who.principal, who.actor)
 

@@ -76,9 +76,9 @@ async def prompts(request: Request, session: PageSession, threads: Threads) -> R
     return HTMLResponse(await threads.run(shown))
 
 
-@router.get(PAGE + "/{name}")
+@router.get(PAGE + "/{prompt_id}")
 async def prompt(
-    name: str,
+    prompt_id: str,
     request: Request,
     session: PageSession,
     threads: Threads,
@@ -87,11 +87,13 @@ async def prompt(
     done: str = "",
 ) -> Response:
     """Show one prompt in a version, and what differs from another."""
-    return HTMLResponse(await threads.run(lambda: _page(request, session, name, version, against, done=done)))
+    return HTMLResponse(
+        await threads.run(lambda: _page(request, session, prompt_id, version, against, done=done))
+    )
 
 
-@router.post(PAGE + "/{name}/promote")
-async def promote(name: str, request: Request, session: PageSession, threads: Threads) -> Response:
+@router.post(PAGE + "/{prompt_id}/promote")
+async def promote(prompt_id: str, request: Request, session: PageSession, threads: Threads) -> Response:
     """Bring a version one stage further."""
     fields = await form_of(request, "csrf", "version", "reason")
     check_change(request, session, fields.get("csrf"))
@@ -102,12 +104,12 @@ async def promote(name: str, request: Request, session: PageSession, threads: Th
         )
 
     return await threads.run(
-        lambda: _changed(request, session, name, fields.get("version", ""), work, "promoted")
+        lambda: _changed(request, session, prompt_id, fields.get("version", ""), work, "promoted")
     )
 
 
-@router.post(PAGE + "/{name}/rollback")
-async def roll_back(name: str, request: Request, session: PageSession, threads: Threads) -> Response:
+@router.post(PAGE + "/{prompt_id}/rollback")
+async def roll_back(prompt_id: str, request: Request, session: PageSession, threads: Threads) -> Response:
     """Make the prompt of this one's purpose live that was so before."""
     fields = await form_of(request, "csrf", "version", "reason")
     check_change(request, session, fields.get("csrf"))
@@ -118,7 +120,7 @@ async def roll_back(name: str, request: Request, session: PageSession, threads: 
         )
 
     return await threads.run(
-        lambda: _changed(request, session, name, fields.get("version", ""), work, "rolled_back")
+        lambda: _changed(request, session, prompt_id, fields.get("version", ""), work, "rolled_back")
     )
 
 
