@@ -167,6 +167,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "kind_id": "user",
         "member_id": "bob",
         "version_id": "none",
+        "prompt_id": "none",
+        "key_id": "key_none",
         "described_id": "none",
         "resource_id": "none",
     }

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from muniment.governance.audit_proof import AuditProof
     from muniment.governance.audit_reading import AuditReading
     from muniment.governance.directory_pages import DirectoryPages
+    from muniment.governance.key_changes import KeyChanges
     from muniment.governance.key_custody import KeyCustody
+    from muniment.governance.occurrences import Occurrences
     from muniment.governance.policy.decide import Policy
     from muniment.governance.policy.emergency import Emergencies
     from muniment.governance.policy.gate import Gate
@@ -37,6 +39,20 @@ class Governed(Identified):
         from muniment.governance.key_custody import KeyCustody
 
         return KeyCustody(self.database, self.audit, self.key_provider, settings_file.keyring_file(self.home))
+
+    @cached_property
+    def key_changes(self) -> KeyChanges:
+        """Keys changed by people whom policy lets."""
+        from muniment.governance.key_changes import KeyChanges
+
+        return KeyChanges(self.database, self.audit, self.gate, self.key_custody, self.api_keys)
+
+    @cached_property
+    def occurrences(self) -> Occurrences:
+        """What happened lately to the installation."""
+        from muniment.governance.occurrences import Occurrences
+
+        return Occurrences(self.database, self.audit, self.gate)
 
     @cached_property
     def copies(self) -> Copies:

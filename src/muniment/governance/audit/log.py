@@ -154,11 +154,25 @@ class AuditLog:
                 query = query.where(audit_entry.c.actor.in_(self.log_names(connection, actor)))
             return self._shown(connection, query)
 
+    def head(self) -> tuple[int, int, str]:
+        """Return how many entries there are, how many of them the newest checkpoint covers, and when it was made."""
+        newest = sa.select(audit_checkpoint.c.size, audit_checkpoint.c.at).order_by(_BY_SIZE).limit(1)
+        with self._database.read() as connection:
+            size: int = connection.execute(sa.select(audit_tree.c.size)).scalar() or 0
+            found = connection.execute(newest).first()
+        return (size, 0, "") if found is None else (size, found.size, found.at)
+
     def last_of(self, kind: str) -> StoredEntry | None:
         """Return the newest entry of a kind."""
         query = sa.select(audit_entry).where(audit_entry.c.kind == kind).order_by(audit_entry.c.seq.desc())
         with self._database.read() as connection:
             return next(iter(self._shown(connection, query.limit(1))), None)
+
+    def newest(self, kinds: Sequence[str], count: int) -> list[StoredEntry]:
+        """Return the last `count` entries of these kinds, newest first."""
+        query = sa.select(audit_entry).where(audit_entry.c.kind.in_(kinds))
+        with self._database.read() as connection:
+            return self._shown(connection, query.order_by(audit_entry.c.seq.desc()).limit(count))
 
     def since(self, at: str, kinds: Sequence[str]) -> list[StoredEntry]:
         """Return the entries of these kinds that are no older than a time, oldest first."""

@@ -27,6 +27,13 @@ class Opening:
     href: str
     action: str
     resource: Resource
+    also: tuple[tuple[str, Resource], ...] = ()
+    """Other actions, each of which opens it as well."""
+
+    @property
+    def asked(self) -> tuple[tuple[str, Resource], ...]:
+        """Return the actions of which one must be allowed."""
+        return ((self.action, self.resource), *self.also)
 
     @property
     def area(self) -> str:
@@ -56,7 +63,13 @@ OPENINGS = (
     Opening("administration.keys", "/administration/keys", "read_keys", KEYS),
     Opening("administration.network", "/administration/network", "read_settings", SETTINGS),
     Opening("administration.limits", "/administration/limits", "read_settings", SETTINGS),
-    Opening("administration.incidents", "/administration/incidents", "manage_incident", WORKSPACE),
+    Opening(
+        "administration.incidents",
+        "/administration/incidents",
+        "manage_incident",
+        WORKSPACE,
+        also=(("read_audit", AUDIT),),
+    ),
 )
 """In the order in which they are listed."""
 

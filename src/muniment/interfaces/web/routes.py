@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from muniment.interfaces.web import static_files
-from muniment.interfaces.web.administration import access, directory, policy, sources
+from muniment.interfaces.web.administration import (
+    access,
+    directory,
+    health,
+    incidents,
+    keys,
+    limits,
+    models,
+    network,
+    policy,
+    prompts,
+    sources,
+    tools,
+)
 from muniment.interfaces.web.asking import conversations, downloads, lineage, searching, sharing
 from muniment.interfaces.web.asking import pages as asking
 from muniment.interfaces.web.auditing import entries as audit_entries
@@ -38,5 +51,13 @@ ROUTERS = tuple(
         directory,
         access,
         policy,
+        health,
+        models,
+        prompts,
+        tools,
+        keys,
+        network,
+        limits,
+        incidents,
     )
 )

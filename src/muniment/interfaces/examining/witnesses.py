@@ -1,10 +1,10 @@
-"""What doctor says of the log's witnesses."""
+"""What is said of the log's witnesses."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from muniment.interfaces.cli.check import Check
+from muniment.interfaces.examining.check import Check
 
 if TYPE_CHECKING:
     from muniment.app import Workspace

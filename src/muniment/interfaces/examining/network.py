@@ -1,4 +1,4 @@
-"""What doctor says of the network: where the server listens, and what may be reached and why."""
+"""What is said of the network: where the server listens, and what may be reached and why."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from muniment.interfaces.cli.check import Check
+from muniment.interfaces.examining.check import Check
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -110,7 +110,7 @@ def outbound(settings: Settings, home: Path) -> Iterator[Check]:
     from muniment.foundation.errors import MunimentError
 
     try:
-        found = list(_destinations(settings, home))
+        found = list(destinations(settings, home))
         rules = settings.network.rules(home)
     except MunimentError as error:
         yield Check("outbound", "fail", error.public, error.fix)
@@ -159,7 +159,8 @@ def _reached(one: Destination, rules: EgressRules) -> Check:
     return Check("outbound", "ok", f"{says}, {where}{' (inside)' if inside else ''}")
 
 
-def _destinations(settings: Settings, home: Path) -> Iterator[Destination]:
+def destinations(settings: Settings, home: Path) -> Iterator[Destination]:
+    """Yield what the settings name to reach; connects to none. Raises BadInput for a reference to nothing."""
     from muniment import settings as settings_file
     from muniment.foundation.egress import origin_of
     from muniment.foundation.postgres_address import place_of

@@ -1,4 +1,4 @@
-"""What doctor says of this machine and of what protects the workspace: versions, clock, encryption."""
+"""What is said of this machine and of what protects the workspace: versions, clock, encryption."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import ssl
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from muniment.interfaces.cli.check import Check
+from muniment.interfaces.examining.check import Check
 
 if TYPE_CHECKING:
     from muniment.app import Workspace
