@@ -38,6 +38,8 @@ NO_ENTRY = {
     "GET /workflows/new/{workflow_id}",
     "GET /workflows/{run_id}",
     "GET /workflows/{run_id}/state",
+    # A form, with the sources that the caller may read.
+    "GET /search",
     # What waits for the caller: which, and not what; showing one has its entry.
     "GET /v1/approvals",
     "GET /approvals",
