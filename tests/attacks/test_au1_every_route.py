@@ -33,9 +33,17 @@ NO_ENTRY = {
     "GET /v1/actions/{action_id}",
     "GET /actions",
     "GET /v1/approvals/delegations",
+    "GET /approvals/delegations",
+    "GET /workflows",
+    "GET /workflows/new/{workflow_id}",
+    "GET /workflows/{run_id}",
+    "GET /workflows/{run_id}/state",
+    # A form, with the sources that the caller may read.
+    "GET /search",
     # What waits for the caller: which, and not what; showing one has its entry.
     "GET /v1/approvals",
     "GET /approvals",
+    "GET /approvals/{action_id}/state",
 }
 """Routes that give no passage, no answer and no document, and do nothing."""
 

@@ -109,14 +109,25 @@ def seen(http: TestClient, route: str, ids: dict[str, str], headers: dict[str, s
     """All that a caller is told, but for the time, the trace's number and a sign-in page's own address."""
     method, path = route.split(" ")
     path = path.format_map(
-        {"described_id": "x", "resource_id": "x", "model_id": "quotes"}
-        | {"tool_id": "none", "action_id": "act_x", "entry_id": "0", "old_size": "1"}
+        {"described_id": "x", "resource_id": "x", "model_id": "quotes", "page": "1"}
+        | {
+            "tool_id": "none",
+            "workflow_id": "purchase-request",
+            "action_id": "act_x",
+            "entry_id": "0",
+            "old_size": "1",
+        }
+        | {"name": "none", "set_id": "none", "number": "1", "form": "html"}
+        | {"source_id": "handbook", "kind_id": "user", "member_id": "bob", "version_id": "x"}
+        | {"prompt_id": "none", "key_id": "key_none"}
         | dict(ids)
     )
     body = bodies(ids).get(path)
     http.cookies.clear()
     got = http.request(method, path, json=body, headers={"origin": ORIGIN, **headers})
-    body = re.sub(rb'"(took_ms|created)":[0-9.]+|"searched_at":"[^"]*"|ans_[a-z2-7]+', b"", got.content)
+    body = re.sub(
+        rb'"(took_ms|created)":[0-9.]+|"searched_at":"[^"]*"|(?:ans|key)_[a-z2-7]+', b"", got.content
+    )
     kept = {
         name: value
         for name, value in got.headers.items()

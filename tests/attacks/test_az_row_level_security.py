@@ -33,6 +33,9 @@ PREDICATE = "AND d.access_class = ANY(CAST(:classes AS integer[]))"
 def company(make_workspace: Callable[..., Workspace], folder: Path) -> Workspace:
     made = make_workspace(embedder=lambda: HashedEmbedder())
     made.ingest(folder, "docs")
+    with made.database.write() as connection:
+        kept = "INSERT INTO version_original SELECT document, version, convert_to(text, 'UTF8') FROM document_version"
+        connection.execute(sa.text(kept))
     return made
 
 
@@ -46,7 +49,11 @@ def owner_of(table: str) -> str:
     """Return how a row of a table leads to its document."""
     if table == "document":
         return "id"
-    return "document" if table in ("document_version", "chunk", "index_document") else "number"
+    return (
+        "document"
+        if table in ("document_version", "version_original", "chunk", "index_document")
+        else "number"
+    )
 
 
 def readable_paths(workspace: Workspace, principal: Principal) -> set[str]:

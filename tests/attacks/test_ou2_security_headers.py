@@ -41,11 +41,14 @@ def check(response: Any) -> None:
         ("POST", "/signin"),
         ("POST", "/ask"),
         ("GET", "/documents/x"),
+        ("GET", "/documents/x/pages/1.png"),
         ("GET", "/answers/x"),
         ("GET", "/approvals"),
         ("GET", "/approvals/act_a"),
         ("POST", "/approvals/act_a/approve"),
         ("GET", "/actions"),
+        ("GET", "/approvals/delegations"),
+        ("GET", "/workflows"),
         ("GET", "/openapi.json"),
         ("GET", "/healthz"),
         ("GET", "/readyz"),
@@ -64,7 +67,15 @@ def test_anonymous_responses(workspace: Workspace, method: str, path: str) -> No
 
 def test_signed_in_pages_and_streams(workspace: Workspace) -> None:
     alice = Browser(workspace).sign_in("alice")
-    for path in ("/", "/documents/x", "/answers/x", "/approvals", "/approvals/act_a", "/actions"):
+    for path in (
+        "/",
+        "/documents/x",
+        "/answers/x",
+        "/approvals",
+        "/approvals/act_a",
+        "/actions",
+        "/workflows",
+    ):
         response = alice.http.get(path)
         check(response)
         assert response.headers["cache-control"] == "no-store"

@@ -11,9 +11,9 @@ from tests.simulators.certificates import Authority
 
 from muniment.app import Workspace
 from muniment.foundation.clock import FixedClock
-from muniment.interfaces.cli import doctor_machine, doctor_network
-from muniment.interfaces.cli.check import Check
 from muniment.interfaces.cli.main import run_once
+from muniment.interfaces.examining import machine, network
+from muniment.interfaces.examining.check import Check
 from muniment.settings import Settings, load
 
 NOW = datetime.now(UTC)
@@ -27,8 +27,8 @@ def told(tmp_path: Path) -> Callable[[str], list[Check]]:
     def of(text: str) -> list[Check]:
         settings = written(tmp_path, text)
         return [
-            *doctor_network.listening(settings, tmp_path, NOW),
-            *doctor_network.outbound(settings, tmp_path),
+            *network.listening(settings, tmp_path, NOW),
+            *network.outbound(settings, tmp_path),
         ]
 
     return of
@@ -128,10 +128,10 @@ def test_what_leads_outside_a_private_network_is_unsafe(told: Told) -> None:
 def test_a_clock_that_ran_back_is_unsafe(make_workspace: Callable[..., Workspace]) -> None:
     clock = FixedClock()
     workspace = make_workspace(clock=clock)
-    assert doctor_machine.clock(workspace).state == "ok"
+    assert machine.clock(workspace).state == "ok"
     clock.advance(days=-1)
-    assert doctor_machine.clock(workspace).state == "fail"
-    said = doctor_machine.encryption(workspace)
+    assert machine.clock(workspace).state == "fail"
+    said = machine.encryption(workspace)
     assert said.state == "ok" and "AES-256-GCM" in said.says and "wrapped under local key" in said.says
 
 

@@ -140,4 +140,4 @@ def test_the_keyboard_opens_a_group_of_cases_and_a_breach_leads_to_its_case(chro
         assert shown.page.locator(".group:not(.is-breach)[open] .case").first.is_visible()
         first = shown.page.locator(".case").first
         assert first.locator("code").inner_text() == "muniment explain ans_01kb4x0023"
-        assert first.locator(".trail a").get_attribute("href") == f"{SERVER}/answers/ans_01kb4x0023#lineage"
+        assert first.locator(".trail a").get_attribute("href") == f"{SERVER}/answers/ans_01kb4x0023/lineage"

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from fastapi import FastAPI
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
+from tests.set_pages import Setting, set_page
 from tests.simulators.shop import NOTIFY, Shop
 from tests.simulators.stored_runs import run_of
 from tests.simulators.web_client import ORIGIN, bearer, client, document_id
@@ -26,6 +28,7 @@ from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import OPERATOR
 from muniment.governance.identity.tokens import Tokens
 from muniment.interfaces.server import create_server
+from muniment.knowledge.tables import version_original
 
 TABLE: dict[str, Any] = tomllib.loads((Path(__file__).parent / "routes.toml").read_text())
 ROWS: dict[str, dict[str, Any]] = {row["route"]: row for row in TABLE["route"]}
@@ -151,13 +154,29 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "answer_id": workspace.ask("What does the heron cost?", "alice").id,
         "other_id": workspace.ask("What does the tarn cost?", "alice").id,
         "document_id": document_id(workspace, "heron.md"),
+        "page": "1",
         "model_id": "quotes",
         "build": "none",
         "subject_id": "group:herons",
+        "workflow_id": "purchase-request",
         "name": "none",
+        "set_id": "none",
+        "number": "1",
+        "form": "html",
+        "source_id": "papers",
+        "kind_id": "user",
+        "member_id": "bob",
+        "version_id": "none",
+        "prompt_id": "none",
+        "key_id": "key_none",
         "described_id": "none",
         "resource_id": "none",
     }
+    with workspace.database.write() as connection:
+        kept = sa.insert(version_original).values(
+            document=places["document_id"], version=1, content=set_page(["Heron"], Setting())
+        )
+        connection.execute(kept)
     made = Site(workspace, client(workspace), places)
     made.bearers["expired"] = bearer(workspace, "alice")
     made.cookies["expired"] = {"cookie": f"muniment={made.session('alice')[0]}"}

@@ -23,8 +23,9 @@ PHONE, DESK = {"width": 360, "height": 740}, {"width": 1400, "height": 900}
 VIEWS = ((PHONE, "light"), (PHONE, "dark"), (DESK, "light"), (DESK, "dark"))
 FITS = "document.documentElement.scrollWidth <= innerWidth"
 _DRAWN = (
-    "new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
-    ".then(() => document.getAnimations().forEach(one => one.finish()))"
+    "new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn))).then(() =>"
+    " document.getAnimations().filter(one => Number.isFinite(one.effect.getComputedTiming().endTime))"
+    ".forEach(one => one.finish()))"
 )
 _BROKEN = (
     "axe.run({resultTypes: ['violations']}).then(({violations}) =>"

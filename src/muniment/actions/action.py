@@ -49,6 +49,10 @@ class Action:
     changed_at: str
     assigned: frozenset[str]
     """Groups and people who are asked now; empty: any approver."""
+    escalates_at: str = ""
+    """When others are asked too; empty: never."""
+    escalates_to: frozenset[str] = frozenset()
+    """Who is asked too from then on."""
     decisions: tuple[Decided, ...] = ()
     result: object = None
     reason: str = ""

@@ -20,7 +20,9 @@ from muniment.actions.proposals import Call, Outcome, Proposals
 from muniment.actions.reading import Labelled, Reading, reading
 from muniment.actions.registry import Tools
 from muniment.actions.selectors import resolve
+from muniment.actions.state_groups import Group, in_group, older_than
 from muniment.actions.tables import action
+from muniment.actions.titles import titles_of
 from muniment.foundation.clock import Clock
 from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput, Conflict, Denied, MunimentError
@@ -134,11 +136,16 @@ class Actions:
                 raise store.absent()
             return self._whole(connection, store.read(connection, row, self._clock))
 
-    def mine(self, principal: Principal, limit: int = 100) -> Sequence[Action]:
-        """Return what this requester proposed, newest first."""
+    def mine(
+        self, principal: Principal, limit: int = 100, group: Group | None = None, after: str = ""
+    ) -> Sequence[Action]:
+        """Return what this requester proposed, newest first.
+
+        `group` leaves those of one group of states, `after` those that stand behind an action.
+        """
         query = (
             sa.select(action)
-            .where(action.c.requester == principal.ref)
+            .where(action.c.requester == principal.ref, *in_group(group, self._clock), *older_than(after))
             .order_by(action.c.created_at.desc(), action.c.id)
             .limit(min(limit, MOST))
         )
@@ -147,6 +154,22 @@ class Actions:
                 self._whole(connection, store.read(connection, row, self._clock))
                 for row in connection.execute(query)
             ]
+
+    def count(self, principal: Principal, group: Group) -> int:
+        """Return how many actions of this requester are in a group of states."""
+        query = (
+            sa.select(sa.func.count())
+            .select_from(action)
+            .where(action.c.requester == principal.ref, *in_group(group, self._clock))
+        )
+        with self._database.read() as connection:
+            return connection.execute(query).scalar() or 0
+
+    def sources(self, principal: Principal, made: Sequence[Action]) -> Mapping[str, str | None]:
+        """Return the title of each document that values of these came from; None: this requester may not read it."""
+        named = [origin.source for one in made for origin in one.bound.origins.values()]
+        with self._database.read() as connection:
+            return titles_of(connection, self._approvals.standing(connection, principal), named)
 
     def any_of(self, principal: Principal) -> bool:
         """Return whether this requester ever proposed anything."""

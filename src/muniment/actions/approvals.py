@@ -9,7 +9,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -20,19 +20,17 @@ import sqlalchemy as sa
 
 from muniment.actions import store
 from muniment.actions.action import Action
-from muniment.actions.arguments import Amount
+from muniment.actions.asking import Asking, decided
 from muniment.actions.bound import read_bound
 from muniment.actions.decisions import Seals, approval_resource
-from muniment.actions.delegations import Delegations
 from muniment.actions.measured import APPROVAL_SECONDS
-from muniment.actions.risk import CLASSES
-from muniment.actions.tables import action, action_decision
+from muniment.actions.tables import action_decision
 from muniment.actions.telling import Tell, nobody, tell_run
 from muniment.actions.view import View
 from muniment.actions.viewing import Viewing
 from muniment.foundation.clock import Clock, timestamp
 from muniment.foundation.database import Database
-from muniment.foundation.errors import BadInput, Conflict, Denied, MunimentError, TooMany, Unauthenticated
+from muniment.foundation.errors import BadInput, Conflict, Denied, TooMany, Unauthenticated
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.directory import account_since
@@ -78,14 +76,6 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """A line of an inbox."""
-
-    action: Action
-    amount: Amount | None
-
-
-@dataclass(frozen=True, slots=True)
 class Figures:
     """How one person decides: whether they can be reading what they approve."""
 
@@ -106,7 +96,7 @@ class Approvals:
         policy: Policy,
         gate: Gate,
         seals: Seals,
-        delegations: Delegations,
+        asking: Asking,
         viewing: Viewing,
         clock: Clock,
         tell: Tell = nobody,
@@ -118,7 +108,7 @@ class Approvals:
         self._policy = policy
         self._gate = gate
         self._seals = seals
-        self._delegations = delegations
+        self._asking = asking
         self._viewing = viewing
         self._clock = clock
 
@@ -126,15 +116,8 @@ class Approvals:
         """Return what waits for this person, oldest first."""
         with self._database.read() as connection:
             standing = self._policy.standing(connection, who)
-            rows = self._waiting(connection, standing)
+            rows = self._asking.waiting(connection, standing)
             return [store.read(connection, row, self._clock) for row in islice(rows, LISTED)]
-
-    def lines(self, who: Principal) -> Sequence[Waiting]:
-        """Return what waits for this person: what is most consequential first, then the newest."""
-        made = sorted(self.inbox(who), key=lambda one: (one.created_at, one.id), reverse=True)
-        made.sort(key=lambda one: _rank(one.risk), reverse=True)
-        with self._database.read() as connection:
-            return [Waiting(one, self._viewing.amount(connection, one)) for one in made]
 
     def count(self, who: Principal) -> int | None:
         """Return how much waits for this person, counted up to LISTED; None where they approve nothing at all."""
@@ -143,8 +126,15 @@ class Approvals:
         )
         with self._database.read() as connection:
             standing = self._policy.standing(connection, who)
-            rows = sum(1 for _ in islice(self._waiting(connection, standing), LISTED))
+            rows = sum(1 for _ in islice(self._asking.waiting(connection, standing), LISTED))
             return rows if rows or standing.decide("approve", anything).allowed else None
+
+    def resource(self, made: str) -> Resource:
+        """Return an action as policies of approving speak of it; raises NotFound."""
+        with self._database.read() as connection:
+            row = store.row_of(connection, made)
+            assigned = store.assigned_now(row, self._clock)
+            return approval_resource(row.id, read_bound(row.bound, row.digest), row.risk, assigned)
 
     def asks(self, connection: sa.Connection, who: Principal, row: sa.Row[Any]) -> bool:
         """Return whether an action waits for this person, as of this snapshot."""
@@ -153,18 +143,33 @@ class Approvals:
         except Denied:
             return False
         waits = store.state_now(row, self._clock) == "waiting"
-        return waits and self._may(connection, standing, row) and not _decided(connection, row.id, who)
+        return waits and self._asking.may(connection, standing, row) and not decided(connection, row.id, who)
+
+    def standing(self, connection: sa.Connection, who: Principal) -> Standing:
+        """Return what is known of a person as of this snapshot; raises Denied for an inactive account."""
+        return self._policy.standing(connection, who)
+
+    def state(self, made: str, who: Principal) -> Action:
+        """Return an action as it stands, for somebody who may decide on it; raises NotFound for anybody else.
+
+        It is for telling where the action stands, and not on record: what it says is shown by `show` alone.
+        """
+        with self._database.read() as connection:
+            row = store.row_of(connection, made)
+            if not self._asking.may(connection, self._policy.standing(connection, who), row):
+                raise store.absent()
+            return store.read(connection, row, self._clock)
 
     def show(self, made: str, who: Principal, by: Actor) -> Shown:
         """Show an action to somebody who may decide on it; raises NotFound for anybody else."""
         with self._database.read() as connection:
             row = store.row_of(connection, made)
             standing = self._policy.standing(connection, who)
-            if not self._may(connection, standing, row):
+            if not self._asking.may(connection, standing, row):
                 raise store.absent()
             found = store.read(connection, row, self._clock)
             view = self._viewing.view(
-                connection, standing, found, lambda other: self._may(connection, standing, other)
+                connection, standing, found, lambda other: self._asking.may(connection, standing, other)
             )
         self._audit.record([Entry("action.shown", by, {"action": made, "digest": found.digest})])
         return Shown(found, self._seals.ticket(who.ref, found.digest, self._clock.now()), view)
@@ -195,7 +200,7 @@ class Approvals:
             standing = self._policy.standing(connection, person)
             for one in choices:
                 row = store.row_of(connection, one.action)
-                if not self._may(connection, standing, row):
+                if not self._asking.may(connection, standing, row):
                     raise store.absent()
                 self._seals.shown_for(one.ticket, person.ref, one.digest, now)
                 if one.digest != row.digest:
@@ -242,7 +247,7 @@ class Approvals:
         with self._gate.recorded(who.by), self._database.write() as connection:
             row = store.row_of(connection, made)
             standing = self._policy.standing(connection, person)
-            behalf = self._behalf(connection, standing, row)
+            behalf = self._asking.behalf(connection, standing, row)
             self._check(connection, standing, row, digest, behalf)
             values = {
                 "action": made,
@@ -301,7 +306,7 @@ class Approvals:
             raise _another()
         if state != "waiting":
             raise Conflict(f"{row.id} is {state}.", fix="There is nothing to decide any more.")
-        mine = _decided(connection, row.id, standing.principal)
+        mine = decided(connection, row.id, standing.principal)
         same = sa.select(action_decision.c.person).where(
             action_decision.c.action == row.id, action_decision.c.on_behalf_of == (behalf or "\0")
         )
@@ -329,61 +334,13 @@ class Approvals:
             tell_run(self._tell, connection, row, "approved")
         return left
 
-    def _waiting(self, connection: sa.Connection, standing: Standing) -> Iterator[sa.Row[Any]]:
-        """Yield what waits for this person, oldest first."""
-        query = (
-            sa.select(action).where(action.c.state == "waiting").order_by(action.c.created_at, action.c.id)
-        )
-        for row in connection.execute(query).all():
-            if store.state_now(row, self._clock) != "waiting":
-                continue
-            if self._may(connection, standing, row) and not _decided(connection, row.id, standing.principal):
-                yield row
-
-    def _may(self, connection: sa.Connection, standing: Standing, row: sa.Row[Any]) -> bool:
-        try:
-            bound = read_bound(row.bound, row.digest)
-        except MunimentError:
-            return False
-        target = approval_resource(row.id, bound, row.risk, store.assigned_now(row, self._clock))
-        allowed = standing.decide("approve", target).allowed
-        return allowed and self._behalf(connection, standing, row) is not None
-
-    def _behalf(self, connection: sa.Connection, standing: Standing, row: sa.Row[Any]) -> str | None:
-        """Return for whom this person would decide, "" for themselves, None where they are not asked."""
-        assigned = store.assigned_now(row, self._clock)
-        if not assigned or assigned & standing.groups:
-            return ""
-        for other in self._delegations.to(connection, standing.principal):
-            if other.ref == row.requester:
-                continue
-            try:
-                held = self._policy.standing(connection, other).groups
-            except Denied:
-                continue
-            if assigned & held:
-                return other.ref
-        return None
-
 
 def _another() -> Conflict:
     return Conflict("That is not the action that you were shown.", fix="Open it again.")
 
 
-def _rank(risk: str) -> int:
-    """Return how consequential a class is; an unknown one is the most."""
-    return CLASSES.index(risk) if risk in CLASSES else len(CLASSES)
-
-
 _NOBODY = frozenset[str]()
 _SAID = {"approve": "approved", "reject": "rejected"}
-
-
-def _decided(connection: sa.Connection, made: str, who: Principal) -> bool:
-    query = sa.select(action_decision.c.person).where(
-        action_decision.c.action == made, action_decision.c.person == who.ref
-    )
-    return connection.execute(query).first() is not None
 
 
 def parse_digest(text: str) -> str:

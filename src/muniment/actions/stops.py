@@ -100,6 +100,12 @@ class Stops:
             query = sa.select(tool_stop).order_by(tool_stop.c.stopped_at.desc(), tool_stop.c.id)
             return [_of(row) for row in connection.execute(query)]
 
+    def lasting(self) -> Sequence[Stop]:
+        """Return what is stopped now, newest first; for whoever may see the settings, of whom that was asked."""
+        query = sa.select(tool_stop).where(tool_stop.c.ended_at.is_(None))
+        with self._database.read() as connection:
+            return [_of(row) for row in connection.execute(query.order_by(tool_stop.c.stopped_at.desc()))]
+
 
 def stopped(connection: sa.Connection, tool: str = "", model: str = "") -> str:
     """Return why nothing of this kind may run now, in words that anybody may read; empty where it may."""

@@ -83,6 +83,8 @@ def read(connection: sa.Connection, row: sa.Row[Any], clock: Clock) -> Action:
         created_at=row.created_at,
         changed_at=row.changed_at,
         assigned=assigned_now(row, clock),
+        escalates_at=row.escalates_at,
+        escalates_to=frozenset(json.loads(row.escalates_to)),
         decisions=decisions,
         result=json.loads(row.result) if row.result else None,
         reason=row.reason,

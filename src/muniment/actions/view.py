@@ -22,6 +22,7 @@ from muniment.actions.lookalikes import Remark, remarks
 from muniment.actions.manifest import Effect, Manifest, Reversible, Role
 from muniment.actions.risk import Classified
 from muniment.actions.visible import Piece, pieces
+from muniment.actions.word_diff import changed_words
 from muniment.foundation.canonical import canonical
 
 ORDER: tuple[Role, ...] = ("amount", "target", "reference", "content", "free")
@@ -61,6 +62,8 @@ class Provenance:
     """None: a document that the reader may not read."""
     stated: bool = True
     """Whether the runtime knew; else it is the least of all that was in the context."""
+    document: str = ""
+    """The document that it came from, where the reader may read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,10 @@ class View:
     age: timedelta
     expires_at: str
     approvers: int
+    assigned: tuple[str, ...]
+    """Groups and people who are asked; empty: any approver."""
+    escalates_at: str
+    escalates_to: tuple[str, ...]
     decisions: tuple[Decided, ...]
     earlier: Earlier | None
     differences: tuple[Difference, ...]
@@ -187,6 +194,9 @@ def view_of(action: Action, manifest: Manifest, known: Known) -> View:
         age=known.age,
         expires_at=bound.expires_at,
         approvers=bound.approvers,
+        assigned=tuple(sorted(action.assigned)),
+        escalates_at=action.escalates_at,
+        escalates_to=tuple(sorted(action.escalates_to)),
         decisions=action.decisions,
         earlier=earlier,
         differences=() if earlier is None else differences(earlier.arguments, bound.arguments),
@@ -211,7 +221,7 @@ def fields_of(
             place=spelled_place(path),
             role=(role := manifest.roles.get(pattern_of(path), "other")),
             value=value_of(value, exact=role not in ("content", "free")),
-            provenance=_provenance(bound, path, sources or {}),
+            provenance=provenance_of(bound, path, sources or {}),
             reaches=reached.get(path, ""),
             by_machine=bool(bound.agent.model) and role == "content" and isinstance(value, str),
         )
@@ -220,18 +230,26 @@ def fields_of(
     return tuple(sorted(found, key=lambda one: ORDER.index(one.role) if one.role != "other" else -1))
 
 
+def _compared(before: object, after: object) -> tuple[Value, Value]:
+    """Return both values, of two texts with the words marked that only one of them has."""
+    if not (isinstance(before, str) and isinstance(after, str)):
+        return value_of(before), value_of(after)
+    gone, new = changed_words(before, after)
+    return value_of(before, marked=gone), value_of(after, marked=new)
+
+
 def differences(before: Mapping[str, object], after: Mapping[str, object]) -> tuple[Difference, ...]:
     """Return the places at which two arguments differ, with both values."""
     old, new = dict(leaves_of(before)), dict(leaves_of(after))
-    return tuple(
-        Difference(
-            spelled_place(path),
-            value_of(old[path]) if path in old else None,
-            value_of(new[path]) if path in new else None,
-        )
-        for path in dict.fromkeys([*new, *old])
-        if path not in old or path not in new or canonical(old[path]) != canonical(new[path])
-    )
+    found: list[Difference] = []
+    for path in dict.fromkeys([*new, *old]):
+        if path not in old:
+            found.append(Difference(spelled_place(path), None, value_of(new[path])))
+        elif path not in new:
+            found.append(Difference(spelled_place(path), value_of(old[path]), None))
+        elif canonical(old[path]) != canonical(new[path]):
+            found.append(Difference(spelled_place(path), *_compared(old[path], new[path])))
+    return tuple(found)
 
 
 def listing_of(value: object) -> tuple[tuple[tuple[Piece, ...], Value], ...]:
@@ -239,10 +257,10 @@ def listing_of(value: object) -> tuple[tuple[tuple[Piece, ...], Value], ...]:
     return tuple((spelled_place(path), value_of(inner, exact=False)) for path, inner in leaves_of(value))
 
 
-def value_of(value: object, exact: bool = True) -> Value:
-    """Return a value that holds no others as it is shown."""
+def value_of(value: object, exact: bool = True, marked: Sequence[tuple[int, int]] = ()) -> Value:
+    """Return a value that holds no others as it is shown, with the stretches of a text that are marked."""
     if isinstance(value, str):
-        return Value("text", pieces(value), remarks(value, exact), len(value), value.count("\n") + 1)
+        return Value("text", pieces(value, marked), remarks(value, exact), len(value), value.count("\n") + 1)
     kind: ValueKind = "object" if isinstance(value, Mapping) else "list"
     if value is None:
         kind = "nothing"
@@ -292,7 +310,7 @@ def pattern_of(path: Path) -> str:
     return spelled
 
 
-def _provenance(bound: Bound, path: Path, sources: Mapping[str, str | None]) -> Provenance:
+def provenance_of(bound: Bound, path: Path, sources: Mapping[str, str | None]) -> Provenance:
     """Return what is stated of the place or of what holds it, the nearest first, else what the context was."""
     for end in range(len(path), -1, -1):
         part = path[:end]
@@ -306,7 +324,9 @@ def _provenance(bound: Bound, path: Path, sources: Mapping[str, str | None]) -> 
 def _stated(origin: Origin, sources: Mapping[str, str | None]) -> Provenance:
     integrity = origin.integrity if origin.integrity in _KINDS else Integrity.UNTRUSTED.spelled
     named = sources.get(origin.source, origin.source)
-    return Provenance(integrity, None if named is None else pieces(named))
+    if named is None:
+        return Provenance(integrity, None)
+    return Provenance(integrity, pieces(named), document=origin.source if origin.source in sources else "")
 
 
 def _reached(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,20 +15,15 @@ from muniment.actions.bound import read_bound
 from muniment.actions.facts import Gathering
 from muniment.actions.registry import Tools
 from muniment.actions.tables import action
+from muniment.actions.titles import titles_of
 from muniment.actions.view import Earlier, Known, Passage, View, view_of
 from muniment.actions.visible import pieces
 from muniment.foundation.clock import Clock
-from muniment.foundation.database import storable
-from muniment.foundation.errors import Denied, MunimentError, Tampered
-from muniment.governance.policy.decision import WORKSPACE
+from muniment.foundation.errors import MunimentError, Tampered
 from muniment.governance.policy.rules import Standing
-from muniment.knowledge import library
-from muniment.knowledge.library import DocumentRow
-from muniment.knowledge.retrieval.visibility import visible
 
 LOOKED_AT = 20
 """Earlier actions among which a similar one is looked for."""
-_AT_ONCE = 500
 May = Callable[[sa.Row[Any]], bool]
 """Says whether the reader may be shown another action."""
 
@@ -52,7 +47,7 @@ class Viewing:
         risk = self.gathering.risk
         named = [one.document for one in bound.evidence]
         named += [one.source for one in bound.origins.values()]
-        titles = _titles(connection, standing, named)
+        titles = titles_of(connection, standing, named)
         known = Known(
             classified=risk.classify(manifest, amount, any(one.grants is None for one in recipients)),
             rules_changed=risk.version != bound.risk,
@@ -97,19 +92,3 @@ class Viewing:
             except MunimentError:
                 continue
         return None
-
-
-def _titles(connection: sa.Connection, standing: Standing, names: Iterable[str]) -> dict[str, str | None]:
-    """Return the title of each of these that is a document; None where this reader may not read it."""
-    ids = [one for one in dict.fromkeys(names) if one and storable(one)]
-    rows: dict[str, DocumentRow] = {}
-    for at in range(0, len(ids), _AT_ONCE):
-        rows |= library.get_documents(connection, ids[at : at + _AT_ONCE])
-    if not rows:
-        return {}
-    try:
-        sees = visible(connection, standing.principal)
-    except Denied:
-        return dict.fromkeys(rows)
-    allowed = standing.decide("read_document", WORKSPACE).allowed
-    return {one: row.title if allowed and sees.may_read(row) else None for one, row in rows.items()}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,22 +36,27 @@ class Piece:
 
     text: str
     kind: PieceKind = "plain"
+    marked: bool = False
+    """Whether it is pointed out, such as for being other than before."""
 
 
-def pieces(text: str) -> tuple[Piece, ...]:
-    """Return a text as it is shown."""
+def pieces(text: str, marked: Sequence[tuple[int, int]] = ()) -> tuple[Piece, ...]:
+    """Return a text as it is shown; `marked` are stretches of it that are pointed out, in order and apart."""
     found: list[Piece] = []
     plain: list[str] = []
-    for kind, shown in _shown(text):
+    inside = _inside(len(text), marked)
+    was = False
+    for at, (kind, shown) in enumerate(_shown(text)):
+        if plain and (kind != "plain" or inside(at) != was):
+            found.append(Piece("".join(plain), marked=was))
+            plain.clear()
+        was = inside(at)
         if kind == "plain":
             plain.append(shown)
-            continue
-        if plain:
-            found.append(Piece("".join(plain)))
-            plain.clear()
-        found.append(Piece(shown, kind))
+        else:
+            found.append(Piece(shown, kind, was))
     if plain:
-        found.append(Piece("".join(plain)))
+        found.append(Piece("".join(plain), marked=was))
     return tuple(found)
 
 
@@ -75,6 +80,15 @@ def unseen(character: str) -> bool:
 def code(character: str) -> str:
     """Return what stands for a character that would not be seen, such as `[U+202E]`."""
     return f"[U+{ord(character):04X}]"
+
+
+def _inside(length: int, marked: Sequence[tuple[int, int]]) -> Callable[[int], bool]:
+    if not marked:
+        return lambda _: False
+    flags = bytearray(length)
+    for start, end in marked:
+        flags[start:end] = b"\1" * (end - start)
+    return lambda at: flags[at] == 1
 
 
 def _shown(text: str) -> Iterator[tuple[PieceKind, str]]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from muniment.actions.actions import Actions
     from muniment.actions.approvals import Approvals
+    from muniment.actions.asking import Asking
     from muniment.actions.assignment import Assignment
     from muniment.actions.calling import Calling
     from muniment.actions.claims import Claims
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from muniment.actions.delegations import Delegations
     from muniment.actions.execution import Execution
     from muniment.actions.facts import Gathering
+    from muniment.actions.inbox import Inbox
     from muniment.actions.notify import Notifications
+    from muniment.actions.passages import Passages
     from muniment.actions.proposals import Proposals
     from muniment.actions.reads import Reads
     from muniment.actions.registry import Tools
@@ -193,11 +196,32 @@ class Acting(Searching):
         return Delegations(self.database, self.audit, self.clock, self.ids)
 
     @cached_property
+    def asking(self) -> Asking:
+        """Who is asked about what."""
+        from muniment.actions.asking import Asking
+
+        return Asking(self.policy, self.delegations, self.clock)
+
+    @cached_property
+    def inbox(self) -> Inbox:
+        """What waits for a person, as a list to choose from."""
+        from muniment.actions.inbox import Inbox
+
+        return Inbox(self.database, self.policy, self.asking, self.viewing, self.clock)
+
+    @cached_property
     def viewing(self) -> Viewing:
         """What approvers are shown."""
         from muniment.actions.viewing import Viewing
 
         return Viewing(self.tools, self.gathering, self.clock)
+
+    @cached_property
+    def passages(self) -> Passages:
+        """The words that proposals rest on."""
+        from muniment.actions.passages import Passages
+
+        return Passages(self.database, self.reading)
 
     @cached_property
     def approvals(self) -> Approvals:
@@ -210,7 +234,7 @@ class Acting(Searching):
             policy=self.policy,
             gate=self.gate,
             seals=self.seals,
-            delegations=self.delegations,
+            asking=self.asking,
             viewing=self.viewing,
             clock=self.clock,
             tell=self._tell_run,

@@ -23,6 +23,7 @@ from muniment.knowledge.retrieval.filters import EVERYTHING
 
 if TYPE_CHECKING:
     from muniment.app.workspace import Workspace
+    from muniment.assurance.evaluation.suites.suite_reading import SuiteReading
     from muniment.inference.prompt_file import Prompt
 
 Live = Callable[[str, "str | None"], "Prompt"]
@@ -89,6 +90,23 @@ def subject(
         name=WORKSPACE,
         lineage=lineage or _lineage(workspace, endpoint.name, live or workspace.prompts.live),
         clock=workspace.clock,
+    )
+
+
+def suite_reading(workspace: Workspace) -> SuiteReading:
+    """Return the readers of a workspace's suites."""
+    from muniment.assurance.evaluation.suites.places import Places
+    from muniment.assurance.evaluation.suites.suite_reading import SuiteReading
+    from muniment.foundation.shipped import shipped
+
+    return SuiteReading(
+        database=workspace.database,
+        audit=workspace.audit,
+        policy=workspace.policy,
+        gate=workspace.gate,
+        directory=workspace.directory,
+        places=Places(workspace.home, shipped("evals")),
+        tools=lambda: frozenset(tool.manifest.name for tool in workspace.tools.listing()),
     )
 
 

@@ -10,13 +10,18 @@ from muniment.app.identified import Identified
 from muniment.settings import Settings
 
 if TYPE_CHECKING:
+    from muniment.governance.account_changes import AccountChanges
     from muniment.governance.audit.cosigning import CoSigning
     from muniment.governance.audit.proofs import Proofs
     from muniment.governance.audit.serving import Serving
     from muniment.governance.audit.sinks.copies import Copies
     from muniment.governance.audit.witnesses import Witnesses
+    from muniment.governance.audit_proof import AuditProof
     from muniment.governance.audit_reading import AuditReading
+    from muniment.governance.directory_pages import DirectoryPages
+    from muniment.governance.key_changes import KeyChanges
     from muniment.governance.key_custody import KeyCustody
+    from muniment.governance.occurrences import Occurrences
     from muniment.governance.policy.decide import Policy
     from muniment.governance.policy.emergency import Emergencies
     from muniment.governance.policy.gate import Gate
@@ -34,6 +39,20 @@ class Governed(Identified):
         from muniment.governance.key_custody import KeyCustody
 
         return KeyCustody(self.database, self.audit, self.key_provider, settings_file.keyring_file(self.home))
+
+    @cached_property
+    def key_changes(self) -> KeyChanges:
+        """Keys changed by people whom policy lets."""
+        from muniment.governance.key_changes import KeyChanges
+
+        return KeyChanges(self.database, self.audit, self.gate, self.key_custody, self.api_keys)
+
+    @cached_property
+    def occurrences(self) -> Occurrences:
+        """What happened lately to the installation."""
+        from muniment.governance.occurrences import Occurrences
+
+        return Occurrences(self.database, self.audit, self.gate)
 
     @cached_property
     def copies(self) -> Copies:
@@ -67,6 +86,21 @@ class Governed(Identified):
         from muniment.governance.audit_reading import AuditReading
 
         return AuditReading(self.database, self.audit, self.gate, self.proofs)
+
+    @cached_property
+    def audit_proof(self) -> AuditProof:
+        """The proof of the log as auditors see to it."""
+        from muniment.governance.audit_proof import AuditProof
+
+        return AuditProof(
+            database=self.database,
+            audit=self.audit,
+            gate=self.gate,
+            proofs=self.proofs,
+            witnesses=self.witnesses,
+            copies=self.copies,
+            clock=self.clock,
+        )
 
     @cached_property
     def witnesses(self) -> Witnesses:
@@ -138,3 +172,18 @@ class Governed(Identified):
         from muniment.governance.policy.roles import Roles
 
         return Roles(self.database, self.directory, self.audit, self.gate, self.clock)
+
+    @cached_property
+    def directory_pages(self) -> DirectoryPages:
+        """The directory as it is shown."""
+        from muniment.governance.directory_pages import DirectoryPages
+
+        claimed = self.settings.identity.claimed_groups
+        return DirectoryPages(self.database, self.audit, self.policy, self.gate, self.clock, claimed)
+
+    @cached_property
+    def account_changes(self) -> AccountChanges:
+        """Switching accounts off and on."""
+        from muniment.governance.account_changes import AccountChanges
+
+        return AccountChanges(self.database, self.audit, self.directory, self.gate)

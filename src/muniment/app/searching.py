@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from muniment.inference.embedding import Embedder
     from muniment.inference.reranking import Reranker
     from muniment.knowledge.access_control import AccessControl
+    from muniment.knowledge.access_explorer import AccessExplorer
     from muniment.knowledge.ingestion.index_writer import IndexWriter
     from muniment.knowledge.ingestion.labelling import Labelling
     from muniment.knowledge.ingestion.parts import Parts
@@ -27,12 +28,16 @@ if TYPE_CHECKING:
     from muniment.knowledge.ingestion.reembed import Reembed
     from muniment.knowledge.ingestion.report import IngestReport, OnProgress
     from muniment.knowledge.ingestion.upkeep import IndexUpkeep
+    from muniment.knowledge.pages.page_images import PageImages
     from muniment.knowledge.passage import Retrieval
+    from muniment.knowledge.places import Places
+    from muniment.knowledge.provenance import Provenances
     from muniment.knowledge.reading import Reading
     from muniment.knowledge.retrieval.compare import Comparison
     from muniment.knowledge.retrieval.engine import Engine
     from muniment.knowledge.retrieval.retrieve import Retriever
     from muniment.knowledge.retrieval.versions import RankingVersions
+    from muniment.knowledge.source_pages import SourcePages
 
 
 class Searching(Governed):
@@ -150,7 +155,22 @@ class Searching(Governed):
         """Access lists set by hand."""
         from muniment.knowledge.access_control import AccessControl
 
-        return AccessControl(self.database, self.audit, self.directory, self.clock)
+        return AccessControl(self.database, self.audit, self.directory, self.clock, self.gate)
+
+    @cached_property
+    def access_explorer(self) -> AccessExplorer:
+        """Who may read what, explained."""
+        from muniment.knowledge.access_explorer import AccessExplorer
+
+        return AccessExplorer(self.database, self.audit, self.policy, self.gate)
+
+    @cached_property
+    def source_pages(self) -> SourcePages:
+        """Sources as they are shown."""
+        from muniment.knowledge.source_pages import SourcePages
+
+        most = self.settings.ingestion.max_file_mb << 20
+        return SourcePages(self.database, self.audit, self.policy, self.gate, most)
 
     @cached_property
     def reading(self) -> Reading:
@@ -158,6 +178,27 @@ class Searching(Governed):
         from muniment.knowledge.reading import Reading
 
         return Reading(self.database, self.audit, self.policy)
+
+    @cached_property
+    def page_images(self) -> PageImages:
+        """Pages of PDF files as images."""
+        from muniment.knowledge.pages.page_images import PageImages
+
+        return PageImages(self.settings.ingestion.isolation)
+
+    @cached_property
+    def provenances(self) -> Provenances:
+        """Where documents come from, how fresh they are, and through what they may be read."""
+        from muniment.knowledge.provenance import Provenances
+
+        return Provenances(self.database, self.audit, self.policy)
+
+    @cached_property
+    def places(self) -> Places:
+        """What a search may be limited to."""
+        from muniment.knowledge.places import Places
+
+        return Places(self.database)
 
     @property
     def reembed(self) -> Reembed:

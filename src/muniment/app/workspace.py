@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from muniment.assistant.replayed import Then
     from muniment.assistant.replaying import Replaying
     from muniment.assistant.rewriting import Rewriting
+    from muniment.assistant.stages import Stages
     from muniment.assistant.values import Answer
     from muniment.assistant.workflows.runs import WorkflowRuns
     from muniment.assurance.backup.make import Backups
@@ -46,7 +47,9 @@ if TYPE_CHECKING:
     from muniment.foundation.workflows.engine import Workflows
     from muniment.governance.incidents.evidence import Evidence
     from muniment.governance.policy.decision import Resource
+    from muniment.governance.policy.explain import Explaining
     from muniment.governance.policy.replay import Replay
+    from muniment.governance.policy.trials import Trials
     from muniment.governance.privacy.erasure import Erasure
     from muniment.governance.privacy.handling import Handling
     from muniment.governance.privacy.holds import Holds
@@ -121,6 +124,13 @@ class Workspace(Acting):
         from muniment.assistant.lineage import Lineage
 
         return Lineage(self.database, self.audit, self.policy, self.clock)
+
+    @cached_property
+    def stages(self) -> Stages:
+        """When what happened on the way to an answer."""
+        from muniment.assistant.stages import Stages
+
+        return Stages(self.database, self.audit)
 
     @cached_property
     def comparing(self) -> Comparing:
@@ -381,6 +391,8 @@ class Workspace(Acting):
 
     def close(self) -> None:
         """Stop what runs here and close what was opened."""
+        if "page_images" in self.__dict__:
+            self.page_images.close()
         if "workflows" in self.__dict__:
             self.workflows.close()
         super().close()
@@ -481,11 +493,26 @@ class Workspace(Acting):
 
         return Replay(self.database, self.audit, self.policy, self.clock, self.described)
 
+    @cached_property
+    def policy_trials(self) -> Trials:
+        """Drafts of the policy, tried."""
+        from muniment.governance.policy.trials import Trials
+
+        return Trials(self.database, self.audit, self.policy, self.gate, self.policies, self.replay)
+
+    @cached_property
+    def explaining(self) -> Explaining:
+        """Why somebody may or may not do something."""
+        from muniment.governance.policy.explain import Explaining
+
+        return Explaining(self.database, self.audit, self.directory, self.policy, self.gate, self.described)
+
     def described(self, resource: Resource) -> Resource | None:
         """Return a resource with what policy asks of it now, or None where there is no such thing.
 
         Of a model, what `resource` states, such as the sensitivity of what would be sent, is left as it is.
         """
+        from muniment.actions.registry import resource_of
         from muniment.inference.gateway import endpoint_resource
 
         try:
@@ -494,6 +521,10 @@ class Workspace(Acting):
                 return replace(known, attributes={**known.attributes, **resource.attributes})
             if resource.kind == "Answer":
                 return replace(resource, attributes={"owner": self.lineage.owner(resource.id).ref})
+            if resource.kind == "Approval":
+                return self.approvals.resource(resource.id)
+            if resource.kind == "Tool":
+                return resource_of(self.tools.show(resource.id).manifest)
         except (BadInput, NotFound):
             return None
         return resource

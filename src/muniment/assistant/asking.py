@@ -67,6 +67,8 @@ class Asking:
     """Numbers of the passages that the model was sent."""
     labels: frozenset[str | None] = frozenset()
     """Their sensitivities."""
+    too_sensitive: int = 0
+    """Passages that the model may not be sent because of their sensitivity."""
     notes: tuple[str, ...] = ()
     withheld: int = 0
     keep: Keep | None = None
@@ -159,6 +161,7 @@ class Asking:
                 "withheld": self.withheld,
                 "reasons": dict(sorted(self.dropped.items())),
                 "asked_again": self.asked_again,
+                "too_sensitive": self.too_sensitive,
                 "support": SUPPORT,
                 **self.sensitive(),
             },

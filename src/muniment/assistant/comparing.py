@@ -7,6 +7,7 @@ Invariants:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from muniment.assistant.differences import Difference, compared, passages
-from muniment.assistant.lineage import Explanation, as_readable, not_found, owned_by, readable_by
+from muniment.assistant.lineage import Explanation, answer, as_readable, not_found, owned_by, readable_by
 from muniment.foundation.database import Database
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.audit.log import AuditLog
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from muniment.governance.policy.decide import Policy
 
 _NOT_THERE = "not there"
+_LOOKED_AT = 200
+"""Newest answers of somebody among which those to a like question are looked for."""
+_ALIKE = 0.4
+"""Share of the words of two questions that both have, for them to be alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,17 @@ class Comparison:
         return (*said, not_compared(self.withheld)) if self.withheld else said
 
 
+@dataclass(frozen=True, slots=True)
+class Similar:
+    """Another answer of the same person's to a question like this one."""
+
+    id: str
+    at: str
+    question: str
+    same: bool
+    """Whether it is the same question, word for word."""
+
+
 def not_compared(withheld: int) -> str:
     """Return what is said of passages that may not be read now."""
     many = "passage is" if withheld == 1 else "passages are"
@@ -78,6 +94,21 @@ class Comparing:
         self._database = database
         self._audit = audit
         self._policy = policy
+
+    def similar(self, principal: Principal, answer_id: str, by: Actor, most: int = 8) -> tuple[Similar, ...]:
+        """Return other answers of `principal` to the same or a like question, the likest and newest first.
+
+        Raises as `compare` does.
+        """
+        with self._database.read() as connection:
+            decision, owned = owned_by(connection, self._policy, principal, answer_id)
+            found = _similar(connection, principal, answer_id)[:most] if owned else ()
+        about: dict[str, Json] = {"answer": answer_id[:64], "principal": principal.ref, "similar": len(found)}
+        effect = {"effect": "allow" if owned else "deny"}
+        self._audit.record([Entry("lineage.read", by, {**about, **decision.stated(), **effect})])
+        if not owned:
+            raise not_found()
+        return tuple(found)
 
     def compare(self, principal: Principal, a: str, b: str, by: Actor) -> Comparison:
         """Return what differs between two answers of `principal`, as far as that may be read now.
@@ -115,6 +146,25 @@ def _comparison(
     withheld = sum(len(_listed(one)) - len(passages(one.lineage)) for one in (a, b))
     differences = (*_documents(connection, a, b), *asked, *found.differences)
     return Comparison(a.id, b.id, differences, tuple(found.not_recorded), withheld)
+
+
+def _similar(connection: sa.Connection, principal: Principal, answer_id: str) -> list[Similar]:
+    columns = (answer.c.id, answer.c.at, answer.c.question)
+    mine = sa.select(*columns).where(answer.c.principal == principal.ref)
+    asked = connection.execute(mine.where(answer.c.id == answer_id)).one().question
+    words = _words(asked)
+    likest: list[tuple[float, Similar]] = []
+    for row in connection.execute(mine.order_by(answer.c.at.desc(), answer.c.id).limit(_LOOKED_AT)):
+        theirs = _words(row.question)
+        alike = len(words & theirs) / (len(words | theirs) or 1)
+        if row.id != answer_id and alike >= _ALIKE:
+            likest.append((alike, Similar(row.id, row.at, row.question, row.question == asked)))
+    # Sorting keeps the newest first among those that are equally like it.
+    return [one for _, one in sorted(likest, key=lambda pair: -pair[0])]
+
+
+def _words(question: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", question.casefold()))
 
 
 def _listed(one: Explanation) -> list[Json]:

@@ -89,13 +89,13 @@ class Conversation:
     def markdown(self) -> str:
         """Return the conversation as Markdown, with its evidence; what it quotes stays text."""
         about = self.summary
-        lines = [f"# {_plain(about.title) or 'Conversation'}", "", f"{about.id}, of {_plain(about.owner)}"]
+        lines = [f"# {plain(about.title) or 'Conversation'}", "", f"{about.id}, of {plain(about.owner)}"]
         lines[-1] += f", begun {about.created}, last changed {about.changed}"
         for turn in self.turns:
-            lines += ["", f"## {turn.number}. {_plain(turn.question)}", ""]
-            lines += [f"Answered as: {_plain(turn.standalone)}", ""] if turn.standalone else []
-            lines.append(_plain(turn.answer))
-            lines += ["", *_evidence(turn.citations)] if turn.citations else []
+            lines += ["", f"## {turn.number}. {plain(turn.question)}", ""]
+            lines += [f"Answered as: {plain(turn.standalone)}", ""] if turn.standalone else []
+            lines.append(plain(turn.answer))
+            lines += ["", *evidence_lines(turn.citations)] if turn.citations else []
         return "\n".join(lines) + "\n"
 
 
@@ -113,15 +113,16 @@ class Hit:
         return {"conversation": self.conversation.as_json(), "turn": self.number, "excerpt": self.excerpt}
 
 
-def _evidence(citations: Sequence[Citation]) -> list[str]:
+def evidence_lines(citations: Sequence[Citation]) -> list[str]:
+    """Return a line of Markdown for each citation."""
     lines: list[str] = []
     for one in citations:
         page = "" if one.page is None else f", page {one.page}"
-        lines.append(f"- [{one.n}] {_plain(one.title)}, version {one.version}{page}: “{_plain(one.quote)}”")
+        lines.append(f"- [{one.n}] {plain(one.title)}, version {one.version}{page}: “{plain(one.quote)}”")
     return lines
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return text on one line that no reader of Markdown takes for a link, an image or markup."""
     flat = " ".join(text.split())
     return "".join(f"\\{one}" if one in "\\`*_<>#|!" else one for one in flat).replace("](", "]\\(")

@@ -213,6 +213,7 @@ class Inquiry:
         other = len(f"{asking.template.text}{asking.question}{form}".encode(errors="surrogatepass"))
         chosen = sending.fitting(chosen, asking.passages, other)
         asking.sent, asking.labels = chosen.numbers, chosen.labels
+        asking.too_sensitive = chosen.too_sensitive
         asking.go_over(chosen.endpoint, *chosen.notes)
 
     def _assemble(self, asking: Asking) -> Request:

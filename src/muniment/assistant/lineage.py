@@ -132,7 +132,9 @@ class Lineage:
             raise not_found()
         return cast("Mapping[str, int] | None", json.loads(row["lineage"]).get(REVISIONS))
 
-    def explain(self, principal: Principal, answer_id: str, by: Actor | None = None) -> Explanation:
+    def explain(
+        self, principal: Principal, answer_id: str, by: Actor | None = None, *, export: bool = False
+    ) -> Explanation:
         """Return how an answer came about, as far as `principal` may read its evidence now.
 
         Raises NotFound for an absent answer and for another's, Denied for an inactive principal, Unavailable
@@ -147,7 +149,8 @@ class Lineage:
             found = _explanation(row, readable) if row is not None and decision.allowed else None
         about: dict[str, Json] = {"answer": answer_id[:64], "principal": principal.ref}
         effect = {"effect": "allow" if found else "deny"}
-        self._audit.record([Entry("lineage.read", actor, {**about, **decision.stated(), **effect})])
+        kind = "answer.exported" if export else "lineage.read"
+        self._audit.record([Entry(kind, actor, {**about, **decision.stated(), **effect})])
         if found is None:
             raise not_found()
         return found

@@ -39,13 +39,20 @@ class Sending:
     """Their sensitivities."""
     notes: tuple[str, ...] = ()
     """What the reader should know of it."""
+    too_sensitive: int = 0
+    """Passages that are above what the endpoint may be sent."""
 
 
 def labels_of(connection: sa.Connection, passages: Sequence[Passage]) -> list[str | None]:
     """Return the sensitivity of each passage's document as it is now; None where it has none or is gone."""
-    documents = library.get_documents(connection, sorted({passage.document for passage in passages}))
+    return labels_at(connection, [passage.document for passage in passages])
+
+
+def labels_at(connection: sa.Connection, ids: Sequence[str]) -> list[str | None]:
+    """Return the sensitivity of each of up to 500 documents as it is now; None where it has none or is gone."""
+    documents = library.get_documents(connection, sorted(set(ids)))
     lists = library.access_lists(connection, sorted({one.access_class for one in documents.values()}))
-    found = [documents.get(passage.document) for passage in passages]
+    found = [documents.get(one) for one in ids]
     known = [None if one is None else lists.get(one.access_class) for one in found]
     return [None if one is None else one.sensitivity for one in known]
 
@@ -68,7 +75,8 @@ def choose(
                 said = f"The model {endpoint.name} may not be sent passages as sensitive as these; {other.name} was."
                 return Sending(other, frozenset(range(1, len(labels) + 1)), frozenset(labels), (said,))
     kept = frozenset(label for label in labels if may[label])
-    return Sending(endpoint, sent, kept, (_withheld(len(labels) - len(sent), endpoint),))
+    above = len(labels) - len(sent)
+    return Sending(endpoint, sent, kept, (withheld(above, endpoint.name),), above)
 
 
 def fitting(sending: Sending, passages: Sequence[Passage], other: int) -> Sending:
@@ -93,7 +101,8 @@ def fitting(sending: Sending, passages: Sequence[Passage], other: int) -> Sendin
     return replace(sending, numbers=frozenset(kept), notes=(*sending.notes, said))
 
 
-def _withheld(count: int, endpoint: Endpoint) -> str:
+def withheld(count: int, name: str) -> str:
+    """Return what is said of passages that an endpoint of this name may not be sent."""
     many = "passage was" if count == 1 else "passages were"
     of = "its" if count == 1 else "their"
-    return f"{count} {many} withheld from the model {endpoint.name} because of {of} sensitivity."
+    return f"{count} {many} withheld from the model {name} because of {of} sensitivity."

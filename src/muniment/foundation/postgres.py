@@ -429,7 +429,15 @@ class PostgresDatabase:
             raise translated from None
 
 
-GUARDED = ("document", "document_version", "chunk", "index_document", "index_chunk", "index_term")
+GUARDED = (
+    "document",
+    "document_version",
+    "version_original",
+    "chunk",
+    "index_document",
+    "index_chunk",
+    "index_term",
+)
 """Tables whose rows belong to a document, under row-level security."""
 
 _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"

@@ -11,6 +11,7 @@ from muniment.governance.audit.entry import Entry, Json, StoredEntry
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.audit.proofs import Proofs
 from muniment.governance.audit.query import Filter, Page
+from muniment.governance.audit.search import Found, Search, Wanted, Whole
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decision import AUDIT
 from muniment.governance.policy.gate import Gate
@@ -41,10 +42,34 @@ class AuditReading:
         self._record(by, {**stated, "of": "entries", **wanted.stated(), "found": len(found.entries)})
         return found
 
+    def search(
+        self, wanted: Wanted, before: int | None, limit: int, who: Principal | None, by: Actor
+    ) -> Found:
+        """Return a page of entries, newest first, and how many came out how over time; raises BadInput."""
+        if not 1 <= limit <= query.MOST:
+            raise BadInput(f"A page has 1 to {query.MOST} entries.", fix="Ask for the next one after it.")
+        stated = self._permitted(who, by)
+        with self._database.read() as connection:
+            found = Search(self._audit).page(connection, wanted, before, limit)
+        self._record(by, {**stated, "of": "search", **wanted.stated(), "found": len(found.entries)})
+        return found
+
+    def entry(self, seq: int, who: Principal | None, by: Actor) -> Whole:
+        """Return one entry, whole, with its place in the tree; raises NotFound."""
+        self._record(by, {**self._permitted(who, by), "of": "entry", "entry": seq})
+        with self._database.read() as connection:
+            return Search(self._audit).one(connection, seq)
+
+    def log_name(self, ref: str, who: Principal | None, by: Actor) -> str:
+        """Return how the log spells an account: people by pseudonyms, which may stand where names may not."""
+        self._record(by, {**self._permitted(who, by), "of": "name"})
+        with self._database.read() as connection:
+            return self._audit.log_names(connection, ref)[-1]
+
     def tail(self, count: int, kind: str | None, who: Principal | None, by: Actor) -> list[StoredEntry]:
         """Return the last entries, of one kind if it is given, oldest first."""
         stated = self._permitted(who, by)
-        found = self._audit.query(kind=kind, limit=10**9)[-count:] if kind else self._audit.tail(count)
+        found = self._audit.tail(count, kind or None)
         self._record(by, {**stated, "of": "tail", "kind": kind or "", "found": len(found)})
         return found
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from muniment.foundation.database import Database
 from muniment.foundation.errors import MunimentError
@@ -44,10 +45,15 @@ class KeyCustody:
         self._provider = provider
         self._keyring_file = keyring_file
 
-    def rotate(self, by: Actor, keep_old: bool = False) -> Rewrapped:
-        """Make a new version of the key, wrap the tenant key under it, and retire the old versions."""
+    def rotate(
+        self, by: Actor, keep_old: bool = False, stated: Mapping[str, Json] = MappingProxyType({})
+    ) -> Rewrapped:
+        """Make a new version of the key, wrap the tenant key under it, and retire the old versions.
+
+        `stated` goes into the log with the intent: the decision that let somebody, and why.
+        """
         with self._database.alone(_WORK):
-            self._record("keys.rotate", by)
+            self._record("keys.rotate", by, stated)
             version = self._provider.rotate()
             self._record("keys.rotated", by, {"version": version})
             return self._rewrap(self._provider, by, keep_old)

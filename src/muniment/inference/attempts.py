@@ -54,6 +54,12 @@ class Attempts:
                     self._sleep(_wait(attempt, busy.retry_after))
         raise Unavailable(f"The model {endpoint.name!r} did not answer.")
 
+    def rests(self, name: str) -> bool:
+        """Return whether this process leaves an endpoint alone for now."""
+        with self._lock:
+            found = self._breakers.get(name)
+        return found is not None and found.is_open
+
     def _once(
         self, endpoint: Endpoint, breaker: Breaker, provider: Provider, request: Request
     ) -> Generator[Chunk]:

@@ -98,6 +98,10 @@ class Gateway:
         self._permitted(standing, endpoint)
         return endpoint
 
+    def rests(self, name: str) -> bool:
+        """Return whether an endpoint has failed too often and is left alone for now, in this process."""
+        return self._attempts.rests(name)
+
     def admits(self, standing: Standing, endpoint: Endpoint, labels: Collection[str | None]) -> bool:
         """Return whether this caller may send this endpoint what has these labels; nothing is sent."""
         resource = endpoint_resource(endpoint, labels)

@@ -68,6 +68,10 @@ class Offload:
         made._whole = (self, Share(name, _NO_LIMIT, "tenant"))
         return made
 
+    def load(self) -> tuple[int, int]:
+        """Return how many calls run here, and how many wait for a turn."""
+        return sum(self._running.values()), sum(map(len, self._queues.values()))
+
     async def run(self, work: Callable[[], T], share: Share = _ANYBODY) -> T:
         """Return what `work` returns; raises TooMany when the caller, or all together, have too much in hand."""
         with self._in_hand(share):

@@ -1,25 +1,30 @@
 """Showing and setting who may read a document or a folder, by hand.
 
-Invariants: the change, its revision and its audit entry commit together; the change is felt by the next read.
+Invariants:
+- the change, its revision and its audit entry commit together; the change is felt by the next read;
+- what is confirmed after a preview is what was shown, or nothing.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from muniment.foundation.clock import Clock, timestamp
-from muniment.foundation.database import Database
-from muniment.foundation.errors import BadInput
+from muniment.foundation.database import Database, storable
+from muniment.foundation.errors import BadInput, Conflict
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.directory import Directory
-from muniment.governance.identity.principal import EVERYONE
+from muniment.governance.identity.principal import EVERYONE, Principal
+from muniment.governance.policy.decision import Resource
+from muniment.governance.policy.gate import Gate
 from muniment.knowledge import changes, library
 from muniment.knowledge.access import AccessList, nearest
+from muniment.knowledge.access_preview import Preview, preview
 from muniment.knowledge.library import DocumentRow
 from muniment.knowledge.sources.manifest import check_entry
 
@@ -46,11 +51,14 @@ class AccessChange:
 class AccessControl:
     """The access lists of one workspace."""
 
-    def __init__(self, database: Database, audit: AuditLog, directory: Directory, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, audit: AuditLog, directory: Directory, clock: Clock, gate: Gate
+    ) -> None:
         self._database = database
         self._audit = audit
         self._directory = directory
         self._clock = clock
+        self._gate = gate
 
     def show(self, target: str) -> list[AccessView]:
         """Return the access of a document, or of every document below a folder; raises BadInput for neither."""
@@ -84,20 +92,65 @@ class AccessControl:
         """Let the source's own manifests rule again; raises BadInput for an unknown target."""
         return self._apply(target, None, by)
 
+    def preview(
+        self, source: str, place: str, access: AccessList | None, who: Principal, by: Actor
+    ) -> Preview:
+        """Return who would gain and lose by a list at a place of a source, None: by none set by hand any more.
+
+        Raises BadInput for a place where nothing lies and an entry that names nobody, NotPermitted where policy does
+        not let `who` set it.
+        """
+        with self._gate.recorded(by), self._database.read() as connection:
+            stated = self._gate.check(connection, who, "set_access", Resource("Source", source))
+            path = _within(connection, source, place)
+            found = preview(connection, source, path, access)
+        self._check([] if access is None else [*access.allow, *access.deny])
+        about = {**stated, "source": source, "target": self._audit.commitment(path), "digest": found.digest}
+        self._audit.record([Entry("access.previewed", by, about)])
+        return found
+
+    def confirm(
+        self, source: str, place: str, access: AccessList | None, digest: str, who: Principal, by: Actor
+    ) -> AccessChange:
+        """Set, or with None clear, what a preview of this digest showed.
+
+        Raises as `preview` does, and Conflict where it would do something else by now.
+        """
+        self._check([] if access is None else [*access.allow, *access.deny])
+        with self._gate.recorded(by), self._database.write() as connection:
+            stated = self._gate.check(connection, who, "set_access", Resource("Source", source))
+            path = _within(connection, source, place)
+            if preview(connection, source, path, access).digest != digest:
+                raise Conflict(
+                    "This would do something else than what you were shown.", fix="Look at the preview again."
+                )
+            return self._moved(connection, source, path, access, by, stated)
+
     def _apply(self, target: str, access: AccessList | None, by: Actor) -> AccessChange:
         with self._database.write() as connection:
             source, path = _locate(connection, target)
-            at = timestamp(self._clock.now())
-            moved = changes.set_override(connection, source, path, access, at)
-            about = {
-                "source": source,
-                "target": self._audit.commitment(path),
-                "documents": len(moved),
-                "access": None if access is None else access.digest(),
-                "document": moved[0] if len(moved) == 1 else None,
-            }
-            kind = "access.cleared" if access is None else "access.set"
-            self._audit.append(connection, [Entry(kind, by, about)])
+            return self._moved(connection, source, path, access, by, {})
+
+    def _moved(
+        self,
+        connection: sa.Connection,
+        source: str,
+        path: str,
+        access: AccessList | None,
+        by: Actor,
+        stated: Mapping[str, str],
+    ) -> AccessChange:
+        moved = changes.set_override(connection, source, path, access, timestamp(self._clock.now()))
+        about = {
+            **stated,
+            "source": source,
+            "target": self._audit.commitment(path),
+            "documents": len(moved),
+            "access": None if access is None else access.digest(),
+            "document": moved[0] if len(moved) == 1 else None,
+        }
+        kind = "access.cleared" if access is None else "access.set"
+        self._audit.append(connection, [Entry(kind, by, about)])
         return AccessChange(source, path, tuple(moved))
 
     def _check(self, entries: Collection[str]) -> None:
@@ -112,6 +165,20 @@ class AccessControl:
         listing = self._directory.listing()
         named = (("user", listing.users), ("group", listing.groups), ("service", listing.services))
         return [EVERYONE, *(f"{kind}:{one.name}" for kind, found in named for one in found)]
+
+
+def _within(connection: sa.Connection, source: str, place: str) -> str:
+    """Return the path that a document id or path names within a source; raises BadInput where nothing lies there."""
+    place = place.strip().strip("/")
+    row = library.get_document(connection, place) if storable(place) else None
+    if row is not None and row.source == source:
+        return row.path
+    if not storable(place) or not library.holds(connection, source, place):
+        raise BadInput(
+            "Nothing lies there.",
+            fix="Write a document's id, or the path of a document or folder of this source.",
+        )
+    return place
 
 
 def _locate(connection: sa.Connection, target: str) -> tuple[str, str]:

@@ -41,6 +41,7 @@ from muniment.knowledge.tables import (
     name_label,
     segment,
     source,
+    version_original,
 )
 
 _CLASS = sa.select(access_class.c.id).where(access_class.c.digest == sa.bindparam("key"))
@@ -228,6 +229,7 @@ def _write_versions(
 ) -> None:
     texts: list[dict[str, Any]] = []
     pieces: list[dict[str, Any]] = []
+    originals: list[tuple[DocumentRow, bytes]] = []
     for row, new in versions:
         texts.append(
             {
@@ -244,10 +246,15 @@ def _write_versions(
             }
         )
         pieces += [{"document": row.id, "version": row.version, **_columns(piece)} for piece in new.chunks]
+        if new.original is not None:
+            originals.append((row, new.original))
     if texts:
         connection.execute(sa.insert(document_version), texts)
     if pieces:
         connection.execute(sa.insert(chunk), pieces)
+    for row, content in originals:
+        values = {"document": row.id, "version": row.version, "content": content}
+        connection.execute(sa.insert(version_original), values)
 
 
 def _columns(row: DocumentRow | ChunkText | NameLabel) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
@@ -103,6 +103,8 @@ class NewVersion:
     author: str = ""
     chunking: str = ""
     """The rules that cut it; empty where that is not known."""
+    original: bytes | None = field(default=None, repr=False)
+    """The bytes that it was read from, where they are kept."""
 
 
 @dataclass(frozen=True, slots=True)

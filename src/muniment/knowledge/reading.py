@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -15,7 +15,7 @@ from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decision import WORKSPACE, Decision
 from muniment.governance.privacy.kinds import Finding
-from muniment.knowledge import library, name_labels
+from muniment.knowledge import library, name_labels, originals
 from muniment.knowledge.library import DocumentRow, VersionRow
 from muniment.knowledge.retrieval.visibility import Visibility, visible
 
@@ -32,6 +32,8 @@ class DocumentRead:
 
     document: DocumentRow
     version: VersionRow
+    original: bytes | None = field(default=None, repr=False)
+    """The bytes that the version was read from, where they were asked for and are kept."""
 
 
 class Reading:
@@ -42,8 +44,10 @@ class Reading:
         self._audit = audit
         self._policy = policy
 
-    def read(self, principal: Principal, document_id: str, version: int | None, by: Actor) -> DocumentRead:
-        """Return a document at a version (None: the current one).
+    def read(
+        self, principal: Principal, document_id: str, version: int | None, by: Actor, original: bool = False
+    ) -> DocumentRead:
+        """Return a document at a version (None: the current one), with the bytes it was read from if `original`.
 
         Raises NotFound, with the same words, for what is absent, removed or not readable; Unavailable when the
         reading, or its refusal, cannot be recorded.
@@ -56,6 +60,9 @@ class Reading:
                 standing = self._policy.standing(connection, principal, sees.grants)
                 decision = standing.decide("read_document", WORKSPACE)
                 found = _find(connection, sees, document_id, version) if decision.allowed else None
+                if found is not None and original:
+                    at = found.version
+                    found = replace(found, original=originals.original(connection, at.document, at.version))
             except Denied:
                 found = None
         about: dict[str, Json] = {"principal": principal.ref}

@@ -71,6 +71,16 @@ document_version = sa.Table(
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("chunking", sa.Text, nullable=False, server_default=""),
 )
+version_original = sa.Table(
+    "version_original",
+    metadata,
+    sa.Column("document", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.ForeignKeyConstraint(
+        ["document", "version"], ["document_version.document", "document_version.version"], ondelete="CASCADE"
+    ),
+)
 chunk = sa.Table(
     "chunk",
     metadata,

@@ -18,6 +18,7 @@ from muniment.knowledge import index_model
 
 pytestmark = BOTH
 LATER = (
+    "DROP TABLE version_original",
     "DROP TABLE release",
     "DROP TABLE release_stage",
     "ALTER TABLE document_version DROP COLUMN chunking",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,11 +13,13 @@ from tests.simulators.shop import REFUND
 
 from muniment.actions.action import Action
 from muniment.actions.bound import Agent, Bound
+from muniment.actions.history import history
 from muniment.actions.manifest_file import read_manifest
 from muniment.actions.risk import Classified
 from muniment.actions.view import Known, leaves_of, view_of
 from muniment.actions.visible import read_back
 from muniment.foundation.canonical import canonical
+from muniment.interfaces.web.deciding.grouping import grouped
 from muniment.interfaces.web.person import Person
 from muniment.interfaces.web.rendering import render
 from muniment.interfaces.web.static_files import assets
@@ -61,8 +63,16 @@ def page(arguments: dict[str, Any], agent: Agent | None = None) -> str:
     )
     action = Action("act_a", "sha256:0", bound, "one", "waiting", "2026-01-05T09:00:00.000Z", "", frozenset())
     known = Known(Classified("one", ()), False, None, (), (), {}, None, timedelta(minutes=5))
+    view = view_of(action, MANIFEST, known)
     shown: dict[str, object] = {
-        "view": view_of(action, MANIFEST, known),
+        "view": view,
+        "groups": grouped(view.fields),
+        "passages": (),
+        "more": 0,
+        "moments": history(action, datetime.fromisoformat("2026-01-05T09:05:00.000Z")),
+        "stands": "waiting 0",
+        "left": "1 day",
+        "reason": "",
         "person": Person("Bob", "csrf", 1),
         "ticket": "t",
         "state": "waiting",
@@ -94,4 +104,12 @@ def test_a_long_value_stands_open_and_has_to_be_opened_once_it_can_be_folded(lon
     assert folded is not None and "open" in folded.attributes
     assert read_back(folded.css_first(".value").text(deep=True)) == long
     assert "disabled" not in tree.css_first("[data-approve] button").attributes
-    assert b"button.disabled = unread.size > 0" in assets()["approval.js"].content
+    assert b"button.disabled = over || unread.size > 0" in assets()["approval.js"].content
+
+
+def test_five_hundred_recipients_stand_together_and_each_is_there_whole() -> None:
+    to = [f"person-{n}@customer.example" for n in range(500)]
+    tree = LexborHTMLParser(page({"to": to, "reason": "late"}))
+    assert [read_back(one.text(deep=True)) for one in tree.css(".many .value")] == to
+    assert len(tree.css(".many .place")) == 500 and len(tree.css(".field")) == 2
+    assert not tree.css(".many details")

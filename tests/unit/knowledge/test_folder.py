@@ -62,6 +62,20 @@ def test_an_oversized_file_is_reported_with_the_limit(folder: Path) -> None:
     assert "ingestion.max_file_mb" in problems[0].reason
 
 
+def test_what_is_stated_of_a_place_is_what_a_walk_finds_there_or_not(folder: Path, tmp_path: Path) -> None:
+    (folder / "all/deep/broken").mkdir(parents=True)
+    (folder / "all/deep/broken/access.toml").write_text("allow = [")
+    (folder / "linked").mkdir()
+    (tmp_path / "elsewhere.toml").write_text('allow = ["group:everyone"]')
+    (folder / "linked/access.toml").symlink_to(tmp_path / "elsewhere.toml")
+    found = Folder(folder, LIMIT)
+    listing = found.walk()
+    for path in ("all/not/there/yet.md", "all/deep/a.md", "all/deep/broken/a.md", "linked/a.md", "", "x.md"):
+        assert found.stated(path).access == listing.access(path), path
+    assert found.stated("all/deep/broken/a.md").problem and found.stated("linked/a.md").problem
+    assert found.stated("all/deep/a.md").folder == "all"
+
+
 def test_pipes_and_names_that_are_not_text_are_reported(folder: Path) -> None:
     os.mkfifo(folder / "all/pipe")
     (Path(os.fsdecode(os.fsencode(folder) + b"/all/\xff.md"))).write_text("x")

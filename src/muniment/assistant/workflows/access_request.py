@@ -10,9 +10,15 @@ from muniment.assistant.workflows.rooms import Rooms
 from muniment.foundation.clock import timestamp
 from muniment.foundation.duration import parsed
 from muniment.foundation.errors import BadInput
-from muniment.foundation.workflows.definition import Definition, Json, Steps
+from muniment.foundation.workflows.definition import Definition, Json, Steps, Takes
 
 NAME = "access-request"
+SAYS = "Asks for access to a system; once approved it is granted, and taken back when the time is over."
+TAKES = (
+    Takes("user", "Account that gets access", "dave"),
+    Takes("system", "System", "orders"),
+    Takes("for", "For how long", "7d"),
+)
 SHORTEST = timedelta(minutes=1)
 LONGEST = timedelta(days=30)
 
@@ -21,7 +27,7 @@ def definition(rooms: Rooms) -> Definition:
     """Return the workflow over the rooms of a workspace."""
 
     def run(steps: Steps, given: Mapping[str, Json]) -> Mapping[str, Json]:
-        needed(given, "user", "system", "for")
+        needed(given, *(one.name for one in TAKES))
         lasts = parsed(str(given["for"]))
         if not SHORTEST <= lasts <= LONGEST:
             raise BadInput("for is out of bounds.", fix="Ask for 1m to 30d.")
@@ -44,4 +50,4 @@ def definition(rooms: Rooms) -> Definition:
         steps.tell(stage="revoked" if ended["state"] == "done" else f"not revoked: {ended['state']}")
         return {"action": action, "state": ended["state"], "revoked_by": back, "until": until}
 
-    return Definition(NAME, 1, run)
+    return Definition(NAME, 1, run, SAYS, TAKES)

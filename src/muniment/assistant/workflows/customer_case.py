@@ -13,9 +13,11 @@ from decimal import Decimal
 from muniment.actions.reading import Reading
 from muniment.assistant.workflows.hands import Hands, needed
 from muniment.assistant.workflows.rooms import Rooms
-from muniment.foundation.workflows.definition import Definition, Json, Steps
+from muniment.foundation.workflows.definition import Definition, Json, Steps, Takes
 
 NAME = "customer-case"
+SAYS = "Reads a customer's mail, proposes a refund by what the order system says, and proposes a reply."
+TAKES = (Takes("mail", "Id of the mail", "mail-1042"),)
 KINDS = ("refund", "question", "other")
 CLASSIFY: Mapping[str, object] = {
     "type": "object",
@@ -86,7 +88,7 @@ def definition(rooms: Rooms) -> Definition:
         steps.tell(stage=f"reply {ended['state']}")
         return {"state": ended["state"], "refund": paid, "reply": sent, "amount": amount, "order": order}
 
-    return Definition(NAME, 1, run)
+    return Definition(NAME, 1, run, SAYS, TAKES)
 
 
 def refundable(order: Mapping[str, Json], case: Mapping[str, Json]) -> Mapping[str, Json]:

@@ -6,10 +6,18 @@ from collections.abc import Mapping
 
 from muniment.assistant.workflows.hands import Hands, needed
 from muniment.assistant.workflows.rooms import Rooms
-from muniment.foundation.workflows.definition import Definition, Json, Steps
+from muniment.foundation.workflows.definition import Definition, Json, Steps, Takes
 
 NAME = "purchase-request"
-FIELDS = ("supplier", "item", "amount", "currency", "cost_centre")
+SAYS = "Proposes a purchase; as many people approve it as its amount takes, then it is ordered."
+TAKES = (
+    Takes("supplier", "Id of the supplier", "sup-07"),
+    Takes("item", "What is bought", "Two flow meters"),
+    Takes("amount", "Amount", "1200.00"),
+    Takes("currency", "Currency", "EUR"),
+    Takes("cost_centre", "Cost centre", "CC-210"),
+)
+FIELDS = tuple(one.name for one in TAKES)
 
 
 def definition(rooms: Rooms) -> Definition:
@@ -31,4 +39,4 @@ def definition(rooms: Rooms) -> Definition:
             "reason": found["reason"],
         }
 
-    return Definition(NAME, 1, run)
+    return Definition(NAME, 1, run, SAYS, TAKES)

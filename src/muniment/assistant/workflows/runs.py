@@ -13,13 +13,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from muniment.assistant.workflows.hands import NOT_SAID
+from muniment.assistant.workflows.timeline import Moment, moments_of
+from muniment.foundation.canonical import exact
 from muniment.foundation.clock import timestamp
 from muniment.foundation.database import Database
 from muniment.foundation.errors import Denied, NotFound
 from muniment.foundation.ids import Ids
-from muniment.foundation.workflows.definition import Json
+from muniment.foundation.workflows.definition import Definition, Json
 from muniment.foundation.workflows.engine import Workflows, run_id
-from muniment.foundation.workflows.runs import Run, State
+from muniment.foundation.workflows.runs import ENDED, Run, State
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.directory import account_since
@@ -82,13 +84,40 @@ class WorkflowRuns:
             raise NotFound("No such run.")
         return _standing(found)
 
-    def listing(self, who: Principal | None, name: str = "", state: State | None = None) -> Sequence[Run]:
-        """Return the runs that this account may see, the youngest first; of those of others, where they stand."""
-        everything = self._runs_it(who)
-        found = [self._engine.run(one.id) for one in self._engine.runs(name, state, most=1000)]
+    def listing(
+        self,
+        who: Principal | None,
+        name: str = "",
+        state: State | None = None,
+        most: int = 100,
+        after: str = "",
+        own: bool = False,
+    ) -> Sequence[Run]:
+        """Return at most so many runs that this account may see, the youngest first, behind the run `after`.
+
+        Of those of others it is told where they stand; with `own` there are none of these. Raises BadInput for a
+        `most` that is out of bounds.
+        """
+        everything = not own and self._runs_it(who)
+        mine = "" if who is None or everything else f'"requester":{exact(who.ref).decode()}'
+        found = self._engine.filled(self._engine.runs(name, state, most=most, holds=mine, after=after))
         return [
             one if _is_of(one, who) else _standing(one) for one in found if everything or _is_of(one, who)
         ]
+
+    def timeline(self, run: str, who: Principal | None) -> Sequence[Moment]:
+        """Return the steps of a run in order; raises NotFound. Of another's run: their names, times and states."""
+        found = self.show(run, who)
+        moments = moments_of(*self._engine.steps(run), over=found.state in ENDED)
+        return moments if _is_of(found, who) else [one.bare() for one in moments]
+
+    def known(self) -> Sequence[Definition]:
+        """Return what can be started, by name."""
+        return self._engine.known()
+
+    def sees_all(self, who: Principal) -> bool:
+        """Return whether this account runs the installation, and so is told where all runs stand."""
+        return self._runs_it(who)
 
     def resume(self, run: str, who: Principal | None, by: Actor) -> Run:
         """Let a run go on that is held or in quarantine; raises NotFound, Denied, Conflict."""

@@ -8,7 +8,7 @@ these apart. A path that looks like plain words is found in a sentence only whil
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import sqlalchemy as sa
@@ -46,6 +46,20 @@ def as_readable(
     return seen, shown.left_out
 
 
+def texts_as_readable(
+    connection: sa.Connection, visibility: Visibility, texts: Iterable[str]
+) -> tuple[tuple[str, ...], int]:
+    """Return texts with a mark in place of each path that may not be seen, and how many there were."""
+    given = tuple(texts)
+    shown = _Shown(*_judged(connection, visibility, {name for one in given for name in _names_in(one)}))
+    return tuple(map(shown.text, given)), shown.left_out
+
+
+def readable_of(connection: sa.Connection, visibility: Visibility, paths: Collection[str]) -> frozenset[str]:
+    """Return which of these are paths of documents that may be read."""
+    return _judged(connection, visibility, paths)[0]
+
+
 def _judged(
     connection: sa.Connection, visibility: Visibility, names: Iterable[str]
 ) -> tuple[frozenset[str], frozenset[str]]:
@@ -62,11 +76,15 @@ def _judged(
 
 def _named(result: CaseResult) -> Iterator[str]:
     for text in (result.error, *_texts(result.detail)):
-        yield text
-        spans = _spans(text)
-        for at in range(len(spans)):
-            for end in range(at + 1, min(at + _WORDS, len(spans)) + 1):
-                yield text[spans[at][0] : spans[end - 1][1]]
+        yield from _names_in(text)
+
+
+def _names_in(text: str) -> Iterator[str]:
+    yield text
+    spans = _spans(text)
+    for at in range(len(spans)):
+        for end in range(at + 1, min(at + _WORDS, len(spans)) + 1):
+            yield text[spans[at][0] : spans[end - 1][1]]
 
 
 def _texts(value: Json | Mapping[str, Json]) -> Iterator[str]:
@@ -112,7 +130,7 @@ class _Shown:
                 detail[name] = self._paths(value)
             else:
                 detail[name] = value if name in _NO_PATHS else self._cleared(value)
-        error = self._text(given.error)
+        error = self.text(given.error)
         if self.left_out > before:
             detail[COUNT] = self.left_out - before
         return replace(given, detail=detail, error=error)
@@ -125,14 +143,14 @@ class _Shown:
 
     def _cleared(self, value: Json) -> Json:
         if isinstance(value, str):
-            return self._text(value)
+            return self.text(value)
         if isinstance(value, list):
             return [self._cleared(one) for one in value]
         if isinstance(value, Mapping):
-            return {self._text(name): self._cleared(one) for name, one in value.items()}
+            return {self.text(name): self._cleared(one) for name, one in value.items()}
         return value
 
-    def _text(self, text: str) -> str:
+    def text(self, text: str) -> str:
         """Return a text with a mark in place of each path that may not be seen; longest paths count first."""
         if text in self._readable:
             return text

@@ -1,22 +1,23 @@
-"""Reading stored runs: by whoever policy lets run their suite, each reading on record before anything is given.
+"""Reading stored runs: by whoever policy lets read or run their suite, each reading on record before it is given.
 
 Invariants:
-- a run of a suite that a reader may not run looks absent, in what is given and in every list;
+- a run of a suite that a reader may neither read nor run looks absent, in what is given and in every list;
 - a reader is told no path of a document that they may not read at this moment, however the case's asker fared;
 - who opened the keys is not asked, as the log says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from muniment.assurance.evaluation.headlines import Headlines, headlines
 from muniment.assurance.evaluation.readable_paths import as_readable
 from muniment.assurance.evaluation.results import Run
-from muniment.assurance.evaluation.run_store import RunStore
+from muniment.assurance.evaluation.run_store import WORKSPACE, RunStore
 from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput, NotFound
 from muniment.governance.audit.entry import Actor, Entry, Json
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from muniment.governance.policy.decide import Policy
 
 ACTION = "run_suite"
+ACTIONS = ("read_suite", ACTION)
+"""Either opens the runs of a suite."""
 _NO_SUITE = Resource("Suite", "")
 
 
@@ -72,16 +75,22 @@ class RunReading:
         self._gate = gate
         self._store = store
 
-    def listing(self, who: Principal | None, by: Actor, limit: int = 100, after: str = "") -> ListedRuns:
-        """Return the newest runs, or those that come after one of them; None is whoever can open the keys.
+    def listing(
+        self, who: Principal | None, by: Actor, limit: int = 100, after: str = "", suite: str = ""
+    ) -> ListedRuns:
+        """Return the newest runs, of one suite where it is named, or those that come after one of them.
 
-        Raises NotPermitted for who may run no suite, NotFound where `after` is no run for them.
+        None is whoever can open the keys. Raises NotPermitted for who may read no suite, NotFound where `after` is no
+        run for them.
         """
         with self._gate.recorded(by), self._database.read() as connection:
             allowed = self._allowed(connection, who)
-            decided = _one(allowed) or self._gate.check(connection, who, ACTION, _NO_SUITE)
+            decided = _one(allowed) or self._decided(connection, who)
+        named = None if allowed is None else list(allowed)
+        if suite:
+            named = [suite] if named is None or suite in named else []
         try:
-            found = self._store.listing(limit + 1, allowed, after)
+            found = self._store.listing(limit + 1, named, after)
         except BadInput as error:
             raise _absent(after) from error
         runs = tuple(ListedRun(run, held) for run, held in found[:limit])
@@ -122,15 +131,72 @@ class RunReading:
         self._audit.record([Entry("evaluation.shown", by, about)])
         return seen
 
+    def newest(
+        self, who: Principal | None, by: Actor, suite: str = "", most: int = 1
+    ) -> tuple[Headlines, ...]:
+        """Return the newest whole runs of the workspace itself, `most` of each suite, with their main scores alone.
+
+        By suite, the newest first. Raises NotPermitted for who may read no suite.
+        """
+        with self._gate.recorded(by), self._database.read() as connection:
+            allowed = self._allowed(connection, who)
+            decided = _one(allowed) or self._decided(connection, who)
+            names = self._store.suites(connection) if allowed is None else list(allowed)
+            found = [
+                headlines(run)
+                for name in names
+                if suite in ("", name)
+                for run in self._store.whole(connection, name, WORKSPACE, most)
+            ]
+        about: dict[str, Json] = {**_reader(who), **decided, "runs": len(found)}
+        self._audit.record([Entry("evaluation.listed", by, about)])
+        return tuple(found)
+
+    def by_subject(
+        self, who: Principal | None, by: Actor, subjects: Collection[str]
+    ) -> Mapping[str, Mapping[str, Run]]:
+        """Return by suite, of each of these subjects, its newest whole run with scores and no more.
+
+        Raises NotPermitted for who may read no suite.
+        """
+        with self._gate.recorded(by), self._database.read() as connection:
+            allowed = self._allowed(connection, who)
+            decided = _one(allowed) or self._decided(connection, who)
+            names = self._store.suites(connection) if allowed is None else list(allowed)
+            found = {
+                name: {
+                    subject: run
+                    for subject in subjects
+                    for run in self._store.whole(connection, name, subject, 1)
+                }
+                for name in names
+            }
+        about: dict[str, Json] = {**_reader(who), **decided, "runs": sum(map(len, found.values()))}
+        self._audit.record([Entry("evaluation.listed", by, about)])
+        return {name: runs for name, runs in found.items() if runs}
+
     def _allowed(self, connection: sa.Connection, who: Principal | None) -> Mapping[str, Decision] | None:
-        """Return the suites with runs that a reader may run; None: all, and nobody is asked."""
+        """Return the suites with runs that a reader may see; None: all, and nobody is asked."""
         if who is None:
             return None
         standing = self._policy.standing(connection, who)
-        decisions = {
-            name: standing.decide(ACTION, Resource("Suite", name)) for name in self._store.suites(connection)
-        }
-        return {name: decided for name, decided in decisions.items() if decided.allowed}
+        found: dict[str, Decision] = {}
+        for name in self._store.suites(connection):
+            for action in ACTIONS:
+                decided = standing.decide(action, Resource("Suite", name))
+                if decided.allowed:
+                    found[name] = decided
+                    break
+        return found
+
+    def _decided(self, connection: sa.Connection, who: Principal | None) -> dict[str, str]:
+        """Return the decision where no suite has runs; raises NotPermitted."""
+        if who is not None:
+            standing = self._policy.standing(connection, who)
+            decided = standing.decide(ACTIONS[0], _NO_SUITE)
+            if decided.allowed:
+                return decided.stated()
+        return self._gate.check(connection, who, ACTION, _NO_SUITE)
 
 
 def _one(allowed: Mapping[str, Decision] | None) -> dict[str, str]:

@@ -206,6 +206,29 @@ class RunStore:
                 query = query.where(sa.or_(table.started < last.started, earlier))
             return [(_run(row, ()), row.held) for row in connection.execute(query)]
 
+    def whole(self, connection: sa.Connection, suite: str, subject: str, most: int) -> list[Run]:
+        """Return the newest whole runs of a suite on a subject, newest first; their results hold scores alone."""
+        table, each = evaluation_run.c, evaluation_result.c
+        query = sa.select(evaluation_run).where(
+            table.suite == suite, table.subject == subject, table.finished != ""
+        )
+        found: list[Run] = []
+        for row in connection.execute(
+            query.order_by(table.started.desc(), table.id.desc()).limit(most)
+        ).all():
+            columns = (
+                each.case_id,
+                each.digest,
+                each.weight,
+                each.status,
+                each.scores,
+                each.error,
+                each.cached,
+            )
+            held = connection.execute(sa.select(*columns).where(each.run == row.id).order_by(each.number))
+            found.append(_run(row, [_scores_alone(one) for one in held]))
+        return found
+
     def suites(self, connection: sa.Connection) -> list[str]:
         """Return the names of the suites that there are runs of, sorted."""
         table = evaluation_run.c
@@ -288,6 +311,22 @@ def _result(row: sa.Row[Any]) -> CaseResult:
         scores=cast("dict[str, float]", json.loads(row.scores)),
         answer_id=row.answer,
         detail=cast("dict[str, Json]", json.loads(row.detail)),
+        error=row.error,
+        cached=row.cached,
+    )
+
+
+def _scores_alone(row: sa.Row[*tuple[Any, ...]]) -> CaseResult:
+    scores = cast("dict[str, float]", json.loads(row.scores))
+    return CaseResult(
+        case=row.case_id,
+        digest=row.digest,
+        asker="",
+        question="",
+        tags=(),
+        weight=row.weight,
+        status=row.status,
+        scores=scores,
         error=row.error,
         cached=row.cached,
     )

@@ -184,6 +184,13 @@ class Drifts:
         return tuple(found)
 
 
+def scores_moved(a: Sequence[Given], b: Sequence[Given]) -> tuple[Compared, ...]:
+    """Return whether scores and abstentions have moved from `a` to `b`; nothing where either has too few answers."""
+    if min(len(a), len(b)) < LEAST:
+        return ()
+    return _corrected(_scores(a, b, len(a) * 1_000_003 + len(b)))
+
+
 def _rows(embedder: Embedder, texts: Sequence[str]) -> Matrix:
     return np.stack([embedder.embed_query(text) for text in texts]).astype(np.float64)
 

@@ -12,6 +12,7 @@ from muniment.assurance.monitoring.agreement import Agreements
 from muniment.assurance.monitoring.drift import Drifts
 from muniment.assurance.monitoring.finding import Findings
 from muniment.assurance.monitoring.freshness import Freshness
+from muniment.assurance.monitoring.live import Live
 from muniment.assurance.monitoring.outcomes import Engine, Outcomes
 from muniment.assurance.monitoring.quality import Qualities
 from muniment.assurance.monitoring.reviewing import Reviewing
@@ -60,7 +61,7 @@ class Monitoring:
     @cached_property
     def qualities(self) -> Qualities:
         """How good all answers of a sample's time are."""
-        return Qualities(self.database, self.audit, self.policy)
+        return Qualities(self.database, self.audit, self.policy, self.gate)
 
     @cached_property
     def findings(self) -> Findings:
@@ -71,6 +72,11 @@ class Monitoring:
     def statuses(self) -> Statuses:
         """How a period went beside the one before."""
         return Statuses(self.database, self.audit, self.clock)
+
+    @cached_property
+    def live(self) -> Live:
+        """How the last days went, for readers by name."""
+        return Live(self.database, self.audit, self.policy, self.gate, self.clock)
 
     @cached_property
     def freshness(self) -> Freshness:

@@ -76,6 +76,14 @@ class Given:
         )
 
 
+def shortened(connection: sa.Connection, period: Period, most: int) -> tuple[Period, bool]:
+    """Return the end of a period that holds at most so many stored answers, and whether it is not the whole."""
+    within = (answer.c.at > period.since, answer.c.at <= period.until)
+    one_more = sa.select(answer.c.at).where(*within).order_by(answer.c.at.desc()).offset(most).limit(1)
+    first = connection.execute(one_more).scalar()
+    return (period, False) if first is None else (Period(first, period.until), True)
+
+
 def population(database: Database, period: Period, others: Collection[str]) -> list[Given]:
     """Return the answers that somebody asked for in a period, oldest first; `others` nobody waited for."""
     within = (answer.c.at > period.since, answer.c.at <= period.until)

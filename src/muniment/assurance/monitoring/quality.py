@@ -21,6 +21,9 @@ from muniment.assurance.monitoring.verdicts import COMES_TO, QUALITIES, VERDICTS
 from muniment.foundation.database import Database
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.audit.log import AuditLog
+from muniment.governance.identity.principal import Principal
+from muniment.governance.policy.decision import Resource
+from muniment.governance.policy.gate import Gate
 
 if TYPE_CHECKING:
     from muniment.governance.policy.decide import Policy
@@ -90,10 +93,31 @@ class Quality:
 class Qualities:
     """Estimates quality in one workspace."""
 
-    def __init__(self, database: Database, audit: AuditLog, policy: Policy) -> None:
+    def __init__(self, database: Database, audit: AuditLog, policy: Policy, gate: Gate) -> None:
         self._database = database
         self._audit = audit
         self._policy = policy
+        self._gate = gate
+
+    def told(self, set_id: str, who: Principal, by: Actor) -> Told:
+        """Return what reviews tell, feedback left out; raises NotFound, NotPermitted for who may not read suites."""
+        with self._gate.recorded(by), self._database.read() as connection:
+            stated = self._gate.check(connection, who, "read_suite", Resource("Suite", ""))
+            drawn, items = find_set(connection, set_id), items_of(connection, set_id)
+        about: dict[str, Json] = {**stated, "set": set_id, "items": len(items), "principal": who.ref}
+        self._audit.record([Entry("review.estimated", by, about)])
+        reviewed = [one for one in items if one.labels]
+        shares = {
+            name: _estimate(drawn, reviewed, [v for v, of in COMES_TO.items() if of == name])
+            for name in QUALITIES
+        }
+        return Told(
+            drawn,
+            len(reviewed),
+            sum(len(one.labels) for one in reviewed),
+            shares["right"].covered,
+            {name: one.share for name, one in shares.items()},
+        )
 
     def of(self, set_id: str, by: Actor) -> Quality:
         """Return what a sample tells; raises NotFound."""
@@ -121,6 +145,19 @@ class Qualities:
             verdicts={name: _estimate(drawn, reviewed, [name]).share for name in VERDICTS},
             feedback=feedback_figures(kept, right, drawn.seed),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What reviews alone tell of all answers of a sample's time."""
+
+    drawn: ReviewSet
+    reviewed: int
+    labels: int
+    covered: float
+    """Part of the answers in strata of which something was reviewed."""
+    shares: dict[str, Estimate]
+    """Right, partly, wrong."""
 
 
 def _estimate(drawn: ReviewSet, items: Sequence[Item], verdicts: Sequence[str]) -> StratifiedShare:

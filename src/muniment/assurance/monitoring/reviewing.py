@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from muniment.assistant.lineage import Explanation, as_readable
 from muniment.assurance.monitoring.labels import PER_ITEM, Item, item_at, items_of
 from muniment.assurance.monitoring.reviewable import admitted
-from muniment.assurance.monitoring.sampling import find_set
+from muniment.assurance.monitoring.sampling import ReviewSet, find_set, newest_sets
 from muniment.assurance.monitoring.tables import review_label
 from muniment.assurance.monitoring.verdicts import FITTING, VERDICTS
 from muniment.foundation.clock import Clock, timestamp
@@ -69,6 +69,8 @@ class Showing:
     """Verdicts and notes of the two, for whoever settles."""
     left: int
     """Items that wait for this reviewer, this one included."""
+    done: int
+    """Items of the sample that this reviewer has judged."""
 
     def as_json(self) -> dict[str, Json]:
         """Return it as one JSON object."""
@@ -82,7 +84,18 @@ class Showing:
             "verdicts": list(self.verdicts),
             "disputed": [{"verdict": verdict, "note": note} for verdict, note in self.disputed],
             "left": self.left,
+            "done": self.done,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A sample, and what of it is for one reviewer."""
+
+    drawn: ReviewSet
+    left: int
+    to_settle: int
+    done: int
 
 
 class Reviewing:
@@ -95,10 +108,27 @@ class Reviewing:
         self._policy = policy
         self._clock = clock
 
-    def next(self, set_id: str, who: Principal, by: Actor, settle: bool = False) -> Showing | None:
+    def waiting(self, who: Principal, by: Actor, most: int = 10) -> tuple[Waiting, ...]:
+        """Return the newest samples with what waits in them for this reviewer; raises NotPermitted by policy."""
+        with self._gate.recorded(by), self._database.read() as connection:
+            reviewer = admitted(connection, self._policy, who)
+            found: list[Waiting] = []
+            for drawn in newest_sets(connection, most):
+                mine = [one for one in items_of(connection, drawn.id) if reviewer.may_review(one.answer)]
+                left, settle = (sum(one.waits_for(who.ref, late) for one in mine) for late in (False, True))
+                done = sum(any(said.reviewer == who.ref for said in one.labels) for one in mine)
+                found.append(Waiting(drawn, left, settle, done))
+        about: dict[str, Json] = {"sets": len(found), "principal": who.ref, **reviewer.admitted.stated()}
+        self._audit.record([Entry("review.listed", by, about)])
+        return tuple(found)
+
+    def next(
+        self, set_id: str, who: Principal, by: Actor, settle: bool = False, after: str = ""
+    ) -> Showing | None:
         """Return the next item of a sample that waits for this reviewer; None where there is none.
 
-        With `settle`, of those that two reviewers differ on. Raises NotFound for no such sample, NotPermitted by
+        With `settle`, of those that two reviewers differ on; with `after`, the one that comes after that item in this
+        reviewer's order, which begins again at its end. Raises NotFound for no such sample, NotPermitted by
         policy, Unavailable when the showing cannot be recorded.
         """
         with self._gate.recorded(by), self._database.read() as connection:
@@ -109,7 +139,10 @@ class Reviewing:
             ]
         if not waiting:
             return None
-        first = min(waiting, key=lambda one: _turn(drawn.seed, who.ref, one.id))
+        turns = {one.id: _turn(drawn.seed, who.ref, one.id) for one in waiting}
+        passed = _turn(drawn.seed, who.ref, after) if after else b""
+        first = min(waiting, key=lambda one: (turns[one.id] <= passed, turns[one.id]))
+        done = sum(any(said.reviewer == who.ref for said in one.labels) for one in items)
         about: dict[str, Json] = {
             "set": set_id,
             "item": first.id,
@@ -125,7 +158,7 @@ class Reviewing:
                 found = as_readable(connection, [first.answer], now.readable).get(first.answer)
         if found is None or found.withheld:
             raise absent()
-        return _showing(first, found, len(waiting), settle)
+        return _showing(first, found, len(waiting), done, settle)
 
     def label(
         self,
@@ -218,7 +251,7 @@ def _turn(seed: int, reviewer: str, item: str) -> bytes:
     return hashlib.sha256(f"{seed}\n{reviewer}\n{item}".encode()).digest()
 
 
-def _showing(item: Item, found: Explanation, left: int, settle: bool) -> Showing:
+def _showing(item: Item, found: Explanation, left: int, done: int, settle: bool) -> Showing:
     statements = tuple(
         Quoted(claim.text, claim.inferred, tuple((c.title, c.quote) for c in claim.citations))
         for claim in found.claims
@@ -234,4 +267,5 @@ def _showing(item: Item, found: Explanation, left: int, settle: bool) -> Showing
         verdicts=FITTING.get(found.status, ()),
         disputed=said,
         left=left,
+        done=done,
     )

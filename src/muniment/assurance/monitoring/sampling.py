@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -142,6 +143,16 @@ def find_set(connection: sa.Connection, set_id: str) -> ReviewSet:
         row = connection.execute(sa.select(review_set).where(review_set.c.id == set_id)).first()
     if row is None:
         raise NotFound("There is no such review set.", fix="Draw one: muniment monitor sample --size 50.")
+    return _set(row)
+
+
+def newest_sets(connection: sa.Connection, most: int) -> list[ReviewSet]:
+    """Return samples, the newest first."""
+    query = sa.select(review_set).order_by(review_set.c.at.desc(), review_set.c.id).limit(most)
+    return [_set(row) for row in connection.execute(query)]
+
+
+def _set(row: sa.Row[Any]) -> ReviewSet:
     strata = {name: (counts[0], counts[1]) for name, counts in json.loads(row.strata).items()}
     return ReviewSet(row.id, row.at, Period(row.since, row.until), int(row.seed), strata)
 

@@ -6,7 +6,7 @@ For whoever can open the keys.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal
@@ -36,7 +36,7 @@ from muniment.governance.audit.log import AuditLog
 Unit = Literal["count", "share", "ms"]
 NOISE = 0.05
 """A change is marked where chance gives one as large less often than this, after Holm's correction over all rows."""
-_REFUSED = "answer.refused"
+REFUSED = "answer.refused"
 _OF_THE_CALLER = frozenset({"stopped", "denied", "bad-input", "not-found", "unauthenticated"})
 _MOST_TESTED = 2_000
 _SEED = 1
@@ -93,7 +93,9 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class Seen:
+    """What a period was like, before anything is compared."""
+
     answers: Sequence[Given]
     asked: int
     failed: int
@@ -118,24 +120,31 @@ class Statuses:
         self._audit.record([Entry("monitoring.read", by, {"what": "status", "since": now.since})])
         with self._database.read() as connection:
             sources = source_ages(connection, end, _OLD)
-        entries = asked_since(self._audit, before.since, _REFUSED)
-        rows = _rows(self._seen(now, entries), self._seen(before, entries))
-        return Status(now, before, _corrected(rows), tuple(sources))
-
-    def _seen(self, period: Period, entries: Sequence[StoredEntry]) -> _Seen:
-        asked, failed = _asked(period, entries)
-        with self._database.read() as connection:
-            within = (action.c.changed_at > period.since, action.c.changed_at <= period.until)
-            states = (
-                sa.select(action.c.state, sa.func.count())
-                .where(*within, action.c.state.in_(_ENDED))
-                .group_by(action.c.state)
-            )
-            ended = {state: count for state, count in connection.execute(states)}
-            results = reported(connection, period)
-        return _Seen(
-            population(self._database, period, not_waited_for(entries)), asked, failed, ended, results
+        entries = asked_since(self._audit, before.since, REFUSED)
+        rows = figures(
+            *(seen(self._database, one, entries, not_waited_for(entries)) for one in (now, before))
         )
+        return Status(now, before, rows, tuple(sources))
+
+
+def seen(database: Database, period: Period, entries: Sequence[StoredEntry], others: Collection[str]) -> Seen:
+    """Return what a period was like; `entries` are those of `asked_since`, `others` nobody waited for."""
+    asked, failed = _asked(period, entries)
+    with database.read() as connection:
+        within = (action.c.changed_at > period.since, action.c.changed_at <= period.until)
+        states = (
+            sa.select(action.c.state, sa.func.count())
+            .where(*within, action.c.state.in_(_ENDED))
+            .group_by(action.c.state)
+        )
+        ended = {state: count for state, count in connection.execute(states)}
+        results = reported(connection, period)
+    return Seen(population(database, period, others), asked, failed, ended, results)
+
+
+def figures(now: Seen, before: Seen) -> tuple[Row, ...]:
+    """Return every figure of a period beside those of another."""
+    return _corrected(_rows(now, before))
 
 
 def _asked(period: Period, entries: Sequence[StoredEntry]) -> tuple[int, int]:
@@ -149,7 +158,7 @@ def _asked(period: Period, entries: Sequence[StoredEntry]) -> tuple[int, int]:
     failed = {
         str(one.about.get("answer"))
         for one in within
-        if one.kind == _REFUSED and _failed(str(one.about.get("reason", "")))
+        if one.kind == REFUSED and _failed(str(one.about.get("reason", "")))
     }
     return len(asked), len(failed & asked)
 
@@ -158,7 +167,7 @@ def _failed(reason: str) -> bool:
     return bool(reason) and reason not in _OF_THE_CALLER and not reason.startswith("limit-")
 
 
-def _rows(now: _Seen, before: _Seen) -> list[Row]:
+def _rows(now: Seen, before: Seen) -> list[Row]:
     ended, ended_before = sum(now.ended.values()), sum(before.ended.values())
     told, told_before = sum(now.results.values()), sum(before.results.values())
     given, given_before = _given(now), _given(before)
@@ -221,19 +230,19 @@ def _count(n: int) -> Estimate:
     return Estimate(float(n), None, None, n)
 
 
-def _status(seen: _Seen, status: str) -> tuple[int, int]:
+def _status(seen: Seen, status: str) -> tuple[int, int]:
     return sum(one.status == status for one in seen.answers), len(seen.answers)
 
 
-def _statements(seen: _Seen) -> list[tuple[int, int]]:
+def _statements(seen: Seen) -> list[tuple[int, int]]:
     return [(one.unverified, one.unverified + one.released) for one in seen.answers]
 
 
-def _given(seen: _Seen) -> list[bool]:
+def _given(seen: Seen) -> list[bool]:
     return [one.useful for one in seen.answers if one.useful is not None]
 
 
-def _took(seen: _Seen) -> list[float]:
+def _took(seen: Seen) -> list[float]:
     return [one.took_ms for one in seen.answers]
 
 

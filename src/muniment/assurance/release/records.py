@@ -21,7 +21,7 @@ from muniment.foundation.worded import Worded
 from muniment.governance.audit.entry import Json
 from muniment.inference.prompt_file import Prompt, parse
 
-Stage = Literal["built", "checked", "waived", "canary", "promoted", "rolled_back"]
+Stage = Literal["built", "checked", "asked", "waived", "canary", "promoted", "rolled_back"]
 SHORTEST = 6
 """Digits of a hash that name a release."""
 

@@ -52,7 +52,7 @@ class Standing:
         """Return where it stands."""
         if self.in_force:
             return "in force"
-        moved = [one for one in self.stages if one.stage not in ("checked", "waived")]
+        moved = [one for one in self.stages if one.stage not in ("checked", "asked", "waived")]
         return moved[-1].stage.replace("_", " ") if moved else "built"
 
 

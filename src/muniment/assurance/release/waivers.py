@@ -3,12 +3,14 @@
 Invariants:
 - who stands by it is neither who asked for it, nor who built the release, nor who promotes it, whatever policy says;
 - a security failure, or a report that does not count, is never let pass;
-- it is of one finding of one release, ends by itself, and counts only while who stands by it still may.
+- it is of one finding of one release, ends by itself, and counts only while who stands by it still may;
+- asking for one lets nothing pass.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -28,9 +30,25 @@ from muniment.governance.policy.gate import Gate
 from muniment.governance.policy.roles import checked_reason
 
 if TYPE_CHECKING:
-    from muniment.assurance.release.gate import Verdict
+    from muniment.assurance.release.gate import Block, Verdict
 
 LASTS = timedelta(days=14)
+MOST_ASKED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A waiver that somebody asked for and nobody stands by yet."""
+
+    number: int
+    release: str
+    """Its name."""
+    block: str
+    says: str
+    """The finding, in words."""
+    reason: str
+    requester: str
+    at: str
 
 
 class Waivers:
@@ -42,6 +60,66 @@ class Waivers:
         self._policy = policy
         self._gate = gate
         self._clock = clock
+
+    def ask(
+        self,
+        given: str,
+        block: str,
+        reason: str,
+        who: Principal,
+        by: Actor,
+        verdict: Callable[[Release], Verdict],
+    ) -> Staged:
+        """Ask that the finding `block` of a release be let pass; a second person stands by it, or nobody does.
+
+        Raises BadInput for a finding that there is not, Conflict for one that nobody may let pass, NotPermitted where
+        policy does not let `who` promote the release.
+        """
+        why = checked_reason(reason)
+        with self._database.read() as connection:
+            release = records.named(connection, given)
+        found = self._require_waivable(release, block, verdict(release))
+        with self._gate.recorded(by), self._database.write() as connection:
+            stated = self._gate.check(connection, who, "promote_release", resource_of(release.id, who.ref))
+            kept = {"block": block, "says": found.says}
+            at = timestamp(self._clock.now())
+            made = records.enter(connection, release.id, "asked", why, who.ref, at, kept)
+            about = {
+                **stated,
+                "block": block,
+                "release": release.id,
+                "hash": release.manifest.hash,
+                "reason": self._audit.commitment(why),
+            }
+            self._audit.append(connection, [Entry("release.waiver_asked", by, about)])
+        return made
+
+    def asked(self, who: Principal, by: Actor) -> tuple[Asked, ...]:
+        """Return what was asked for in the last 14 days and waits for somebody like `who`, the newest first.
+
+        Raises NotPermitted where policy does not let `who` stand by any waiver.
+        """
+        found: list[Asked] = []
+        with self._gate.recorded(by), self._database.read() as connection:
+            self._gate.check(connection, who, "waive_release", resource_of("", ""))
+            standing = self._policy.standing(connection, who)
+            stages = records.stages(connection)
+            done = {(one.release, one.verdict["block"], one.by) for one in stages if one.stage == "waived"}
+            for one in reversed(stages):
+                if one.stage != "asked" or len(found) == MOST_ASKED:
+                    continue
+                if self._clock.now() - datetime.fromisoformat(one.at) > LASTS:
+                    continue
+                if (one.release, one.verdict["block"], one.by) in done:
+                    continue
+                release = records.of_id(connection, one.release)
+                mine = who.ref in (one.by, release.by)
+                if mine or not standing.decide("waive_release", resource_of(release.id, one.by)).allowed:
+                    continue
+                block, says = str(one.verdict["block"]), str(one.verdict["says"])
+                done.add((one.release, one.verdict["block"], one.by))
+                found.append(Asked(one.number, release.name, block, says, one.reason, one.by, one.at))
+        return tuple(found)
 
     def waive(
         self,
@@ -107,7 +185,7 @@ class Waivers:
             return False
         return standing.decide("waive_release", resource_of(release.id, one.by)).allowed
 
-    def _require_waivable(self, release: Release, block: str, verdict: Verdict) -> None:
+    def _require_waivable(self, release: Release, block: str, verdict: Verdict) -> Block:
         found = next((one for one in (*verdict.blocks, *verdict.waived) if one.name == block), None)
         if found is None:
             known = ", ".join(one.name for one in verdict.blocks if one.waivable)
@@ -118,3 +196,4 @@ class Waivers:
         if not found.waivable:
             kind = "A security failure" if found.why == "security" else "A report that does not count"
             raise Conflict(f"{kind} is never let pass: {found.says}", fix=found.fix)
+        return found

@@ -64,6 +64,16 @@ Work = Callable[[Steps, Mapping[str, Json]], Mapping[str, Json]]
 
 
 @dataclass(frozen=True, slots=True)
+class Takes:
+    """A text that a workflow needs to be given."""
+
+    name: str
+    says: str
+    """What it is, for whoever fills it in."""
+    example: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Definition:
     """One version of a workflow. Code that calls other steps, or in another order, is another version."""
 
@@ -71,6 +81,9 @@ class Definition:
     version: int
     run: Work
     """Reads no clock and draws no random numbers outside its steps."""
+    says: str = ""
+    """What it does, for whoever starts it."""
+    takes: tuple[Takes, ...] = ()
 
     def __post_init__(self) -> None:
         named(self.name, "A workflow's name")

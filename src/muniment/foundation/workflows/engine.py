@@ -29,12 +29,13 @@ from muniment.foundation.database import Database, Lent
 from muniment.foundation.errors import BadInput, Conflict, MunimentError, NotFound, Unavailable
 from muniment.foundation.ids import Ids
 from muniment.foundation.telemetry.instruments import Read
-from muniment.foundation.workflows import library, measured, takeover
+from muniment.foundation.workflows import attempts, library, measured, takeover
+from muniment.foundation.workflows.attempts import Attempt
 from muniment.foundation.workflows.definition import Definition, Json, StepFailed, named
 from muniment.foundation.workflows.library import APPLICATION, RUNS_HERE, Executor, Stopped
-from muniment.foundation.workflows.runs import ENDED, UNDOING, Reading, Run, State
+from muniment.foundation.workflows.runs import ENDED, UNDOING, Reading, Recorded, Run, State
 from muniment.foundation.workflows.steps import DurableSteps, undone
-from muniment.foundation.workflows.undoing import undos_of
+from muniment.foundation.workflows.undoing import undos_of, with_undone
 from muniment.foundation.workflows.wire import ours, same
 
 if TYPE_CHECKING:
@@ -135,14 +136,40 @@ class Workflows:
             return reading.whole(connection, run)
 
     def runs(
-        self, name: str = "", state: State | None = None, before: datetime | None = None, most: int = 100
+        self,
+        name: str = "",
+        state: State | None = None,
+        before: datetime | None = None,
+        most: int = 100,
+        *,
+        holds: str = "",
+        after: str = "",
     ) -> Sequence[Run]:
-        """Return at most so many runs, the youngest first: of one workflow, in one state, begun before."""
+        """Return at most so many runs, the youngest first: of one workflow, in one state, begun before.
+
+        `holds` is a text that the JSON of what they were given has to hold, `after` the run that they stand behind.
+        """
         if not 1 <= most <= _MOST:
             raise BadInput(f"most is {most}.", fix=f"Ask for 1 to {_MOST} runs at a time.")
         _, _, reading = self._ready()
         with self._database.read() as connection:
-            return reading.many(connection, name, state, before, most)
+            return reading.many(connection, name, state, before, most, holds, after)
+
+    def filled(self, runs: Sequence[Run]) -> Sequence[Run]:
+        """Return these runs with what they were given and tell."""
+        _, _, reading = self._ready()
+        with self._database.read() as connection:
+            return reading.filled(connection, runs)
+
+    def steps(self, run: str) -> tuple[Sequence[Recorded], Sequence[Attempt]]:
+        """Return what a run has recorded of its steps, in order, and the attempts at them that failed."""
+        _, _, reading = self._ready()
+        with self._database.read() as connection:
+            return reading.steps(connection, run), attempts.attempts_of(connection, reading, run)
+
+    def known(self) -> Sequence[Definition]:
+        """Return the newest version of each workflow, by name."""
+        return [self._newest(name) for name in sorted({each.name for each in self._definitions.values()})]
 
     def resume(self, run: str) -> None:
         """Let a run go on that is held in a copy of its home, or in quarantine; raises NotFound or Conflict."""
@@ -246,6 +273,7 @@ class Workflows:
                     library.make_tables(client)
                     with self._database.write() as connection:
                         takeover.make_place(connection, reading)
+                        attempts.make_table(connection, reading)
                 except exc.SQLAlchemyError as error:
                     raise Unavailable(
                         "The tables of workflows cannot be made.",
@@ -304,7 +332,7 @@ class Workflows:
             from dbos import DBOS
             from dbos import error as raised
 
-            steps = DurableSteps(str(DBOS.workflow_id), self._here(), self._clock)
+            steps = DurableSteps(str(DBOS.workflow_id), self._here(), self._clock, self._note)
             try:
                 return same(definition.run(steps, given))
             except raised.DBOSException as error:
@@ -315,7 +343,7 @@ class Workflows:
                 ) from error
             except Exception as error:
                 failed = steps.undo_all()
-                raise _with_undone(ours(error), failed) from error
+                raise with_undone(ours(error), failed) from error
 
         return work
 
@@ -330,13 +358,22 @@ class Workflows:
             with self._database.read() as connection:
                 whole = reading.whole(connection, run)
                 recorded = reading.recorded(connection, run)
-            steps = DurableSteps(str(DBOS.workflow_id), executor, self._clock)
+            steps = DurableSteps(str(DBOS.workflow_id), executor, self._clock, self._note)
             failed = undone(steps, undos_of(definition, run, whole.given, recorded))
             if failed:
-                raise _with_undone(StepFailed("The run was cancelled."), failed)
+                raise with_undone(StepFailed("The run was cancelled."), failed)
             return {}
 
         return work
+
+    def _note(self, run: str, step: str, says: str) -> None:
+        """Keep an attempt that failed; the run goes on where that cannot be kept."""
+        _, _, reading = self._ready()
+        try:
+            with self._database.write() as connection:
+                attempts.note(connection, reading, run, step, takeover.milliseconds(self._clock), says)
+        except (exc.SQLAlchemyError, MunimentError) as error:
+            _LOG.warning("an attempt at a step is not kept (%s)", type(error).__name__)
 
     def _here(self) -> Executor:
         executor = self._executor
@@ -354,13 +391,3 @@ def run_id(name: str, key: str) -> str:
     if not key:
         raise BadInput("A run's key is empty.", fix="Give what tells it from every other.")
     return "run_" + hashlib.sha256(exact([name, key])).hexdigest()[:40]
-
-
-def _with_undone(error: MunimentError, failed: Sequence[str]) -> MunimentError:
-    if not failed:
-        return error
-    return StepFailed(
-        f"{error.public} {', '.join(failed)} could not be undone.",
-        fix="Undo it by hand.",
-        detail=error.detail,
-    )

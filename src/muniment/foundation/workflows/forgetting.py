@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -16,6 +16,7 @@ _TEXTS: Mapping[str, tuple[str, ...]] = {
     "workflow_events": ("value",),
     "workflow_events_history": ("value",),
     "streams": ("value",),
+    "workflow_attempt": ("says",),
     "workflow_status": ("inputs", "output", "error"),
 }
 """What the library keeps of runs as JSON, by table; `workflow_status` last, since the others are of its rows."""
@@ -44,9 +45,10 @@ def forget_runs(
             )
     runs = [run for row in found for run in (row[0], row[0] + UNDOING)]
     counts = {"workflow runs removed": len(found)} if found else {}
+    tables = _tables(connection, schema)
     for run in runs:
-        _remove(connection, schema, run)
-    for name in (*_TEXTS, "notifications"):
+        _remove(connection, schema, tables, run)
+    for name in tables:
         table = _table(name, schema)
         for text in _TEXTS.get(name, ("message",)):
             column = table.c[text]
@@ -74,16 +76,23 @@ def forget_ended_runs(
         )
         old.append(sa.not_(theirs))
     runs = list(connection.execute(sa.select(status.c.workflow_uuid).where(*old)).scalars())
+    tables = _tables(connection, schema)
     for run in runs:
-        _remove(connection, schema, run)
+        _remove(connection, schema, tables, run)
     return sum(not run.endswith(UNDOING) for run in runs)
 
 
-def _remove(connection: sa.Connection, schema: str | None, run: str) -> None:
-    for name in ("notifications", *_TEXTS):
+def _remove(connection: sa.Connection, schema: str | None, tables: Sequence[str], run: str) -> None:
+    for name in tables:
         table = _table(name, schema)
         key = table.c.destination_uuid if name == "notifications" else table.c.workflow_uuid
         connection.execute(sa.delete(table).where(key == run))
+
+
+def _tables(connection: sa.Connection, schema: str | None) -> Sequence[str]:
+    """Return the tables that hold texts of runs; that of attempts is made by the first use of workflows."""
+    there = sa.inspect(connection).has_table("workflow_attempt", schema=schema)
+    return [one for one in ("notifications", *_TEXTS) if there or one != "workflow_attempt"]
 
 
 def _table(name: str, schema: str | None) -> sa.TableClause:

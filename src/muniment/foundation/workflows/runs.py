@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -59,6 +59,22 @@ class Run:
     result: Mapping[str, Json] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One step as it is recorded, or a wait."""
+
+    number: int
+    name: str
+    """Empty: a wait for a message, or for a time."""
+    started_at: datetime
+    ended_at: datetime | None
+    """None: it waits."""
+    result: Json = None
+    """What came of it; an error where it failed."""
+    until: datetime | None = None
+    """Of a wait: when it is over at the latest."""
+
+
 _STATES = {
     "SUCCESS": State.DONE,
     "ERROR": State.FAILED,
@@ -91,12 +107,22 @@ _MANY = (
     + """WHERE s.name NOT LIKE '%"""
     + UNDOING
     + """' AND (:name = '' OR s.name LIKE :name)
-AND (:before = 0 OR s.created_at < :before) {state} ORDER BY s.created_at DESC, s.workflow_uuid LIMIT :most"""
+AND (:before = 0 OR s.created_at < :before) {state} {holds}
+AND (:after = '' OR EXISTS (SELECT 1 FROM {schema}workflow_status a WHERE a.workflow_uuid = :after
+  AND (s.created_at < a.created_at OR (s.created_at = a.created_at AND s.workflow_uuid > a.workflow_uuid))))
+ORDER BY s.created_at DESC, s.workflow_uuid LIMIT :most"""
 )
+_HOLDS = """AND EXISTS (SELECT 1 FROM {schema}workflow_input i WHERE i.workflow_uuid = s.workflow_uuid
+  AND replace(i.inputs, :holds, '') <> i.inputs)"""
+_INPUTS = """SELECT i.workflow_uuid AS id, i.inputs, s.serialization FROM {schema}workflow_input i
+JOIN {schema}workflow_status s ON s.workflow_uuid = i.workflow_uuid WHERE i.workflow_uuid IN :ids"""
+_SAID = """SELECT workflow_uuid AS id, value, serialization FROM {schema}workflow_events
+WHERE key = :key AND workflow_uuid IN :ids"""
 _OUTCOME = "SELECT output, error FROM {schema}workflow_output WHERE workflow_uuid = :id"
 _INPUT = "SELECT inputs FROM {schema}workflow_input WHERE workflow_uuid = :id"
 _TELLS = "SELECT value, serialization FROM {schema}workflow_events WHERE workflow_uuid = :id AND key = :key"
-_STEPS = """SELECT function_id, function_name, output, error, serialization
+_STEPS = """SELECT function_id, function_name, output, error, serialization, started_at_epoch_ms AS started,
+  completed_at_epoch_ms AS completed
 FROM {schema}operation_outputs WHERE workflow_uuid = :id ORDER BY function_id"""
 
 
@@ -150,24 +176,64 @@ class Reading:
 
     def given(self, connection: sa.Connection, run: str, written_as: str) -> Mapping[str, Json]:
         """Return what a run was given."""
-        inputs = connection.execute(self.text(_INPUT), {"id": run}).scalar()
-        read = value_of(inputs, written_as)
-        return read["args"][0] if read and isinstance(read["args"][0], dict) else {}
+        return _given(connection.execute(self.text(_INPUT), {"id": run}).scalar(), written_as)
 
     def many(
-        self, connection: sa.Connection, name: str, state: State | None, before: datetime | None, most: int
+        self,
+        connection: sa.Connection,
+        name: str,
+        state: State | None,
+        before: datetime | None,
+        most: int,
+        holds: str = "",
+        after: str = "",
     ) -> Sequence[Run]:
         """Return runs, the youngest first, without what they were given, gave and tell."""
         said = {
             "name": f"{name}@%" if name else "",
             "before": 0 if before is None else int(before.timestamp() * 1000),
             "most": most,
+            "after": after,
         }
-        query = self.text(_MANY, state=self._only(state))
+        said |= {"holds": holds} if holds else {}
+        held = _HOLDS.format(schema=self._schema) if holds else ""
+        query = self.text(_MANY, state=self._only(state), holds=held)
         if ":known" in query.text:
             query = query.bindparams(sa.bindparam("known", expanding=True))
             said |= {"known": sorted(self._known), "here": RUNS_HERE}
         return [self._run(row) for row in connection.execute(query, said)]
+
+    def filled(self, connection: sa.Connection, runs: Sequence[Run]) -> Sequence[Run]:
+        """Return runs with what they were given and tell."""
+        if not runs:
+            return []
+        said: dict[str, object] = {"ids": [one.id for one in runs]}
+        ids = sa.bindparam("ids", expanding=True)
+        inputs = connection.execute(self.text(_INPUTS).bindparams(ids), said).all()
+        given = {row.id: _given(row.inputs, row.serialization) for row in inputs}
+        states = connection.execute(self.text(_SAID).bindparams(ids), {**said, "key": STATE}).all()
+        tells = {row.id: value_of(row.value, row.serialization) for row in states}
+        return [replace(one, given=given.get(one.id, {}), tells=tells.get(one.id, {})) for one in runs]
+
+    def steps(self, connection: sa.Connection, run: str) -> Sequence[Recorded]:
+        """Return what a run has recorded, in order."""
+        found: dict[int, Recorded] = {}
+        for row in connection.execute(self.text(_STEPS), {"id": run}).all():
+            begun = _at(row.started)
+            if row.function_name == "DBOS.setEvent":
+                continue
+            if row.function_name == "DBOS.sleep":
+                # Its row stands behind that of the wait, which is there only once that is over.
+                before = found.get(row.function_id - 1)
+                until = datetime.fromtimestamp(float(row.output), UTC)
+                over = None if before is None else before.ended_at
+                said = None if before is None else before.result
+                found[row.function_id - 1] = Recorded(row.function_id - 1, "", begun, over, said, until)
+                continue
+            name = "" if row.function_name == "DBOS.recv" else str(row.function_name)
+            ended = None if row.completed is None else _at(row.completed)
+            found[row.function_id] = Recorded(row.function_id, name, begun, ended, _result(row))
+        return [found[number] for number in sorted(found)]
 
     def _only(self, state: State | None) -> str:
         """Return the part of a condition that leaves runs in one state."""
@@ -223,6 +289,11 @@ def _result(row: Any) -> Json:
     if row.error is not None:
         return value_of(row.error, row.serialization)
     return value_of(row.output, row.serialization) if row.output is not None else None
+
+
+def _given(inputs: str | None, written_as: str) -> Mapping[str, Json]:
+    read = value_of(inputs, written_as)
+    return read["args"][0] if read and isinstance(read["args"][0], dict) else {}
 
 
 def _at(milliseconds: int) -> datetime:

@@ -24,7 +24,11 @@ Undo = tuple[str, Callable[..., Json], tuple[Any, ...]]
 class DurableSteps:
     """Fills `Steps` for a run under way."""
 
-    def __init__(self, run: str, executor: Executor, clock: Clock) -> None:
+    def __init__(
+        self, run: str, executor: Executor, clock: Clock, note: Callable[[str, str, str], None]
+    ) -> None:
+        """`note` keeps an attempt that failed: run, step and what the error says."""
+        self._note = note
         self._run = run
         self._executor = executor
         self._clock = clock
@@ -43,13 +47,13 @@ class DurableSteps:
         named(name, "A step's name")
 
         def work() -> Json:
-            return self._tried(function, args, attempts, backoff)
+            return self._tried(name, function, args, attempts, backoff)
 
         self._executor.pause(0)
         return DBOS.run_step({"name": name}, work)
 
     def _tried(
-        self, function: Callable[..., Json], args: tuple[Any, ...], attempts: int, backoff: float
+        self, name: str, function: Callable[..., Json], args: tuple[Any, ...], attempts: int, backoff: float
     ) -> Json:
         for attempt in range(attempts):
             try:
@@ -58,6 +62,7 @@ class DurableSteps:
                 raised = ours(error)
                 if raised.final or attempt + 1 == attempts:
                     raise raised from error
+                self._note(self._run, name, str(raised))
             self._executor.pause(min(backoff * 2**attempt, _LONGEST_BACKOFF))
         raise BadInput(f"attempts is {attempts}.", fix="Allow at least one.")
 

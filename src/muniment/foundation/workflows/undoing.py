@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from muniment.foundation.workflows.definition import Definition, Json, named
+from muniment.foundation.errors import MunimentError
+from muniment.foundation.workflows.definition import Definition, Json, StepFailed, named
 from muniment.foundation.workflows.steps import Undo
 
 
@@ -66,3 +67,14 @@ def undos_of(
         # How far it came is all that is asked here; why it ended is in the run's own record.
         return steps.undos
     return steps.undos
+
+
+def with_undone(error: MunimentError, failed: Sequence[str]) -> MunimentError:
+    """Return an error that names what could not be undone besides."""
+    if not failed:
+        return error
+    return StepFailed(
+        f"{error.public} {', '.join(failed)} could not be undone.",
+        fix="Undo it by hand.",
+        detail=error.detail,
+    )

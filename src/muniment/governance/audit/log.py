@@ -36,10 +36,11 @@ from muniment.governance.audit.export import Export, write_export
 from muniment.governance.audit.group_commit import GroupCommit
 from muniment.governance.audit.measured import BATCH, COMMIT_SECONDS, WAITING
 from muniment.governance.audit.merkle import Frontier, leaf_hash
-from muniment.governance.audit.pseudonyms import Prepared, disguised, log_name, prepared, revealed
+from muniment.governance.audit.places import first_since
+from muniment.governance.audit.pseudonyms import PSEUDONYM, Prepared, disguised, log_name, prepared, revealed
 from muniment.governance.audit.subjects import PERSON, Subject, Subjects
 from muniment.governance.audit.tables import audit_checkpoint, audit_entry, audit_tree
-from muniment.governance.audit.verification import Verification, verify_log
+from muniment.governance.audit.verification import Verification, VerifiedPart, verify_log, verify_part
 
 _ROWS_AT_ONCE = 1000
 CHECKPOINT_ENTRIES = 1000
@@ -131,9 +132,11 @@ class AuditLog:
         """Return the key that checks checkpoints, as one line."""
         return notes.verifier_key(self._origin, self._keyring.signing_key().public_key())
 
-    def tail(self, count: int) -> list[StoredEntry]:
-        """Return the last `count` entries, oldest first."""
+    def tail(self, count: int, kind: str | None = None) -> list[StoredEntry]:
+        """Return the last `count` entries, of one kind if it is given, oldest first."""
         query = sa.select(audit_entry).order_by(audit_entry.c.seq.desc()).limit(count)
+        if kind is not None:
+            query = query.where(audit_entry.c.kind == kind)
         with self._database.read() as connection:
             return self._shown(connection, query)[::-1]
 
@@ -151,11 +154,25 @@ class AuditLog:
                 query = query.where(audit_entry.c.actor.in_(self.log_names(connection, actor)))
             return self._shown(connection, query)
 
+    def head(self) -> tuple[int, int, str]:
+        """Return how many entries there are, how many of them the newest checkpoint covers, and when it was made."""
+        newest = sa.select(audit_checkpoint.c.size, audit_checkpoint.c.at).order_by(_BY_SIZE).limit(1)
+        with self._database.read() as connection:
+            size: int = connection.execute(sa.select(audit_tree.c.size)).scalar() or 0
+            found = connection.execute(newest).first()
+        return (size, 0, "") if found is None else (size, found.size, found.at)
+
     def last_of(self, kind: str) -> StoredEntry | None:
         """Return the newest entry of a kind."""
         query = sa.select(audit_entry).where(audit_entry.c.kind == kind).order_by(audit_entry.c.seq.desc())
         with self._database.read() as connection:
             return next(iter(self._shown(connection, query.limit(1))), None)
+
+    def newest(self, kinds: Sequence[str], count: int) -> list[StoredEntry]:
+        """Return the last `count` entries of these kinds, newest first."""
+        query = sa.select(audit_entry).where(audit_entry.c.kind.in_(kinds))
+        with self._database.read() as connection:
+            return self._shown(connection, query.order_by(audit_entry.c.seq.desc()).limit(count))
 
     def since(self, at: str, kinds: Sequence[str]) -> list[StoredEntry]:
         """Return the entries of these kinds that are no older than a time, oldest first."""
@@ -185,14 +202,7 @@ class AuditLog:
     def first_since(self, at: str) -> int:
         """Return the place of the first entry no older than a time, or the log's size; a look at few entries."""
         with self._database.read() as connection:
-            low, high = 0, _read_tree(connection)[0].size
-            while low < high:
-                middle = (low + high) // 2
-                found = connection.execute(
-                    sa.select(audit_entry.c.at).where(audit_entry.c.seq == middle)
-                ).scalar_one()
-                low, high = (middle + 1, high) if found < at else (low, middle)
-        return low
+            return first_since(connection, _read_tree(connection)[0].size, at)
 
     def verify(self, *trusted: Checkpoint, seen: Collection[tuple[int, bytes]] = ()) -> Verification:
         """Walk the whole log and say in words what does not fit, also with checkpoints kept outside.
@@ -202,6 +212,12 @@ class AuditLog:
         key = self._keyring.signing_key().public_key()
         with self._database.read() as connection:
             return verify_log(connection, self._origin, key, trusted, seen)
+
+    def verify_part(self, start: Frontier, most: int) -> VerifiedPart:
+        """Walk on from a tree that was verified before, over about `most` entries; see `verify_part`."""
+        key = self._keyring.signing_key().public_key()
+        with self._database.read() as connection:
+            return verify_part(connection, self._origin, key, start, most)
 
     def export(self, folder: Path) -> Export:
         """Write the log up to a fresh checkpoint for the offline verifier; the same log gives the same bytes.
@@ -247,6 +263,10 @@ class AuditLog:
 
     def log_names(self, connection: sa.Connection, actor: str) -> list[str]:
         """Return the names under which entries of an actor may be stored: older ones hold the plain one."""
+        if actor.startswith(PSEUDONYM) and self._subjects:
+            pseudonym = actor.removeprefix(PSEUDONYM)
+            ref = self._subjects.names(connection, {pseudonym}).get(pseudonym)
+            return [actor] if ref is None else [ref, actor]
         person = actor.startswith(PERSON) and self._subjects and self._subjects.find(connection, actor)
         return [actor, log_name(person.pseudonym)] if person else [actor]
 

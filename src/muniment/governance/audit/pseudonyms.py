@@ -22,6 +22,8 @@ from muniment.governance.audit.entry import Entry, Json
 from muniment.governance.audit.subjects import ERASED, PERSON, Subject, Subjects
 
 COMMITMENT = "hmac-sha256:"
+PSEUDONYM = "subject:"
+"""What pseudonyms begin with."""
 _NAMED = re.compile(rb'(?<!\\)"user:(?:[^"\\]|\\.)+"')
 _PSEUDONYM = re.compile(rb'(?<!\\)"subject:([0-9a-f]{32})"')
 _SEALED = {"for", "sealed"}
@@ -133,7 +135,7 @@ def revealed(
 
 def log_name(pseudonym: str) -> str:
     """Return how the log spells a pseudonym."""
-    return f"subject:{pseudonym}"
+    return PSEUDONYM + pseudonym
 
 
 def pseudonyms_in(content: bytes) -> set[str]:

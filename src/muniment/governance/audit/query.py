@@ -12,6 +12,8 @@ import sqlalchemy as sa
 from muniment.foundation.canonical import exact
 from muniment.foundation.errors import BadInput
 from muniment.governance.audit.entry import Json, StoredEntry
+from muniment.governance.audit.outcome import holds
+from muniment.governance.audit.places import first_since
 from muniment.governance.audit.tables import audit_entry
 
 MOST = 1000
@@ -87,6 +89,22 @@ def find(log: Tells, connection: sa.Connection, wanted: Filter, after: int | Non
     return Page(tuple(found), behind if last is not None and behind < last else None)
 
 
+def naming(
+    log: Tells, connection: sa.Connection, named: str, kinds: Sequence[str], since: str, until: str
+) -> list[StoredEntry]:
+    """Return the entries of some kinds that name an id within a stretch of time, oldest first, at most `MOST`."""
+    size = (connection.execute(sa.select(sa.func.max(audit_entry.c.seq))).scalar() or 0) + 1
+    first, end = (first_since(connection, size, at) for at in (since, until))
+    query = (
+        sa.select(audit_entry)
+        .where(audit_entry.c.seq >= first, audit_entry.c.seq < end, audit_entry.c.kind.in_(kinds))
+        .where(holds(exact(named), connection.dialect.name))
+        .order_by(audit_entry.c.seq)
+        .limit(MOST)
+    )
+    return log.told(connection, connection.execute(query).all())
+
+
 def _narrowed(log: Tells, connection: sa.Connection, wanted: Filter) -> sa.Select[tuple[object, ...]]:
     query, columns = sa.select(audit_entry), audit_entry.c
     if wanted.kind.endswith("*"):
@@ -104,16 +122,8 @@ def _narrowed(log: Tells, connection: sa.Connection, wanted: Filter) -> sa.Selec
         # Leaves out most rows before they are read; of the rest each field is looked at.
         meant = (*_meant(value), *log.log_names(connection, value))
         dialect = connection.dialect.name
-        query = query.where(sa.or_(*(_holds(exact({name: one})[1:-1], dialect) for one in meant)))
+        query = query.where(sa.or_(*(holds(exact({name: one})[1:-1], dialect) for one in meant)))
     return query
-
-
-def _holds(needle: bytes, dialect: str) -> sa.ColumnElement[bool]:
-    if dialect == "postgresql":
-        within = sa.func.position(sa.literal(needle, sa.LargeBinary).op("IN")(audit_entry.c.body))
-    else:
-        within = sa.func.instr(audit_entry.c.body, sa.literal(needle, sa.LargeBinary))
-    return within > 0
 
 
 def _meant(value: str) -> tuple[Json, ...]:

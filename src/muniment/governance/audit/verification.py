@@ -16,6 +16,7 @@ from muniment.governance.audit.merkle import Frontier, leaf_hash
 from muniment.governance.audit.tables import audit_checkpoint, audit_entry, audit_tree
 
 MOST_FINDINGS = 20
+NOTHING = Frontier()
 _ROWS_AT_ONCE = 1000
 
 
@@ -34,6 +35,19 @@ class Verification:
     def ok(self) -> bool:
         """Tell whether everything fits."""
         return not self.findings
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedPart:
+    """What a walk over one part of a log found."""
+
+    first: int
+    tree: Frontier
+    """Recomputed up to the part's end."""
+    complete: bool
+    """Whether the part's end is that of the log."""
+    checkpoints: int
+    findings: tuple[str, ...]
 
 
 def verify_log(
@@ -64,10 +78,38 @@ def verify_log(
     return Verification(tree.size, tree.root().hex(), len(signed), tuple(findings[:MOST_FINDINGS]))
 
 
+def verify_part(
+    connection: sa.Connection, origin: str, key: Ed25519PublicKey, start: Frontier, most: int
+) -> VerifiedPart:
+    """Recompute the tree from where `start` ends, as `verify_log` does, and compare it with what was signed of it.
+
+    A part ends with the log, or with the last checkpoint that lies within `most` entries, so that something signed
+    covers all of it. `start` is what an earlier part came to, and was compared there; where it was made up, the next
+    checkpoint does not fit.
+    """
+    findings: list[str] = []
+    size = connection.execute(sa.select(audit_tree.c.size)).scalar() or 0
+    if start.size > size:
+        return VerifiedPart(start.size, start, True, 0, (missing(size, start.size - 1),))
+    until = None if size - start.size <= most else _covered(connection, start.size, most)
+    signed = _read_checkpoints(connection, origin, key, findings, start.size, until)
+    tree, roots = _walk(connection, {one.size for one in signed}, findings, start, until)
+    del findings[MOST_FINDINGS // 2 :]
+    if until is None:
+        _check_tree(connection, tree, findings)
+    _compare("checkpoint", signed, roots, findings, start.size)
+    return VerifiedPart(start.size, tree, until is None, len(signed), tuple(findings[:MOST_FINDINGS]))
+
+
+def _covered(connection: sa.Connection, start: int, most: int) -> int:
+    size = audit_checkpoint.c.size
+    last = sa.select(sa.func.max(size)).where(size > start, size <= start + most)
+    return connection.execute(last).scalar() or start + most
+
+
 def _compare(
-    what: str, checkpoints: Sequence[Checkpoint], roots: dict[int, bytes], findings: list[str]
+    what: str, checkpoints: Sequence[Checkpoint], roots: dict[int, bytes], findings: list[str], good: int = 0
 ) -> None:
-    good = 0
     for checkpoint in checkpoints:
         size, there = checkpoint.size, max(roots)
         place = f"the first that differs is among entries {good} to {size - 1}"
@@ -94,10 +136,18 @@ def _contradictions(
 
 
 def _read_checkpoints(
-    connection: sa.Connection, origin: str, key: Ed25519PublicKey, findings: list[str]
+    connection: sa.Connection,
+    origin: str,
+    key: Ed25519PublicKey,
+    findings: list[str],
+    above: int = -1,
+    until: int | None = None,
 ) -> list[Checkpoint]:
     good: list[Checkpoint] = []
-    for row in connection.execute(sa.select(audit_checkpoint).order_by(audit_checkpoint.c.size)):
+    stored = sa.select(audit_checkpoint).order_by(audit_checkpoint.c.size)
+    stored = stored.where(audit_checkpoint.c.size > above) if above > 0 else stored
+    stored = stored if until is None else stored.where(audit_checkpoint.c.size <= until)
+    for row in connection.execute(stored):
         try:
             checkpoint = notes.parse(row.text)
         except BadInput:
@@ -114,13 +164,17 @@ def _read_checkpoints(
 
 
 def _walk(
-    connection: sa.Connection, roots_wanted: set[int], findings: list[str]
+    connection: sa.Connection,
+    roots_wanted: set[int],
+    findings: list[str],
+    start: Frontier = NOTHING,
+    until: int | None = None,
 ) -> tuple[Frontier, dict[int, bytes]]:
-    tree = Frontier()
-    roots = {0: tree.root()}
-    expected = 0
+    tree = start
+    roots = {tree.size: tree.root()}
+    expected = tree.size
     pending: list[bytes] = []
-    for row in _rows(connection):
+    for row in _rows(connection, tree.size - 1 if tree.size else -(2**63), until):
         if row.seq > expected:
             findings.append(missing(expected, row.seq - 1))
         elif row.seq < 0:
@@ -138,11 +192,11 @@ def _walk(
     return tree, roots
 
 
-def _rows(connection: sa.Connection) -> Iterator[sa.Row[tuple[object, ...]]]:
-    after = -(2**63)
+def _rows(connection: sa.Connection, after: int, until: int | None) -> Iterator[sa.Row[tuple[object, ...]]]:
     while True:
         behind = audit_entry.c.seq > sa.literal(after, sa.BigInteger)
         query = sa.select(audit_entry).where(behind).order_by(audit_entry.c.seq)
+        query = query if until is None else query.where(audit_entry.c.seq < until)
         rows = connection.execute(query.limit(_ROWS_AT_ONCE)).all()
         yield from rows
         if len(rows) < _ROWS_AT_ONCE:

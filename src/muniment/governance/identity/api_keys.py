@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -58,6 +58,15 @@ api_key = sa.Table(
     sa.Column("replaces", sa.Text, unique=True),
     sa.Column("certificate", sa.Text),
 )
+
+Permit = Callable[[sa.Connection], Mapping[str, str]]
+"""Returns the decision for the log that lets somebody change keys; raises where policy does not."""
+
+
+def operated(_connection: sa.Connection) -> Mapping[str, str]:
+    """Permit whoever can open the keys, who is not asked."""
+    return {}
+
 
 State = Literal["active", "replaced", "expired", "revoked", "inactive"]
 
@@ -120,8 +129,9 @@ class ApiKeys:
         by: Actor,
         life: timedelta = LIFE,
         certificate: str | None = None,
+        permit: Permit = operated,
     ) -> IssuedKey:
-        """Make a key for an active service; raises BadInput for another account, scope or life.
+        """Make a key for an active service; raises BadInput for another account, scope or life, and as `permit`.
 
         `certificate` is the thumbprint of the one it is bound to (see `thumbprint.stated`).
         """
@@ -137,23 +147,27 @@ class ApiKeys:
                 fix=f"Choose 1s to {LONGEST_LIFE.days}d.",
             )
         with self._database.write() as connection:
+            stated = permit(connection)
             since = account_since(connection, service)
             if since is None:
                 raise BadInput(f"{service.ref} is no active account.", fix="See `muniment directory list`.")
             made = self._insert(connection, service, held, since, by, life, certificate)
-            self._audit.append(connection, [Entry("api_key.created", by, _about(made.key))])
+            self._audit.append(connection, [Entry("api_key.created", by, {**_about(made.key), **stated})])
         return made
 
-    def rotate(self, given: str, by: Actor, overlap: timedelta = OVERLAP) -> IssuedKey:
+    def rotate(
+        self, given: str, by: Actor, overlap: timedelta = OVERLAP, permit: Permit = operated
+    ) -> IssuedKey:
         """Make a key like one that works in place of it, bound as it is, which then ends after `overlap`.
 
-        Raises Conflict for a key that was rotated before or no longer works.
+        Raises Conflict for a key that was rotated before or no longer works, and as `permit`.
         """
         if not timedelta() <= overlap <= LONGEST_LIFE:
             raise BadInput(
                 f"Keys cannot overlap for {spelled(overlap)}.", fix=f"Choose 0 to {LONGEST_LIFE.days}d."
             )
         with self._database.write() as connection:
+            stated = permit(connection)
             old, since = self._existing(connection, given)
             if old.replaced_by is not None:
                 raise Conflict(
@@ -167,18 +181,19 @@ class ApiKeys:
             )
             ends = min(old.expires_at, timestamp(self._clock.now() + overlap))
             connection.execute(sa.update(api_key).where(api_key.c.id == old.id).values(expires_at=ends))
-            about = {**_about(made.key), "replaces": old.id, "replaced_expires": ends}
+            about = {**_about(made.key), **stated, "replaces": old.id, "replaced_expires": ends}
             self._audit.append(connection, [Entry("api_key.rotated", by, about)])
         return replace(made, replaced_until=ends)
 
-    def revoke(self, given: str, by: Actor) -> ApiKey:
+    def revoke(self, given: str, by: Actor, permit: Permit = operated) -> ApiKey:
         """End a key from the next request on, named by its id or by the whole key; again changes nothing."""
         with self._database.write() as connection:
+            stated = permit(connection)
             found, _ = self._existing(connection, given)
             if found.revoked_at is None:
                 at = timestamp(self._clock.now())
                 connection.execute(sa.update(api_key).where(api_key.c.id == found.id).values(revoked_at=at))
-                about = {"key": found.id, "for": found.principal.ref}
+                about = {**stated, "key": found.id, "for": found.principal.ref}
                 self._audit.append(connection, [Entry("api_key.revoked", by, about)])
                 found, _ = self._existing(connection, found.id)
         return found
@@ -190,6 +205,16 @@ class ApiKeys:
             query = query.where(api_key.c.service == service.name)
         with self._database.read() as connection:
             return [self._read(connection, row)[0] for row in connection.execute(query).all()]
+
+    def latest(self, count: int) -> list[ApiKey]:
+        """Return the newest keys, those that have neither ended nor been revoked before all others."""
+        ended = sa.or_(
+            api_key.c.revoked_at.is_not(None), api_key.c.expires_at <= timestamp(self._clock.now())
+        )
+        order = (sa.case((ended, 1), else_=0), api_key.c.created_at.desc(), api_key.c.id)
+        with self._database.read() as connection:
+            rows = connection.execute(_KEYS.order_by(*order).limit(count)).all()
+            return [self._read(connection, row)[0] for row in rows]
 
     def verify(self, text: str, certificate: bytes | None = None) -> ApiKey:
         """Return the key that this text is; raises Unauthenticated for anything but one that works now.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import threading
 from collections import OrderedDict
+from collections.abc import Collection, Mapping
 
 import sqlalchemy as sa
 
@@ -53,6 +54,16 @@ class KeyPlaces:
             self._seen[known] = None
             while len(self._seen) > _REMEMBERED:
                 self._seen.popitem(last=False)
+
+    def counts(self, keys: Collection[str]) -> Mapping[str, int]:
+        """Return from how many networks each of these keys was used."""
+        query = (
+            sa.select(api_key_place.c.key, sa.func.count())
+            .where(api_key_place.c.key.in_(keys))
+            .group_by(api_key_place.c.key)
+        )
+        with self._database.read() as connection:
+            return {key: count for key, count in connection.execute(query)}
 
     def _add(self, key: str, owner: str, place: str, by: Actor) -> None:
         rows = sa.select(api_key_place.c.place).where(api_key_place.c.key == key)

@@ -9,7 +9,7 @@ Invariants:
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast, get_args
 
 import sqlalchemy as sa
@@ -119,9 +119,11 @@ class Incidents:
             self._gate.check(connection, who, "read_audit", AUDIT)
             return self._read(connection, incident_id)
 
-    def listing(self, who: Principal | None, by: Actor, state: str = "") -> Sequence[Incident]:
-        """Return all, or those in a state, newest first; raises NotPermitted."""
-        query = sa.select(incident.c.id).order_by(incident.c.opened_at.desc(), incident.c.id)
+    def listing(
+        self, who: Principal | None, by: Actor, state: str = "", most: int | None = None
+    ) -> Sequence[Incident]:
+        """Return all, or those in a state, newest first and at most so many; raises NotPermitted."""
+        query = sa.select(incident.c.id).order_by(incident.c.opened_at.desc(), incident.c.id).limit(most)
         if state:
             query = query.where(incident.c.state == state)
         with self._gate.recorded(by), self._database.read() as connection:
@@ -133,6 +135,13 @@ class Incidents:
         with self._gate.recorded(by), self._database.read() as connection:
             self._gate.check(connection, who, "read_audit", AUDIT)
             return _freezes(connection, sa.true())
+
+    def frozen_names(self, connection: sa.Connection) -> Mapping[Frozen, frozenset[str]]:
+        """Return the names of what is frozen, by kind: for whoever may see the settings, of whom that was asked."""
+        found: dict[Frozen, frozenset[str]] = {}
+        for one in _freezes(connection, sa.true()):
+            found[one.kind] = found.get(one.kind, frozenset()) | {one.name}
+        return found
 
     def freeze(
         self, incident_id: str, kind: str, name: str, reason: str, who: Principal | None, by: Actor

@@ -6,7 +6,7 @@ is the draft's doing alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import get_args
@@ -16,6 +16,7 @@ from muniment.foundation.database import Database
 from muniment.foundation.errors import Denied
 from muniment.governance.audit.entry import Json, StoredEntry
 from muniment.governance.audit.log import AuditLog
+from muniment.governance.audit.recent import newest
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decide import Policy
 from muniment.governance.policy.decision import Decision, Kind, Resource
@@ -75,6 +76,8 @@ class Replayed:
     changes: tuple[Change, ...]
     gone: int
     """Decisions of accounts or about things that there are no more."""
+    cut: bool = False
+    """Whether there were more, older ones, which were not looked at."""
 
 
 class Replay:
@@ -89,13 +92,17 @@ class Replay:
         self._clock = clock
         self._described = described
 
-    def changes(self, draft: Rules, span: timedelta) -> Replayed:
-        """Return which decisions of the last `span` the draft would take differently, oldest first."""
+    def changes(self, draft: Rules, span: timedelta, most: int | None = None) -> Replayed:
+        """Return which decisions of the last `span` the draft would take differently, oldest first.
+
+        With `most`, only so many of the newest entries are looked at.
+        """
         since = timestamp(self._clock.now() - span)
+        entries, cut = self._entries(since, most)
         judged: dict[_Asked, tuple[Decision, Decision] | None] = {}
         changes: list[Change] = []
         gone = decisions = 0
-        for entry in self._audit.since(since, KINDS):
+        for entry in entries:
             asked = _asked(entry)
             if asked is None:
                 continue
@@ -110,7 +117,15 @@ class Replay:
                 changes.append(
                     Change(entry.seq, entry.at, *asked[:3], before.effect, after.effect, after.reasons)
                 )
-        return Replayed(decisions, tuple(changes), gone)
+        return Replayed(decisions, tuple(changes), gone, cut)
+
+    def _entries(self, since: str, most: int | None) -> tuple[Sequence[StoredEntry], bool]:
+        if most is None:
+            return self._audit.since(since, KINDS), False
+        with self._database.read() as connection:
+            found = newest(self._audit, connection, KINDS, most + 1)
+        within = [one for one in found if one.at >= since]
+        return within[:most][::-1], len(within) > most
 
     def _both(
         self, who: str, action: str, about: str, sensitivity: str, draft: Rules

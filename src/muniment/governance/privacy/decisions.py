@@ -130,6 +130,7 @@ DECISIONS: Sequence[Decision] = (
     Decision("api_key_place", "keyed digests of networks of programs"),
     Decision("document", "documents are their sources'"),
     Decision("document_version", "documents are their sources'"),
+    Decision("version_original", "documents are their sources'"),
     Decision("chunk", "documents are their sources'"),
     Decision("name_label", "places in documents"),
     Decision("access_override", "places of documents and numbers of lists"),

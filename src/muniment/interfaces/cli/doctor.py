@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from muniment.foundation.errors import MunimentError, Unavailable
-from muniment.interfaces.cli import doctor_machine, doctor_network, doctor_tenants, doctor_witnesses
-from muniment.interfaces.cli.check import Check
+from muniment.interfaces.cli import doctor_tenants
 from muniment.interfaces.cli.terminal import TERMINAL, visible
+from muniment.interfaces.examining import machine, network, standing
+from muniment.interfaces.examining.check import Check, failed, guarded
+from muniment.interfaces.examining.witnesses import witnesses
 
 if TYPE_CHECKING:
     from muniment.app import Workspace
     from muniment.settings import Settings
-
-LEAST_FREE = 1 << 30
 
 
 def doctor() -> None:
@@ -53,24 +52,24 @@ def checks(home: Path) -> Iterator[Check]:
     try:
         settings = settings_file.load(home)
     except MunimentError as error:
-        yield _failed("settings", error)
+        yield failed("settings", error)
         return
     yield Check(
         "settings",
         "ok",
         f"{home / settings_file.FILE_NAME}" if (home / settings_file.FILE_NAME).exists() else "defaults",
     )
-    yield doctor_machine.versions()
-    yield from _guarded("disk", lambda: _disk(home))
-    yield doctor_machine.workers(settings)
-    yield from doctor_network.listening(settings, home, Clock().now())
-    yield from doctor_network.outbound(settings, home)
-    yield from _guarded("isolation", lambda: _isolation(settings))
-    yield from _guarded("weights", lambda: _weights(settings))
+    yield machine.versions()
+    yield from guarded("disk", lambda: standing.disk(home))
+    yield machine.workers(settings)
+    yield from network.listening(settings, home, Clock().now())
+    yield from network.outbound(settings, home)
+    yield from guarded("isolation", lambda: _isolation(settings))
+    yield from guarded("weights", lambda: _weights(settings))
     try:
         workspace = composition.open(home, settings=settings)
     except MunimentError as error:
-        yield _failed("workspace", error)
+        yield failed("workspace", error)
         return
     try:
         yield Check(
@@ -78,47 +77,27 @@ def checks(home: Path) -> Iterator[Check]:
             "ok",
             f"tenant {workspace.keyring.tenant}: the key in {workspace.key_provider.place} opens every data key",
         )
-        yield from _guarded("encryption", lambda: doctor_machine.encryption(workspace))
-        yield from _guarded("clock", lambda: doctor_machine.clock(workspace))
-        yield from _guarded("database", lambda: _database(workspace))
-        yield from _guarded("segments", lambda: _segments(workspace))
-        yield from _guarded("index", lambda: _index(workspace))
+        yield from guarded("encryption", lambda: machine.encryption(workspace))
+        yield from guarded("clock", lambda: machine.clock(workspace))
+        yield from guarded("database", lambda: _database(workspace))
+        yield from guarded("segments", lambda: _segments(workspace))
+        yield from guarded("index", lambda: standing.index(workspace))
         if settings.ingestion.labels:
-            yield from _guarded("labels", lambda: _labels(workspace))
-        yield from _guarded("policy", lambda: _policy(workspace))
-        yield from _guarded("emergency", lambda: _emergency(workspace))
-        yield from _guarded("log", lambda: _log(workspace))
-        yield from _guarded("people", lambda: _people(workspace))
+            yield from guarded("labels", lambda: _labels(workspace))
+        yield from guarded("policy", lambda: _policy(workspace))
+        yield from guarded("emergency", lambda: _emergency(workspace))
+        yield from guarded("log", lambda: _log(workspace))
+        yield from guarded("people", lambda: standing.people(workspace))
         if settings.audit.sinks:
-            yield from _guarded("copies", lambda: _copies(workspace))
-        yield from _guarded("witnesses", lambda: doctor_witnesses.witnesses(workspace))
-        yield from _guarded("models", lambda: _models(workspace))
-        yield from _guarded("identity", lambda: _identity(workspace))
+            yield from guarded("copies", lambda: standing.copies(workspace))
+        yield from guarded("witnesses", lambda: witnesses(workspace))
+        yield from guarded("models", lambda: standing.models(workspace))
+        yield from guarded("identity", lambda: _identity(workspace))
         if not workspace.settings.database.url:
-            yield from _guarded("loops", _loops)
+            yield from guarded("loops", standing.loops)
         yield from doctor_tenants.checks(home)
     finally:
         workspace.close()
-
-
-def _guarded(name: str, work: Callable[[], Check]) -> Iterator[Check]:
-    try:
-        yield work()
-    except MunimentError as error:
-        yield _failed(name, error)
-    except OSError as error:
-        yield Check(name, "fail", f"{error.filename or ''}: {error.strerror}".strip(": "))
-
-
-def _failed(name: str, error: MunimentError) -> Check:
-    return Check(name, "fail", error.public, error.fix)
-
-
-def _disk(home: Path) -> Check:
-    place = next((p for p in (home, *home.resolve().parents) if p.exists()), Path("/"))
-    free = shutil.disk_usage(place).free
-    says = f"{free / (1 << 30):.1f} GB free"
-    return Check("disk", "ok", says) if free > LEAST_FREE else Check("disk", "warn", says, "Free some space.")
 
 
 def _isolation(settings: Settings) -> Check:
@@ -183,31 +162,6 @@ def _segments(workspace: Workspace) -> Check:
     return Check("segments", "ok", says)
 
 
-def _index(workspace: Workspace) -> Check:
-    found = workspace.reembed.models()
-    live = next((one for one in found if one.state == "in use"), None)
-    build = next((one for one in found if one.state == "building"), None)
-    says = "no vectors yet: search is by words alone" if live is None else f"searches use {live.model.name}"
-    if build is not None:
-        says += f"; {build.model.name} is being built, {build.done} of {build.total} documents"
-    if not workspace.settings.retrieval.vectors:
-        return Check(
-            "index", "ok", says if live is None else f"made with {live.model.name}, which is switched off"
-        )
-    if live is not None and not live.present:
-        return Check("index", "warn", f"{says}, which is not present: search is by words alone", live.fix)
-    if build is not None:
-        return Check(
-            "index",
-            "ok" if build.present else "warn",
-            says,
-            f"Go on with `muniment index reembed {build.model.name}` unless it runs."
-            if build.present
-            else build.fix,
-        )
-    return Check("index", "ok", says)
-
-
 def _labels(workspace: Workspace) -> Check:
     from muniment.interfaces.cli.ingest import pieces
 
@@ -229,27 +183,6 @@ def _log(workspace: Workspace) -> Check:
     )
 
 
-def _people(workspace: Workspace) -> Check:
-    with workspace.database.read() as connection:
-        state = workspace.subjects.state(connection)
-    if state == "missing":
-        says = "keys/subjects.key is missing or another workspace's, so nothing about people can be logged"
-        return Check("people", "fail", says, "Put the newest copy back (docs/guide/privacy.md).")
-    return Check(
-        "people", "ok", "the names that the log may know are there: keep keys/subjects.key apart, too"
-    )
-
-
-def _copies(workspace: Workspace) -> Check:
-    found = workspace.copies.standing()
-    late = [one for one in found if one.behind or one.failure]
-    if not late:
-        return Check("copies", "ok", f"of the log: {len(found)} keep up")
-    one = late[0]
-    says = f"{one.name} lacks {one.backlog} entries of the log: {one.failure or 'nothing copies there'}"
-    return Check("copies", "warn", says, "Mend that place, then run `muniment audit copy`.")
-
-
 def _policy(workspace: Workspace) -> Check:
     found = workspace.policies.show()
     trial = workspace.policies.trial(found.policies)
@@ -262,20 +195,7 @@ def _policy(workspace: Workspace) -> Check:
 
 def _emergency(workspace: Workspace) -> Check:
     workspace.emergencies.end_overdue()
-    found = workspace.emergencies.listing()
-    lasting = [
-        f"{one.subject} is {one.role} until {one.expires_at}" for one in found if one.state == "in force"
-    ]
-    waiting = [one for one in found if one.state == "waiting"]
-    says = "; ".join([*lasting, *([f"{len(waiting)} waiting for approval"] if waiting else [])])
-    if says:
-        return Check("emergency", "warn", says, "See `muniment emergency list`; end what is not needed.")
-    return Check("emergency", "ok", "no emergency access is in force or waits")
-
-
-def _models(workspace: Workspace) -> Check:
-    names = ", ".join(endpoint.name for endpoint in workspace.catalog.endpoints())
-    return Check("models", "ok", f"{names} (default {workspace.catalog.default})")
+    return standing.emergency(workspace)
 
 
 def _identity(workspace: Workspace) -> Check:
@@ -299,18 +219,6 @@ def _identity(workspace: Workspace) -> Check:
         fix = "Mend the settings of identity.issuers, or wait until the provider answers."
         return Check("identity", "fail", f"{text}; {'; '.join(silent)}", fix)
     return Check("identity", "ok", text)
-
-
-def _loops() -> Check:
-    from muniment.knowledge.retrieval import compiled
-
-    if compiled.available():
-        return Check("loops", "ok", "a server compiles the loops of its searches")
-    return Check(
-        "loops",
-        "ok",
-        "searches use array operations; with the extra `speed` a server compiles loops for large libraries",
-    )
 
 
 def _show(check: Check) -> None:

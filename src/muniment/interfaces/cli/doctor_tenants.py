@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from muniment.foundation.errors import MunimentError
-from muniment.interfaces.cli.check import Check
+from muniment.interfaces.examining.check import Check
 
 
 def checks(home: Path) -> Iterator[Check]:

@@ -71,11 +71,12 @@ def run(
 def list_(
     as_: OfUser = None,
     state: Annotated[str, typer.Option(metavar="STATE", help="running, waiting, done, …")] = "",
+    count: Annotated[int, typer.Option("-n", min=1, max=1_000, help="At most so many.")] = 100,
 ) -> None:
     """Show runs, the youngest first: those of USER, or all."""
     chosen = _state(state)
     with TERMINAL.workspace() as workspace:
-        found = workspace.workflow_runs.listing(_who(workspace, as_), state=chosen)
+        found = workspace.workflow_runs.listing(_who(workspace, as_), state=chosen, most=count)
     if TERMINAL.json:
         from muniment.assistant.workflows.runs import as_json
 

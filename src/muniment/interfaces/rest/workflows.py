@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, cast
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 
 from muniment.assistant.workflows.runs import as_json
 from muniment.foundation.workflows.runs import Run
@@ -56,9 +56,15 @@ async def start_run(
 
 
 @router.get(ALL)
-async def list_runs(request: Request, caller: ToolUser, threads: Threads) -> RunsResponse:
+async def list_runs(
+    request: Request,
+    caller: ToolUser,
+    threads: Threads,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+) -> RunsResponse:
     """List your runs, the youngest first."""
-    found = await threads.run(lambda: workspace_of(request).workflow_runs.listing(caller.principal))
+    runs = workspace_of(request).workflow_runs
+    found = await threads.run(lambda: runs.listing(caller.principal, most=limit))
     return RunsResponse(runs=[_body(one) for one in found])
 
 

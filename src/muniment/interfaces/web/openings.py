@@ -15,6 +15,7 @@ from muniment.governance.policy.decision import (
 )
 
 _SOURCES, _SUITES, _PROMPTS = Resource("Source", ""), Resource("Suite", ""), Resource("Prompt", "")
+_RELEASES = Resource("Release", "", {"requester": ""})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,13 @@ class Opening:
     href: str
     action: str
     resource: Resource
+    also: tuple[tuple[str, Resource], ...] = ()
+    """Other actions, each of which opens it as well."""
+
+    @property
+    def asked(self) -> tuple[tuple[str, Resource], ...]:
+        """Return the actions of which one must be allowed."""
+        return ((self.action, self.resource), *self.also)
 
     @property
     def area(self) -> str:
@@ -41,6 +49,7 @@ OPENINGS = (
     Opening("quality.runs", "/quality/runs", "read_suite", _SUITES),
     Opening("quality.ladder", "/quality/ladder", "read_suite", _SUITES),
     Opening("quality.releases", "/quality/releases", "read_prompt", _PROMPTS),
+    Opening("quality.waivers", "/quality/waivers", "waive_release", _RELEASES),
     Opening("quality.review", "/quality/review", "review_answers", WORKSPACE),
     Opening("quality.live", "/quality/live", "read_suite", _SUITES),
     Opening("administration.health", "/administration", "read_settings", SETTINGS),
@@ -54,7 +63,13 @@ OPENINGS = (
     Opening("administration.keys", "/administration/keys", "read_keys", KEYS),
     Opening("administration.network", "/administration/network", "read_settings", SETTINGS),
     Opening("administration.limits", "/administration/limits", "read_settings", SETTINGS),
-    Opening("administration.incidents", "/administration/incidents", "manage_incident", WORKSPACE),
+    Opening(
+        "administration.incidents",
+        "/administration/incidents",
+        "manage_incident",
+        WORKSPACE,
+        also=(("read_audit", AUDIT),),
+    ),
 )
 """In the order in which they are listed."""
 

@@ -15,9 +15,12 @@ from typing import cast
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from muniment.actions.visible import pieces, spelled
+from muniment.assurance.evaluation.reports import charts, wording
+from muniment.assurance.evaluation.reports.reported import about
 from muniment.interfaces.web.static_files import static_root
 
 _HERE = files("muniment.interfaces.web")
+_REPORTS = files("muniment.assurance.evaluation.reports")
 
 
 @cache
@@ -40,10 +43,30 @@ def say(key: str, **values: object) -> str:
     return sentences()[key].format(**values)
 
 
+def _source(name: str) -> str:
+    # What a report is made of stands in pages too.
+    room = _REPORTS if name.startswith("report/") else _HERE
+    return (room / "templates" / name).read_text("utf-8")
+
+
+@cache
+def _visible() -> Environment:
+    return _environment().overlay(finalize=_shown)
+
+
+def _shown(value: object) -> object:
+    # What a macro has made is a text of another type: its parts have been shown already.
+    return spelled(pieces(value)) if type(value) is str and not _plain(value) else value
+
+
+def _plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=FunctionLoader(lambda name: (_HERE / "templates" / name).read_text("utf-8")),
+        loader=FunctionLoader(_source),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -58,3 +81,17 @@ def render(template: str, title: str, **values: object) -> str:
     """Return a page; `here` is the key of the opening that it belongs to, if it does to one."""
     filled = {"person": None, "here": "", "title": title, **values}
     return _environment().get_template(template).render(filled)
+
+
+def render_report(template: str, title: str, **values: object) -> str:
+    """Return a page in which every character of every text is to be seen, as a report shows it."""
+    filled = {
+        "person": None,
+        "here": "",
+        "title": title,
+        "w": wording,
+        "charts": charts,
+        "about": about,
+        **values,
+    }
+    return _visible().get_template(template).render(filled)

@@ -33,9 +33,13 @@ def person(request: Request, session: Session) -> Person:
     with workspace.database.read() as connection:
         standing = workspace.policy.standing(connection, who)
         asks = standing.decide("ask", WORKSPACE).allowed
-        asked = {(one.action, one.resource.ref): one for one in OPENINGS}
-        allowed = {key for key, one in asked.items() if standing.decide(one.action, one.resource).allowed}
-    openings = tuple((one.key, one.href) for one in OPENINGS if (one.action, one.resource.ref) in allowed)
+        asked = {(action, on.ref): on for one in OPENINGS for action, on in one.asked}
+        allowed = {
+            (action, ref) for (action, ref), on in asked.items() if standing.decide(action, on).allowed
+        }
+    openings = tuple(
+        (one.key, one.href) for one in OPENINGS if allowed & {(action, on.ref) for action, on in one.asked}
+    )
     return Person(workspace.directory.title(who), session.csrf, waiting, acts, asks, openings)
 
 
@@ -47,7 +51,9 @@ def admitted(request: Request, session: Session, key: str) -> Caller:
     workspace, who, page = workspace_of(request), caller(session), opening(key)
     try:
         with workspace.gate.recorded(who.actor), workspace.database.read() as connection:
-            stated = workspace.gate.check(connection, who.principal, page.action, page.resource)
+            standing = workspace.policy.standing(connection, who.principal)
+            open_by = next((one for one in page.asked if standing.decide(*one).allowed), page.asked[0])
+            stated = workspace.gate.check(connection, who.principal, *open_by)
     except NotPermitted as refused:
         raise NOTHING_HERE from refused
     workspace.audit.record([Entry("page.read", who.actor, {"page": key, **stated})])

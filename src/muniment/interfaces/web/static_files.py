@@ -37,6 +37,8 @@ def assets() -> dict[str, Asset]:
     styles = sorted(
         (e for e in (_HERE / "styles").iterdir() if e.name.endswith(".css")), key=lambda e: e.name
     )
+    # The charts of reports are drawn in pages too.
+    styles.append(files("muniment.assurance.evaluation.reports").joinpath("templates/report/charts.css"))
     made = {name: _asset(_TYPES[_suffix(name)], held[name]) for name in sorted(held)}
     return made | {_STYLES: _asset("text/css", b"\n".join(one.read_bytes() for one in styles))}
 

@@ -13,7 +13,9 @@ from starlette.responses import Response
 from muniment.interfaces.authenticate import cookie_name
 
 SECONDS = 900
-_PAGE = re.compile(r"/approvals/act_[a-z2-7]{1,40}|/(?:administration|quality)(?:/[a-z0-9_-]{1,60}){0,3}")
+_PAGE = re.compile(
+    r"/approvals/(?:act_[a-z2-7]{1,40}|delegations)|/(?:administration|quality)(?:/[a-z0-9_-]{1,60}){0,3}"
+)
 
 
 def remember(request: Request, response: Response, page: str) -> None:

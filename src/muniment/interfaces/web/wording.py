@@ -63,6 +63,14 @@ def minute(timestamp: str) -> str:
     return f"{at.day} {at:%B %Y, %H:%M} UTC"
 
 
+def second(timestamp: str) -> str:
+    """Return `09:00:12`, or the text as it is where it is no timestamp."""
+    try:
+        return f"{datetime.fromisoformat(timestamp):%H:%M:%S}"
+    except ValueError:
+        return timestamp
+
+
 def span(time: timedelta) -> str:
     """Return how long something lasted in its largest unit, such as `3 hours`."""
     seconds = max(0, int(time.total_seconds()))
@@ -71,6 +79,14 @@ def span(time: timedelta) -> str:
             number = seconds // size
             return say(f"span.{unit}" if number == 1 else f"span.{unit}s", number=number)
     return say("span.moment")
+
+
+def short_span(time: timedelta) -> str:
+    """Return how long something lasted, what is under a minute in `12 ms` or `4 s`."""
+    seconds = max(0.0, time.total_seconds())
+    if seconds < 1:
+        return say("span.milliseconds", number=round(seconds * 1000))
+    return say("span.seconds", number=int(seconds)) if seconds < 60 else span(time)
 
 
 def capitalised(text: str) -> str:

@@ -30,6 +30,8 @@ FIRST_BATCH = 16
 """Chunks of the first batch; each is twice as large as the one before, up to BATCH_CHUNKS."""
 BATCH_CHUNKS = 96
 BATCH_DOCUMENTS = 48
+BATCH_BYTES = 16 << 20
+"""Of original files, which are held until they are committed; one that is larger is a batch by itself."""
 _WAITING = 2
 """Batches that may wait to be committed before no further document is taken."""
 
@@ -68,7 +70,7 @@ class Indexing:
         self._committing = ThreadPoolExecutor(1, "commit")
         self._documents: list[NewDocument] = []
         self._vectors: list[Future[Vectors]] = []
-        self._chunks = 0
+        self._chunks = self._bytes = 0
         self._size = FIRST_BATCH
         self._waiting: deque[tuple[_Batch, Future[set[str]]]] = deque()
 
@@ -91,12 +93,14 @@ class Indexing:
         """Take a document; raises what went wrong with an earlier batch."""
         self._documents.append(document)
         self._chunks += len(document.version.chunks)
+        self._bytes += len(document.version.original or b"")
         if (embedder := self._embedder) is not None:
             self._vectors += [
                 self._embedding.submit(embedder.embed_documents, [_embedded(document, at)])
                 for at in range(len(document.version.chunks))
             ]
-        if self._chunks >= self._size or len(self._documents) >= BATCH_DOCUMENTS:
+        full = self._chunks >= self._size or self._bytes >= BATCH_BYTES
+        if full or len(self._documents) >= BATCH_DOCUMENTS:
             self._hand_over()
         while self._waiting and (len(self._waiting) > _WAITING or self._waiting[0][1].done()):
             self._settle()
@@ -106,7 +110,7 @@ class Indexing:
             return
         batch = _Batch(self._documents, self._vectors)
         self._waiting.append((batch, self._committing.submit(self._commit, batch)))
-        self._documents, self._vectors, self._chunks = [], [], 0
+        self._documents, self._vectors, self._chunks, self._bytes = [], [], 0, 0
         self._size = min(2 * self._size, BATCH_CHUNKS)
 
     def _settle(self) -> None:

@@ -20,7 +20,7 @@ from muniment.foundation.clock import timestamp
 from muniment.foundation.errors import BadInput, MunimentError
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.inference.embedding import Embedder
-from muniment.knowledge import changes, library
+from muniment.knowledge import changes, library, originals
 from muniment.knowledge.access import NOBODY
 from muniment.knowledge.ingestion.chunk import HIGHEST, UNRECORDED, chunks, rules
 from muniment.knowledge.ingestion.fitness import UNFIT
@@ -28,13 +28,14 @@ from muniment.knowledge.ingestion.in_use import embedder_in_use, why_none
 from muniment.knowledge.ingestion.index_writer import IndexWriter
 from muniment.knowledge.ingestion.indexing import Indexing
 from muniment.knowledge.ingestion.labelling import Labelling
+from muniment.knowledge.ingestion.parsed import ParseFailed
 from muniment.knowledge.ingestion.parser import Parser
 from muniment.knowledge.ingestion.parts import Parts
 from muniment.knowledge.ingestion.plan import Plan, plan
 from muniment.knowledge.ingestion.report import IngestReport, OnProgress, Progress
 from muniment.knowledge.ingestion.turn import turn_beside_builds
 from muniment.knowledge.library import ChunkText, NewDocument, NewVersion
-from muniment.knowledge.sources.folder import Folder, Listing, Problem
+from muniment.knowledge.sources.folder import Folder, Listing, Problem, Why
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,7 @@ class Pipeline:
             try:
                 hashes[entry.path] = folder.read(entry.path).sha256
             except BadInput as error:
-                tally.failed.append(_problem(entry.path, error))
+                tally.failed.append(_problem(entry.path, error, "unreachable"))
         on_progress(Progress("scan", len(listing.files), len(listing.files), ""))
         return hashes
 
@@ -213,7 +214,7 @@ class Pipeline:
         failed_before = len(tally.failed)
 
         def committed(documents: Sequence[NewDocument], unfit: set[str]) -> None:
-            tally.unfit.extend(Problem(path, UNFIT) for path in unfit)
+            tally.unfit.extend(Problem(path, UNFIT, "words_only") for path in unfit)
             for document in documents:
                 tally.count(document, document.path in changed)
                 report(document.path)
@@ -247,7 +248,8 @@ class Pipeline:
             file = folder.read(path)
             parsed = parser.parse(PurePosixPath(path).name, file.content)
         except BadInput as error:
-            return _Read(path, None, _problem(path, error))
+            why: Why = "content" if isinstance(error, ParseFailed) else "unreachable"
+            return _Read(path, None, _problem(path, error, why))
         text = parsed.text
         return _Read(
             path,
@@ -268,6 +270,7 @@ class Pipeline:
                     for c in chunks(parsed, self._chunk_characters)
                 ],
                 chunking=rules(self._chunk_characters),
+                original=originals.to_keep(parsed.media_type, file.content),
             ),
             None,
         )
@@ -275,9 +278,18 @@ class Pipeline:
     def _finish(self, source: str, by: Actor, tally: _Tally) -> None:
         with self._parts.database.write() as connection:
             changes.mark_synced(connection, source, self._now())
+            known = library.documents_at(connection, source, [p.path for p in tally.failed])
+            documents = {row.path: row.id for row in known}
             failures = [
                 Entry(
-                    "ingest.file_failed", by, {"source": source, "path": self._parts.audit.commitment(p.path)}
+                    "ingest.file_failed",
+                    by,
+                    {
+                        "source": source,
+                        "path": self._parts.audit.commitment(p.path),
+                        "why": p.why,
+                        **({"document": documents[p.path]} if p.path in documents else {}),
+                    },
                 )
                 for p in tally.failed
             ]
@@ -301,13 +313,38 @@ class Pipeline:
         return timestamp(self._parts.clock.now())
 
 
-def _problem(path: str, error: MunimentError) -> Problem:
-    return Problem(path, str(error).removeprefix(f"{path}: "))
+def _problem(path: str, error: MunimentError, why: Why) -> Problem:
+    return Problem(path, str(error).removeprefix(f"{path}: "), why)
+
+
+class _Ahead(queue.Queue[_Read | BaseException | None]):
+    """What waits to be taken; a file that is kept as it is counts by its size, so that memory stays bounded."""
+
+    def _init(self, maxsize: int) -> None:
+        super()._init(maxsize)
+        self._weight = 0
+
+    def _qsize(self) -> int:
+        return self._weight
+
+    def _put(self, item: _Read | BaseException | None) -> None:
+        super()._put(item)
+        self._weight += _weight(item)
+
+    def _get(self) -> _Read | BaseException | None:
+        item = super()._get()
+        self._weight -= _weight(item)
+        return item
+
+
+def _weight(item: _Read | BaseException | None) -> int:
+    kept = item.version.original if isinstance(item, _Read) and item.version else None
+    return 1 + (len(kept or b"") >> 18)
 
 
 def _ahead(produce: Callable[[], Iterator[_Read]]) -> Iterator[_Read]:
     """Yield what `produce` yields, made one step ahead on a thread, so that parsing overlaps embedding."""
-    results: queue.Queue[_Read | BaseException | None] = queue.Queue(maxsize=64)
+    results = _Ahead(maxsize=64)
     stopped = threading.Event()
 
     def put(value: _Read | BaseException | None) -> bool:

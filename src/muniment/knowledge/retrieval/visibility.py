@@ -81,14 +81,14 @@ class Visibility:
         found = self._lists.of(self._connection, wanted)
         for number in wanted:
             access = found.get(number)
-            try:
-                self._judged[number] = (
-                    access is not None
-                    and access.permits(self.grants)
-                    and clears(self.clearance, access.sensitivity)
-                )
-            except (ValueError, TypeError):
-                self._judged[number] = False
+            self._judged[number] = access is not None and self.admits(access)
+
+    def admits(self, access: AccessList) -> bool:
+        """Return whether this list, read in the same transaction, opens what it covers; a broken one does not."""
+        try:
+            return access.permits(self.grants) and clears(self.clearance, access.sensitivity)
+        except (ValueError, TypeError):
+            return False
 
 
 def visible(connection: sa.Connection, principal: Principal, lists: AccessLists | None = None) -> Visibility:

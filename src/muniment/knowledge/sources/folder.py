@@ -14,6 +14,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from muniment.foundation.errors import BadInput
 from muniment.knowledge.access import NOBODY, AccessList, nearest
@@ -34,12 +35,19 @@ class FileEntry:
     modified_ns: int
 
 
+Why = Literal["name", "link", "depth", "kind", "size", "unreachable", "list", "content", "words_only"]
+"""`kind`: no plain file. `list`: an access manifest. `content`: what is in it. `words_only`: it was taken in, but is
+found by words alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Something that was left out, and why, in one line."""
 
     path: str
     reason: str
+    why: Why = "content"
+    """The reason without a word of the file, as the log may hold it."""
 
 
 @dataclass(slots=True)
@@ -53,6 +61,17 @@ class Listing:
     def access(self, path: str) -> AccessList:
         """Return the list of the nearest manifest above `path`; nobody without one."""
         return nearest(path, self.manifests) or NOBODY
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What the nearest manifest says."""
+
+    folder: str | None
+    """Where it lies; None where there is none, and "" is the root."""
+    access: AccessList
+    problem: str = ""
+    """Why it cannot be used, so that nobody may read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +108,15 @@ class Folder:
 
     def _visit(self, folder: str, depth: int, listing: Listing) -> Iterator[str]:
         if depth > MAX_DEPTH:
-            listing.problems.append(Problem(folder, f"deeper than {MAX_DEPTH} folders; move it up"))
+            listing.problems.append(Problem(folder, f"deeper than {MAX_DEPTH} folders; move it up", "depth"))
             return
         try:
             with os.scandir(self.root / folder) as scan:
                 entries = sorted(scan, key=lambda entry: entry.name)
         except OSError as error:
-            listing.problems.append(Problem(folder, f"the folder cannot be read ({error.strerror})"))
+            listing.problems.append(
+                Problem(folder, f"the folder cannot be read ({error.strerror})", "unreachable")
+            )
             listing.manifests[folder] = NOBODY
             return
         for entry in entries:
@@ -103,7 +124,9 @@ class Folder:
             if entry.name in _IGNORED:
                 continue
             if not _is_text(path):
-                listing.problems.append(Problem(ascii(path), "the name is not valid UTF-8; rename it"))
+                listing.problems.append(
+                    Problem(ascii(path), "the name is not valid UTF-8; rename it", "name")
+                )
             elif entry.is_symlink():
                 self._report_link(path, folder, entry.name, listing)
             elif entry.name == manifest.FILE_NAME:
@@ -116,31 +139,54 @@ class Folder:
     def _report_link(self, path: str, folder: str, name: str, listing: Listing) -> None:
         if name == manifest.FILE_NAME:
             listing.manifests[folder] = NOBODY
-        listing.problems.append(Problem(path, "a link; links are not followed, copy the file here instead"))
+        listing.problems.append(
+            Problem(path, "a link; links are not followed, copy the file here instead", "link")
+        )
 
     def _add(self, path: str, entry: os.DirEntry[str], listing: Listing) -> None:
         try:
             facts = entry.stat(follow_symlinks=False)
         except OSError as error:
-            listing.problems.append(Problem(path, f"cannot be read ({error.strerror})"))
+            listing.problems.append(Problem(path, f"cannot be read ({error.strerror})", "unreachable"))
             return
         if not stat.S_ISREG(facts.st_mode):
-            listing.problems.append(Problem(path, "not a plain file"))
+            listing.problems.append(Problem(path, "not a plain file", "kind"))
         elif facts.st_size > self._max_file_bytes:
             limit = self._max_file_bytes // (1 << 20)
             listing.problems.append(
                 Problem(
-                    path, f"{facts.st_size:,} bytes, over the limit of {limit} MB (ingestion.max_file_mb)"
+                    path,
+                    f"{facts.st_size:,} bytes, over the limit of {limit} MB (ingestion.max_file_mb)",
+                    "size",
                 )
             )
         else:
             listing.files.append(FileEntry(path, facts.st_size, facts.st_mtime_ns))
 
+    def stated(self, path: str) -> Stated:
+        """Return what the manifests say now of a file or folder, there or not, by a look at no other folder."""
+        at = path
+        while True:
+            name = f"{at}/{manifest.FILE_NAME}" if at else manifest.FILE_NAME
+            try:
+                os.close(self._open(name))
+            except (FileNotFoundError, NotADirectoryError):
+                if not at:
+                    return Stated(None, NOBODY)
+                at = at.rpartition("/")[0]
+                continue
+            except OSError as error:
+                return Stated(at, NOBODY, f"{name}: cannot be read ({error.strerror}).")
+            try:
+                return Stated(at, manifest.parse(self.read(name).content, name))
+            except BadInput as error:
+                return Stated(at, NOBODY, str(error))
+
     def _manifest(self, path: str, listing: Listing) -> AccessList:
         try:
             return manifest.parse(self.read(path).content, path)
         except BadInput as error:
-            listing.problems.append(Problem(path, str(error).removeprefix(f"{path}: ")))
+            listing.problems.append(Problem(path, str(error).removeprefix(f"{path}: "), "list"))
             return NOBODY
 
     def read(self, path: str) -> FileContent:

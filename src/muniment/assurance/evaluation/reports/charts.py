@@ -139,7 +139,7 @@ def scores(run: ReportedRun) -> tuple[tuple[Stage, DotChart], ...]:
     for row in rows:
         stages.setdefault(row.stage, []).append(row)
     return tuple(
-        (stage, _shares(f"Scores of {stage}", [(row.name, row) for row in found]))
+        (stage, shares(f"Scores of {stage}", [(row.name, row) for row in found]))
         for stage, found in stages.items()
     )
 
@@ -152,7 +152,7 @@ def slices(run: ReportedRun) -> tuple[tuple[MetricRow, DotChart], ...]:
         rows = [(tag, row) for tag, row in found if row is not None and row.mean is not None]
         if rows and metric.mean is not None:
             rows.sort(key=lambda pair: pair[1].mean or 0.0)
-            chart = _shares(f"{metric.name} by slice", rows[:_MOST_SLICES], place(metric.mean))
+            chart = shares(f"{metric.name} by slice", rows[:_MOST_SLICES], place(metric.mean))
             made.append((metric, chart))
     return tuple(made)
 
@@ -259,7 +259,8 @@ def place(share: float) -> float:
     return _two(100 * min(1.0, max(0.0, share)))
 
 
-def _shares(title: str, rows: Iterable[tuple[str, MetricRow]], reference: float | None = None) -> DotChart:
+def shares(title: str, rows: Iterable[tuple[str, MetricRow]], reference: float | None = None) -> DotChart:
+    """Return a chart of shares, each under its label."""
     dots = tuple(_dot(label, row) for label, row in rows)
     return DotChart(title, _said(dots), dots, _SHARES, reference)
 

@@ -35,7 +35,7 @@ def told(plain: ReportedRun, found: Summary) -> ReportedRun:
     taken = {row.stage: row.milliseconds for row in plain.latencies}
     return replace(
         plain,
-        metrics=tuple(_metric(one) for one in found.metrics),
+        metrics=tuple(metric_row(one) for one in found.metrics),
         slices=tuple(_slice(one) for one in found.slices),
         latencies=tuple(
             LatencyRow(stage, taken[stage], one.p50, one.p95)
@@ -51,7 +51,8 @@ def beside(plain: ReportedRun, baseline: Run, found: Comparison) -> ReportedRun:
     return replace(plain, baseline=Baseline(baseline.id, baseline.subject, baseline.started, rows))
 
 
-def _metric(found: MetricSummary) -> MetricRow:
+def metric_row(found: MetricSummary) -> MetricRow:
+    """Return a metric of a summary as reports show it."""
     return replace(
         _row(found.metric, found.estimate), target=found.target, met=found.met, detectable=found.detectable
     )

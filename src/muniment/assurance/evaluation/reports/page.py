@@ -40,7 +40,7 @@ def page(run: ReportedRun, server: str = "") -> str:
     """Return a report as a page; `server` is the address under which answers are shown. Raises BadInput."""
     filled = {
         "run": run,
-        "groups": _groups(run.short),
+        "groups": groups(run.short),
         "server": checked_server(server),
         "policy": policy(),
         "charts": charts,
@@ -98,7 +98,7 @@ def _shown(value: object) -> object:
 
 
 def _link(server: str, answer_id: str) -> str:
-    return f"{server}/answers/{quote(answer_id, safe='', errors='replace')}#lineage"
+    return f"{server}/answers/{quote(answer_id, safe='', errors='replace')}/lineage"
 
 
 def policy() -> str:
@@ -110,14 +110,13 @@ def policy() -> str:
     )
 
 
-def _groups(short: Sequence[CaseRow]) -> tuple[Group, ...]:
+def groups(short: Sequence[CaseRow]) -> tuple[Group, ...]:
+    """Return the cases that fell short by the worst that is to be said of each, breaches first."""
     found: dict[str, list[tuple[int, CaseRow]]] = {}
     for number, row in enumerate(short, 1):
         found.setdefault(row.short[0], []).append((number, row))
-    groups = [
-        Group(reason, any(row.breach for _, row in rows), tuple(rows)) for reason, rows in found.items()
-    ]
-    return tuple(sorted(groups, key=lambda group: (not group.breach, _rank(group.reason))))
+    made = [Group(reason, any(row.breach for _, row in rows), tuple(rows)) for reason, rows in found.items()]
+    return tuple(sorted(made, key=lambda group: (not group.breach, _rank(group.reason))))
 
 
 def _rank(reason: str) -> int:

@@ -10,6 +10,7 @@ from muniment.governance.identity.sessions import Session
 from muniment.interfaces.authenticate import PageSession, check_change, workspace_of
 from muniment.interfaces.rest.answers import Threads
 from muniment.interfaces.web.asking.desk import desk, item, talk_view
+from muniment.interfaces.web.asking.views import Share
 from muniment.interfaces.web.forms import form_of
 from muniment.interfaces.web.rendering import render, say
 from muniment.interfaces.web.shell import caller, person
@@ -53,14 +54,31 @@ async def conversation_page(
     conversation_id: str, request: Request, session: PageSession, threads: Threads
 ) -> Response:
     """Show a conversation as far as the person may read it now."""
-    workspace, who = workspace_of(request), caller(session)
+    return HTMLResponse(await threads.run(lambda: one_conversation(request, session, conversation_id)))
 
-    def shown() -> str:
-        whole = workspace.conversations.read(who.principal, conversation_id, who.actor)
-        talk = talk_view(whole)
-        return desk(request, session, talk.title, talk=talk, conversation=talk.id)
 
-    return HTMLResponse(await threads.run(shown))
+def one_conversation(request: Request, session: Session, conversation_id: str, trouble: str = "") -> str:
+    """Return the page of a conversation; `trouble` is why a change of its sharing was refused."""
+    rooms, who = workspace_of(request).conversations, caller(session)
+    talk = talk_view(rooms.read(who.principal, conversation_id, who.actor))
+    shares: list[Share] = []
+    if talk.mine:
+        shares = [_share(one) for one in rooms.shares(who.principal, conversation_id, who.actor)]
+    return desk(
+        request,
+        session,
+        talk.title,
+        talk=talk,
+        conversation=talk.id,
+        shares=shares,
+        not_shared=trouble,
+    )
+
+
+def _share(subject: str) -> Share:
+    kind, _, name = subject.partition(":")
+    said = {"group": "share.group", "service": "share.service"}.get(kind, "share.person")
+    return Share(subject, say(said, name=name))
 
 
 @router.post("/conversations/{conversation_id}/title")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
 
 from fastapi import Request
 
@@ -15,6 +16,7 @@ from muniment.governance.identity.sessions import Session
 from muniment.interfaces.authenticate import Caller, workspace_of
 from muniment.interfaces.web.asking.answering import model_choices
 from muniment.interfaces.web.asking.evidence import address
+from muniment.interfaces.web.asking.limits import offered
 from muniment.interfaces.web.asking.views import BLANK_CARD, BLANK_TURN, TalkItem, TalkView, TurnView
 from muniment.interfaces.web.rendering import render, say
 from muniment.interfaces.web.shell import person
@@ -31,6 +33,7 @@ LISTED = 8
 def desk(request: Request, session: Session, title: str, **shown: object) -> str:
     """Return the ask page."""
     model = shown.pop("model", None)
+    fields = cast("Mapping[str, str]", shown.pop("limits", {}))
     values: dict[str, object] = {
         "here": "asking",
         "answer": None,
@@ -40,16 +43,18 @@ def desk(request: Request, session: Session, title: str, **shown: object) -> str
         "items": (),
         "talk": None,
         "conversation": NEW,
-        "lineage": (),
-        "beside": None,
         "said": None,
+        "shares": (),
+        "not_shared": "",
         **shown,
         "person": person(request, session),
         "models": model_choices(workspace_of(request), session.principal, str(model) if model else None),
         "longest": LONGEST_QUESTION,
         "longest_title": LONGEST_TITLE,
+        "longest_name": LONGEST_TITLE - len("group:"),
         "longest_reason": LONGEST_REASON,
         "longest_right_answer": LONGEST_RIGHT_ANSWER,
+        "limits": offered(workspace_of(request), session.principal, fields),
         "blank": BLANK_CARD,
         "blank_turn": BLANK_TURN,
     }

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from muniment.assistant.found_by import FoundBy, found_by
 from muniment.assistant.values import Citation, Claim
-from muniment.governance.audit.entry import Actor
-from muniment.governance.identity.principal import Principal
+from muniment.governance.audit.entry import Actor, Json
+from muniment.governance.identity.principal import EVERYONE, Principal
 from muniment.governance.privacy.handling import Handling
 from muniment.governance.privacy.kinds import Finding
 from muniment.governance.privacy.known import Known
 from muniment.governance.privacy.masking import blotted
 from muniment.interfaces.web.asking.views import ClaimView, SourceCard
 from muniment.interfaces.web.rendering import say
-from muniment.interfaces.web.wording import capitalised, day, unit_at, units_of
+from muniment.interfaces.web.wording import capitalised, day, minute, unit_at, units_of
 from muniment.knowledge.reading import DocumentRead
 
 if TYPE_CHECKING:
+    from muniment.knowledge.provenance import Provenance, Provenances
     from muniment.knowledge.reading import Reading
 
 AROUND = 280
@@ -31,6 +33,7 @@ class Evidence:
     def __init__(
         self,
         reading: Reading,
+        provenances: Provenances,
         principal: Principal,
         actor: Actor,
         shown: Handling,
@@ -40,9 +43,11 @@ class Evidence:
         self._shown = shown
         self._not_names = not_names
         self._reading = reading
+        self._provenances = provenances
         self._principal = principal
         self._actor = actor
         self._read: dict[tuple[str, int], DocumentRead] = {}
+        self._come_from: dict[str, Provenance] = {}
 
     def card(self, citation: Citation) -> SourceCard:
         """Return a citation's card; raises NotFound when the reader may no longer read it."""
@@ -50,7 +55,17 @@ class Evidence:
         if key not in self._read:
             self._read[key] = self._reading.read(self._principal, *key, self._actor)
         read = self._read[key]
-        return _card(citation, read, self._covered(read, *citation.span))
+        if citation.document not in self._come_from:
+            made = self._provenances.of(self._principal, citation.document, self._actor)
+            self._come_from[citation.document] = made
+        card = _card(citation, read, self._covered(read, *citation.span))
+        return _with_provenance(card, citation, self._come_from[citation.document])
+
+    def why(self, citation: Citation, lineage: Mapping[str, Json], question: str) -> str:
+        """Return why the search found a citation of which a card was made; empty where that was not recorded."""
+        version = self._read[(citation.document, citation.version)].version
+        found = found_by(lineage, question, citation, version.text, version.title)
+        return "" if found is None else _why(found)
 
     def _covered(self, read: DocumentRead, start: int, end: int) -> str | None:
         """Return the text with what an answer does not show covered near the quote, at the same places.
@@ -117,6 +132,53 @@ def _card(citation: Citation, read: DocumentRead, text: str | None) -> SourceCar
         href=address(citation),
         open=say("answer.open_at", place=place) if place else say("answer.open"),
     )
+
+
+def _with_provenance(card: SourceCard, citation: Citation, made: Provenance) -> SourceCard:
+    older = made.version > citation.version
+    return replace(
+        card,
+        newer=say("answer.newer", version=made.version) if older else "",
+        fresh=" ".join((_synced(made), "" if older else say("answer.current"))).strip(),
+        through=_through(made.through),
+        listed=_listed(made),
+    )
+
+
+def _synced(made: Provenance) -> str:
+    if made.synced_at is None:
+        return say("answer.never_synced", source=made.source)
+    return say("answer.synced", source=made.source, at=minute(made.synced_at))
+
+
+def _through(entries: Iterable[str]) -> str:
+    """Return in words by which entries a reader reads it, the nearest first."""
+    held = tuple(entries)
+    named = [one for one in held if one.partition(":")[0] != "group"]
+    groups = [one.partition(":")[2] for one in held if one.partition(":")[0] == "group" and one != EVERYONE]
+    said = [say("answer.by_name")] if named else []
+    said += [say("answer.by_group", group=", ".join(groups))] if groups else []
+    said += [say("answer.by_everyone")] if EVERYONE in held else []
+    return " ".join(said)
+
+
+def _listed(made: Provenance) -> str:
+    if made.access is None:
+        return ""
+    access = made.access
+    parts = [say("answer.list_allow", entries=", ".join(sorted(access.allow)))]
+    parts += [say("answer.list_deny", entries=", ".join(sorted(access.deny)))] if access.deny else []
+    parts += [say("answer.list_label", label=access.sensitivity)] if access.sensitivity else []
+    return " ".join(parts)
+
+
+_BY = {"lexical": "answer.why_lexical", "dense": "answer.why_dense", "hybrid": "answer.why_hybrid"}
+
+
+def _why(found: FoundBy) -> str:
+    ranked = say(_BY.get(found.legs, "answer.why_ranked"), rank=found.rank, of=found.of)
+    words = say("answer.why_words", words=", ".join(found.words)) if found.words else say("answer.why_none")
+    return f"{ranked} {words}"
 
 
 def _before(text: str, lower: int, start: int) -> str:

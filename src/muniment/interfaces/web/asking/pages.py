@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from muniment.assistant.answer import LONGEST_QUESTION
 from muniment.assistant.dialogue import NEW
 from muniment.assistant.feedback import Opinion
 from muniment.foundation.errors import BadInput, MunimentError, NotFound, Unauthenticated
-from muniment.interfaces.authenticate import (
-    PageSession,
-    check_change,
-    workspace_of,
-)
+from muniment.governance.audit.entry import Json
+from muniment.interfaces.authenticate import PageSession, check_change, workspace_of
 from muniment.interfaces.problems import problem_of
 from muniment.interfaces.rest.answers import Threads, answer_of, streamed
 from muniment.interfaces.rest.bodies import AnswerRequest
 from muniment.interfaces.rest.events import MEDIA_TYPE, opened
-from muniment.interfaces.web.asking.answering import beside, lineage_facts, stored_view, worded_events
+from muniment.interfaces.web.asking.answering import stored_view, worded_events
 from muniment.interfaces.web.asking.desk import desk, instead, items, talk_view
+from muniment.interfaces.web.asking.limits import FIELDS, chosen, filter_body
 from muniment.interfaces.web.forms import form_of
 from muniment.interfaces.web.rendering import say
 from muniment.interfaces.web.shell import caller as caller_of
@@ -48,19 +46,19 @@ async def ask_page(request: Request, session: PageSession, threads: Threads) -> 
 @router.post("/ask")
 async def ask(request: Request, session: PageSession, threads: Threads) -> Response:
     """Answer as events for the page's script, or as a page of its own for a browser without scripts."""
-    fields = await form_of(request, "csrf", "question", "model", "conversation")
+    fields = await form_of(request, "csrf", "question", "model", "conversation", *FIELDS)
     check_change(request, session, fields.get("csrf"))
     workspace, caller = workspace_of(request), caller_of(session)
     question, model = fields.get("question", "").strip(), fields.get("model") or None
     conversation = fields.get("conversation") or NEW
     if MEDIA_TYPE in request.headers.get("accept", ""):
-        body = _body(question, model, conversation)
-        worded = worded_events(workspace, caller)
+        body = _body(question, model, conversation, fields)
+        worded = worded_events(workspace, caller, question)
         return await opened(streamed(workspace, threads, caller, body, worded))
 
     def answer() -> Response:
         try:
-            made = answer_of(workspace, caller, _body(question, model, conversation))
+            made = answer_of(workspace, caller, _body(question, model, conversation, fields))
         except (Unauthenticated, NotFound):
             raise
         except MunimentError as error:
@@ -75,6 +73,7 @@ async def ask(request: Request, session: PageSession, threads: Threads) -> Respo
                 typed=question,
                 model=model,
                 conversation=conversation,
+                limits=fields,
             )
             return HTMLResponse(shown, told.status)
         return RedirectResponse(f"/answers/{made.id}", 303)
@@ -83,24 +82,20 @@ async def ask(request: Request, session: PageSession, threads: Threads) -> Respo
 
 
 @router.get("/answers/{answer_id}")
-async def answer_page(
-    answer_id: str,
-    request: Request,
-    session: PageSession,
-    threads: Threads,
-    other: Annotated[str, Query(alias="beside")] = "",
-) -> Response:
-    """Show an earlier answer of one's own, how it came about, and what was another for the one `beside` it."""
+async def answer_page(answer_id: str, request: Request, session: PageSession, threads: Threads) -> Response:
+    """Show an earlier answer of one's own."""
     workspace, caller = workspace_of(request), caller_of(session)
 
     def shown() -> str:
         found = workspace.lineage.explain(caller.principal, answer_id, caller.actor)
         view = stored_view(workspace, caller, found)
-        shown = {
-            "lineage": lineage_facts(workspace, caller.principal, found),
+        shown: dict[str, object] = {
             "said": workspace.feedback.of(caller.principal, answer_id),
-            "beside": beside(workspace, caller, answer_id, other.strip()[:64]) if other.strip() else None,
+            "limits": chosen(found.lineage.get("filters")),
+            "model": _model_of(found.lineage),
         }
+        if view.status == "abstained" or view.unused:
+            shown["typed"] = view.question
         whole = workspace.conversations.around(caller.principal, answer_id, caller.actor)
         if whole is None:
             return desk(request, session, view.question, answer=view, **shown)
@@ -127,8 +122,16 @@ async def feedback(answer_id: str, request: Request, session: PageSession, threa
     return RedirectResponse(f"/answers/{answer_id}#feedback", 303)
 
 
-def _body(question: str, model: str | None, conversation: str) -> AnswerRequest:
+def _model_of(lineage: Mapping[str, Json]) -> str | None:
+    """Return the name of the endpoint that answered; None where that was not recorded."""
+    endpoint = lineage.get("endpoint")
+    return str(endpoint.get("name")) if isinstance(endpoint, Mapping) else None
+
+
+def _body(question: str, model: str | None, conversation: str, fields: Mapping[str, str]) -> AnswerRequest:
     if not question or len(question) > LONGEST_QUESTION:
         raise BadInput(f"A question has 1 to {LONGEST_QUESTION} characters.", fix="Shorten it, or write one.")
     model = model[:200] if model else None
-    return AnswerRequest(question=question, model=model, conversation=conversation[:200])
+    return AnswerRequest(
+        question=question, model=model, conversation=conversation[:200], filters=filter_body(fields)
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,15 @@ class SourceCard:
     after: str
     href: str
     open: str
+    newer: str = ""
+    """Says so where the document has a later version."""
+    why: str = ""
+    """What the search found in it; empty until that is recorded."""
+    fresh: str = ""
+    through: str = ""
+    """By which entry of its access list the reader reads it."""
+    listed: str = ""
+    """The whole list, for whom policy shows it."""
 
 
 BLANK_CARD = SourceCard("", "", "", "", "", "", "", "", "/", "")
@@ -42,6 +52,31 @@ class ClaimView:
     cited: tuple[SourceCard, ...]
     inferred: str = ""
     """Says so where it follows from its sources rather than stands in them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A value, or what holds values."""
+
+    kind: Literal["value", "pairs", "list", "table"]
+    text: str = ""
+    number: bool = False
+    cited: tuple[SourceCard, ...] = ()
+    inferred: str = ""
+    empty: bool = False
+    """Whether it says nothing."""
+    pairs: tuple[tuple[str, Node], ...] = ()
+    items: tuple[Node, ...] = ()
+    columns: tuple[Column, ...] = ()
+    rows: tuple[tuple[Node, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table."""
+
+    name: str
+    number: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +95,17 @@ class AnswerView:
     """Of an abstention: address and title of documents that may be opened."""
     instead: str = ""
     """Says which question was answered in the place of a follow-up."""
+    unused: UnusedView | None = None
+    result: Node | None = None
+    """Of an answer in a schema, in the place of its claims."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnusedView:
+    """What an answer could not rest on."""
+
+    said: str
+    fix: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +115,6 @@ class Fact:
     name: str
     items: tuple[str, ...]
     technical: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """Another answer beside the one that is shown."""
-
-    id: str
-    trouble: str = ""
-    """Why there is nothing to compare."""
-    differences: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,3 +157,11 @@ class TalkView:
     owner: str
     turns: tuple[TurnView, ...]
     """Newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Who reads a conversation along."""
+
+    subject: str
+    name: str

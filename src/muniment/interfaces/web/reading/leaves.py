@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
+from muniment.interfaces.web.reading.mail import mail
+from muniment.interfaces.web.reading.marker import Marker, Span
+from muniment.interfaces.web.reading.sheet import sheet
+from muniment.interfaces.web.reading.slide import slide
 from muniment.interfaces.web.reading.views import DocumentView, Leaf, LeafLink, Paragraph, Run
 from muniment.interfaces.web.rendering import say
 from muniment.interfaces.web.wording import Unit, day, unit_at, units_of
+from muniment.knowledge.formats import MEDIA_TYPES
 from muniment.knowledge.reading import DocumentRead
 
 LONGEST_VIEW = 60_000
@@ -15,30 +21,100 @@ _BREAK = re.compile(r"\n[ \t]*\n\s*")
 _MARKDOWN_BREAK = re.compile(r"\n[ \t]*\n\s*|(?<=\n)(?=#{1,6} )|(?<=[^\n])\n(?=#{1,6} )")
 _HEADING = re.compile(r"#{1,6} +")
 _PART = "section"
+_SHEETS = frozenset({MEDIA_TYPES["csv"], MEDIA_TYPES["xlsx"]})
 
-Span = tuple[int, int]
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which part of a document somebody wants to see."""
+
+    at: Span | None = None
+    """What is marked."""
+    page: int | None = None
+    row: int | None = None
+    """Of a sheet."""
+    as_text: bool = False
+
+
+def address(read: DocumentRead, asked: Asked = Asked()) -> str:
+    """Return where a part of this version is shown."""
+    parts = [f"/documents/{read.document.id}?version={read.version.version}"]
+    if asked.at is not None:
+        parts.append(f"at={asked.at[0]}-{asked.at[1]}")
+    if asked.page is not None:
+        parts.append(f"page={asked.page}")
+    if asked.row is not None:
+        parts.append(f"row={asked.row}")
+    if asked.as_text:
+        parts.append("view=text")
+    return "&".join(parts)
 
 
 def document_view(read: DocumentRead, at: Span | None, number: int | None) -> DocumentView:
     """Return the leaves around the quote at `at`, or from unit `number` on."""
-    version = read.version
-    units = _cut(units_of(version), len(version.text))
+    return text_view(read, Asked(at, number))
+
+
+def text_view(read: DocumentRead, asked: Asked) -> DocumentView:
+    """Return the leaves around what is asked for."""
+    version, sheets = read.version, read.document.media_type in _SHEETS
+    length = len(version.text)
+    units = units_of(version) if sheets else _cut(units_of(version), length)
+    units = units or [Unit(_PART, "", 1, 0, length)]
     names = len(units) > 1
-    chosen = _chosen(units, at, number)
-    groups = _groups(units)
+    chosen = _chosen(units, asked)
+    groups = [[unit] for unit in units] if sheets else _groups(units)
     index = next(i for i, group in enumerate(groups) if chosen in group)
-    markdown = read.document.media_type == "text/markdown"
-    base = f"/documents/{read.document.id}?version={version.version}"
+    marker = Marker(version.text, asked.at)
 
-    def href(unit: Unit) -> str:
-        return f"{base}&page={units.index(unit) + 1}#leaf-{units.index(unit) + 1}"
+    def href(unit: Unit, row: int | None = None) -> str:
+        page = units.index(unit) + 1
+        to = Asked(page=page, row=row, as_text=asked.as_text)
+        return f"{address(read, to)}#leaf-{page}"
 
-    leaves = tuple(
-        Leaf(units.index(u) + 1, u.named("leaf") if names else "", paragraphs(version.text, u, at, markdown))
-        for u in groups[index]
-    )
+    def leaf(unit: Unit) -> Leaf:
+        here = (units.index(unit) + 1, unit.named("leaf") if names else "", unit, marker)
+        if sheets:
+            return sheet(*here, asked.row, lambda row: href(unit, row))
+        if unit.kind == "slide":
+            return slide(*here)
+        if unit.kind == "message":
+            return mail(*here, {name: say(key) for name, key in _MAIL.items()})
+        markdown = read.document.media_type == MEDIA_TYPES["md"]
+        return Leaf(here[0], here[1], _paragraphs(unit, marker, markdown))
+
+    leaves = tuple(leaf(unit) for unit in groups[index])
     entries = tuple(LeafLink(_label(u), u.named("leaf"), href(u), u == chosen) for u in units)
-    current = read.document.version
+    return described(
+        read,
+        entries=entries,
+        leaves=leaves,
+        earlier=href(groups[index - 1][0]) if index else "",
+        later=href(groups[index + 1][0]) if index + 1 < len(groups) else "",
+        turns=_SHEETS_TURN if sheets else _LEAVES_TURN,
+    )
+
+
+_MAIL = {
+    "From": "document.mail_from",
+    "To": "document.mail_to",
+    "Cc": "document.mail_cc",
+    "Date": "document.mail_date",
+}
+_LEAVES_TURN = ("document.leaves_before", "document.leaves_after")
+_SHEETS_TURN = ("document.sheet_before", "document.sheet_after")
+
+
+def described(
+    read: DocumentRead,
+    entries: tuple[LeafLink, ...],
+    leaves: tuple[Leaf, ...],
+    earlier: str,
+    later: str,
+    turns: tuple[str, str],
+) -> DocumentView:
+    """Return a view of a version: what it is, and these leaves of it; `turns` names what comes before and after."""
+    version, current = read.version, read.document.version
     return DocumentView(
         title=version.title,
         version=version.version,
@@ -47,8 +123,10 @@ def document_view(read: DocumentRead, at: Span | None, number: int | None) -> Do
         newest_href=f"/documents/{read.document.id}" if current != version.version else "",
         entries=entries,
         leaves=leaves,
-        earlier=href(groups[index - 1][0]) if index else "",
-        later=href(groups[index + 1][0]) if index + 1 < len(groups) else "",
+        earlier=earlier,
+        later=later,
+        earlier_says=say(turns[0]),
+        later_says=say(turns[1]),
     )
 
 
@@ -71,10 +149,10 @@ def _cut(units: list[Unit], length: int) -> list[Unit]:
     return cut
 
 
-def _chosen(units: list[Unit], at: Span | None, number: int | None) -> Unit:
-    if at is not None:
-        return unit_at(units, at[0]) or units[0]
-    return units[min(max(number or 1, 1), len(units)) - 1]
+def _chosen(units: list[Unit], asked: Asked) -> Unit:
+    if asked.at is not None:
+        return unit_at(units, asked.at[0]) or units[0]
+    return units[min(max(asked.page or 1, 1), len(units)) - 1]
 
 
 def _groups(units: list[Unit]) -> list[list[Unit]]:
@@ -96,15 +174,22 @@ def paragraphs(text: str, unit: Unit, at: Span | None, markdown: bool = False) -
 
     In Markdown a line of its own that begins with `#` is a heading, shown without its `#` unless that is quoted.
     """
-    mark = at or (0, 0)
+    return _paragraphs(unit, Marker(text, at), markdown)
+
+
+def text_of(unit: Unit, marker: Marker) -> Leaf:
+    """Return the text of a page."""
+    return Leaf(unit.number, "", _paragraphs(unit, marker, False))
+
+
+def _paragraphs(unit: Unit, marker: Marker, markdown: bool) -> tuple[Paragraph, ...]:
+    text, mark = marker.text, marker.mark
     made: list[Paragraph] = []
-    marked_before = False
     for first, last in _bounds(text, unit, markdown):
         found = _HEADING.match(text, first, last) if markdown and "\n" not in text[first:last] else None
         heading = found is not None
         shown = found.end() if found and not mark[0] < found.end() <= mark[1] else first
-        runs = _runs(text, shown, last, mark, marked_before)
-        marked_before = marked_before or any(run.marked for run in runs)
+        runs: tuple[Run, ...] = marker.runs(shown, last)
         if any(run.text.strip() for run in runs):
             made.append(Paragraph(runs, heading))
     return tuple(made)
@@ -118,18 +203,6 @@ def _bounds(text: str, unit: Unit, markdown: bool) -> list[Span]:
         bounds.append((start, found.start()))
         start = found.end()
     return [*bounds, (start, unit.end)]
-
-
-def _runs(text: str, first: int, last: int, mark: Span, marked_before: bool) -> tuple[Run, ...]:
-    start, end = max(first, mark[0]), min(last, mark[1])
-    if start >= end:
-        return (Run(text[first:last].strip("\n"), False),)
-    pieces = (
-        Run(text[first:start], False),
-        Run(text[start:end], True, not marked_before),
-        Run(text[end:last], False),
-    )
-    return tuple(run for run in pieces if run.text)
 
 
 def parsed_span(text: str | None, length: int) -> Span | None:

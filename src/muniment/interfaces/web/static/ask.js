@@ -69,7 +69,6 @@ function begin(text) {
   page.querySelector(".recent + .whole")?.remove();
   page.querySelector(".recent")?.remove();
   page.querySelector(".feedback")?.remove();
-  page.querySelector(".lineage")?.remove();
   page.querySelector(".manage")?.remove();
   page.querySelector(".titled")?.remove();
   reading.hidden = false;
@@ -137,6 +136,7 @@ function chip({ n, label }) {
 }
 
 function finish(data) {
+  if (data.unused) outcome.append(filled("unused-template", data.unused));
   if (data.status !== "answered") {
     claims.replaceChildren();
     evidence.clear();
@@ -153,12 +153,13 @@ function finish(data) {
   whole.hidden = false;
   whole.querySelector("a").href = `/conversations/${data.conversation}`;
   page.dataset.answered = data.href;
+  evidence.tell(data.whys);
   const foot = filled("foot-template", {});
+  for (const one of foot.querySelectorAll("[data-after]")) one.href = data.href + one.dataset.after;
   const notes = foot.querySelector(".notes");
   for (const note of data.notes) notes.append(Object.assign(document.createElement("li"), { textContent: note }));
   const link = foot.querySelector("a");
-  // The query makes it another address than the one shown: a fragment alone would not load the page that holds it.
-  link.href = `${data.href}?whole#lineage`;
+  link.href = `${data.href}/lineage`;
   outcome.append(foot);
 }
 

@@ -15,6 +15,7 @@ export class Evidence {
     page.addEventListener("pointerover", (event) => this.#point(event));
     page.addEventListener("focusin", (event) => this.#focus(event));
     page.addEventListener("click", (event) => this.#click(event));
+    page.addEventListener("toggle", (event) => this.#unfold(event), true);
     document.addEventListener("keydown", (event) => event.key === "Escape" && this.close());
     this.#sheet.addEventListener("close", () => this.#closed());
     this.#sheet.addEventListener("click", (event) => event.target === this.#sheet && this.#sheet.close());
@@ -41,6 +42,15 @@ export class Evidence {
     card.querySelector(".open").textContent = source.open;
     this.#list.append(card);
     this.#panel.hidden = false;
+  }
+
+  /** Says why each source was found, once that is recorded. */
+  tell(whys) {
+    for (const { n, why } of whys) {
+      const slot = this.#card(n)?.querySelector("[data-slot='why']");
+      if (slot) slot.textContent = why;
+      if (slot) slot.hidden = why === "";
+    }
   }
 
   close() {
@@ -81,6 +91,10 @@ export class Evidence {
     }
     const card = event.target.closest?.(".evidence .source");
     if (card && !event.target.closest("a")) this.#activate(card.id.slice("source-".length));
+  }
+
+  #unfold({ target }) {
+    if (target.open && target.matches(".origin")) target.scrollIntoView({ block: "nearest" });
   }
 
   #open(chip) {

@@ -43,6 +43,11 @@ def normal(text: str) -> tuple[str, int]:
     return unicodedata.normalize("NFC", _QUIET.sub("", text)), dropped
 
 
+def may_vanish(character: str) -> bool:
+    """Return whether normal form leaves a character out, at least in some places."""
+    return bool(_INVISIBLE.match(character) or _QUIET.match(character))
+
+
 def _without(text: str, places: list[int]) -> str:
     pieces: list[str] = []
     at = 0
@@ -121,7 +126,7 @@ class Composer:
 
     def rows(self, rows: list[list[str]]) -> None:
         """Append a table, a line per row."""
-        cells = [[one_line(cell).replace(" | ", " / ") for cell in row] for row in rows]
+        cells = [[cell_text(cell) for cell in row] for row in rows]
         lines = list(table_lines([row for row in cells if any(row)]))
         if lines:
             self.block("\n".join(lines))
@@ -172,18 +177,28 @@ class Composer:
             )
 
 
+def cell_text(text: str) -> str:
+    """Return a cell of a table as its line holds it."""
+    return one_line(text).replace(" | ", " / ")
+
+
+def column_names(rows: list[list[str]], *, always_name: bool = False) -> list[str]:
+    """Return the names that `table_lines` repeats in each line, none where it repeats none."""
+    if len(rows) < 2 or not _names_columns(rows[0]):
+        return []
+    size = sum(len(cell) + 3 for row in rows for cell in row)
+    return rows[0] if always_name or len(rows) > 12 or size > 900 else []
+
+
 def table_lines(rows: list[list[str]], *, always_name: bool = False) -> list[str]:
     """Return a line per row.
 
     A short table reads `cell | cell`; in a long one, or with `always_name`, each line names its columns
     (`header: value | header: value`), so that it makes sense alone.
     """
-    if len(rows) < 2 or not _names_columns(rows[0]):
+    names = column_names(rows, always_name=always_name)
+    if not names:
         return [_piped(row) for row in rows]
-    size = sum(len(cell) + 3 for row in rows for cell in row)
-    if not always_name and (len(rows) <= 12 and size <= 900):
-        return [_piped(row) for row in rows]
-    names = rows[0]
     return [_piped(names), *(_named(names, row) for row in rows[1:])]
 
 

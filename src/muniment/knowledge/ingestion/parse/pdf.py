@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MOST_PAGES = 3_000
 _BULLET = re.compile(r"([•●▪◦‣–—*·-]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s")
-_HYPHEN = re.compile(r"(?<=[^\W\d_])[-\u00ad\u2010]$")
+HYPHEN = re.compile(r"(?<=[^\W\d_])[-\u00ad\u2010]$")
 _ENDS = (".", "!", "?", ":", ";")
 _BOLD_LEVEL = 4
 
@@ -96,6 +96,11 @@ def _bookmarks(document: PdfDocument) -> dict[int, dict[str, int]]:
     return found
 
 
+def is_row(line: Line) -> bool:
+    """Return whether a line is written as a row of a table."""
+    return len(line.cells) > 1 and not _BULLET.match(line.text.lstrip())
+
+
 class _Style:
     """How most of the text so far is set."""
 
@@ -139,7 +144,7 @@ class _PageWriter:
     def write(self) -> None:
         rows: list[list[str]] = []
         for place, line in enumerate(self._lines):
-            if len(line.cells) > 1 and not _BULLET.match(line.text.lstrip()):
+            if is_row(line):
                 self._flush()
                 rows.append(list(line.cells))
                 continue
@@ -190,7 +195,7 @@ class _PageWriter:
         text = ""
         for line in self._paragraph:
             piece = re.sub(r"[ \t]+", " ", line.text.strip())
-            if _HYPHEN.search(text) and piece[:1].islower():
+            if HYPHEN.search(text) and piece[:1].islower():
                 text = text[:-1] + piece
             else:
                 text = f"{text} {piece}" if text else piece

@@ -36,6 +36,10 @@ class Line:
     bottom: float
     left: float
     right: float
+    raw: str = ""
+    """As the page's text holds it, with hyphens where words are cut."""
+    at: int = 0
+    """Where `raw` begins in the page's text."""
 
 
 def page_lines(page: PdfTextPage) -> list[Line]:
@@ -48,7 +52,7 @@ def page_lines(page: PdfTextPage) -> list[Line]:
         if shown.strip():
             spaces += shown.count(" ")
             lines.append(_line(page, shown, at, look_for_cells=spaces < _MOST_SPACES))
-        at += len(piece) + 1
+        at += steps(piece) + 1
     for place in (-1, 0):
         if len(lines) > 1 and _PAGE_NUMBER.fullmatch(lines[place].text.strip()):
             del lines[place]
@@ -58,8 +62,8 @@ def page_lines(page: PdfTextPage) -> list[Line]:
 def _line(page: PdfTextPage, text: str, at: int, *, look_for_cells: bool) -> Line:
     shown = _LINE_END_HYPHEN.sub("", text).replace("\ufffe", "-")
     try:
-        first = _letter(page, at + len(text) - len(text.lstrip()))
-        last = _letter(page, at + len(text.rstrip()) - 1)
+        first = letter(page, at + len(text) - len(text.lstrip()))
+        last = letter(page, at + steps(text.rstrip()) - 1)
         left, low, _, top = page.get_charbox(first, loose=True)
         _, bottom, right, _ = page.get_charbox(last, loose=True)
         size = _font_size(page, first) or round(top - low, 1)
@@ -68,11 +72,16 @@ def _line(page: PdfTextPage, text: str, at: int, *, look_for_cells: bool) -> Lin
     except MemoryError:
         raise
     except Exception:  # a letter without a place; the text stays right
-        return Line(shown, (shown,), 0.0, 0.0, False, 0.0, 0.0, 0.0, 0.0)
-    return Line(shown, cells, size, max(top - low, 1.0), bold, top, bottom, left, right)
+        return Line(shown, (shown,), 0.0, 0.0, False, 0.0, 0.0, 0.0, 0.0, text, at)
+    return Line(shown, cells, size, max(top - low, 1.0), bold, top, bottom, left, right, text, at)
 
 
-def _letter(page: PdfTextPage, place: int) -> int:
+def steps(text: str) -> int:
+    """Return how far the page's text goes on over `text`: it counts a character beyond U+FFFF as two."""
+    return len(text) + (0 if text.isascii() else sum(character > "\uffff" for character in text))
+
+
+def letter(page: PdfTextPage, place: int) -> int:
     """Return the number of the letter that stands at a place of the text."""
     import pypdfium2.raw as pdfium
 
@@ -100,8 +109,8 @@ def _cells(page: PdfTextPage, text: str, at: int, size: float) -> tuple[str, ...
     cells: list[str] = []
     begun = 0
     for space in _SPACE.finditer(text):
-        before = page.get_charbox(_letter(page, at + space.start() - 1))
-        after = page.get_charbox(_letter(page, at + space.end()))
+        before = page.get_charbox(letter(page, at + steps(text[: space.start()]) - 1))
+        after = page.get_charbox(letter(page, at + steps(text[: space.end()])))
         if after[0] - before[2] > _CELL_GAP * size:
             cells.append(text[begun : space.start()].strip())
             begun = space.end()

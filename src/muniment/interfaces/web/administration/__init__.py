@@ -1,0 +1,1 @@
+"""Pages of administration: what is set, who may do what, and changing it."""

@@ -1,0 +1,1 @@
+"""The log as auditors read it, and its proof."""

@@ -1,0 +1,140 @@
+"""The outside of page images: gives a PDF to an isolated child and checks what comes back."""
+
+from __future__ import annotations
+
+import json
+import math
+import queue
+import struct
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from muniment.foundation.confinement import Isolation
+from muniment.foundation.errors import MunimentError, NotSetUp
+from muniment.foundation.sandbox import ChildFailed, Limits, Sandbox
+
+CHILD = "muniment.knowledge.pages.page_child"
+LIMITS = Limits(seconds=8.0, memory_bytes=384 << 20, reply_bytes=24 << 20, start_seconds=20.0)
+AT_ONCE = 2
+"""Children, so that a page that takes long holds up no more than half of the readers."""
+_MOST_MARKS = 5_000
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_MOST_PIXELS = 5_000_000
+_MOST_PAGES = 1_000_000
+
+
+class NoImage(MunimentError):
+    """A page cannot be shown as an image: the file is damaged, or too large or too slow to show."""
+
+    code = "no-image"
+    status = 422
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in points from the upper left corner of a page."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A page as it is shown."""
+
+    width: float
+    """In points, as it is turned and cropped."""
+    height: float
+    marks: tuple[Box, ...] | None
+    """On the words that were asked for; None where their place is not certain."""
+    pages: int
+    """Of the whole document."""
+
+
+class PageImages:
+    """Shows pages of PDF files in isolated children; a page that breaks a child fails alone."""
+
+    def __init__(self, isolation: Isolation = "required", limits: Limits = LIMITS) -> None:
+        self._sandboxes = tuple(Sandbox(CHILD, limits, isolation) for _ in range(AT_ONCE))
+        self._idle: queue.LifoQueue[Sandbox] = queue.LifoQueue()
+        for sandbox in self._sandboxes:
+            self._idle.put(sandbox)
+
+    def look(self, content: bytes, page: int, stored: str = "", start: int = 0, end: int = 0) -> Look:
+        """Return the size of a page, from 1, and where the characters `start` to `end` of its stored text stand.
+
+        Raises NoImage, also where isolation cannot be had.
+        """
+        order = {"page": page, "start": start, "end": end}
+        answer = self._ask(json.dumps(order).encode(), content, stored.encode())
+        try:
+            return _look(json.loads(answer))
+        except (ValueError, KeyError, TypeError) as error:
+            raise NoImage(_CANNOT, fix=_FIX, detail=str(error)) from error
+
+    def image(self, content: bytes, page: int) -> bytes:
+        """Return a page as a PNG. Raises as `look` does."""
+        answer = self._ask(json.dumps({"page": page, "image": True}).encode(), content)
+        if not answer.startswith(_SIGNATURE) or math.prod(struct.unpack(">II", answer[16:24])) > _MOST_PIXELS:
+            raise NoImage(_CANNOT, fix=_FIX, detail="no image of a page")
+        return answer
+
+    def close(self) -> None:
+        """End the children."""
+        for sandbox in self._sandboxes:
+            sandbox.close()
+
+    def _ask(self, *parts: bytes) -> bytes:
+        with self._turn() as sandbox:
+            try:
+                answer = sandbox.request(*parts)
+            except (ChildFailed, NotSetUp) as failure:
+                raise NoImage(_CANNOT, fix=_FIX, detail=f"{failure} {failure.detail}") from failure
+        if not answer:
+            raise NoImage(_CANNOT, fix=_FIX)
+        return answer
+
+    @contextmanager
+    def _turn(self) -> Generator[Sandbox]:
+        sandbox = self._idle.get()
+        try:
+            yield sandbox
+        finally:
+            self._idle.put(sandbox)
+
+
+_CANNOT = "This page cannot be shown as an image."
+_FIX = "Read its text."
+
+
+def _look(answer: dict[str, object]) -> Look:
+    width, height = _length(answer["width"]), _length(answer["height"])
+    found = answer["marks"]
+    pages = answer["pages"]
+    if isinstance(pages, bool) or not isinstance(pages, int) or not 1 <= pages <= _MOST_PAGES:
+        raise ValueError("no count of pages")
+    if found is None:
+        return Look(width, height, None, pages)
+    if not isinstance(found, list) or len(found) > _MOST_MARKS:
+        raise ValueError("no list of marks")
+    return Look(width, height, tuple(_mark(one, width, height) for one in found), pages)
+
+
+def _mark(sides: object, width: float, height: float) -> Box:
+    if not isinstance(sides, list) or len(sides) != 4:
+        raise ValueError("no mark")
+    left, top, right, bottom = (_length(one) for one in sides)
+    if not (left <= right <= width + 0.01 and top <= bottom <= height + 0.01):
+        raise ValueError("a mark beside the page")
+    return Box(left, top, round(right - left, 2), round(bottom - top, 2))
+
+
+def _length(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("no length")
+    if not (math.isfinite(value) and 0 <= value <= 15_000):
+        raise ValueError("no length of a page")
+    return float(value)

@@ -1,0 +1,69 @@
+"""The bytes of a PDF are kept beside the version that was read from them, and of nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from tests.fixtures_parse import pdf
+from tests.postgres import BOTH
+from tests.simulators.web_client import document_id
+
+from muniment.app import Workspace
+from muniment.governance.identity.principal import OPERATOR
+from muniment.knowledge import originals
+from muniment.knowledge.ingestion import pipeline
+from muniment.knowledge.library import NewVersion
+
+
+def kept(workspace: Workspace, document: str, version: int = 1) -> bytes | None:
+    with workspace.database.read() as connection:
+        return originals.original(connection, document, version)
+
+
+@BOTH
+def test_each_version_of_a_pdf_keeps_the_bytes_it_was_read_from(
+    make_workspace: Callable[..., Workspace], folder: Path
+) -> None:
+    workspace = make_workspace()
+    first, second = pdf(pages=1), pdf(pages=2)
+    file = folder / "all" / "handbook.pdf"
+    file.write_bytes(first)
+    workspace.ingest(folder, "docs")
+    file.write_bytes(second)
+    workspace.ingest(folder, "docs")
+    handbook = document_id(workspace, "all/handbook.pdf")
+    assert [kept(workspace, handbook, n) for n in (1, 2, 3)] == [first, second, None]
+    assert kept(workspace, document_id(workspace, "all/canteen.txt")) is None
+    with workspace.database.write() as connection:
+        gone = sa.text("DELETE FROM document_version WHERE document = :one AND version = 1")
+        connection.execute(gone, {"one": handbook})
+    assert [kept(workspace, handbook, n) for n in (1, 2)] == [None, second]
+
+
+def test_a_large_pdf_is_kept_as_text_alone(
+    make_workspace: Callable[..., Workspace], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = make_workspace()
+    (folder / "all" / "handbook.pdf").write_bytes(pdf())
+    monkeypatch.setattr(originals, "LARGEST", 100)
+    workspace.ingest(folder, "docs")
+    found = document_id(workspace, "all/handbook.pdf")
+    assert kept(workspace, found) is None
+    assert (
+        "runs over several lines"
+        in workspace.reading.read(workspace.directory.principal("alice"), found, None, OPERATOR).version.text
+    )
+
+
+def test_files_that_wait_to_be_committed_count_by_their_size() -> None:
+    ahead = pipeline._Ahead(maxsize=64)
+    large = NewVersion("", "application/pdf", "", "", (), (), "", (), original=bytes(32 << 20))
+    ahead.put(pipeline._Read("a.pdf", large, None))
+    assert ahead.full()
+    ahead.get()
+    assert ahead.empty()
+    ahead.put(pipeline._Read("a.txt", None, None))
+    assert not ahead.full()
