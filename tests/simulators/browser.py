@@ -24,7 +24,8 @@ VIEWS = ((PHONE, "light"), (PHONE, "dark"), (DESK, "light"), (DESK, "dark"))
 FITS = "document.documentElement.scrollWidth <= innerWidth"
 _DRAWN = (
     "new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
-    ".then(() => document.getAnimations().forEach(one => one.finish()))"
+    ".then(() => document.getAnimations().filter(one => isFinite(one.effect.getComputedTiming().endTime)))"
+    ".then(fading => fading.forEach(one => one.finish()))"
 )
 _BROKEN = (
     "axe.run({resultTypes: ['violations']}).then(({violations}) =>"

@@ -16,7 +16,7 @@ from muniment.interfaces.rest.events import ServerEvent
 from muniment.interfaces.rest.models import usable_models
 from muniment.interfaces.web.asking.evidence import Evidence, distinct
 from muniment.interfaces.web.asking.facts import facts
-from muniment.interfaces.web.asking.views import AnswerView, Beside, ClaimView, Fact, ModelChoice
+from muniment.interfaces.web.asking.views import AnswerView, Beside, ClaimView, Fact, ModelChoice, TurnView
 from muniment.interfaces.web.rendering import say
 from muniment.knowledge import library
 from muniment.knowledge.retrieval.visibility import visible
@@ -25,14 +25,25 @@ if TYPE_CHECKING:
     from muniment.app import Workspace
 
 
-def worded_events(workspace: Workspace, caller: Caller) -> Callable[[Event], ServerEvent]:
-    """Return what turns an answer's events into those of the page; each claim brings its cards."""
+def worded_events(
+    workspace: Workspace,
+    caller: Caller,
+    still: Callable[[], object],
+    turns: Callable[[], tuple[TurnView, ...]],
+) -> Callable[[Event], ServerEvent]:
+    """Return what turns an answer's events into those of the page; each claim brings its cards.
+
+    The first brings the `turns` before it, as they may be read now. `still` raises before any event of whoever is
+    signed in no more.
+    """
     evidence = _evidence(workspace, caller)
 
     def worded(event: Event) -> ServerEvent:
+        still()
         match event:
             case Started():
-                return ServerEvent("started", {"id": event.answer_id})
+                before = [asdict(turn) for turn in turns()]
+                return ServerEvent("started", {"href": f"/answers/{event.answer_id}", "turns": before})
             case Claim():
                 return _claim(evidence, event)
             case Finished():

@@ -11,10 +11,12 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from muniment.assistant.answer import LONGEST_QUESTION
 from muniment.assistant.dialogue import NEW
 from muniment.assistant.feedback import Opinion
-from muniment.foundation.errors import BadInput, MunimentError, NotFound, Unauthenticated
+from muniment.foundation.errors import BadInput, MunimentError, NotFound, TooMany, Unauthenticated
 from muniment.interfaces.authenticate import (
     PageSession,
     check_change,
+    require_session,
+    still_signed_in,
     workspace_of,
 )
 from muniment.interfaces.problems import problem_of
@@ -22,7 +24,7 @@ from muniment.interfaces.rest.answers import Threads, answer_of, streamed
 from muniment.interfaces.rest.bodies import AnswerRequest
 from muniment.interfaces.rest.events import MEDIA_TYPE, opened
 from muniment.interfaces.web.asking.answering import beside, lineage_facts, stored_view, worded_events
-from muniment.interfaces.web.asking.desk import desk, instead, items, talk_view
+from muniment.interfaces.web.asking.desk import desk, earlier, instead, items, talk_view
 from muniment.interfaces.web.forms import form_of
 from muniment.interfaces.web.rendering import say
 from muniment.interfaces.web.shell import caller as caller_of
@@ -55,8 +57,14 @@ async def ask(request: Request, session: PageSession, threads: Threads) -> Respo
     conversation = fields.get("conversation") or NEW
     if MEDIA_TYPE in request.headers.get("accept", ""):
         body = _body(question, model, conversation)
-        worded = worded_events(workspace, caller)
-        return await opened(streamed(workspace, threads, caller, body, worded))
+        worded = worded_events(
+            workspace,
+            caller,
+            still=lambda: require_session(request),
+            turns=lambda: earlier(workspace, caller, conversation),
+        )
+        events = streamed(workspace, threads, caller, body, worded)
+        return await opened(events, still=lambda: still_signed_in(request))
 
     def answer() -> Response:
         try:
@@ -76,7 +84,8 @@ async def ask(request: Request, session: PageSession, threads: Threads) -> Respo
                 model=model,
                 conversation=conversation,
             )
-            return HTMLResponse(shown, told.status)
+            wait = {"retry-after": str(error.retry_after)} if isinstance(error, TooMany) else None
+            return HTMLResponse(shown, told.status, wait)
         return RedirectResponse(f"/answers/{made.id}", 303)
 
     return await threads.run(answer)
