@@ -1,4 +1,4 @@
-"""A cable between a browser and a server, which can be pulled: each end then finds out what a broken network tells it."""
+"""A cable between a browser and a server that can be pulled: each end finds out what a broken network tells it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model that begins to answer and then holds its breath, so that something can happen in the middle of an answer."""
+"""A model that begins to answer and then holds its breath: something can happen in the middle of an answer."""
 
 from __future__ import annotations
 

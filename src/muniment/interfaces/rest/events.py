@@ -48,7 +48,7 @@ def failed(error: MunimentError) -> ServerEvent:
     return ServerEvent("error", problem_of(error).model_dump())
 
 
-class _Ended(Exception):  # noqa: N818
+class _Ended(Exception):
     """The stream was ended, and its reader told why."""
 
 
