@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
 import pytest
 from tests.conftest import DIRECTORY
 from tests.simulators.browser import DESK, PHONE, faults, sign_in
 from tests.simulators.cable import laid_to
 from tests.simulators.held_model import Breath, holding
+from tests.simulators.web_client import link
 
 from muniment import app
 from muniment.app import Workspace
@@ -108,6 +110,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         made = Town(workspace, breath)
         made.start()
         yield made
+        breath.go_on.set()
         made.stop()
         workspace.close()
     shutil.rmtree(place)
@@ -303,13 +306,40 @@ def test_a_session_that_ends_in_mid_answer_ends_the_stream_at_once(chromium: Any
         begun(page, town)
         town.end_sessions("alice")
         page.wait_for_selector("text=Your session has ended", timeout=3_000)
-        assert FIRST not in everything(page)
+        assert FIRST not in everything(page) and SECOND not in everything(page)
         assert not town.breath.go_on.is_set()
         assert faults(page) == []
         town.breath.go_on.set()
         page.click(".calm a")
         page.wait_for_url("**/signin")
         assert page.locator("h1").inner_text() == "Your session has ended"
+
+
+@pytest.mark.parametrize("way", ["signed out elsewhere", "account disabled"])
+def test_a_stream_ends_while_the_model_is_still_at_work_once_its_session_is_over(
+    town: Town, way: str
+) -> None:
+    workspace = town.workspace
+    session = workspace.sessions.redeem(link(workspace, "alice"))
+    town.breath.hold()
+    with httpx.stream(
+        "POST",
+        f"{town.address}/ask",
+        data={"csrf": session.csrf, "question": QUESTION},
+        headers={"accept": "text/event-stream", "origin": town.address},
+        cookies={"muniment": session.secret},
+    ) as stream:
+        lines = stream.iter_lines()
+        assert any(line == "event: claim" for line in lines)
+        if way == "signed out elsewhere":
+            workspace.sessions.end(session.secret)
+        else:
+            town.end_sessions("alice")
+        rest = "\n".join(lines)
+    still_held = town.breath.held.is_set() and not town.breath.go_on.is_set()
+    town.breath.go_on.set()
+    assert still_held
+    assert rest.count("event: ") == 1 and '"code": "unauthenticated"' in rest
 
 
 @pytest.mark.parametrize("action", ["a citation", "a follow-up", "feedback", "reloading"])

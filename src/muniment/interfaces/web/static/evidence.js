@@ -6,7 +6,7 @@ import { statusOf } from "./lasting.js";
 const wide = matchMedia("(min-width: 64rem)");
 
 export class Evidence {
-  #page; #panel; #list; #sheet; #slot; #returnTo = null; #pinned = null; #refused;
+  #page; #panel; #list; #sheet; #slot; #returnTo = null; #pinned = null; #refused; #asking = null;
 
   /** `refused` is called with the status where a passage may not be opened any more, or 0 where nobody said. */
   constructor(page, refused) {
@@ -26,7 +26,7 @@ export class Evidence {
   }
 
   clear() {
-    this.#pinned = this.#returnTo = null;
+    this.#pinned = this.#returnTo = this.#asking = null;
     this.#list.replaceChildren();
     this.#panel.hidden = true;
   }
@@ -49,7 +49,9 @@ export class Evidence {
 
   close() {
     if (this.#sheet.open) return this.#sheet.close();
-    if (!this.#pinned) return;
+    const asking = this.#asking;
+    this.#asking = null;
+    if (!this.#pinned && !asking) return;
     this.#pinned = null;
     this.#activate(null);
     this.#closed();
@@ -90,7 +92,10 @@ export class Evidence {
   async #open(chip) {
     const asked = this.#card(chip.dataset.n);
     if (!asked) return;
+    this.#asking = chip;
     const status = await statusOf(asked.querySelector(".open").href);
+    if (this.#asking !== chip) return;
+    this.#asking = null;
     const card = this.#card(chip.dataset.n);
     if (status !== 200) return this.#refused(status);
     if (card !== asked) return;
