@@ -1,4 +1,4 @@
-"""LK6: of many people who ask at one time over streams, each gets their own answer, and the server stays reachable."""
+"""LK6: of many people who ask over streams at one time, each gets their own answer, and the server is reachable."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pytest
-from benchmarks.readers import ask, settle
 from tests.simulators.served import served
 
+from benchmarks.readers import ask, settle
 from muniment.app import Workspace
 from muniment.settings import parse
 
@@ -29,6 +29,12 @@ def test_twenty_people_get_their_own_answers_where_few_find_room_at_once(
     make_workspace: Callable[..., Workspace],
 ) -> None:
     assert streamed(make_workspace, 20, slots=9) > 0
+
+
+def test_more_people_than_threads_and_places_get_their_own_answers(
+    make_workspace: Callable[..., Workspace],
+) -> None:
+    streamed(make_workspace, 40)
 
 
 @pytest.mark.prove
