@@ -12,12 +12,12 @@ import random
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 
 from muniment.foundation.clock import Clock
 from muniment.foundation.errors import NotSetUp, Unavailable
 from muniment.inference.breaker import Breaker, Resting
-from muniment.inference.catalog import Endpoint
+from muniment.inference.catalog import QUOTES, Endpoint
 from muniment.inference.measured import left_alone
 from muniment.inference.messages import Chunk, Request
 from muniment.inference.providers.provider import Budget, Busy, Provider, RequestRefused
@@ -39,7 +39,8 @@ class Attempts:
     def complete(self, endpoint: Endpoint, provider: Provider, request: Request) -> Generator[Chunk]:
         """Yield the reply; raises Unavailable where there is none, at once where the endpoint is left alone."""
         breaker, places = self._of(endpoint)
-        with _place(endpoint, places):
+        # Quotes are made in this process: there is no endpoint that could have too much to do.
+        with nullcontext() if endpoint.kind == QUOTES else _place(endpoint, places):
             for attempt in range(1, endpoint.max_attempts + 1):
                 begun = False
                 try:
