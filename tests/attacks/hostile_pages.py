@@ -19,7 +19,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from tests.attacks.hostile_markup import payloads
+from tests.attacks.hostile_markup import COUNT, payloads
 from tests.simulators.browser import launched
 from tests.simulators.desk_of_leads import ALICE, Desk
 from tests.simulators.served import served
@@ -29,6 +29,9 @@ from muniment.app import Workspace, create
 from muniment.foundation.clock import FixedClock
 from muniment.governance.identity.principal import OPERATOR
 
+ROLES = {"eve": "auditor", "fay": "operator", "gus": "curator", "ida": "evaluator", "jon": "security-officer"}
+MOST = 60
+"""Pages that one person opens."""
 A_DOCUMENT = 20
 """Payloads in one document."""
 BROWSERS_OWN = (b"\x06google\x03com", b"\x0agoogleapis\x03com", b"\x04gvt1\x03com")
@@ -105,6 +108,20 @@ class Reader:
         self.happened += [f"{path}: {one}" for one in self._page.evaluate(ALIVE)]
         return self._page.inner_text("main")
 
+    def crawl(self) -> None:
+        """Open every page that the person's own pages link to, of those that stand under a policy action."""
+        found, seen = ["/"], set[str]()
+        while found and len(seen) < MOST:
+            path = found.pop(0)
+            if path in seen:
+                continue
+            seen.add(path)
+            self.open(path)
+            links = self._page.eval_on_selector_all(
+                "a[href]:not([download])", "found => found.map(one => one.getAttribute('href').split('#')[0])"
+            )
+            found += [one for one in links if one.startswith(("/audit", "/quality", "/administration"))]
+
     def stream(self, question: str) -> str:
         """Ask with the script of the page, and return what it shows."""
         self._page.goto(self.address + "/")
@@ -170,6 +187,10 @@ def tried(chromium: Any, home: Path, hostile: list[str]) -> Iterator[Reader]:
         for action in actions:
             bob.open(f"/approvals/{action.id}")
         yield bob
+        for name in ROLES if len(hostile) == COUNT else ():
+            keeper = Reader(chromium, address, desk.workspace, name)
+            keeper.crawl()
+            yield keeper
 
 
 def make(home: Path, directory: str, **options: Any) -> Workspace:
@@ -183,8 +204,16 @@ def make(home: Path, directory: str, **options: Any) -> Workspace:
         directory = directory.replace(json.dumps(name), json.dumps(other))
     workspace = create(home, embedder=lambda: None, **options)
     file = home.parent / "directory.toml"
-    file.write_text(directory)
+    people = "".join(
+        f"[users.{name}]\nname = {json.dumps(text, ensure_ascii=False)}\n"
+        for name, text in zip(ROLES, payloads(20)[10:], strict=False)
+    )
+    file.write_text(directory + people)
     workspace.directory.import_file(file, OPERATOR)
+    for name, role in ROLES.items():
+        workspace.roles.grant(role, name, hostile[1], OPERATOR)
+    workspace.incidents.open("user:bob", "low", hostile[2], None, OPERATOR)
+    workspace.stops.stop("tool", "other", hostile[5], None, OPERATOR)
     return workspace
 
 
