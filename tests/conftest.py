@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests import memory, parsers, prepared
+from tests import memory, parsers, prepared, routes
 from tests.postgres import Server, server
 from tests.simulators.issuer import SECRET, Issuer, serving
 from tests.simulators.office import Office, opened
@@ -78,6 +78,13 @@ def prepared_schemas() -> Iterator[None]:
 def lent_parsers() -> Iterator[None]:
     """Start as many parsers as work at the same time rather than one for each ingest."""
     with parsers.lent():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_routes() -> Iterator[None]:
+    """Make what servers need of each route once in a process rather than for each server."""
+    with routes.shared():
         yield
 
 
