@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from tests import memory, parsers, prepared, routes
 from tests.postgres import Server, server
 from tests.simulators.issuer import SECRET, Issuer, serving
@@ -51,9 +52,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Put temporary folders in memory, and compile the loops where the run asks for it.
 
-    Nothing that collecting makes is garbage: it is not looked for meanwhile.
+    Nothing that collecting makes is garbage: it is not looked for meanwhile. What a property is proven with may take
+    its time: a machine that does other work says nothing about the property.
     """
     gc.disable()
+    settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("patient")
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory.place()))
     if config.getoption("--loops") == "compiled":
         compiled.prepare()
