@@ -14,6 +14,7 @@ from tests import memory, parsers, prepared, routes
 from tests.postgres import Server, server
 from tests.simulators.issuer import SECRET, Issuer, serving
 from tests.simulators.office import Office, opened
+from tests.simulators.web_client import one_loop
 
 from muniment.foundation.clock import FixedClock
 from muniment.inference import attempts
@@ -89,6 +90,13 @@ def lent_parsers() -> Iterator[None]:
 def shared_routes() -> Iterator[None]:
     """Make what servers need of each route once in a process rather than for each server."""
     with routes.shared():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def lent_loop() -> Iterator[None]:
+    """Start one event loop in a process rather than one for each request of a test."""
+    with one_loop():
         yield
 
 
