@@ -6,7 +6,9 @@ import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,7 +18,7 @@ from tests.simulators.issuer import SECRET, Issuer, serving
 from tests.simulators.office import Office, opened
 from tests.simulators.web_client import one_loop
 
-from muniment.foundation.clock import FixedClock
+from muniment.foundation.clock import Clock, FixedClock
 from muniment.inference import attempts
 from muniment.knowledge.retrieval import compiled
 from muniment.knowledge.retrieval.compiled import Loops
@@ -159,22 +161,57 @@ def home_of(tmp_path: Path, kept_in: str, request: pytest.FixtureRequest) -> Ite
         request.getfixturevalue("postgres").drop(url)
 
 
+@pytest.fixture(scope="session")
+def first_homes(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Clock | None], Path]:
+    """Return a function that gives a home as it was made once in a process, with a directory and nothing else."""
+    from muniment import app
+    from muniment.governance.identity.principal import OPERATOR
+
+    top, made = tmp_path_factory.mktemp("first"), dict[tuple[str, object], Path]()
+
+    def first(directory: str, clock: Clock | None) -> Path:
+        of = directory, clock and clock.now()
+        if of not in made:
+            place = top / f"home-{len(made)}"
+            with closing(app.create(place, clock, embedder=lambda: None)) as workspace:
+                file = top / "directory.toml"
+                file.write_text(directory)
+                workspace.directory.import_file(file, OPERATOR)
+            made[of] = place
+        return made[of]
+
+    return first
+
+
 @pytest.fixture
-def make_workspace(tmp_path: Path, home_of: Callable[[str], Path]) -> Iterator[Callable[..., object]]:
-    """Return a function that makes a workspace with the small directory; all are closed at the end."""
+def make_workspace(
+    tmp_path: Path,
+    kept_in: str,
+    home_of: Callable[[str], Path],
+    first_homes: Callable[[str, Clock | None], Path],
+) -> Iterator[Callable[..., object]]:
+    """Return a function that makes a workspace with the small directory; all are closed at the end.
+
+    The first of a test is a copy of one made before where its options leave no trace in a home.
+    """
     from muniment import app
     from muniment.governance.identity.principal import OPERATOR
 
     made: list[app.Workspace] = []
 
-    def make(name: str = "home", directory: str = DIRECTORY, **options: object) -> app.Workspace:
+    def make(name: str = "home", directory: str = DIRECTORY, **options: Any) -> app.Workspace:
         options.setdefault("embedder", lambda: None)
-        workspace = app.create(home_of(name), **options)  # type: ignore[arg-type]
-        made.append(workspace)
         file = tmp_path / f"{name}-directory.toml"
         file.write_text(directory)
-        workspace.directory.import_file(file, OPERATOR)
-        return workspace
+        clock, place = options.get("clock"), home_of(name)
+        plain = options.keys() <= {"clock", "embedder"} and type(clock) in (type(None), FixedClock)
+        if plain and not made and kept_in == "file" and not place.exists():
+            shutil.copytree(first_homes(directory, clock), place)
+            made.append(app.open(place, **options))
+        else:
+            made.append(app.create(place, **options))
+            made[-1].directory.import_file(file, OPERATOR)
+        return made[-1]
 
     yield make
     for workspace in made:
