@@ -19,19 +19,19 @@ _CHAINS = frozenset({"&&", "||", "+", "-", "*", "!", ".", "if", *_OPENS})
 def too_deep(policies: str) -> int | None:
     """Return the line, from 1, at which a text reaches deeper than rules do; None where it does not."""
     line, depth, chain, path = 1, 0, 0, 0
-    for token in _TOKEN.findall(policies):
-        line += token.count("\n")
-        if token == ";":
+    for part in _TOKEN.findall(policies):
+        line += part.count("\n")
+        if part == ";":
             chain = 0
-        elif token in _CHAINS:
+        elif part in _CHAINS:
             chain += 1
-        if token in _OPENS:
+        if part in _OPENS:
             depth += 1
-        elif token in _CLOSES:
+        elif part in _CLOSES:
             depth = max(0, depth - 1)
-        if token == ".":
+        if part == ".":
             path += 1
-        elif not (token.isspace() or token.startswith("//") or token.isidentifier()):
+        elif not (part.isspace() or part.startswith("//") or part.isidentifier()):
             path = 0
         if depth > DEEPEST or chain > MOST or path > LONGEST_PATH:
             return line
