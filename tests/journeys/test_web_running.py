@@ -184,6 +184,8 @@ def test_a_prompt_is_compared_promoted_and_taken_back(home: Workspace, people: d
     assert "became live" in at(cleo, "/prompts").text
     assert send(cleo, "/prompts/answer/rollback", version=version, reason="Too short").status_code == 303
     assert home.prompts.live("answer").digest == live.prompt.digest
+    again = send(cleo, "/prompts/answer/rollback", version=version, reason="Somebody did it already")
+    assert again.status_code == 409 and home.prompts.live("answer").digest == live.prompt.digest
     assert at(cleo, f"/prompts/answer?version={'0' * 16}").status_code == 404
 
 

@@ -115,9 +115,8 @@ async def roll_back(prompt_id: str, request: Request, session: PageSession, thre
     check_change(request, session, fields.get("csrf"))
 
     def work(who: Caller, chosen: Staged) -> None:
-        workspace_of(request).prompts.rollback(
-            chosen.prompt.purpose, fields.get("reason", ""), who.actor, who.principal
-        )
+        why, one = fields.get("reason", ""), chosen.prompt
+        workspace_of(request).prompts.rollback(one.purpose, why, who.actor, who.principal, one.digest)
 
     return await threads.run(
         lambda: _changed(request, session, prompt_id, fields.get("version", ""), work, "rolled_back")
