@@ -10,6 +10,7 @@ _ROW = re.compile(r"<tr\b.*?</tr>", re.DOTALL)
 _HEADING = re.compile(r"<th\b[^>]*>(.*?)</th>", re.DOTALL)
 _CELL = re.compile(r"<(td|th)\b([^>]*)>")
 _TAG = re.compile(r"<[^>]*>")
+_SPAN = re.compile(r'\bcolspan="(\d+)"')
 _UNSEEN = 'class="visually-hidden"'
 
 
@@ -31,9 +32,10 @@ def _cells(row: str, names: list[str]) -> str:
 
     def one(cell: re.Match[str]) -> str:
         kind, attributes = cell.groups()
-        name = next(left, "")
-        if kind == "th" or not name or "colspan=" in attributes:
+        span = _SPAN.search(attributes)
+        over = [next(left, "") for _ in range(int(span.group(1)) if span else 1)]
+        if kind == "th" or len(over) > 1 or not over[0]:
             return cell.group()
-        return f'<td data-label="{name}"{attributes}>'
+        return f'<td data-label="{over[0]}"{attributes}>'
 
     return _CELL.sub(one, row)
