@@ -125,7 +125,7 @@ def test_an_auditor_sees_every_page_and_no_form_but_for_evidence(
 def test_health_says_first_what_needs_somebody(home: Workspace, people: dict[str, Browser]) -> None:
     held = home.stops.stop("tool", "notify", "a trial", None, OPERATOR)
     told = at(people["olga"]).text
-    assert told.index("Tool notify is stopped") < told.index("Is well")
+    assert told.index("Tool notify is stopped") < told.index("What is well")
     assert "What to do:" in told
     home.stops.end(held.id, None, OPERATOR)
     assert "is stopped;" not in at(people["olga"]).text
