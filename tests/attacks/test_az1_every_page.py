@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tests.attacks.worlds import File, World, memory_folder, readable_by
 from tests.simulators.shop import NOTIFY, Shop
-from tests.simulators.web_client import Browser, observable
+from tests.simulators.web_client import Browser, document_id, observable
 
 from muniment import app
 from muniment.actions.context import PROGRAMS
@@ -199,26 +199,76 @@ def visit() -> Iterator[Callable[[Callable[[World], None]], Visit]]:
             world.close()
 
 
+Visiting = Callable[[Callable[[World], None]], Visit]
+
+
 @pytest.fixture(scope="module")
-def plain(visit: Callable[[Callable[[World], None]], Visit]) -> dict[str, tuple[int, str, dict[str, str]]]:
-    return visit(nothing_hidden).everything()
+def plain(visit: Visiting) -> Visit:
+    made = visit(nothing_hidden)
+    made.everything()
+    return made
 
 
-@pytest.mark.parametrize("hidden", [much_hidden, changed_and_removed])
+@pytest.mark.parametrize("hidden", [pytest.param(much_hidden, marks=pytest.mark.prove), changed_and_removed])
 def test_every_page_is_the_same_whatever_is_hidden(
-    visit: Callable[[Callable[[World], None]], Visit],
-    plain: dict[str, tuple[int, str, dict[str, str]]],
-    hidden: Callable[[World], None],
+    visit: Visiting, plain: Visit, hidden: Callable[[World], None]
 ) -> None:
     seen = visit(hidden).everything()
-    assert [name for name in plain if seen.get(name) != plain[name]] == []
-    assert seen.keys() == plain.keys()
+    assert [name for name in plain.seen if seen.get(name) != plain.seen[name]] == []
+    assert seen.keys() == plain.seen.keys()
 
 
-def test_what_is_compared_are_pages_that_say_something(
-    plain: dict[str, tuple[int, str, dict[str, str]]],
-) -> None:
-    assert sum(status == 200 for status, _, _ in plain.values()) > 60
-    whole = "\n".join(text for _, text, _ in plain.values())
+def test_what_is_compared_are_pages_that_say_something(plain: Visit) -> None:
+    assert sum(status == 200 for status, _, _ in plain.seen.values()) > 60
+    whole = "\n".join(text for _, text, _ in plain.seen.values())
     assert "nine crowns" in whole and "withheld" in whole and "Ostrow" not in whole
-    assert all(status < 500 for status, _, _ in plain.values())
+    assert all(status < 500 for status, _, _ in plain.seen.values())
+
+
+def test_what_is_anothers_looks_at_every_address_like_what_never_was(plain: Visit) -> None:
+    workspace, by = plain.world.workspace, Actor(VIC.ref, "http")
+    made = workspace.actions.propose(VIC, by, Call("notify", {"to": "uma", "text": "x"}), PROGRAMS).action
+    assert made is not None
+    answer = workspace.ask("What does the lantern cost?", "vic").id
+    talk = workspace.conversations.create(VIC, by).id
+    run = workspace.workflow_runs.start(FLOW, {}, VIC, by, key="theirs").id
+    document = document_id(workspace, VICS)
+    addresses = {
+        answer: ("", "/lineage", "/compare", "/text", "/export", "/export?form=json"),
+        talk: ("", "/export", "/export?form=json"),
+        document: (
+            "",
+            "?view=text",
+            "?version=1&at=0-3",
+            "/pages/1.png",
+            "/pages/x.png",
+            "/pages/1.png?version=1",
+        ),
+        made.id: ("", "/state"),
+        run: ("", "/state"),
+    }
+    rooms = {
+        answer: "answers",
+        talk: "conversations",
+        document: "documents",
+        made.id: "approvals",
+        run: "workflows",
+    }
+    http, wrong = plain.browser.http, list[str]()
+    for theirs, tails in addresses.items():
+        never = theirs[:-1] + ("b" if theirs[-1] == "a" else "a")
+        for tail in tails:
+            seen = [observable(http.get(f"/{rooms[theirs]}/{one}{tail}")) for one in (theirs, never)]
+            if seen[0] != seen[1] or seen[0][0] != 404:
+                wrong.append(f"/{rooms[theirs]}{tail}")
+    for query in ("/actions?one=", "/actions?after=", "/workflows?after="):
+        theirs = run if "workflows" in query else made.id
+        pages = [http.get(query + one).text for one in (theirs, theirs[:-1] + "0")]
+        if pages[0] != pages[1]:
+            wrong.append(query)
+    mine = re.findall(r"/answers/(ans_\w+)", http.get("/conversations").text + http.get("/").text)
+    for one in mine[:1]:
+        beside = [http.get(f"/answers/{one}/compare?beside={other}") for other in (answer, answer[:-1] + "0")]
+        assert beside[0].status_code == beside[1].status_code == 404
+        assert beside[0].text.replace(answer, "") == beside[1].text.replace(answer[:-1] + "0", "")
+    assert wrong == []

@@ -103,6 +103,7 @@ def test_no_form_is_taken_that_no_page_of_ours_sent_in_this_session(
     assert but_the_log(powerful) == before
 
 
+@pytest.mark.prove
 def test_what_is_refused_so_is_not_refused_from_a_page_of_ours(powerful: Site) -> None:
     """The refusals above say something only if the same forms are not refused for another reason."""
     refused: list[str] = []
