@@ -28,6 +28,8 @@ def test_large_refunds_take_two_different_people(office: Office) -> None:
     office.shop.orders["A-1"]["total"] = "9000.00"
     made = office.waiting(amount="5000.00")
     assert office.approve(made, BOB).state == "waiting"
+    approvals = office.workspace.approvals
+    assert (approvals.count(BOB), approvals.count(CAROL)) == (0, 1)
     with pytest.raises(Conflict):
         office.approve(made, BOB)
     assert office.effects() == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
 from tests.simulators.office import ALICE, BOB, CAROL, Office, shown
 from tests.simulators.shop import REFUND
 
@@ -48,6 +49,25 @@ def test_inboxes_cannot_be_flooded_and_nobody_decides_faster_than_they_read(offi
         office.workspace.approvals.approve(made[10].id, made[10].digest, *shown(office, made[10]))
     [figures] = office.workspace.approvals.figures()
     assert (figures.person, figures.decided, figures.approved) == ("user:bob", 10, 10)
+
+
+def test_counting_what_waits_asks_the_database_no_more_often_where_more_waits(office: Office) -> None:
+    asked: list[str] = []
+
+    def said(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        asked.append(statement)
+
+    taken: list[int] = []
+    for number in range(1, 9):
+        office.waiting(amount=f"{number}.00")
+        sa.event.listen(sa.Engine, "before_cursor_execute", said)
+        try:
+            assert office.workspace.approvals.count(BOB) == number
+        finally:
+            sa.event.remove(sa.Engine, "before_cursor_execute", said)
+        taken.append(len(asked))
+        asked.clear()
+    assert len(set(taken)) == 1
 
 
 def test_what_was_done_can_be_taken_back_by_its_undo(office: Office) -> None:

@@ -33,10 +33,12 @@ class Asking:
         query = (
             sa.select(action).where(action.c.state == "waiting").order_by(action.c.created_at, action.c.id)
         )
-        for row in connection.execute(query).all():
-            if store.state_now(row, self.clock) != "waiting":
+        rows = connection.execute(query).all()
+        done = _decided_waiting(connection, standing.principal) if rows else frozenset()
+        for row in rows:
+            if row.id in done or store.state_now(row, self.clock) != "waiting":
                 continue
-            if self.may(connection, standing, row) and not decided(connection, row.id, standing.principal):
+            if self.may(connection, standing, row):
                 yield row
 
     def may(self, connection: sa.Connection, standing: Standing, row: sa.Row[Any]) -> bool:
@@ -72,3 +74,13 @@ def decided(connection: sa.Connection, made: str, who: Principal) -> bool:
         action_decision.c.action == made, action_decision.c.person == who.ref
     )
     return connection.execute(query).first() is not None
+
+
+def _decided_waiting(connection: sa.Connection, who: Principal) -> frozenset[str]:
+    """Return what a person has decided on and what still waits, for others."""
+    query = (
+        sa.select(action_decision.c.action)
+        .join(action, action.c.id == action_decision.c.action)
+        .where(action_decision.c.person == who.ref, action.c.state == "waiting")
+    )
+    return frozenset(connection.execute(query).scalars())

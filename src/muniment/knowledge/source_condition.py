@@ -14,14 +14,14 @@ from muniment.governance.audit.entry import StoredEntry
 from muniment.governance.audit.query import Tells
 from muniment.governance.audit.recent import between, count_after, newest
 from muniment.governance.frozen import is_frozen
-from muniment.knowledge import library
-from muniment.knowledge.access import AccessList
 from muniment.knowledge.library import SourceRow
-from muniment.knowledge.tables import chunk, document, document_version, source
+from muniment.knowledge.tables import access_class, chunk, document, document_version, source
 
 LOOKED_AT = 400
 """Beginnings and ends of ingests, newest first, among which a source's last ones are looked for."""
 _LIVE = document.c.state == "live"
+_NONE = "[]"
+"""How a list is stored that lets nobody in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +105,12 @@ def classes_of(connection: sa.Connection, name: str) -> list[int]:
 
 def withheld(connection: sa.Connection, name: str) -> int:
     """Return how many documents of a source nobody may read by its own list or one set by hand."""
-    numbers = [number for number, one in _lists(connection, name).items() if not one.allow]
-    query = sa.select(sa.func.count()).where(
-        document.c.source == name, _LIVE, document.c.access_class.in_(numbers)
+    query = (
+        sa.select(sa.func.count())
+        .select_from(document.join(access_class, access_class.c.id == document.c.access_class))
+        .where(document.c.source == name, _LIVE, access_class.c.allow == _NONE)
     )
     return int(connection.execute(query).scalar_one())
-
-
-def _lists(connection: sa.Connection, name: str) -> Mapping[int, AccessList]:
-    found: dict[int, AccessList] = {}
-    numbers = classes_of(connection, name)
-    for start in range(0, len(numbers), 500):
-        found |= library.access_lists(connection, numbers[start : start + 500])
-    return found
 
 
 def last_readings(connection: sa.Connection, log: Tells) -> dict[str, Reading]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,13 +14,15 @@ from tests.simulators.office import Office
 
 from muniment.app import Workspace
 from muniment.assistant.feedback import Opinion
+from muniment.assurance.monitoring.freshness import source_ages
 from muniment.assurance.monitoring.numbers import quantile, ratio
 from muniment.assurance.monitoring.status import Row, Status
 from muniment.assurance.monitoring.tables import outcome
-from muniment.foundation.clock import FixedClock
+from muniment.foundation.clock import FixedClock, timestamp
 from muniment.foundation.errors import BadInput, Conflict, NotFound
 from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import OPERATOR, Principal
+from muniment.knowledge.tables import document
 
 ONCALL = "How much is the on-call engineer paid for each weekend?"
 CANTEEN = "When does the canteen open?"
@@ -141,6 +143,28 @@ def test_sources_tell_how_old_they_are(company: Workspace, clock: FixedClock) ->
     [found] = company.monitoring.freshness.of(timedelta(days=365), OPERATOR)
     assert (found.source, found.documents, found.failed) == ("docs", 5, 0)
     assert found.read == pytest.approx(400)
+
+
+def test_ages_that_the_database_tells_are_those_of_each_document(
+    company: Workspace, clock: FixedClock
+) -> None:
+    written = ["2024-06-01T12:00:00.001Z", "", "2099-01-01T00:00:00.000Z", "2023-01-01T00:00:00.000Z"]
+    now = clock.now()
+    edge = timestamp(now - timedelta(days=365))
+    with company.database.write() as connection:
+        ids = list(connection.execute(sa.select(document.c.id).order_by(document.c.id)).scalars())
+        for one, at in zip(ids, [*written, edge], strict=True):
+            connection.execute(sa.update(document).where(document.c.id == one).values(modified_at=at))
+        every = connection.execute(sa.select(document.c.modified_at, document.c.changed_at)).all()
+    ages = sorted(
+        max(0.0, (now - datetime.fromisoformat(at or changed)).total_seconds() / 86400)
+        for at, changed in every
+    )
+    for old in (timedelta(days=365), timedelta(days=365, microseconds=-1), timedelta(days=1)):
+        with company.database.read() as connection:
+            [found] = source_ages(connection, now, old)
+        past = sum(age > old.total_seconds() / 86400 for age in ages)
+        assert (found.documents, found.median, found.oldest, found.old) == (5, ages[2], ages[-1], past)
 
 
 def test_outcomes_are_reported_by_who_asked_and_joined_by_prompt(company: Workspace) -> None:

@@ -15,9 +15,10 @@ from muniment.assurance.evaluation.headlines import headlines
 from muniment.assurance.evaluation.results import Run
 from muniment.assurance.evaluation.summary import summary
 from muniment.assurance.monitoring import live
+from muniment.assurance.monitoring.population import not_waited_for
 from muniment.assurance.release.ladder.stored import stored_ladder
 from muniment.foundation.errors import BadInput, NotFound
-from muniment.governance.audit.entry import Actor
+from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.identity.principal import OPERATOR
 from muniment.governance.policy.gate import NotPermitted
 
@@ -103,6 +104,24 @@ def test_no_more_answers_than_the_bound_are_looked_at_and_that_is_said(
     found = ground.monitoring.live.of(ground.principal("grace"), BY)
     answers = next(one for one in found.rows if one.name == "answers")
     assert found.cut and answers.now.n == 2 and answers.before.n <= 2
+
+
+def test_no_more_questions_than_the_bound_are_looked_at_whatever_became_of_them(
+    ground: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dave, read = ground.principal("dave"), list[int]()
+    monkeypatch.setattr(live, "_ASKED", 10)
+    monkeypatch.setattr(live, "_READ", 25)
+    monkeypatch.setattr(
+        live, "not_waited_for", lambda all_: (read.append(len(all_)), not_waited_for(all_))[1]
+    )
+    for number in range(40):
+        ground.clock.advance(seconds=5)  # type: ignore[attr-defined]
+        about: dict[str, Json] = {"answer": f"ans_{number}", "principal": dave.ref}
+        ground.audit.record([Entry("answer.request", Actor(dave.ref, "web"), about)])
+    found = ground.monitoring.live.of(ground.principal("grace"), BY)
+    assert found.cut and read == [25]
+    assert next(one for one in found.rows if one.name == "failed").now.n == 10
 
 
 def test_asking_for_a_waiver_lets_nothing_pass_and_waits_for_others_only(ground: Workspace) -> None:

@@ -8,16 +8,21 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from tests.attacks.worlds import memory_folder
 from tests.conftest import DIRECTORY
 
 from muniment import app
 from muniment.app import Workspace
 from muniment.foundation.errors import BadInput, Conflict, Denied
-from muniment.governance.identity.principal import OPERATOR, Actor
+from muniment.governance.audit.entry import Entry, Json
+from muniment.governance.identity.directory_tables import ACCOUNTS
+from muniment.governance.identity.principal import OPERATOR, Actor, Principal
+from muniment.governance.policy import replay
 from muniment.governance.policy.cases import duties, failures, read_cases
 from muniment.governance.policy.gate import NotPermitted
-from muniment.governance.policy.rules import Rules, shipped, version_of
+from muniment.governance.policy.replay import Replayed
+from muniment.governance.policy.rules import Rules, Standing, shipped, version_of
 
 WHY = "a test"
 NO_BOTS = shipped() + '\n@id("no-bots") forbid(principal is Service, action == Action::"search", resource);\n'
@@ -216,3 +221,47 @@ def test_a_case_that_cannot_be_worked_out_has_failed_even_where_a_deny_was_expec
     wrong = CASE.replace('"allow"', '"deny"') + 'resource = "audit"\n'
     (failed,) = failures(Rules(shipped()), read_cases(wrong, "cases.toml"))
     assert failed.got == "an error"
+
+
+def test_everybody_looked_up_at_once_is_judged_as_one_by_one(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listing = workspace.directory.listing()
+    refs = [
+        *(f"user:{one.name}" for one in listing.users),
+        *(f"service:{one.name}" for one in listing.services),
+    ]
+    for ref in [*refs, "user:gone", "group:sales", "nonsense"]:
+        about: dict[str, Json] = {"principal": ref, "action": "search", "resource": "Workspace:muniment"}
+        workspace.audit.record([Entry("search.request", OPERATOR, about)])
+    users = ACCOUNTS["user"]
+    with workspace.database.write() as connection:
+        connection.execute(sa.update(users).where(users.c.name == listing.users[0].name).values(active=0))
+    found: list[Replayed] = []
+    for many in (0, 1_000):
+        monkeypatch.setattr(replay, "_MANY", many)
+        found.append(workspace.replay.changes(Rules(NO_SALES), timedelta(days=1)))
+    assert found[0] == found[1] and found[0].changes
+    assert (found[0].decisions, found[0].gone) == (len(refs) + 3, 4)
+
+
+def test_people_are_looked_up_once_however_often_they_decided(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about: dict[str, Json] = {"principal": "user:alice", "action": "search"}
+    workspace.audit.record(
+        [
+            Entry("search.request", OPERATOR, {**about, "resource": f"Document:doc_{number}"})
+            for number in range(30)
+        ]
+    )
+    asked: list[str] = []
+    looked_up = workspace.policy.standing
+
+    def counted(connection: sa.Connection, who: Principal, groups: frozenset[str] | None = None) -> Standing:
+        asked.append(who.ref)
+        return looked_up(connection, who, groups)
+
+    monkeypatch.setattr(workspace.policy, "standing", counted)
+    assert workspace.replay.changes(Rules(NO_SALES), timedelta(days=1)).decisions == 30
+    assert asked == ["user:alice"]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from muniment.foundation.clock import Clock
+from muniment.foundation.clock import Clock, timestamp
 from muniment.foundation.database import Database
 from muniment.governance.audit.entry import Actor, Entry, Json
 from muniment.governance.audit.log import AuditLog
@@ -69,32 +69,43 @@ class Freshness:
         return {str(one.about["source"]): int(str(one.about["failed"])) for one in ended}
 
 
+_WHEN = sa.case((document.c.modified_at != "", document.c.modified_at), else_=document.c.changed_at)
+"""When a document was written, as far as its source says."""
+
+
 def source_ages(
     connection: sa.Connection, now: datetime, old: timedelta, failed: Mapping[str, int] | None = None
 ) -> list[SourceAge]:
-    """Return how old what comes from each source is."""
-    query = sa.select(document.c.source, document.c.modified_at, document.c.changed_at)
-    ages: dict[str, list[float]] = {}
-    for row in connection.execute(query.where(document.c.state == "live")):
-        ages.setdefault(row.source, []).append(_days(row.modified_at or row.changed_at, now))
-    return [
-        _age(row, sorted(ages.get(row.name, ())), now, old, (failed or {}).get(row.name))
-        for row in library.sources(connection)
-    ]
-
-
-def _age(
-    row: library.SourceRow, ages: Sequence[float], now: datetime, old: timedelta, failed: int | None
-) -> SourceAge:
-    return SourceAge(
-        source=row.name,
-        documents=len(ages),
-        median=ages[len(ages) // 2] if ages else None,
-        oldest=ages[-1] if ages else None,
-        old=sum(age > old.total_seconds() / 86400 for age in ages),
-        read=_days(row.synced_at, now) if row.synced_at else None,
-        failed=failed,
+    """Return how old what comes from each source is: told by the database, which need not hand over a document."""
+    # Times are stored to the millisecond: what is older than that much is what lies before the next whole one.
+    before = timestamp(now - old + timedelta(microseconds=999))
+    mine = document.c.state == "live"
+    counts = sa.select(
+        document.c.source,
+        sa.func.count().label("number"),
+        sa.func.min(_WHEN).label("oldest"),
+        sa.func.sum(sa.case((before > _WHEN, 1), else_=0)).label("old"),
     )
+    held = {row.source: row for row in connection.execute(counts.where(mine).group_by(document.c.source))}
+    found: list[SourceAge] = []
+    for row in library.sources(connection):
+        has = held.get(row.name)
+        middle: str | None = None
+        if has is not None:
+            newest = sa.select(_WHEN).where(mine, document.c.source == row.name).order_by(_WHEN.desc())
+            middle = connection.execute(newest.offset(has.number // 2).limit(1)).scalar()
+        found.append(
+            SourceAge(
+                source=row.name,
+                documents=has.number if has else 0,
+                median=_days(middle, now) if middle else None,
+                oldest=_days(has.oldest, now) if has else None,
+                old=int(has.old) if has else 0,
+                read=_days(row.synced_at, now) if row.synced_at else None,
+                failed=(failed or {}).get(row.name),
+            )
+        )
+    return found
 
 
 def _days(at: str, now: datetime) -> float:

@@ -18,8 +18,16 @@ import sqlalchemy as sa
 from muniment.actions.tables import action
 from muniment.assurance.monitoring.drift import Compared, scores_moved
 from muniment.assurance.monitoring.freshness import SourceAge, source_ages
-from muniment.assurance.monitoring.population import Given, Period, asked_since, not_waited_for, shortened
-from muniment.assurance.monitoring.status import REFUSED, Row, figures, seen
+from muniment.assurance.monitoring.population import (
+    REFUSED,
+    Given,
+    Period,
+    asked_since,
+    not_waited_for,
+    shortened,
+    shortened_to_asked,
+)
+from muniment.assurance.monitoring.status import Row, figures, seen
 from muniment.foundation.clock import Clock
 from muniment.foundation.database import Database
 from muniment.governance.audit.entry import Actor, Entry, Json
@@ -34,6 +42,10 @@ if TYPE_CHECKING:
 SPAN = timedelta(days=7)
 MOST = 500
 """Stored answers of each time that are looked at."""
+_ASKED = 1_000
+"""Questions of each time that are looked at."""
+_READ = 4_000
+"""Entries of questions that are read: those of both times, and those shortly before."""
 _OLD = timedelta(days=365)
 
 
@@ -44,7 +56,7 @@ class LiveSignals:
     now: Period
     before: Period
     cut: bool
-    """Whether one of the two holds more answers than are looked at."""
+    """Whether one of the two holds more answers or questions than are looked at."""
     rows: tuple[Row, ...]
     moved: tuple[Compared, ...]
     """Nothing where either time has too few answers to tell."""
@@ -74,14 +86,14 @@ class Live:
         end = self._clock.now()
         with self._gate.recorded(by), self._database.read() as connection:
             stated = self._gate.check(connection, who, "read_suite", Resource("Suite", ""))
-            now, cut = shortened(connection, Period.of(end, SPAN), MOST)
+            now, cut = _shortened(connection, Period.of(end, SPAN))
             begin = datetime.fromisoformat(now.since)
-            before, cut_too = shortened(connection, Period.of(begin, end - begin), MOST)
+            before, cut_too = _shortened(connection, Period.of(begin, end - begin))
             sources = self._sources(connection, who, end)
             ended = _ended(connection, now)
         about: dict[str, Json] = {**stated, "principal": who.ref, "what": "live", "since": now.since}
         self._audit.record([Entry("monitoring.read", by, about)])
-        entries = asked_since(self._audit, before.since, REFUSED)
+        entries = asked_since(self._audit, before.since, REFUSED, most=_READ)
         others = not_waited_for(entries)
         here, there = (seen(self._database, one, entries, others) for one in (now, before))
         moved = _of_scores(there.answers, here.answers)
@@ -94,6 +106,12 @@ class Live:
             for one in source_ages(connection, now, _OLD)
             if standing.decide("read_source", Resource("Source", one.source)).allowed
         )
+
+
+def _shortened(connection: sa.Connection, period: Period) -> tuple[Period, bool]:
+    few, cut = shortened(connection, period, MOST)
+    fewer, cut_too = shortened_to_asked(connection, few, _ASKED)
+    return fewer, cut or cut_too
 
 
 def _of_scores(before: Sequence[Given], now: Sequence[Given]) -> tuple[Compared, ...]:

@@ -20,9 +20,10 @@ from muniment.foundation.clock import timestamp
 from muniment.foundation.database import Database
 from muniment.governance.audit.entry import StoredEntry
 from muniment.governance.audit.log import AuditLog
+from muniment.governance.audit.recent import time_behind
 from muniment.knowledge.tables import document
 
-ASKED = "answer.request"
+ASKED, REFUSED = "answer.request", "answer.refused"
 NO_SOURCE, SEVERAL = "none", "several"
 _AT_ONCE = 500
 
@@ -102,13 +103,20 @@ def population(database: Database, period: Period, others: Collection[str]) -> l
     return [_given(row, kept, lineage, source_of) for row, kept, lineage in read]
 
 
-def asked_since(audit: AuditLog, at: str, *more: str) -> list[StoredEntry]:
-    """Return what the log holds of questions, and of `more` kinds, since shortly before a time.
+def shortened_to_asked(connection: sa.Connection, period: Period, most: int) -> tuple[Period, bool]:
+    """Return the end of a period in which so many questions were put at most, and whether it is not the whole."""
+    first = time_behind(connection, (ASKED, REFUSED), period.since, period.until, most)
+    return (period, False) if first is None else (Period(first, period.until), True)
+
+
+def asked_since(audit: AuditLog, at: str, *more: str, most: int | None = None) -> list[StoredEntry]:
+    """Return what the log holds of questions, and of `more` kinds, since shortly before a time; `most`: the newest.
 
     A question is put on record before its answer is stored, by a day at most. Reading the log takes longer than all
-    else here, so it is read once.
+    else here, so it is read once, and people have the names there that the log has for them.
     """
-    return audit.since(timestamp(datetime.fromisoformat(at) - timedelta(days=1)), [ASKED, *more])
+    begin = timestamp(datetime.fromisoformat(at) - timedelta(days=1))
+    return audit.spelled_since(begin, [ASKED, *more], most)
 
 
 def not_waited_for(entries: Iterable[StoredEntry]) -> frozenset[str]:

@@ -21,6 +21,7 @@ from muniment.assurance.monitoring.numbers import quantile, ratio
 from muniment.assurance.monitoring.outcomes import reported
 from muniment.assurance.monitoring.population import (
     ASKED,
+    REFUSED,
     Given,
     Period,
     asked_since,
@@ -36,7 +37,6 @@ from muniment.governance.audit.log import AuditLog
 Unit = Literal["count", "share", "ms"]
 NOISE = 0.05
 """A change is marked where chance gives one as large less often than this, after Holm's correction over all rows."""
-REFUSED = "answer.refused"
 _OF_THE_CALLER = frozenset({"stopped", "denied", "bad-input", "not-found", "unauthenticated"})
 _MOST_TESTED = 2_000
 _SEED = 1

@@ -30,6 +30,7 @@ from muniment.foundation.keys import Keyring
 from muniment.foundation.telemetry.tracing import Stage
 from muniment.foundation.worded import Worded
 from muniment.governance.audit import checkpoint as notes
+from muniment.governance.audit import recent
 from muniment.governance.audit.checkpoint import Checkpoint
 from muniment.governance.audit.entry import Entry, Json, StoredEntry
 from muniment.governance.audit.export import Export, write_export
@@ -170,19 +171,21 @@ class AuditLog:
 
     def newest(self, kinds: Sequence[str], count: int) -> list[StoredEntry]:
         """Return the last `count` entries of these kinds, newest first."""
-        query = sa.select(audit_entry).where(audit_entry.c.kind.in_(kinds))
         with self._database.read() as connection:
-            return self._shown(connection, query.order_by(audit_entry.c.seq.desc()).limit(count))
+            return recent.newest(self, connection, kinds, count)
 
     def since(self, at: str, kinds: Sequence[str]) -> list[StoredEntry]:
-        """Return the entries of these kinds that are no older than a time, oldest first."""
-        query = (
-            sa.select(audit_entry)
-            .where(audit_entry.c.kind.in_(kinds), audit_entry.c.at >= at)
-            .order_by(audit_entry.c.seq)
-        )
+        """Return the entries of these kinds that are no older than a time, oldest first; see `recent.since`."""
         with self._database.read() as connection:
-            return self._shown(connection, query)
+            return self.told(connection, recent.since(connection, kinds, at))
+
+    def spelled_since(self, at: str, kinds: Sequence[str], most: int | None = None) -> list[StoredEntry]:
+        """Return what `since` does, people by the names that the log has for them: that takes far less time.
+
+        With `most`, only the newest of them.
+        """
+        with self._database.read() as connection:
+            return recent.as_stored(recent.since(connection, kinds, at, most))
 
     def speaking_of(self, ref: str) -> Iterator[StoredEntry]:
         """Yield every entry in which somebody is named, oldest first; it looks through the whole log."""

@@ -24,6 +24,8 @@ from muniment.governance.audit.tables import audit_checkpoint, audit_entry, audi
 LOOKED_AT = 20_000
 """Entries that are read for one page where nothing but reading them tells."""
 _BY_INDEX = 500_000
+_FEW = 1_000
+"""Entries of somebody up to which looking at all of them beats looking at all of a kind."""
 COUNTED = 10_000
 """Entries that are counted over time: the newest of those wanted."""
 MOST_BARS = 48
@@ -170,8 +172,10 @@ class Search:
     def _page(
         self, connection: sa.Connection, wanted: Wanted, low: int, high: int, limit: int
     ) -> tuple[tuple[Told, ...], int | None]:
-        query = self._narrowed(connection, sa.select(audit_entry), wanted).order_by(audit_entry.c.seq.desc())
         floor = max(low, high - (LOOKED_AT if wanted.outcome or wanted.names else _BY_INDEX))
+        few = bool(wanted.by and wanted.kind) and self._did_little(connection, wanted.by, floor, high)
+        query = self._narrowed(connection, sa.select(audit_entry), wanted, few)
+        query = query.order_by(audit_entry.c.seq.desc())
         rows: list[sa.Row[Any]] = []
         while high > floor and len(rows) <= limit:
             below = max(floor, high - LOOKED_AT)
@@ -187,6 +191,14 @@ class Search:
         if more:
             return told, rows[-1].seq
         return told, floor if floor > low else None
+
+    def _did_little(self, connection: sa.Connection, by: str, low: int, high: int) -> bool:
+        """Return whether few entries between two places are somebody's."""
+        columns = audit_entry.c
+        theirs = columns.actor.in_(self.audit.log_names(connection, by))
+        some = sa.select(columns.seq).where(theirs, columns.seq >= low, columns.seq < high).limit(_FEW + 1)
+        counted = sa.select(sa.func.count()).select_from(some.subquery())
+        return int(connection.execute(counted).scalar_one()) <= _FEW
 
     def _bars(self, connection: sa.Connection, wanted: Wanted, low: int, high: int) -> tuple[Bar, ...]:
         """Count those that are wanted between two places, by time and outcome."""
@@ -210,14 +222,21 @@ class Search:
         return tuple(_filled(length, ends[0], ends[-1], counts))
 
     def _narrowed(
-        self, connection: sa.Connection, query: sa.Select[*tuple[Any, ...]], wanted: Wanted
+        self,
+        connection: sa.Connection,
+        query: sa.Select[*tuple[Any, ...]],
+        wanted: Wanted,
+        few: bool = False,
     ) -> sa.Select[*tuple[Any, ...]]:
+        """Return a query for what is wanted alone; `few`: whoever caused it did little else."""
         columns, dialect = audit_entry.c, connection.dialect.name
+        # A kind that is worked out is not looked up, so that the index of who caused entries serves.
+        of_kind = columns.kind.concat("") if few else columns.kind
         if wanted.kind.endswith("*"):
             begins = wanted.kind[:-1]
-            query = query.where(columns.kind >= begins, columns.kind < begins + _LAST)
+            query = query.where(of_kind >= begins, of_kind < begins + _LAST)
         elif wanted.kind:
-            query = query.where(columns.kind == wanted.kind)
+            query = query.where(of_kind == wanted.kind)
         if wanted.by:
             query = query.where(columns.actor.in_(self.audit.log_names(connection, wanted.by)))
         if wanted.outcome:

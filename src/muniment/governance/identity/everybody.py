@@ -87,11 +87,10 @@ class Everybody:
         reached = self._groups_of(tuple(sorted(self._above.get(principal.ref, ()))))
         if reached is None:
             return Account(principal, title, "unclear", clearance, frozenset())
-        held = {EVERYONE, principal.ref, *(f"group:{group}" for group in reached)}
-        return Account(principal, title, "active", clearance, frozenset(held))
+        return Account(principal, title, "active", clearance, reached | {principal.ref})
 
     def _groups_of(self, direct: tuple[str, ...]) -> frozenset[str] | None:
-        """Return the groups above these; None where one does not exist, or they nest too deep or in a circle."""
+        """Return what these give; None where a group does not exist, or they nest too deep or in a circle."""
         if direct not in self._reached:
             self._reached[direct] = self._climbed(direct)
         return self._reached[direct]
@@ -104,4 +103,6 @@ class Everybody:
                 break
             held |= level
             level = {above for group in level for above in self._above.get(f"group:{group}", ())}
-        return frozenset(held) if not level and held <= self._groups else None
+        if level or not held <= self._groups:
+            return None
+        return frozenset({EVERYONE, *(f"group:{group}" for group in held)})

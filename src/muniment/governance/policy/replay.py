@@ -7,7 +7,8 @@ is the draft's doing alone.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import get_args
@@ -18,10 +19,11 @@ from muniment.foundation.errors import Denied
 from muniment.governance.audit.entry import Json, StoredEntry
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.audit.recent import newest
+from muniment.governance.identity.everybody import Everybody
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decide import Policy
 from muniment.governance.policy.decision import Decision, Kind, Resource
-from muniment.governance.policy.rules import Rules
+from muniment.governance.policy.rules import Rules, Standing
 
 KINDS = (
     "search.request",
@@ -37,6 +39,9 @@ KINDS = (
     "policy.rolled_back",
 )
 """Entries that state a decision: `principal`, `action` and `resource`."""
+
+_MANY = 50
+"""People, above whom everybody is looked up at once."""
 
 Described = Callable[[Resource], Resource | None]
 """Gives a resource with its attributes of now, or None where it is gone."""
@@ -103,19 +108,20 @@ class Replay:
         ends = None if seconds is None else time.monotonic() + seconds
         since = timestamp(self._clock.now() - span)
         entries, cut = self._entries(since, most)
+        questions = [_asked(entry) for entry in entries]
+        standings = self._standings({one[0] for one in questions if one is not None})
         judged: dict[_Asked, tuple[Decision, Decision] | None] = {}
         changes: list[Change] = []
         gone = decisions = 0
-        for entry in reversed(entries):
+        for entry, asked in reversed(list(zip(entries, questions, strict=True))):
             if ends is not None and time.monotonic() > ends:
                 cut = True
                 break
-            asked = _asked(entry)
             if asked is None:
                 continue
             decisions += 1
             if asked not in judged:
-                judged[asked] = self._both(*asked, draft)
+                judged[asked] = self._both(standings.get(asked[0]), *asked[1:], draft)
             both = judged[asked]
             if both is None:
                 gone += 1
@@ -134,21 +140,34 @@ class Replay:
         within = [one for one in found if one.at >= since]
         return within[:most][::-1], len(within) > most
 
+    def _standings(self, refs: Collection[str]) -> dict[str, Standing]:
+        """Return those who still have an account, each as of one snapshot."""
+        found: dict[str, Standing] = {}
+        with self._database.read() as connection:
+            # One look at the whole directory takes as long as asking for so many one by one.
+            everybody = Everybody(connection) if len(refs) > _MANY else None
+            for ref in sorted(refs):
+                kind, _, name = ref.partition(":")
+                if kind not in ("user", "service"):
+                    continue
+                account = everybody and everybody.accounts.get(ref)
+                if everybody is not None and (account is None or account.state != "active"):
+                    continue
+                with suppress(Denied):
+                    found[ref] = self._policy.standing(
+                        connection, Principal(kind, name), account.grants if account else None
+                    )
+        return found
+
     def _both(
-        self, who: str, action: str, about: str, sensitivity: str, draft: Rules
+        self, now: Standing | None, action: str, about: str, sensitivity: str, draft: Rules
     ) -> tuple[Decision, Decision] | None:
-        kind, _, name = who.partition(":")
         of, _, what = about.partition(":")
-        if kind not in ("user", "service") or of not in get_args(Kind):
+        if now is None or of not in get_args(Kind):
             return None
         stated = {"sensitivity": sensitivity} if sensitivity else {}
         resource = self._described(Resource(of, what, stated))  # pyright: ignore[reportArgumentType]
         if resource is None:
-            return None
-        try:
-            with self._database.read() as connection:
-                now = self._policy.standing(connection, Principal(kind, name))
-        except Denied:
             return None
         return now.decide(action, resource), replace(now, rules=draft).decide(action, resource)
 

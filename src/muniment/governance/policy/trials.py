@@ -20,7 +20,7 @@ from muniment.governance.policy.replay import Replay, Replayed
 from muniment.governance.policy.rules import Rules
 from muniment.governance.policy.versions import Activation, Trial, Versions
 
-MOST = 5_000
+MOST = 1_000
 """Recorded decisions that are taken again, the newest ones."""
 SECONDS = 5.0
 """That this may take."""
