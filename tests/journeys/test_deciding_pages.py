@@ -104,6 +104,12 @@ def test_what_cannot_be_handed_over_is_said_and_what_was_written_stays(
     assert desk.workspace.delegations.of(desk.workspace.principal("carol")) == []
 
 
+def test_a_name_that_is_nearly_somebodys_names_nobody(desk: Desk) -> None:
+    dave = desk.browser("dave")
+    told = dave.post("/approvals/delegations", csrf=dave.csrf, to="caro", **{"for": "7d"}).text
+    assert "user:caro is no active account" in told and "carol" not in told.replace('value="caro"', "")
+
+
 def test_handing_over_takes_a_recent_sign_in(desk: Desk) -> None:
     carol = desk.browser("carol")
     given = {"csrf": carol.csrf, "for": "7d", "to": "bob"}

@@ -7,7 +7,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from muniment.foundation.clock import timestamp
 from muniment.foundation.duration import parsed
-from muniment.foundation.errors import BadInput, MunimentError, NotFound, TooMany
+from muniment.foundation.errors import BadInput, MunimentError, TooMany
+from muniment.governance.identity.principal import Principal
 from muniment.governance.identity.sessions import Session
 from muniment.interfaces.authenticate import PageSession, check_change, workspace_of
 from muniment.interfaces.problems import problem_of
@@ -45,17 +46,15 @@ async def delegate(request: Request, session: PageSession, threads: Threads) -> 
         try:
             if not to:
                 raise BadInput(say("delegations.nobody_named"), fix=say("delegations.name_one"))
-            other = workspace.directory.principal(to)
+            # The directory would name whoever is called alike, to anybody who types.
+            other = Principal("user", to.removeprefix("user:"))
             workspace.delegations.make(who.principal, other, parsed(lasts), who.actor)
         except TooMany:
             raise
         except MunimentError as error:
-            # Somebody unknown is an error of the form, not of its address.
             told = problem_of(error)
-            status = 422 if isinstance(error, NotFound) else told.status
-            said = f"{error.public} {error.fix}".strip() if isinstance(error, NotFound) else ""
-            said = said or f"{told.title} {told.detail}".strip()
-            return HTMLResponse(_page(request, session, said, to, lasts), status)
+            said = f"{told.title} {told.detail}".strip()
+            return HTMLResponse(_page(request, session, said, to, lasts), told.status)
         return RedirectResponse(HERE, 303)
 
     return await threads.run(work)
