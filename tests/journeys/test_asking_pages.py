@@ -224,7 +224,7 @@ def test_an_answer_is_taken_along_as_text_markdown_and_json_with_its_sources(com
     stated = alice.http.get(f"{address}/export", params={"form": "json"})
     assert stated.headers["content-disposition"].endswith('.json"') and stated.json()["result"] == RESULT
     assert kinds(company.workspace).count("answer.exported") == 3
-    assert alice.http.get(f"{address}/export", params={"form": "exe"}).status_code == 422
+    assert alice.http.get(f"{address}/export", params={"form": "exe"}).status_code == 404
 
 
 def test_what_may_no_longer_be_read_is_in_no_download(company: Company) -> None:

@@ -24,6 +24,7 @@ from muniment.interfaces.authenticate import Caller, PageSession, check_change, 
 from muniment.interfaces.problems import NOTHING_HERE
 from muniment.interfaces.rest.answers import Threads
 from muniment.interfaces.web.administration.changes import allowed, changed, refused, told
+from muniment.interfaces.web.attachment import attachment
 from muniment.interfaces.web.forms import form_of
 from muniment.interfaces.web.rendering import render, say
 from muniment.interfaces.web.shell import admitted, person, proving_anew
@@ -152,12 +153,7 @@ async def evidence(incident_id: str, request: Request, session: PageSession, thr
             raise
         except MunimentError as error:
             return refused(error, lambda trouble: _one(request, session, incident_id, trouble))
-        name = f"evidence-{incident_id}.sealed"
-        return Response(
-            content,
-            media_type="application/octet-stream",
-            headers={"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"},
-        )
+        return attachment(content, f"evidence-{incident_id}.sealed", "application/octet-stream")
 
     return await threads.run(sealed)
 

@@ -16,6 +16,7 @@ from muniment.interfaces.rest.answers import Threads
 from muniment.interfaces.rest.bodies import without
 from muniment.interfaces.web.asking.answering import stored_view
 from muniment.interfaces.web.asking.plain import plain_text
+from muniment.interfaces.web.attachment import attachment
 from muniment.interfaces.web.shell import caller as caller_of
 from muniment.knowledge.retrieval.wording import fold
 
@@ -72,8 +73,7 @@ def _json(value: Json) -> str:
 
 def _file(text: str, title: str, at: str, form: str) -> Response:
     ending, media_type = ("json", "application/json") if form == "json" else ("md", "text/markdown")
-    headers = {"content-disposition": f'attachment; filename="{file_name(title, at)}.{ending}"'}
-    return Response(text, media_type=f"{media_type}; charset=utf-8", headers=headers)
+    return attachment(text, f"{file_name(title, at)}.{ending}", f"{media_type}; charset=utf-8")
 
 
 def file_name(title: str, at: str) -> str:

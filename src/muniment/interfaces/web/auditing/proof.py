@@ -16,6 +16,7 @@ from muniment.governance.policy.gate import NotPermitted
 from muniment.interfaces.authenticate import Caller, PageSession, check_change, workspace_of
 from muniment.interfaces.problems import NOTHING_HERE
 from muniment.interfaces.rest.answers import Threads
+from muniment.interfaces.web.attachment import attachment
 from muniment.interfaces.web.auditing.words import by_words
 from muniment.interfaces.web.forms import form_of
 from muniment.interfaces.web.rendering import render, say
@@ -59,7 +60,7 @@ async def checkpoint(request: Request, session: PageSession, threads: Threads) -
 
     def taken(proving: AuditProof, who: Caller) -> Response:
         made = proving.checkpoint(who.principal, who.actor)
-        return _attached(f"checkpoint-{made.size}.txt", made.text, _TEXT)
+        return attachment(made.text, f"checkpoint-{made.size}.txt", _TEXT)
 
     return await threads.run(lambda: _given(request, session, taken))
 
@@ -69,7 +70,7 @@ async def public_key(request: Request, session: PageSession, threads: Threads) -
     """Give the key that checks checkpoints."""
 
     def taken(proving: AuditProof, who: Caller) -> Response:
-        return _attached("public-key.txt", proving.public_key(who.principal, who.actor) + "\n", _TEXT)
+        return attachment(proving.public_key(who.principal, who.actor) + "\n", "public-key.txt", _TEXT)
 
     return await threads.run(lambda: _given(request, session, taken))
 
@@ -79,7 +80,7 @@ async def verifier(request: Request, session: PageSession, threads: Threads) -> 
     """Give the program that checks proofs without this product."""
 
     def taken(proving: AuditProof, who: Caller) -> Response:
-        return _attached("verify.py", proving.verifier(who.principal, who.actor), _PYTHON)
+        return attachment(proving.verifier(who.principal, who.actor), "verify.py", _PYTHON)
 
     return await threads.run(lambda: _given(request, session, taken))
 
@@ -90,7 +91,7 @@ async def inclusion(request: Request, session: PageSession, threads: Threads, en
 
     def taken(proving: AuditProof, who: Caller) -> Response:
         text = proving.inclusion(entry, who.principal, who.actor)
-        return _attached(f"entry-{entry}.tlog-proof", text, _TEXT)
+        return attachment(text, f"entry-{entry}.tlog-proof", _TEXT)
 
     return await threads.run(lambda: _given(request, session, taken))
 
@@ -101,7 +102,7 @@ async def consistency(request: Request, session: PageSession, threads: Threads, 
 
     def taken(proving: AuditProof, who: Caller) -> Response:
         text = proving.consistency(size, who.principal, who.actor)
-        return _attached(f"growth-from-{size}.txt", text, _TEXT)
+        return attachment(text, f"growth-from-{size}.txt", _TEXT)
 
     return await threads.run(lambda: _given(request, session, taken))
 
@@ -117,12 +118,6 @@ def _given(request: Request, session: Session, taken: Callable[[AuditProof, Call
         # They were let in to the log: how far it goes is no secret from them.
         said = f"{error.public} {error.fix}".strip()
         return HTMLResponse(_page(request, session, who, said), error.status)
-
-
-def _attached(name: str, content: str | bytes, media_type: str) -> Response:
-    """Return a download; `name` is made of our own words and numbers alone."""
-    headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return Response(content, media_type=media_type, headers=headers)
 
 
 def may_export(request: Request, who: Caller) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from typing import Literal
 
@@ -19,6 +18,7 @@ from muniment.assurance.evaluation.reports.page import page
 from muniment.assurance.evaluation.reports.reported import ReportedRun
 from muniment.interfaces.authenticate import PageSession, workspace_of
 from muniment.interfaces.rest.answers import Threads
+from muniment.interfaces.web.attachment import attachment
 from muniment.interfaces.web.shell import admitted
 
 router = APIRouter(include_in_schema=False)
@@ -30,7 +30,6 @@ _FORMS: Mapping[Form, tuple[str, Callable[[ReportedRun], str]]] = {
     "json": ("application/json", lambda run: json.dumps(document(run), ensure_ascii=True, indent=2) + "\n"),
     "xml": ("application/xml", junit),
 }
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 @router.get("/quality/runs/{evaluation_id}/report/{form}")
@@ -43,8 +42,6 @@ async def download(
         who = admitted(request, session, "quality.runs")
         run = run_reading(workspace_of(request)).read(who.principal, who.actor, evaluation_id).run
         media_type, maker = _FORMS[form]
-        named = f"{_UNSAFE.sub('-', run.suite).strip('-.')[:60] or 'suite'}-{run.id}.{form}"
-        headers = {"content-disposition": f'attachment; filename="{named}"'}
-        return Response(maker(report(run)), media_type=media_type, headers=headers)
+        return attachment(maker(report(run)), f"{run.suite[:60]}-{run.id}.{form}", media_type)
 
     return await threads.run(made)
