@@ -86,8 +86,9 @@ def test_a_reader_asks_reads_on_at_the_mark_follows_up_shares_and_takes_it_away(
         follow(page, "#sharing button[type=submit]")
         assert "ben" in page.locator(".along").inner_text()
     with opens("ben") as page:
-        follow(page, ".recent a", PAY)
-        assert "Alice Moreau" in main(page) and PROOF not in main(page)
+        follow(page, ".recent a", "of alice")
+        assert "You see of it what you may read yourself." in main(page)
+        assert "canteen" in main(page) and not any(words in main(page) for words in (PAY, PROOF, "900"))
 
 
 def test_an_approver_opens_what_is_folded_approves_one_rejects_one_and_proves_who_they_are(
@@ -109,7 +110,7 @@ def test_an_approver_opens_what_is_folded_approves_one_rejects_one_and_proves_wh
         assert hindrances(page) == [] and skips(page)
         press(page, "details[data-long] summary")
         page.wait_for_selector("[data-approve] button:enabled")
-        assert "the tins in it were dented" in page.locator("details[data-long] .value").inner_text()
+        assert "The tins in it were dented." in page.locator("details[data-long] .value").inner_text()
         follow(page, "[data-approve] button")
         assert page.url.endswith("/signin?again=1") and len(company.shop.effects) == before
         sign_in(page, company.address, company.workspace, "carol")

@@ -58,7 +58,7 @@ members_of = ["staff"]
 """
 MORE_ROLES = {"contributor": "ben", "security-officer": "frank", "tool-user": "group:support"}
 """Beside those of the proving ground: bob and erin evaluate, carol approves, grace audits, judy curates, olga operates."""
-LONG = "The parcel came on the ninth and the tins in it were dented. " * 6
+LONG = "The parcel came late.\nThe tins in it were dented.\n" * 8
 
 
 @dataclass
