@@ -218,7 +218,9 @@ def test_a_security_officer_answers_who_reads_what_gives_and_takes_a_role_and_ch
         write(page, "[name=document]", company.document("engineering/oncall.md"))
         follow(page, "form[action$='/document#document'] button")
         assert "A document whose name you may not see" in main(page)
-        assert "Alice Moreau" in page.locator("#may ~ *, section[aria-labelledby=document]").first.inner_text()
+        assert (
+            "Alice Moreau" in page.locator("#may ~ *, section[aria-labelledby=document]").first.inner_text()
+        )
         follow(page, LOCAL, "Directory")
         follow(page, ".ledger a", "Dave Un")
         press(page, ".open-form > summary")
@@ -240,7 +242,10 @@ def test_a_security_officer_answers_who_reads_what_gives_and_takes_a_role_and_ch
         assert "It may be put in force" in main(page)
         write(page, "#reason", "It was read again.")
         follow(page, ".activate button")
-        assert "It was read again." in page.locator("section[aria-labelledby=history] tbody tr").first.inner_text()
+        assert (
+            "It was read again."
+            in page.locator("section[aria-labelledby=history] tbody tr").first.inner_text()
+        )
     assert company.workspace.policies.show().version != before.version
 
 

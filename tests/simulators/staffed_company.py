@@ -94,7 +94,9 @@ class Company:
     def draft(self, rule: str) -> str:
         """Write a new version of the prompt for answers; return its number as pages know it."""
         prompts = self.workspace.prompts
-        live = next(one.prompt for one in prompts.all() if one.prompt.name == "answer" and one.stage == "live")
+        live = next(
+            one.prompt for one in prompts.all() if one.prompt.name == "answer" and one.stage == "live"
+        )
         folder = self.workspace.home / "prompts"
         folder.mkdir(exist_ok=True)
         (folder / "answer.md").write_text(f"{live.content.rstrip()}\n{rule}\n")
