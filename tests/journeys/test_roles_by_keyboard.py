@@ -1,4 +1,4 @@
-"""What each role is there for, done from the first page to the end by somebody who has a keyboard and nothing else."""
+"""What each role is there for, done from the first page to the end with a keyboard and nothing else."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def choose(page: Any, selector: str, value: str) -> None:
 
 
 def hindrances(page: Any) -> list[str]:
-    """Walk through the whole page that is open; return what a keyboard does not reach, and where focus is not seen."""
+    """Walk through the whole page that is open; return what is not reached, and where focus is not seen."""
     page.evaluate(_TOP)
     reachable = page.evaluate(_WATCH)
     stood: list[dict[str, Any]] = []

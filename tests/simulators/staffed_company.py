@@ -57,7 +57,7 @@ members_of = ["staff"]
 [services.helpdesk]
 """
 MORE_ROLES = {"contributor": "ben", "security-officer": "frank", "tool-user": "group:support"}
-"""Beside those of the proving ground: bob and erin evaluate, carol approves, grace audits, judy curates, olga operates."""
+"""Beside those of the proving ground, where erin evaluates, carol approves, grace audits, judy curates."""
 LONG = "The parcel came late.\nThe tins in it were dented.\n" * 8
 
 

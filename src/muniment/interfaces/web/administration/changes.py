@@ -41,8 +41,8 @@ def changed(
 ) -> Response:
     """Do a change and go back to its page, or to the one that `work` returns; where it is refused, show why.
 
-    `shown` renders the page with that. `anew`: a sign-in that is too old is asked for again first. `version` is the one
-    to show of a page that has several.
+    `shown` renders the page with that. `anew`: a sign-in that is too old is asked for again first. `version` is the
+    one to show of a page that has several.
     """
     if anew and (again := proving_anew(request, session, page)):
         return again
