@@ -6,15 +6,19 @@ import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests import memory, parsers, prepared
+from hypothesis import HealthCheck, settings
+from tests import memory, parsers, prepared, routes
 from tests.postgres import Server, server
 from tests.simulators.issuer import SECRET, Issuer, serving
 from tests.simulators.office import Office, opened
+from tests.simulators.web_client import one_loop
 
-from muniment.foundation.clock import FixedClock
+from muniment.foundation.clock import Clock, FixedClock
 from muniment.inference import attempts
 from muniment.knowledge.retrieval import compiled
 from muniment.knowledge.retrieval.compiled import Loops
@@ -51,9 +55,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Put temporary folders in memory, and compile the loops where the run asks for it.
 
-    Nothing that collecting makes is garbage: it is not looked for meanwhile.
+    Nothing that collecting makes is garbage: it is not looked for meanwhile. What a property is proven with may take
+    its time: a machine that does other work says nothing about the property.
     """
     gc.disable()
+    settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("patient")
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory.place()))
     if config.getoption("--loops") == "compiled":
         compiled.prepare()
@@ -78,6 +85,20 @@ def prepared_schemas() -> Iterator[None]:
 def lent_parsers() -> Iterator[None]:
     """Start as many parsers as work at the same time rather than one for each ingest."""
     with parsers.lent():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_routes() -> Iterator[None]:
+    """Make what servers need of each route once in a process rather than for each server."""
+    with routes.shared():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def lent_loop() -> Iterator[None]:
+    """Start one event loop in a process rather than one for each request of a test."""
+    with one_loop():
         yield
 
 
@@ -140,22 +161,57 @@ def home_of(tmp_path: Path, kept_in: str, request: pytest.FixtureRequest) -> Ite
         request.getfixturevalue("postgres").drop(url)
 
 
+@pytest.fixture(scope="session")
+def first_homes(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Clock | None], Path]:
+    """Return a function that gives a home as it was made once in a process, with a directory and nothing else."""
+    from muniment import app
+    from muniment.governance.identity.principal import OPERATOR
+
+    top, made = tmp_path_factory.mktemp("first"), dict[tuple[str, object], Path]()
+
+    def first(directory: str, clock: Clock | None) -> Path:
+        of = directory, clock and clock.now()
+        if of not in made:
+            place = top / f"home-{len(made)}"
+            with closing(app.create(place, clock, embedder=lambda: None)) as workspace:
+                file = top / "directory.toml"
+                file.write_text(directory)
+                workspace.directory.import_file(file, OPERATOR)
+            made[of] = place
+        return made[of]
+
+    return first
+
+
 @pytest.fixture
-def make_workspace(tmp_path: Path, home_of: Callable[[str], Path]) -> Iterator[Callable[..., object]]:
-    """Return a function that makes a workspace with the small directory; all are closed at the end."""
+def make_workspace(
+    tmp_path: Path,
+    kept_in: str,
+    home_of: Callable[[str], Path],
+    first_homes: Callable[[str, Clock | None], Path],
+) -> Iterator[Callable[..., object]]:
+    """Return a function that makes a workspace with the small directory; all are closed at the end.
+
+    The first of a test is a copy of one made before where its options leave no trace in a home.
+    """
     from muniment import app
     from muniment.governance.identity.principal import OPERATOR
 
     made: list[app.Workspace] = []
 
-    def make(name: str = "home", directory: str = DIRECTORY, **options: object) -> app.Workspace:
+    def make(name: str = "home", directory: str = DIRECTORY, **options: Any) -> app.Workspace:
         options.setdefault("embedder", lambda: None)
-        workspace = app.create(home_of(name), **options)  # type: ignore[arg-type]
-        made.append(workspace)
         file = tmp_path / f"{name}-directory.toml"
         file.write_text(directory)
-        workspace.directory.import_file(file, OPERATOR)
-        return workspace
+        clock, place = options.get("clock"), home_of(name)
+        plain = options.keys() <= {"clock", "embedder"} and type(clock) in (type(None), FixedClock)
+        if plain and not made and kept_in == "file" and not place.exists():
+            shutil.copytree(first_homes(directory, clock), place)
+            made.append(app.open(place, **options))
+        else:
+            made.append(app.create(place, **options))
+            made[-1].directory.import_file(file, OPERATOR)
+        return made[-1]
 
     yield make
     for workspace in made:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.simulators.office import ALICE, Office
 from tests.simulators.provisioner import Provisioner
-from tests.simulators.web_client import api_key, bearer, client, link
+from tests.simulators.web_client import Browser, api_key, bearer, client, link
 
 from muniment.app import Workspace
 from muniment.governance.identity.principal import OPERATOR, Actor
@@ -54,6 +54,27 @@ def test_what_people_write_to_and_of_answers_is_not_in_the_log(
     log = exported(workspace, tmp_path / "export")
     assert '"kind":"feedback.given"' in log and '"kind":"conversation.renamed"' in log
     assert "quagga" not in log
+
+
+def test_what_auditors_look_for_is_in_the_log_only_where_it_is_an_id_or_an_account(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    workspace.roles.grant("auditor", "alice", "she audits", OPERATOR)
+    alice = Browser(workspace).sign_in("alice")
+    answer = workspace.ids.new("ans")
+    for asked in (
+        {"names": "b.okafor@quagga.example"},
+        {"names": "Quagga"},
+        {"by": "service:x", "names": "+quagga/1"},
+        {"kind": "quagga"},
+        {"kind": "audit.*", "names": answer, "by": "user:bob", "outcome": "done", "since": "2026-01-01"},
+    ):
+        assert alice.http.get("/audit", params=asked).status_code == 200
+        sent = alice.post("/audit/search", csrf=alice.csrf, **asked)
+        assert alice.http.get(sent.headers["location"]).status_code == 200
+    log = exported(workspace, tmp_path / "export")
+    assert "quagga" not in log and "user:bob" not in log
+    assert f'"names":"{answer}"' in log and '"kind":"audit.*"' in log and '"outcome":"done"' in log
 
 
 def test_no_address_name_key_or_token_of_an_account_is_in_the_log(

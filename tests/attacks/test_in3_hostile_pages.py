@@ -13,6 +13,7 @@ from muniment.foundation.sandbox import Limits
 from muniment.knowledge.pages import page_images
 from muniment.knowledge.pages.page_child import MOST_OBJECTS
 from muniment.knowledge.pages.page_images import NoImage, PageImages
+from muniment.knowledge.pages.turns import Turns
 
 WORDS = "BT /F 12 Tf 40 200 Td (Heron) Tj ET"
 
@@ -90,9 +91,7 @@ def answered(answer: bytes) -> PageImages:
             return answer
 
     made = PageImages()
-    made._idle.get()
-    made._idle.get()
-    made._idle.put(Taken())  # type: ignore[arg-type]
+    made._turns = Turns([Taken()])  # type: ignore[assignment, list-item]
     return made
 
 

@@ -74,7 +74,11 @@ def test_a_workspace_at_work_never_repeats_one(
 
 
 @given(shapes=st.lists(st.tuples(st.integers(0, 40), st.integers(0, 9)), min_size=1, max_size=6))
-@profile(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@profile(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=40,
+    deadline=None,
+)
 def test_no_piece_of_any_segment_shares_one_with_another(
     sealed: Counter[tuple[bytes, bytes]],
     tmp_path_factory: pytest.TempPathFactory,

@@ -151,8 +151,9 @@ _SENT = {"method", "url", "headers", "json", "data", "params", "files", "cookies
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     place = tmp_path_factory.mktemp("op2")
     names = ("user_per_minute", "service_per_minute", "tenant_per_minute", "failures_per_minute")
-    chosen = settings.parse({"limits": dict.fromkeys(names, NO_LIMIT), "keys": {"lease_seconds": 5}})
-    workspace = app.create(place / "home", settings=chosen, embedder=lambda: None)
+    chosen = settings.parse({"limits": dict.fromkeys(names, NO_LIMIT)})
+    # However long the machine lets a request wait, no lease of the key and no token runs out.
+    workspace = app.create(place / "home", settings=chosen, embedder=lambda: None, clock=FixedClock())
     (place / "people.toml").write_text(PEOPLE)
     workspace.directory.import_file(place / "people.toml", OPERATOR)
     (place / "papers").mkdir()

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from muniment.app import Workspace
+from muniment import app
 from muniment.interfaces.listening import listening
 from muniment.interfaces.peer import LONGEST_HEAD
 from muniment.interfaces.server import server_of
@@ -19,27 +19,35 @@ HEAD = b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n"
 POST = b"POST /v1/search HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
 AT_ONCE = 1 << 20
 """Bytes that the server may take in before it looks at them."""
+IN_THE_KERNEL = 64 << 10
+"""Bytes that wait at each end of a connection: however late the server comes to look, no more than that are sent."""
+SILENCE = 0.5
+"""Seconds after which what was sent is held to get no answer."""
 
 
-@pytest.fixture
-def port(workspace: Workspace) -> Iterator[int]:
-    """Yield the port of a server of its own."""
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """Yield the port of a server that outlives what every test sends it."""
+    workspace = app.create(tmp_path_factory.mktemp("op3") / "home", embedder=lambda: None)
     running = server_of(workspace, listening(workspace, "127.0.0.1"), 0)
     thread = threading.Thread(target=running.run)
     thread.start()
     while not running.started:
         time.sleep(0.01)
-    yield running.servers[0].sockets[0].getsockname()[1]
+    door = running.servers[0].sockets[0]
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, IN_THE_KERNEL)
+    yield door.getsockname()[1]
     running.should_exit = True
     thread.join()
+    workspace.close()
 
 
-def said(port: int, *parts: bytes) -> bytes:
-    """Send these bytes and return all that comes back until the server closes or has nothing more to say."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+def said(port: int, *parts: bytes, patience: float = 30) -> bytes:
+    """Send these bytes and return what comes back until the server closes or says nothing for so many seconds."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         for part in parts:
             connection.sendall(part)
-        connection.settimeout(1)
+        connection.settimeout(patience)
         answer = b""
         try:
             while part := connection.recv(65536):
@@ -73,7 +81,7 @@ def said(port: int, *parts: bytes) -> bytes:
     ],
 )
 def test_what_is_no_sound_request_reaches_no_route(port: int, request_bytes: bytes) -> None:
-    answer = said(port, request_bytes)
+    answer = said(port, request_bytes, patience=SILENCE)
     assert answer == b"" or answer.split(b" ", 2)[1] in (b"400", b"421"), answer
     assert answer.count(b"HTTP/1.1") <= 1
     assert b" 200 " in said(port, HEAD + b"connection: close\r\n\r\n")
@@ -84,14 +92,14 @@ def test_what_is_no_sound_request_reaches_no_route(port: int, request_bytes: byt
     [(b"GET /", b"a"), (HEAD + b"x: ", b"a"), (HEAD, b"x-more: a\r\n"), (HEAD + b"a", b"a"), (b"", b"\r\n")],
 )
 def test_a_head_without_an_end_is_cut_off(port: int, beginning: bytes, repeated: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, IN_THE_KERNEL)
         connection.sendall(beginning)
         sent, part = 0, repeated * (8192 // len(repeated))
         with suppress(BrokenPipeError, ConnectionResetError):
             while sent < 16 * AT_ONCE:
                 connection.sendall(part)
                 sent += len(part)
-                time.sleep(0.001)
     assert sent < LONGEST_HEAD + AT_ONCE
     assert b" 200 " in said(port, HEAD + b"connection: close\r\n\r\n")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tests.simulators.web_client import Browser, document_id, kinds
 from muniment.app import Workspace
 from muniment.foundation.clock import FixedClock
 from muniment.governance.identity.principal import OPERATOR
-from muniment.governance.policy.rules import shipped, version_of
+from muniment.governance.policy.rules import Rules, shipped, version_of
 from muniment.knowledge import library
 
 Person = Callable[[str], Browser]
@@ -100,7 +101,8 @@ class TestSources:
                 sent(alice, "/administration/sources/papers/readers", place="plans/second-walnut.md")
             )
             return [
-                re.sub(r'name="csrf" value="[^"]+"|<td class="number">\d+</td>', "", one) for one in pages
+                re.sub(r'name="csrf" value="[^"]+"|<td[^>]* class="number">\d+</td>', "", one)
+                for one in pages
             ]
 
         before = seen()
@@ -319,11 +321,40 @@ class TestPolicy:
         assert frank.http.get(f"/administration/policy/versions/{'x' * 64}").status_code == 404
         before = version_of(shipped())[7:]
         assert "Go back to this version" in frank.http.get(f"/administration/policy/versions/{before}").text
-        back = frank.post(
-            "/administration/policy/rollback", csrf=csrf(frank), version=before, reason="Searching is needed"
+        form = {"version": before, "reason": "Searching is needed"}
+        stale = frank.post(
+            "/administration/policy/rollback", csrf=csrf(frank), upon=version_of(shipped()), **form
         )
+        assert stale.status_code == 409 and company.policies.show().policies == draft
+        back = frank.post("/administration/policy/rollback", csrf=csrf(frank), upon=version_of(draft), **form)
         assert back.status_code == 303 and company.policies.show().policies == text
         assert company.policies.history()[0].number == first.number + 1
+
+    def test_what_was_tested_beside_another_version_is_not_put_in_force(
+        self, company: Workspace, person: Person
+    ) -> None:
+        frank, text = person("frank"), company.policies.show().policies
+        page = self.draft(frank, text + "// Mine.\n")
+        form = {"cases": "", "days": "7", "reason": "Mine", "tested": hidden(page, "tested")}
+        company.policies.activate(text + "// Theirs.\n", "Meanwhile", OPERATOR)
+        refused = sent(frank, "/administration/policy/activate", policies=text + "// Mine.\n", **form)
+        assert "are not what was tested" in refused and "<del>" in refused
+        assert company.policies.show().policies.endswith("// Theirs.\n")
+        company.policies.activate(text, "As before", OPERATOR)
+
+    def test_decisions_are_taken_again_while_there_is_time_the_newest_first(self, company: Workspace) -> None:
+        company.search("rye", "alice")
+        draft, day = Rules(shipped()), timedelta(days=1)
+        whole, none = company.replay.changes(draft, day), company.replay.changes(draft, day, None, -1.0)
+        assert whole.decisions and not whole.cut
+        assert not none.decisions and none.cut
+
+    def test_no_draft_ends_the_server(self, person: Person) -> None:
+        deep = '@id("x") permit (principal, action, resource) when { ' + "(" * 9_000 + "true" + ")" * 9_000
+        page = self.draft(person("ivan"), f"// Deep\n{deep} }};")
+        assert "Line 2:" in page and "nests too deep" in page
+        nested = self.draft(person("ivan"), shipped(), cases="case = " + "[" * 9_000)
+        assert "cases nests too deep" in nested
 
     def test_who_may_not_read_the_log_is_shown_no_decisions_of_it(
         self, company: Workspace, person: Person
@@ -332,7 +363,7 @@ class TestPolicy:
             '[Action::"search", Action::"ask"', '[Action::"ask"', 1
         )
         page = self.draft(person("ivan"), draft)
-        assert "Decisions that were taken are in the log, which you may not read" in page
+        assert "Past decisions are in the log, which you may not read" in page
         assert "Would be denied" not in page and "A security officer puts one in force." in page
         form = {"policies": draft, "cases": "", "days": "7", "reason": "x", "tested": "x"}
         assert person("ivan").post(

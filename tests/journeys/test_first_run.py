@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 from tests.simulators.browser import faults, page_of, tab_to
 
@@ -132,6 +133,50 @@ def test_the_first_administrator_is_made_once(guided: Guided) -> None:
         one.member for one in guided.first.workspace.roles.listing() if one.role == "security-officer"
     ]
     assert officers == ["user:alice"]
+
+
+def test_nobody_is_made_leader_in_place_of_the_first(guided: Guided, tmp_path: Path) -> None:
+    guided.begin()
+    assert guided.send("/setup/keys").status_code == 303
+    alone = {"from": "alone", "name": "ada", "title": "Ada"}
+    assert guided.send("/setup/people", **alone).status_code == 303
+    (tmp_path / "others.toml").write_text("[users.mallory]\n")
+    file = {"from": "file", "file": str(tmp_path / "others.toml"), "who": "mallory"}
+    for form in (file, {**alone, "name": "mallory"}):
+        assert guided.send("/setup/people", **form).status_code == 409
+    assert guided.first.administrator == guided.first.workspace.principal("ada")
+
+
+def test_the_last_step_is_not_done_before_the_others_nor_twice(tmp_path: Path) -> None:
+    opened: list[FastAPI] = []
+
+    def served() -> FastAPI:
+        opened.append(FastAPI())
+        return opened[-1]
+
+    guided = Guided(tmp_path / "home")
+    guided.setup = Setup(guided.first, Doorway(), served)
+    guided.http = guided.another()
+    guided.begin()
+    assert guided.send("/setup/keys").status_code == 303
+    assert guided.send("/setup/question", question="").status_code == 409
+    guided.send("/setup/people", **{"from": "alone", "name": "ada", "title": "Ada"})
+    assert guided.send("/setup/question", question="").status_code == 409
+    assert guided.send("/setup/skip").status_code == 303 and not opened
+    secret = guided.http.cookies["muniment-setup"]
+    assert guided.send("/setup/question", question="").headers["location"] == "/"
+    form = {"csrf": guided.setup.csrf, "question": ""}
+    cookie = {"origin": ORIGIN, "cookie": f"muniment-setup={secret}"}
+    assert guided.another().post("/setup/question", data=form, headers=cookie).status_code == 409
+    assert len(opened) == 1
+    guided.first.close()
+
+
+def test_a_cookie_of_an_earlier_run_does_not_spend_the_link(guided: Guided) -> None:
+    old = {"cookie": "muniment-setup=of-an-earlier-run"}
+    page = guided.another().get("/setup", params={"token": guided.setup.token}, headers=old)
+    assert page.status_code == 200 and guided.setup.token in page.text
+    assert guided.another().get("/setup", headers=old).status_code == 401
 
 
 def test_a_name_that_cannot_be_is_refused_and_leaves_no_file(guided: Guided) -> None:

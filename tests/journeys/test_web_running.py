@@ -125,7 +125,7 @@ def test_an_auditor_sees_every_page_and_no_form_but_for_evidence(
 def test_health_says_first_what_needs_somebody(home: Workspace, people: dict[str, Browser]) -> None:
     held = home.stops.stop("tool", "notify", "a trial", None, OPERATOR)
     told = at(people["olga"]).text
-    assert told.index("Tool notify is stopped") < told.index("Is well")
+    assert told.index("Tool notify is stopped") < told.index("What is well")
     assert "What to do:" in told
     home.stops.end(held.id, None, OPERATOR)
     assert "is stopped;" not in at(people["olga"]).text
@@ -184,6 +184,8 @@ def test_a_prompt_is_compared_promoted_and_taken_back(home: Workspace, people: d
     assert "became live" in at(cleo, "/prompts").text
     assert send(cleo, "/prompts/answer/rollback", version=version, reason="Too short").status_code == 303
     assert home.prompts.live("answer").digest == live.prompt.digest
+    again = send(cleo, "/prompts/answer/rollback", version=version, reason="Somebody did it already")
+    assert again.status_code == 409 and home.prompts.live("answer").digest == live.prompt.digest
     assert at(cleo, f"/prompts/answer?version={'0' * 16}").status_code == 404
 
 

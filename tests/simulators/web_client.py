@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from starlette.testclient import TestClient
 
 from muniment.app import Workspace
@@ -12,11 +15,23 @@ from muniment.governance.identity.principal import OPERATOR
 from muniment.interfaces.server import create_server
 
 ORIGIN = "http://localhost"
+_loop: list[BlockingPortal] = []
+
+
+@contextmanager
+def one_loop() -> Iterator[None]:
+    """Let every caller's requests run in one event loop, as a server's do, rather than each in a loop of its own."""
+    with start_blocking_portal() as portal:
+        _loop.append(portal)
+        yield
+        _loop.clear()
 
 
 def client(workspace: Workspace, **options: Any) -> TestClient:
     """Return a caller without credentials."""
-    return TestClient(create_server(workspace), base_url=ORIGIN, follow_redirects=False, **options)
+    made = TestClient(create_server(workspace), base_url=ORIGIN, follow_redirects=False, **options)
+    made.portal = _loop[0] if _loop else None
+    return made
 
 
 def observable(response: Any) -> tuple[int, bytes, dict[str, str]]:

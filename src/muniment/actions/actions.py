@@ -145,7 +145,11 @@ class Actions:
         """
         query = (
             sa.select(action)
-            .where(action.c.requester == principal.ref, *in_group(group, self._clock), *older_than(after))
+            .where(
+                action.c.requester == principal.ref,
+                *in_group(group, self._clock),
+                *older_than(after, principal.ref),
+            )
             .order_by(action.c.created_at.desc(), action.c.id)
             .limit(min(limit, MOST))
         )

@@ -9,8 +9,9 @@ Invariants:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from muniment.actions.bound import Bound, Evidence
 from muniment.actions.view import View, leaves_of
@@ -27,8 +28,13 @@ MOST = 12
 """Passages that are read at one time."""
 LONGEST = 4_000
 """Characters of one passage that are shown."""
+MOST_SAID = 300
+"""Values of a call that are looked for in a passage, the longest of them."""
+_LOOKED_AT = 5_000
+"""Places of one passage; what is beyond them is shown and not marked."""
 _SHORTEST = 3
 _NUMBER = re.compile(r"[0-9]{1,7}")
+_WORD = re.compile(r"\w")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +126,28 @@ def _words(
 
 
 def _said(arguments: Mapping[str, object]) -> Sequence[str]:
-    """Return what the call says and a document could say too, the longest first."""
+    """Return what the call says and a document could say too, the longest first, up to MOST_SAID."""
     found = {str(value) for _, value in leaves_of(arguments) if isinstance(value, str | int | float)}
-    return sorted((one for one in found if len(one.strip()) >= _SHORTEST), key=lambda one: (-len(one), one))
+    return sorted((one for one in found if len(one.strip()) >= _SHORTEST), key=lambda one: (-len(one), one))[
+        :MOST_SAID
+    ]
 
 
 def _marked(text: str, said: Sequence[str]) -> Sequence[tuple[int, int]]:
+    """Return where the text says one of these, as words of its own."""
     found: list[tuple[int, int]] = []
-    for one in said:
-        for at in re.finditer(rf"(?<!\w){re.escape(one)}(?!\w)", text):
-            if all(at.end() <= start or end <= at.start() for start, end in found):
-                found.append(at.span())
+    marked = bytearray(len(text))
+    for start, end in islice(_places_of(said, text), _LOOKED_AT):
+        joined = (start > 0 and _WORD.match(text, start - 1)) or _WORD.match(text, end)
+        if not joined and marked.find(1, start, end) < 0:
+            marked[start:end] = b"\1" * (end - start)
+            found.append((start, end))
     return sorted(found)
+
+
+def _places_of(said: Sequence[str], text: str) -> Iterator[tuple[int, int]]:
+    for one in said:
+        start = text.find(one)
+        while start >= 0:
+            yield start, start + len(one)
+            start = text.find(one, start + 1)

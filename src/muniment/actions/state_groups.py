@@ -33,11 +33,15 @@ def in_group(group: Group | None, clock: Clock) -> list[sa.ColumnElement[bool]]:
     return [sa.or_(ended, sa.and_(waits, sa.not_(lasts)))]
 
 
-def older_than(after: str) -> list[sa.ColumnElement[bool]]:
-    """Return the conditions on rows that stand behind this action, the newest first; none for an empty id."""
+def older_than(after: str, requester: str) -> list[sa.ColumnElement[bool]]:
+    """Return the conditions on rows that stand behind this action of a requester, the newest first.
+
+    None for an empty id; behind another's action stands as little as behind one that never was.
+    """
     if not after:
         return []
     other = action.alias()
     same = sa.and_(action.c.created_at == other.c.created_at, action.c.id > other.c.id)
-    found = sa.exists().where(other.c.id == after, sa.or_(action.c.created_at < other.c.created_at, same))
+    mine = sa.and_(other.c.id == after, other.c.requester == requester)
+    found = sa.exists().where(mine, sa.or_(action.c.created_at < other.c.created_at, same))
     return [found]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from muniment.foundation.database import Database
 from muniment.foundation.errors import BadInput
 from muniment.governance.audit import query
@@ -15,6 +18,12 @@ from muniment.governance.audit.search import Found, Search, Wanted, Whole
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decision import AUDIT
 from muniment.governance.policy.gate import Gate
+
+_NAMED = re.compile(
+    r"operator|muniment|done|refused|failed|\d{4}-\d\d-\d\dT[\d:.]+Z|(?:user|service|group):.+|subject:[0-9a-f]{32}"
+    r"|(?:[A-Z][A-Za-z]*:)?[a-z][a-z0-9]{1,15}_[a-z2-7]{20}"
+)
+"""What an entry may repeat: times, ids, and accounts, which the log spells by pseudonyms."""
 
 
 class AuditReading:
@@ -51,7 +60,8 @@ class AuditReading:
         stated = self._permitted(who, by)
         with self._database.read() as connection:
             found = Search(self._audit).page(connection, wanted, before, limit)
-        self._record(by, {**stated, "of": "search", **wanted.stated(), "found": len(found.entries)})
+        asked = {name: self._repeated(str(value), found.kinds) for name, value in wanted.stated().items()}
+        self._record(by, {**stated, "of": "search", **asked, "found": len(found.entries)})
         return found
 
     def entry(self, seq: int, who: Principal | None, by: Actor) -> Whole:
@@ -89,6 +99,11 @@ class AuditReading:
         """Return the proof that the log grew out of that of a size; raises as `Proofs.consistency`."""
         self._record(by, {**self._permitted(who, by), "of": "consistency", "size": old_size})
         return self._proofs.consistency(old_size, upto)
+
+    def _repeated(self, asked: str, kinds: Sequence[str]) -> str:
+        """Return what an entry may say of something that was asked for: a digest of what people may have made up."""
+        is_kind = any(one == asked or f"{one.partition('.')[0]}.*" == asked for one in kinds)
+        return asked if is_kind or _NAMED.fullmatch(asked) else self._audit.commitment(asked)
 
     def _permitted(self, who: Principal | None, by: Actor) -> dict[str, str]:
         with self._gate.recorded(by), self._database.read() as connection:

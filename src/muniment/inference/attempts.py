@@ -12,18 +12,23 @@ import random
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 
 from muniment.foundation.clock import Clock
 from muniment.foundation.errors import NotSetUp, Unavailable
 from muniment.inference.breaker import Breaker, Resting
-from muniment.inference.catalog import Endpoint
+from muniment.inference.catalog import QUOTES, Endpoint
 from muniment.inference.measured import left_alone
 from muniment.inference.messages import Chunk, Request
 from muniment.inference.providers.provider import Budget, Busy, Provider, RequestRefused
 
 FIRST_WAIT_SECONDS = 0.4
 LONGEST_WAIT_SECONDS = 8.0
+WAITING = 4
+"""Requests that may wait for a place at an endpoint at one time, each of which holds a thread meanwhile.
+
+Fewer than a server has threads: those who have a place need one to go on, or nobody would ever leave.
+"""
 
 
 class Attempts:
@@ -35,11 +40,13 @@ class Attempts:
         self._lock = threading.Lock()
         self._breakers: dict[str, Breaker] = {}
         self._places: dict[str, threading.BoundedSemaphore] = {}
+        self._waiting = threading.BoundedSemaphore(WAITING)
 
     def complete(self, endpoint: Endpoint, provider: Provider, request: Request) -> Generator[Chunk]:
         """Yield the reply; raises Unavailable where there is none, at once where the endpoint is left alone."""
         breaker, places = self._of(endpoint)
-        with _place(endpoint, places):
+        # Quotes are made in this process: there is no endpoint that could have too much to do.
+        with nullcontext() if endpoint.kind == QUOTES else self._place(endpoint, places):
             for attempt in range(1, endpoint.max_attempts + 1):
                 begun = False
                 try:
@@ -53,6 +60,26 @@ class Attempts:
                         raise
                     self._sleep(_wait(attempt, busy.retry_after))
         raise Unavailable(f"The model {endpoint.name!r} did not answer.")
+
+    @contextmanager
+    def _place(self, endpoint: Endpoint, places: threading.BoundedSemaphore) -> Generator[None]:
+        if not (places.acquire(blocking=False) or self._waited(places, endpoint.timeout_seconds)):
+            raise Unavailable(
+                f"The model {endpoint.name!r} is busy with as many requests as it may have at one time.",
+                fix="Try again in a moment, or raise its max_concurrent.",
+            )
+        try:
+            yield
+        finally:
+            places.release()
+
+    def _waited(self, places: threading.BoundedSemaphore, seconds: float) -> bool:
+        if not self._waiting.acquire(blocking=False):
+            return False
+        try:
+            return places.acquire(timeout=seconds)
+        finally:
+            self._waiting.release()
 
     def rests(self, name: str) -> bool:
         """Return whether this process leaves an endpoint alone for now."""
@@ -90,19 +117,6 @@ class Attempts:
             breaker = self._breakers.setdefault(endpoint.name, Breaker(self._clock))
             most = threading.BoundedSemaphore(endpoint.max_concurrent)
             return breaker, self._places.setdefault(endpoint.name, most)
-
-
-@contextmanager
-def _place(endpoint: Endpoint, places: threading.BoundedSemaphore) -> Generator[None]:
-    if not places.acquire(timeout=endpoint.timeout_seconds):
-        raise Unavailable(
-            f"The model {endpoint.name!r} is busy with as many requests as it may have at one time.",
-            fix="Try again in a moment, or raise its max_concurrent.",
-        )
-    try:
-        yield
-    finally:
-        places.release()
 
 
 def _wait(attempt: int, retry_after: float) -> float:

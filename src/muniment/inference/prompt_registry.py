@@ -175,12 +175,25 @@ class Prompts:
             self._log(connection, "prompt.promoted", made, prompt, before, by, stated)
         return made
 
-    def rollback(self, purpose: str, reason: str, by: Actor, who: Principal | None = None) -> Promotion:
-        """Make the prompt live that was so before; raises Conflict where there was none, else as `promote`."""
+    def rollback(
+        self,
+        purpose: str,
+        reason: str,
+        by: Actor,
+        who: Principal | None = None,
+        instead_of: str | None = None,
+    ) -> Promotion:
+        """Make the prompt live that was so before.
+
+        Raises Conflict where there was none, and where another than that of the digest `instead_of` is live; else as
+        `promote`.
+        """
         why = checked_reason(reason)
         with self._gate.recorded(by), self._database.write() as connection:
             current = _live(connection, purpose)
             stated = self._gate.check(connection, who, "change_prompt", Resource("Prompt", current.name))
+            if instead_of not in (None, current.digest):
+                raise Conflict("Another prompt is live by now.", fix="Look at what is live, then go back.")
             rows = connection.execute(_LIVE.order_by(prompt_stage.c.number), {"purpose": purpose}).all()
             entered = [
                 at for at, row in enumerate(rows) if row.digest == current.digest and row.how == "promote"

@@ -180,12 +180,23 @@ def require_scope(request: Request, caller: Caller, scope: str) -> None:
 
 def page_session(request: Request) -> Session:
     """Return the open session of a browser, and count the request; raises Unauthenticated or TooMany."""
+    session = require_session(request)
+    limits_of(request).admit(request, session.principal)
+    return session
+
+
+def require_session(request: Request) -> Session:
+    """Return the session that a browser's cookie opens at this moment; raises Unauthenticated."""
     secret = request.cookies.get(cookie_name(request))
     session = workspace_of(request).sessions.session(secret) if secret else None
     if session is None:
         raise Unauthenticated("You are not signed in.", fix="Open a sign-in link, or send a bearer token.")
-    limits_of(request).admit(request, session.principal)
     return session
+
+
+async def still_signed_in(request: Request) -> None:
+    """Raise Unauthenticated where the session of a request that goes on has ended meanwhile."""
+    await at_the_door(request, lambda: require_session(request))
 
 
 async def _page_caller(request: Request) -> Session:

@@ -136,7 +136,10 @@ def install(app: FastAPI, page: Page) -> None:
             response.headers.update(error.headers)
         return response
 
-    async def invalid(_request: Request, error: Exception) -> Response:
+    async def invalid(request: Request, error: Exception) -> Response:
+        # It is found before anybody is asked who may open the page, which must not show that it is there.
+        if wants_page(request) and not getattr(request.scope.get("route"), "include_in_schema", True):
+            return await told(request, NOTHING_HERE)
         found = error.errors() if isinstance(error, RequestValidationError) else ()
         return problem(
             422, "bad-input", "The request does not fit.", "; ".join(complaint(e) for e in found[:8])

@@ -38,7 +38,7 @@ _cases = st.builds(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(case=_cases)
 def test_a_case_that_was_written_is_read_back_as_it_was(case: Case, tmp_path: Path) -> None:
     file = tmp_path / "cases.jsonl"

@@ -147,7 +147,11 @@ SAID = st.lists(
 
 
 @given(texts=st.lists(SAID, min_size=1, max_size=3))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_no_text_of_a_result_names_what_its_reader_may_not_read(
     named: Workspace, texts: list[list[str]]
 ) -> None:

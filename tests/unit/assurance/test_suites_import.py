@@ -37,7 +37,7 @@ def table(folder: Path, rows: list[list[str]], delimiter: str = ",", bom: bool =
     return file
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     rows=st.lists(
         st.tuples(_word, _words.filter(bool), _words, _words, st.booleans()), min_size=1, max_size=4

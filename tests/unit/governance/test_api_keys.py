@@ -152,7 +152,11 @@ class NoDatabase:
         raise AssertionError("the database was asked")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=200,
+    deadline=None,
+)
 @given(data=st.data())
 def test_no_text_but_the_key_itself_works(office: Workspace, data: st.DataObject) -> None:
     key = made(office).text
@@ -166,7 +170,11 @@ def test_no_text_but_the_key_itself_works(office: Workspace, data: st.DataObject
             alone.verify(changed)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=50,
+    deadline=None,
+)
 @given(secret=st.binary(min_size=32, max_size=32))
 def test_a_secret_that_was_not_issued_does_not_work_however_well_it_is_written(
     office: Workspace, secret: bytes

@@ -73,7 +73,11 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.dictionaries(NAMES, VALUES, max_size=4), NAMES)
 def test_whatever_is_said_comes_back_and_no_name_lies_in_it(
     office: Office, about: dict[str, Any], name: str

@@ -202,6 +202,16 @@ def test_a_case_that_does_not_fit_is_named(text: str, says: str) -> None:
         read_cases(text, "cases.toml")
 
 
+def test_cases_without_end_are_refused_at_once() -> None:
+    with pytest.raises(BadInput, match="holds 501 cases"):
+        read_cases(CASE * 501, "cases.toml")
+    many = CASE.replace('"search"', str(["search"] * 9_000).replace("'", '"'))
+    with pytest.raises(BadInput, match="names an action more than once"):
+        read_cases(many, "cases.toml")
+    with pytest.raises(BadInput, match="nests too deep"):
+        read_cases("case = " + "[" * 9_000, "cases.toml")
+
+
 def test_a_case_that_cannot_be_worked_out_has_failed_even_where_a_deny_was_expected() -> None:
     wrong = CASE.replace('"allow"', '"deny"') + 'resource = "audit"\n'
     (failed,) = failures(Rules(shipped()), read_cases(wrong, "cases.toml"))

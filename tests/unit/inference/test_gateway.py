@@ -16,6 +16,7 @@ from muniment import settings
 from muniment.assistant.values import NOTHING_FOUND
 from muniment.foundation.clock import FixedClock
 from muniment.foundation.errors import BadInput, Denied, MunimentError, Unavailable
+from muniment.inference.attempts import WAITING
 from muniment.inference.breaker import FAILURES, REST_SECONDS
 
 QUESTION = "When does the canteen open?"
@@ -215,6 +216,23 @@ def test_who_finds_no_place_is_told_so(ready: Callable[..., Any]) -> None:
         places.acquire()
         with pytest.raises(Unavailable, match="as many requests"):
             workspace.ask(QUESTION, as_="carol", model="remote")
+
+
+def test_few_wait_for_a_place_so_that_threads_are_left_for_those_who_have_one(
+    ready: Callable[..., Any],
+) -> None:
+    with serving() as server, ThreadPoolExecutor(WAITING) as pool:
+        workspace = ready(server.url, max_concurrent=1, timeout_seconds=20.0)
+        assert workspace.ask(QUESTION, as_="carol", model="remote").status == "answered"
+        attempts = workspace.gateway._attempts
+        attempts._places["remote"].acquire()
+        waiting = [pool.submit(workspace.ask, QUESTION, as_="carol", model="remote") for _ in range(WAITING)]
+        while attempts._waiting._value:
+            time.sleep(0.01)
+        with pytest.raises(Unavailable, match="as many requests"):
+            workspace.ask(QUESTION, as_="carol", model="remote")
+        attempts._places["remote"].release()
+        assert [one.result().status for one in waiting] == ["answered"] * WAITING
 
 
 def test_lineage_names_the_very_weights_of_a_model_on_this_machine(

@@ -95,3 +95,15 @@ def test_text_stands_out_from_every_ground_it_is_set_on(scheme: str) -> None:
     for ink, ground in (("on-accent", "accent"), ("on-accent", "accent-strong"), ("on-mark", "mark")):
         assert contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)
     assert contrast(colours["rule-strong"], colours["sheet"]) >= 3.0
+
+
+def test_no_part_of_the_stylesheet_styles_a_class_of_another_part() -> None:
+    styled: dict[str, set[str]] = {}
+    for part in sorted((WEB / "styles").glob("*.css")):
+        text = re.sub(r"/\*.*?\*/|:is\([^()]*\)", "", part.read_text("utf-8"), flags=re.S)
+        for selectors in re.findall(r"([^{}]+)\{", text):
+            for one in selectors.split(","):
+                if re.fullmatch(r"\.[a-z-]+", one.strip()):
+                    styled.setdefault(one.strip(), set()).add(part.name)
+    # The last part changes others for small windows, print and the like.
+    assert {name: where for name, where in styled.items() if len(where - {"99-media.css"}) > 1} == {}

@@ -33,7 +33,11 @@ DOCUMENT = st.tuples(
     st.lists(st.booleans(), min_size=7, max_size=7),
     st.sampled_from([LexicalSettings(), LexicalSettings(1.7, 0.83, 3.3, 0.1, 1.1)]),
 )
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=120,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_words_and_vectors_score_the_same_to_the_last_bit(
     tmp_path: Path,
     machine_code: Loops,

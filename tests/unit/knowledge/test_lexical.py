@@ -77,7 +77,11 @@ SENTENCE = st.lists(st.sampled_from(WORDS), min_size=1, max_size=12).map(" ".joi
     st.sets(st.integers(0, 3)),
     SENTENCE,
 )
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=80,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_scores_hold_when_documents_moved_to_other_classes_since_they_were_indexed(
     tmp_path: Path, rows: list[tuple[str, int, int]], allowed: set[int], query: str
 ) -> None:

@@ -29,7 +29,11 @@ DOCUMENT = st.tuples(
 
 
 @given(st.lists(DOCUMENT, min_size=1, max_size=25), st.booleans(), st.sampled_from([1, 3, 1 << 15]))
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=80,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_a_merged_segment_holds_what_is_kept_and_nothing_else(
     tmp_path: Path, documents: list[tuple[int, int, int, bool, list[str]]], dense: bool, at_once: int
 ) -> None:

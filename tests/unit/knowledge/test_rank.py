@@ -27,7 +27,11 @@ WORDS = ("leave", "paid", "pump", "valve", "week", "rain", "crown")
     st.sampled_from(["hybrid", "dense", "lexical"]),
     st.booleans(),
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_the_order_is_that_of_exact_scores_over_what_may_be_read(
     tmp_path: Path, seed: int, size: int, limit: int, legs: Legs, twins: bool
 ) -> None:

@@ -14,7 +14,6 @@ from dataclasses import replace
 
 from muniment.assistant.workflows.hands import NOT_SAID
 from muniment.assistant.workflows.timeline import Moment, moments_of
-from muniment.foundation.canonical import exact
 from muniment.foundation.clock import timestamp
 from muniment.foundation.database import Database
 from muniment.foundation.errors import Denied, NotFound
@@ -95,12 +94,12 @@ class WorkflowRuns:
     ) -> Sequence[Run]:
         """Return at most so many runs that this account may see, the youngest first, behind the run `after`.
 
-        Of those of others it is told where they stand; with `own` there are none of these. Raises BadInput for a
-        `most` that is out of bounds.
+        Of those of others it is told where they stand; with `own` there are none of these. Behind a run that it may
+        not see stands as little as behind one that never was. Raises BadInput for a `most` that is out of bounds.
         """
         everything = not own and self._runs_it(who)
-        mine = "" if who is None or everything else f'"requester":{exact(who.ref).decode()}'
-        found = self._engine.filled(self._engine.runs(name, state, most=most, holds=mine, after=after))
+        mine = None if who is None or everything else ("requester", who.ref)
+        found = self._engine.filled(self._engine.runs(name, state, most=most, given=mine, after=after))
         return [
             one if _is_of(one, who) else _standing(one) for one in found if everything or _is_of(one, who)
         ]
@@ -169,4 +168,6 @@ def _is_of(run: Run, who: Principal | None) -> bool:
 
 def _standing(run: Run) -> Run:
     said = {name: value for name, value in run.tells.items() if name == "stage"}
-    return replace(run, tells=said, given={"requester": run.given.get("requester", "")}, result=None)
+    # What a step failed with may say what it read; why something holds a run is ours.
+    why = "" if run.state in ENDED else run.why
+    return replace(run, tells=said, given={"requester": run.given.get("requester", "")}, result=None, why=why)

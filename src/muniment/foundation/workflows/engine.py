@@ -142,18 +142,19 @@ class Workflows:
         before: datetime | None = None,
         most: int = 100,
         *,
-        holds: str = "",
+        given: tuple[str, str] | None = None,
         after: str = "",
     ) -> Sequence[Run]:
         """Return at most so many runs, the youngest first: of one workflow, in one state, begun before.
 
-        `holds` is a text that the JSON of what they were given has to hold, `after` the run that they stand behind.
+        `given` names something that they have to have been given, and the text that it was; `after` is the run that
+        they stand behind, one of the same.
         """
         if not 1 <= most <= _MOST:
             raise BadInput(f"most is {most}.", fix=f"Ask for 1 to {_MOST} runs at a time.")
         _, _, reading = self._ready()
         with self._database.read() as connection:
-            return reading.many(connection, name, state, before, most, holds, after)
+            return reading.many(connection, name, state, before, most, given, after)
 
     def filled(self, runs: Sequence[Run]) -> Sequence[Run]:
         """Return these runs with what they were given and tell."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from muniment.foundation.canonical import exact
 from muniment.foundation.errors import MunimentError, NotFound
 from muniment.foundation.workflows.definition import Json
 from muniment.foundation.workflows.library import RUNS_HERE
@@ -107,13 +108,18 @@ _MANY = (
     + """WHERE s.name NOT LIKE '%"""
     + UNDOING
     + """' AND (:name = '' OR s.name LIKE :name)
-AND (:before = 0 OR s.created_at < :before) {state} {holds}
-AND (:after = '' OR EXISTS (SELECT 1 FROM {schema}workflow_status a WHERE a.workflow_uuid = :after
+AND (:before = 0 OR s.created_at < :before) {state} {given}
+AND (:after = '' OR EXISTS (SELECT 1 FROM {schema}workflow_status a WHERE a.workflow_uuid = :after {same}
   AND (s.created_at < a.created_at OR (s.created_at = a.created_at AND s.workflow_uuid > a.workflow_uuid))))
 ORDER BY s.created_at DESC, s.workflow_uuid LIMIT :most"""
 )
-_HOLDS = """AND EXISTS (SELECT 1 FROM {schema}workflow_input i WHERE i.workflow_uuid = s.workflow_uuid
-  AND replace(i.inputs, :holds, '') <> i.inputs)"""
+_GIVEN = """AND EXISTS (SELECT 1 FROM {schema}workflow_input i WHERE i.workflow_uuid = {of}.workflow_uuid
+  AND replace(i.inputs, :holds, '') <> i.inputs AND {value} = :text)"""
+"""The text is looked for first, which is quick; it may stand further down too, where it says nothing."""
+_VALUES = {
+    "postgresql": "CAST(i.inputs AS json) #>> ARRAY['value', 'args', '0', :name_given]",
+    "sqlite": "json_extract(i.inputs, '$.value.args[0].' || :name_given)",
+}
 _INPUTS = """SELECT i.workflow_uuid AS id, i.inputs, s.serialization FROM {schema}workflow_input i
 JOIN {schema}workflow_status s ON s.workflow_uuid = i.workflow_uuid WHERE i.workflow_uuid IN :ids"""
 _SAID = """SELECT workflow_uuid AS id, value, serialization FROM {schema}workflow_events
@@ -185,7 +191,7 @@ class Reading:
         state: State | None,
         before: datetime | None,
         most: int,
-        holds: str = "",
+        given: tuple[str, str] | None = None,
         after: str = "",
     ) -> Sequence[Run]:
         """Return runs, the youngest first, without what they were given, gave and tell."""
@@ -195,9 +201,17 @@ class Reading:
             "most": most,
             "after": after,
         }
-        said |= {"holds": holds} if holds else {}
-        held = _HOLDS.format(schema=self._schema) if holds else ""
-        query = self.text(_MANY, state=self._only(state), holds=held)
+        parts = {"given": "", "same": ""}
+        if given is not None:
+            name_given, text = given
+            holds = f"{exact(name_given).decode()}:{exact(text).decode()}"
+            said |= {"holds": holds, "name_given": name_given, "text": text}
+            value = _VALUES["postgresql" if self._schema else "sqlite"]
+            parts = {
+                name: _GIVEN.format(schema=self._schema, of=of, value=value)
+                for name, of in (("given", "s"), ("same", "a"))
+            }
+        query = self.text(_MANY, state=self._only(state), **parts)
         if ":known" in query.text:
             query = query.bindparams(sa.bindparam("known", expanding=True))
             said |= {"known": sorted(self._known), "here": RUNS_HERE}

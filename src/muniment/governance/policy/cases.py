@@ -16,6 +16,8 @@ from muniment.governance.policy.roles import role_named
 from muniment.governance.policy.rules import Rules, Standing
 from muniment.governance.policy.vocabulary import SINGLE, action_named, actions, resource_named
 
+MOST = 500
+"""Cases of one text, an action each."""
 _FIELDS = frozenset(
     {"name", "principal", "roles", "groups", "administrator", "action", "resource", "with", "expect"}
 )
@@ -71,14 +73,21 @@ def read_cases(text: str, file: str) -> list[Case]:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadInput(f"{file} is no TOML: {error}.", fix="Mend it.") from None
+    except RecursionError:
+        raise BadInput(f"{file} nests too deep.", fix="Write each case as one [[case]].") from None
     found = document.pop("case", [])
     if document or not isinstance(found, list):
         raise BadInput(f"{file} holds more than [[case]].", fix="Write each case as one [[case]].")
-    return [
+    cases = [
         case
         for number, one in enumerate(cast("list[Any]", found), 1)
         for case in _cases(one, f"{file}, case {number}")
     ]
+    if len(cases) > MOST:
+        raise BadInput(
+            f"{file} holds {len(cases):,} cases, an action each.", fix=f"Write {MOST:,} of them at most."
+        )
+    return cases
 
 
 def failures(rules: Rules, cases: Sequence[Case]) -> list[Failure]:
@@ -115,11 +124,12 @@ def _cases(stated: object, place: str) -> Iterator[Case]:
     principal = Principal(kind, who)
     groups = frozenset({principal.ref, EVERYONE, *_strings(one, "groups", place)})
     roles = tuple(role_named(role) for role in _strings(one, "roles", place))
-    stated_actions = _strings(one, "action", place)
+    stated_actions = [action_named(action) for action in _strings(one, "action", place)]
     if not stated_actions:
         raise BadInput(f"{place} names no action.")
-    for action in stated_actions:
-        named = action_named(action)
+    if len(stated_actions) > len(actions()):
+        raise BadInput(f"{place} names an action more than once.", fix="Name each once.")
+    for named in stated_actions:
         target = _resource(one, named, place)
         yield Case(name, principal, groups, roles, one.get("administrator") is True, named, target, expect)
 

@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from muniment.governance.policy.nesting import too_deep
 from muniment.governance.policy.rules import Rules
 
-_PART = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\n]*|;|\S|\s+')
+_PART = re.compile(r'"(?:[^"\\]|\\.)*+"?|//[^\n]*|;|\S|\s+')
 _NUMBERED = re.compile(r"^(?:\[policy(\d+)\] )?(?:for policy `policy\d+`, )?(.*)$", re.DOTALL)
 _QUOTED = re.compile(r"`([^`]+)`")
 _OF = re.compile(r"^(?:invalid policy effect: )(\w+)$")
@@ -36,6 +37,8 @@ def located(policies: str) -> tuple[Located, ...]:
     problems = Rules(policies).problems()
     if not problems:
         return ()
+    if (line := too_deep(policies)) is not None:
+        return tuple(Located(line, problem) for problem in problems)
     written = _rules(policies)
     found = [_place(problem, written) for problem in problems]
     return tuple(sorted(set(found), key=lambda one: (one.line is None, one.line or 0, one.says)))

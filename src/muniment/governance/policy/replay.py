@@ -6,6 +6,7 @@ is the draft's doing alone.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -92,17 +93,23 @@ class Replay:
         self._clock = clock
         self._described = described
 
-    def changes(self, draft: Rules, span: timedelta, most: int | None = None) -> Replayed:
+    def changes(
+        self, draft: Rules, span: timedelta, most: int | None = None, seconds: float | None = None
+    ) -> Replayed:
         """Return which decisions of the last `span` the draft would take differently, oldest first.
 
-        With `most`, only so many of the newest entries are looked at.
+        With `most`, only so many of the newest entries are looked at; with `seconds`, only as long.
         """
+        ends = None if seconds is None else time.monotonic() + seconds
         since = timestamp(self._clock.now() - span)
         entries, cut = self._entries(since, most)
         judged: dict[_Asked, tuple[Decision, Decision] | None] = {}
         changes: list[Change] = []
         gone = decisions = 0
-        for entry in entries:
+        for entry in reversed(entries):
+            if ends is not None and time.monotonic() > ends:
+                cut = True
+                break
             asked = _asked(entry)
             if asked is None:
                 continue
@@ -117,7 +124,7 @@ class Replay:
                 changes.append(
                     Change(entry.seq, entry.at, *asked[:3], before.effect, after.effect, after.reasons)
                 )
-        return Replayed(decisions, tuple(changes), gone, cut)
+        return Replayed(decisions, tuple(reversed(changes)), gone, cut)
 
     def _entries(self, since: str, most: int | None) -> tuple[Sequence[StoredEntry], bool]:
         if most is None:

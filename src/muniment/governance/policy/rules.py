@@ -19,6 +19,7 @@ from typing import Any, Literal
 from muniment.foundation.errors import Tampered
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decision import Attribute, Decision, Resource
+from muniment.governance.policy.nesting import too_deep
 from muniment.governance.policy.slices import Answer, Slice, Slices
 from muniment.governance.policy.vocabulary import parsed_schema, schema
 
@@ -66,6 +67,8 @@ class Rules:
 
         if len(self.policies.encode(errors="surrogatepass")) > LONGEST:
             return [f"It is longer than {LONGEST >> 10} KiB."]
+        if (line := too_deep(self.policies)) is not None:
+            return [f"It nests too deep at line {line}: write it as several rules."]
         try:
             text = json.loads(cedarpy.policies_to_json_str(self.policies))
         except Exception as error:

@@ -22,6 +22,8 @@ from muniment.governance.policy.versions import Activation, Trial, Versions
 
 MOST = 5_000
 """Recorded decisions that are taken again, the newest ones."""
+SECONDS = 5.0
+"""That this may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Tried:
     activates: bool
     """Whether whoever asks may put it in force."""
     digest: str
-    """Of the text and the cases, so that what is put in force is what was tried."""
+    """Of the text, the cases and the version in force, so that what is put in force is what was tried."""
 
 
 class Trials:
@@ -66,29 +68,36 @@ class Trials:
         with self._gate.recorded(by), self._database.read() as connection:
             stated = self._gate.check(connection, who, "read_policy", POLICY)
             standing = self._policy.standing(connection, who)
+            upon = self._policy.version(connection)
         reads_log = standing.decide("read_audit", AUDIT).allowed
         trial = self._versions.trial(policies, cases)
         found: Replayed | None = None
         if not trial.problems and reads_log:
-            found = self._replay.changes(Rules(policies), span, MOST)
+            found = self._replay.changes(Rules(policies), span, MOST, SECONDS)
         about = {"version": trial.version, "passed": trial.passed, "days": span.days}
         changes = {} if found is None else {"decisions": found.decisions, "changes": len(found.changes)}
         self._audit.record([Entry("policy.tried", by, {**stated, **about, **changes})])
         problems = located(policies) if trial.problems else ()
         activates = standing.decide("activate_policy", POLICY).allowed
-        return Tried(trial, problems, found, reads_log, activates, digest_of(policies, cases))
+        return Tried(trial, problems, found, reads_log, activates, digest_of(policies, cases, upon))
 
     def activate(
         self, policies: str, cases: str, digest: str, reason: str, who: Principal, by: Actor
     ) -> Activation:
-        """Put in force what was tried under this digest; raises as `Versions.activate`, and Conflict for another."""
-        if digest_of(policies, cases) != digest:
+        """Put in force what was tried under this digest; raises as `Versions.activate`, and Conflict for another.
+
+        Where another version came into force since, it was not tried upon that one.
+        """
+        with self._database.read() as connection:
+            upon = self._policy.version(connection)
+        if digest_of(policies, cases, upon) != digest:
             raise Conflict(
-                "This text, or these cases, are not what was tested.", fix="Look at what testing it found."
+                "This text, its cases or the version in force are not what was tested.",
+                fix="Look at what testing it finds now.",
             )
-        return self._versions.activate(policies, reason, by, cases, who)
+        return self._versions.activate(policies, reason, by, cases, who, upon)
 
 
-def digest_of(policies: str, cases: str) -> str:
-    """Return the digest of a draft with the cases that it is tried on."""
-    return hashlib.sha256(exact([policies, cases])).hexdigest()
+def digest_of(policies: str, cases: str, upon: str) -> str:
+    """Return the digest of a draft with the cases that it is tried on, and the version that it would follow."""
+    return hashlib.sha256(exact([policies, cases, upon])).hexdigest()

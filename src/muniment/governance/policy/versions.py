@@ -113,15 +113,17 @@ class Versions:
         by: Actor,
         cases: str | None = None,
         who: Principal | None = None,
+        upon: str | None = None,
     ) -> Activation:
         """Put a text in force, with its cases (None: those of the version in force).
 
-        Raises BadInput for a text that does not fit, Conflict for one that fails a case or is in force already,
-        NotPermitted where policy does not let `who` do it.
+        Raises BadInput for a text that does not fit, Conflict for one that fails a case or is in force already, and
+        where `upon` is not what is in force; NotPermitted where policy does not let `who` do it.
         """
         why = checked_reason(reason)
         with self._gate.recorded(by), self._database.write() as connection:
             stated = self._gate.check(connection, who, "activate_policy", POLICY)
+            self._follows(connection, upon)
             kept = self._cases(connection, cases)
             version = version_of(policies)
             self._check(connection, version, policies, kept)
@@ -129,12 +131,18 @@ class Versions:
             return self._enter(connection, version, "activate", why, by, stated)
 
     def rollback(
-        self, version: str | None, reason: str, by: Actor, who: Principal | None = None
+        self,
+        version: str | None,
+        reason: str,
+        by: Actor,
+        who: Principal | None = None,
+        upon: str | None = None,
     ) -> Activation:
         """Put an earlier version in force, None: the one before; raises as `activate` does."""
         why = checked_reason(reason)
         with self._gate.recorded(by), self._database.write() as connection:
             stated = self._gate.check(connection, who, "activate_policy", POLICY)
+            self._follows(connection, upon)
             named = self._before(connection) if version is None else _named(connection, version)
             found = _stored(connection, named, self._policy.version(connection))
             self._check(connection, named, found.policies, found.cases)
@@ -164,6 +172,10 @@ class Versions:
             raise Conflict(f"The policy fails a case: {trial.failures[0]}{more}.", fix=stays)
         if version == self._policy.version(connection):
             raise Conflict("This version is in force already.", fix="Nothing was changed.")
+
+    def _follows(self, connection: sa.Connection, upon: str | None) -> None:
+        if upon not in (None, self._policy.version(connection)):
+            raise Conflict("Another version came into force meanwhile.", fix="Look at what differs from it.")
 
     def _cases(self, connection: sa.Connection, given: str | None) -> str:
         if given is not None:

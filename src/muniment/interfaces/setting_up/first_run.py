@@ -17,7 +17,7 @@ from typing import Literal
 from muniment import app as composition
 from muniment import settings as settings_file
 from muniment.app import Workspace
-from muniment.foundation.errors import BadInput, Conflict, Denied, MunimentError, NotSetUp
+from muniment.foundation.errors import BadInput, Conflict, MunimentError, NotSetUp
 from muniment.foundation.private_file import put_private
 from muniment.governance.identity.principal import EVERYONE, OPERATOR, Principal
 from muniment.governance.identity.sessions import Session
@@ -116,15 +116,16 @@ class FirstRun:
     def alone(self, name: str, title: str) -> None:
         """Write a directory of one person, and make them the first administrator; raises BadInput, Conflict."""
         file = self.home / "directory.toml"
-        if file.exists():
-            raise Conflict(
-                f"{file} says already who there is.", fix="Choose the file, and name one of its people."
-            )
         if not name:
             raise BadInput("A short name is missing.", fix="Write one, such as alice.")
         stated = f"# Who there is. After a change: muniment directory import {file.name}\n[users.{_quoted(name)}]\n"
         stated += f"name = {_quoted(title or name)}\ngroups = []\n"
         with self._lock:
+            if file.exists():
+                raise Conflict(
+                    f"{file} says already who there is.", fix="Choose the file, and name one of its people."
+                )
+            self._nobody_yet()
             put_private(file, stated.encode())
             try:
                 self.workspace.directory.import_file(file, OPERATOR)
@@ -138,6 +139,7 @@ class FirstRun:
         if not file or not Path(file).is_absolute():
             raise BadInput("The path of the file is not whole.", fix="Write it from / on.")
         with self._lock:
+            self._nobody_yet()
             self.workspace.directory.import_file(Path(file), OPERATOR)
             self.workspace.roles.make_first(name, _REASON, OPERATOR)
 
@@ -200,12 +202,19 @@ class FirstRun:
         self._skipped, self.taking_in = True, None
 
     def session(self) -> Session:
-        """Sign the first administrator in on this browser; raises Denied where a provider signs people in."""
+        """Sign the first administrator in on this browser.
+
+        Raises Conflict where a step is left to be done, Denied where a provider signs people in.
+        """
         admin = self.administrator
-        if admin is None:
-            raise Denied("There is no administrator yet.", fix="Begin with people.")
+        if admin is None or not self.finished():
+            raise Conflict("The steps before this one are not done.", fix="Go on with the next one.")
         sessions = self.workspace.sessions
         return sessions.redeem(sessions.create_link(admin, OPERATOR))
+
+    def _nobody_yet(self) -> None:
+        if any(one.role == "security-officer" for one in self.workspace.roles.listing()):
+            raise Conflict("There is an administrator already.", fix="Go on with the next step.")
 
     def close(self) -> None:
         """Close the workspace."""

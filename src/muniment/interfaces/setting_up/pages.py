@@ -14,13 +14,14 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Annotated, cast
 
+import anyio
 from anyio import to_thread
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from muniment.assistant.answer import LONGEST_QUESTION
 from muniment.assistant.dialogue import NEW
-from muniment.foundation.errors import BadInput, MunimentError, Unauthenticated
+from muniment.foundation.errors import BadInput, Conflict, MunimentError, Unauthenticated
 from muniment.governance.audit.entry import Actor
 from muniment.interfaces.authenticate import Caller, check_origin, open_cookie
 from muniment.interfaces.boundary import Boundary
@@ -47,6 +48,8 @@ class Setup:
         self.first, self.token = first, secrets.token_urlsafe(24)
         self._doorway, self._served = doorway, served
         self._secret, self._lock = "", threading.Lock()
+        self._finishing = anyio.Lock()
+        self._finished = False
 
     def take(self, token: str) -> str:
         """Return what the first browser with the link is given; raises Unauthenticated for all others."""
@@ -58,13 +61,17 @@ class Setup:
 
     def check(self, request: Request, csrf: str | None = None) -> None:
         """Refuse any other browser, and a change that no page of ours sent; raises Unauthenticated, Denied."""
-        given = request.cookies.get(COOKIE, "")
-        if not self._secret or not hmac.compare_digest(given.encode(), self._secret.encode()):
+        if not self.knows(request):
             raise Unauthenticated(say("setup.spent"), fix=say("setup.spent_why"))
         if csrf is not None:
             check_origin(request)
             if not hmac.compare_digest(csrf.encode(), self.csrf.encode()):
                 raise BadInput("This form is out of date.", fix="Reload the page and send it again.")
+
+    def knows(self, request: Request) -> bool:
+        """Return whether this is the browser that came with the link; a cookie may be of an earlier run."""
+        given = request.cookies.get(COOKIE, "")
+        return bool(self._secret) and hmac.compare_digest(given.encode(), self._secret.encode())
 
     @property
     def csrf(self) -> str:
@@ -98,8 +105,12 @@ class Setup:
 
     async def finish(self, request: Request, question: str) -> Response:
         """Open the server and sign in; with a question, answer it first."""
-        session = await to_thread.run_sync(self.first.session)
-        await self._doorway.open(self._served())
+        async with self._finishing:
+            if self._finished:
+                raise Conflict(say("setup.spent"), fix=say("setup.spent_why"))
+            session = await to_thread.run_sync(self.first.session)
+            await self._doorway.open(self._served())
+            self._finished = True
         made = "/"
         if question:
             workspace, who = self.first.workspace, session.principal
@@ -139,7 +150,7 @@ async def show(
     request: Request, setup: TheSetup, token: Annotated[str, Query(max_length=200)] = ""
 ) -> Response:
     """Ask whether to begin, where the link was opened, else show the step that is next."""
-    if token and COOKIE not in request.cookies:
+    if token and not setup.knows(request):
         return HTMLResponse(render("setting_up/begin.html", say("setup.title"), token=token))
     setup.check(request)
     return HTMLResponse(await to_thread.run_sync(setup.page))

@@ -18,6 +18,7 @@ from muniment.actions.visible import pieces, spelled
 from muniment.assurance.evaluation.reports import charts, wording
 from muniment.assurance.evaluation.reports.reported import about
 from muniment.interfaces.web.static_files import static_root
+from muniment.interfaces.web.tables import labelled
 
 _HERE = files("muniment.interfaces.web")
 _REPORTS = files("muniment.assurance.evaluation.reports")
@@ -74,6 +75,7 @@ def _environment() -> Environment:
     )
     places: dict[str, object] = {"t": say, "static": static_root(), "shown": pieces, "spelled": spelled}
     cast("dict[str, object]", environment.globals).update(places)
+    environment.filters["labelled"] = labelled
     return environment
 
 

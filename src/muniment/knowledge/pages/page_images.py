@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-import queue
 import struct
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from muniment.foundation.confinement import Isolation
-from muniment.foundation.errors import MunimentError, NotSetUp
+from muniment.foundation.errors import MunimentError, NotSetUp, TooMany
 from muniment.foundation.sandbox import ChildFailed, Limits, Sandbox
+from muniment.knowledge.pages.turns import Turns
 
 CHILD = "muniment.knowledge.pages.page_child"
 LIMITS = Limits(seconds=8.0, memory_bytes=384 << 20, reply_bytes=24 << 20, start_seconds=20.0)
 AT_ONCE = 2
-"""Children, so that a page that takes long holds up no more than half of the readers."""
+"""Children; one person has one at a time, so that a page that takes long holds up nobody else."""
 _MOST_MARKS = 5_000
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MOST_PIXELS = 5_000_000
@@ -59,25 +57,26 @@ class PageImages:
 
     def __init__(self, isolation: Isolation = "required", limits: Limits = LIMITS) -> None:
         self._sandboxes = tuple(Sandbox(CHILD, limits, isolation) for _ in range(AT_ONCE))
-        self._idle: queue.LifoQueue[Sandbox] = queue.LifoQueue()
-        for sandbox in self._sandboxes:
-            self._idle.put(sandbox)
+        self._turns = Turns(self._sandboxes)
 
-    def look(self, content: bytes, page: int, stored: str = "", start: int = 0, end: int = 0) -> Look:
+    def look(
+        self, content: bytes, page: int, stored: str = "", start: int = 0, end: int = 0, *, who: str = ""
+    ) -> Look:
         """Return the size of a page, from 1, and where the characters `start` to `end` of its stored text stand.
 
-        Raises NoImage, also where isolation cannot be had.
+        `who` is for whom, since people take turns. Raises NoImage, also where isolation cannot be had, or where too
+        much is being drawn.
         """
         order = {"page": page, "start": start, "end": end}
-        answer = self._ask(json.dumps(order).encode(), content, stored.encode())
+        answer = self._ask(who, json.dumps(order).encode(), content, stored.encode())
         try:
             return _look(json.loads(answer))
         except (ValueError, KeyError, TypeError) as error:
             raise NoImage(_CANNOT, fix=_FIX, detail=str(error)) from error
 
-    def image(self, content: bytes, page: int) -> bytes:
+    def image(self, content: bytes, page: int, *, who: str = "") -> bytes:
         """Return a page as a PNG. Raises as `look` does."""
-        answer = self._ask(json.dumps({"page": page, "image": True}).encode(), content)
+        answer = self._ask(who, json.dumps({"page": page, "image": True}).encode(), content)
         if not answer.startswith(_SIGNATURE) or math.prod(struct.unpack(">II", answer[16:24])) > _MOST_PIXELS:
             raise NoImage(_CANNOT, fix=_FIX, detail="no image of a page")
         return answer
@@ -87,23 +86,15 @@ class PageImages:
         for sandbox in self._sandboxes:
             sandbox.close()
 
-    def _ask(self, *parts: bytes) -> bytes:
-        with self._turn() as sandbox:
-            try:
+    def _ask(self, who: str, *parts: bytes) -> bytes:
+        try:
+            with self._turns.turn(who) as sandbox:
                 answer = sandbox.request(*parts)
-            except (ChildFailed, NotSetUp) as failure:
-                raise NoImage(_CANNOT, fix=_FIX, detail=f"{failure} {failure.detail}") from failure
+        except (ChildFailed, NotSetUp, TooMany) as failure:
+            raise NoImage(_CANNOT, fix=_FIX, detail=f"{failure} {failure.detail}") from failure
         if not answer:
             raise NoImage(_CANNOT, fix=_FIX)
         return answer
-
-    @contextmanager
-    def _turn(self) -> Generator[Sandbox]:
-        sandbox = self._idle.get()
-        try:
-            yield sandbox
-        finally:
-            self._idle.put(sandbox)
 
 
 _CANNOT = "This page cannot be shown as an image."

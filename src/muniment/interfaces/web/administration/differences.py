@@ -9,6 +9,8 @@ from typing import Literal
 
 AROUND = 3
 """Lines that are the same and stand beside a difference."""
+LARGE = 4_000_000
+"""Pairs of lines above which those that come often are not matched: that would take minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,9 @@ def differences(before: str, after: str) -> list[Line]:
     old, new = before.splitlines(), after.splitlines()
     found: list[Line] = []
     reached = 0
-    for group in SequenceMatcher(None, old, new, autojunk=False).get_grouped_opcodes(AROUND):
+    for group in SequenceMatcher(None, old, new, autojunk=len(old) * len(new) > LARGE).get_grouped_opcodes(
+        AROUND
+    ):
         for tag, old_from, old_to, new_from, new_to in group:
             if new_from > reached:
                 found.append(Line("gap", new_from, ""))

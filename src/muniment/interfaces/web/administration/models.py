@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -161,10 +162,10 @@ def _settings(endpoint: Endpoint, stated: Mapping[str, object]) -> list[tuple[st
 
 
 def place(address: str) -> str:
-    """Return an address without a name and password that it may hold."""
-    scheme, between, rest = address.partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}{between}{host.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
+    """Return an address without a name and password that it may hold, in front or behind."""
+    scheme, between, rest = address.rpartition("://")
+    host, slash, path = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
+    return f"{scheme}{between}{host.rpartition('@')[2]}{slash}{path}"
 
 
 def _written(value: object) -> str:

@@ -113,7 +113,7 @@ async def activate(request: Request, session: PageSession, threads: Threads) -> 
 @router.post(f"{PAGE}/rollback")
 async def rollback(request: Request, session: PageSession, threads: Threads) -> Response:
     """Put an earlier version in force again."""
-    fields = await form_of(request, "csrf", "version", "reason")
+    fields = await form_of(request, "csrf", "version", "upon", "reason")
     check_change(request, session, fields.get("csrf"))
 
     def done() -> Response:
@@ -122,7 +122,7 @@ async def rollback(request: Request, session: PageSession, threads: Threads) -> 
             return anew
         try:
             workspace_of(request).policies.rollback(
-                back_to, fields.get("reason", ""), who.actor, who.principal
+                back_to, fields.get("reason", ""), who.actor, who.principal, fields.get("upon", "")
             )
         except MunimentError as error:
             return _version(request, session, back_to, refusal_of(error))
@@ -159,13 +159,14 @@ def _overview(request: Request, session: Session) -> Response:
 def _version(request: Request, session: Session, named: str, refused: Refusal | None = None) -> Response:
     workspace, told = workspace_of(request), refused or Refusal()
     try:
-        found = workspace.policies.show(named)
+        found, now = workspace.policies.show(named), workspace.policies.show()
     except BadInput as absent:
         raise NOTHING_HERE from absent
     values = {
         "here": HERE,
         "found": found,
-        "lines": differences(workspace.policies.show().policies, found.policies),
+        "now": now,
+        "lines": differences(now.policies, found.policies),
         "activates": _activates(request, session),
         "longest": LONGEST_REASON,
         "trouble": told.said,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, Response
@@ -20,6 +18,7 @@ from muniment.interfaces.authenticate import Caller, PageSession, check_change, 
 from muniment.interfaces.problems import NOTHING_HERE
 from muniment.interfaces.rest.answers import Threads
 from muniment.interfaces.web.administration.changes import allowed, changed, told
+from muniment.interfaces.web.administration.differences import differences
 from muniment.interfaces.web.forms import form_of
 from muniment.interfaces.web.rendering import render, say
 from muniment.interfaces.web.shell import admitted, person
@@ -33,14 +32,6 @@ LISTED = 50
 SHOWN = 16
 """Digits of a digest in an address."""
 Digits = Annotated[str, Query(max_length=64)]
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line of two texts: of both, or of the earlier or the later one alone."""
-
-    kind: Literal["same", "gone", "new", "gap"]
-    text: str
 
 
 @router.get(PAGE)
@@ -115,9 +106,8 @@ async def roll_back(prompt_id: str, request: Request, session: PageSession, thre
     check_change(request, session, fields.get("csrf"))
 
     def work(who: Caller, chosen: Staged) -> None:
-        workspace_of(request).prompts.rollback(
-            chosen.prompt.purpose, fields.get("reason", ""), who.actor, who.principal
-        )
+        why, one = fields.get("reason", ""), chosen.prompt
+        workspace_of(request).prompts.rollback(one.purpose, why, who.actor, who.principal, one.digest)
 
     return await threads.run(
         lambda: _changed(request, session, prompt_id, fields.get("version", ""), work, "rolled_back")
@@ -127,24 +117,6 @@ async def roll_back(prompt_id: str, request: Request, session: PageSession, thre
 def digits(one: Staged) -> str:
     """Return what names a version in an address."""
     return one.prompt.digest.removeprefix("sha256:")[:SHOWN]
-
-
-def marked(before: str, after: str, around: int = 3) -> list[Line]:
-    """Return the lines of two texts with what is gone and what is new, the same ones only around these."""
-    first, second = before.splitlines(), after.splitlines()
-    found: list[Line] = []
-    for number, group in enumerate(
-        difflib.SequenceMatcher(None, first, second, False).get_grouped_opcodes(around)
-    ):
-        if number:
-            found.append(Line("gap", ""))
-        for tag, i, j, k, m in group:
-            if tag == "equal":
-                found += [Line("same", one) for one in first[i:j]]
-                continue
-            found += [Line("gone", one) for one in first[i:j]]
-            found += [Line("new", one) for one in second[k:m]]
-    return found
 
 
 def _changed(
@@ -188,7 +160,7 @@ def _page(
         "one": chosen,
         "versions": versions,
         "other": other,
-        "lines": marked(other.prompt.content, chosen.prompt.content) if other else [],
+        "lines": differences(other.prompt.content, chosen.prompt.content) if other else [],
         "history": history[:LISTED],
         "more": len(history) > LISTED,
         "goes_back": len({one.version for one in history if one.stage == "live"}) > 1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from fastapi import APIRouter, Request
@@ -29,6 +30,8 @@ from muniment.interfaces.web.wording import minute
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 HERE = "administration.tools"
 PAGE = "/administration/tools"
+_SECRET = re.compile(r"""(?<=://)[^/\s"'@]*@""")
+"""A name and a password in an address."""
 
 
 @router.get(PAGE)
@@ -139,6 +142,7 @@ def _one(request: Request, session: Session, tool_id: str, trouble: str = "", do
         "here": HERE,
         "tool": found,
         "made": made,
+        "source": _SECRET.sub("", made.source),
         "state": state_of(found, held, frozen),
         "runner": runner(made),
         "origin": origin(made),

@@ -20,21 +20,33 @@ from muniment.interfaces.rest.models import usable_models
 from muniment.interfaces.web.asking.evidence import Evidence, distinct
 from muniment.interfaces.web.asking.limits import said
 from muniment.interfaces.web.asking.results import tabled
-from muniment.interfaces.web.asking.views import AnswerView, ClaimView, ModelChoice, UnusedView
+from muniment.interfaces.web.asking.views import AnswerView, ClaimView, ModelChoice, TurnView, UnusedView
 from muniment.interfaces.web.rendering import say
 
 if TYPE_CHECKING:
     from muniment.app import Workspace
 
 
-def worded_events(workspace: Workspace, caller: Caller, question: str) -> Callable[[Event], ServerEvent]:
-    """Return what turns an answer's events into those of the page; each claim brings its cards."""
+def worded_events(
+    workspace: Workspace,
+    caller: Caller,
+    question: str,
+    still: Callable[[], object],
+    turns: Callable[[], tuple[TurnView, ...]],
+) -> Callable[[Event], ServerEvent]:
+    """Return what turns an answer's events into those of the page; each claim brings its cards.
+
+    The first brings the `turns` before it, as they may be read now. `still` raises before any event of whoever is
+    signed in no more.
+    """
     evidence = _evidence(workspace, caller)
 
     def worded(event: Event) -> ServerEvent:
+        still()
         match event:
             case Started():
-                return ServerEvent("started", {"id": event.answer_id})
+                before = [asdict(turn) for turn in turns()]
+                return ServerEvent("started", {"href": f"/answers/{event.answer_id}", "turns": before})
             case Claim():
                 return _claim(evidence, event)
             case Finished():

@@ -11,7 +11,7 @@ from muniment.assistant.answer import LONGEST_QUESTION
 from muniment.assistant.conversations import LONGEST_TITLE
 from muniment.assistant.dialogue import NEW
 from muniment.assistant.feedback import LONGEST_REASON, LONGEST_RIGHT_ANSWER
-from muniment.foundation.errors import Denied
+from muniment.foundation.errors import Denied, NotFound
 from muniment.governance.identity.sessions import Session
 from muniment.interfaces.authenticate import Caller, workspace_of
 from muniment.interfaces.web.asking.answering import model_choices
@@ -94,6 +94,16 @@ def talk_view(whole: Conversation, up_to: str = "") -> TalkView:
         owner="" if about.mine else say("talk.of", owner=about.owner.partition(":")[2]),
         turns=tuple(_turn_view(turn, about.mine) for turn in reversed(turns)),
     )
+
+
+def earlier(workspace: Workspace, who: Caller, conversation: str) -> tuple[TurnView, ...]:
+    """Return the turns of a conversation as far as a person may read them now; none of a new one."""
+    if conversation == NEW:
+        return ()
+    try:
+        return talk_view(workspace.conversations.read(who.principal, conversation, who.actor)).turns
+    except (NotFound, Denied):
+        return ()
 
 
 def _turn_view(turn: Turn, mine: bool) -> TurnView:

@@ -11,15 +11,21 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from muniment.assistant.answer import LONGEST_QUESTION
 from muniment.assistant.dialogue import NEW
 from muniment.assistant.feedback import Opinion
-from muniment.foundation.errors import BadInput, MunimentError, NotFound, Unauthenticated
+from muniment.foundation.errors import BadInput, MunimentError, NotFound, TooMany, Unauthenticated
 from muniment.governance.audit.entry import Json
-from muniment.interfaces.authenticate import PageSession, check_change, workspace_of
+from muniment.interfaces.authenticate import (
+    PageSession,
+    check_change,
+    require_session,
+    still_signed_in,
+    workspace_of,
+)
 from muniment.interfaces.problems import problem_of
 from muniment.interfaces.rest.answers import Threads, answer_of, streamed
 from muniment.interfaces.rest.bodies import AnswerRequest
 from muniment.interfaces.rest.events import MEDIA_TYPE, opened
 from muniment.interfaces.web.asking.answering import stored_view, worded_events
-from muniment.interfaces.web.asking.desk import desk, instead, items, talk_view
+from muniment.interfaces.web.asking.desk import desk, earlier, instead, items, talk_view
 from muniment.interfaces.web.asking.limits import FIELDS, chosen, filter_body
 from muniment.interfaces.web.forms import form_of
 from muniment.interfaces.web.rendering import say
@@ -53,8 +59,15 @@ async def ask(request: Request, session: PageSession, threads: Threads) -> Respo
     conversation = fields.get("conversation") or NEW
     if MEDIA_TYPE in request.headers.get("accept", ""):
         body = _body(question, model, conversation, fields)
-        worded = worded_events(workspace, caller, question)
-        return await opened(streamed(workspace, threads, caller, body, worded))
+        worded = worded_events(
+            workspace,
+            caller,
+            question,
+            still=lambda: require_session(request),
+            turns=lambda: earlier(workspace, caller, conversation),
+        )
+        events = streamed(workspace, threads, caller, body, worded)
+        return await opened(events, still=lambda: still_signed_in(request))
 
     def answer() -> Response:
         try:
@@ -75,7 +88,8 @@ async def ask(request: Request, session: PageSession, threads: Threads) -> Respo
                 conversation=conversation,
                 limits=fields,
             )
-            return HTMLResponse(shown, told.status)
+            wait = {"retry-after": str(error.retry_after)} if isinstance(error, TooMany) else None
+            return HTMLResponse(shown, told.status, wait)
         return RedirectResponse(f"/answers/{made.id}", 303)
 
     return await threads.run(answer)

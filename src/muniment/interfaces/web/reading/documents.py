@@ -41,7 +41,7 @@ async def document_page(
         asked = Asked(
             parsed_span(at, len(read.version.text)), number_in(page), number_in(row), as_text=as_text
         )
-        found = set_pages.view(read, asked, workspace.page_images)
+        found = set_pages.view(read, asked, workspace.page_images, caller.principal.ref)
         return render(
             "reading/document.html", title_of(read), person=person(request, session), document=found
         )

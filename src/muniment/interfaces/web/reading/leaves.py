@@ -66,14 +66,17 @@ def text_view(read: DocumentRead, asked: Asked) -> DocumentView:
     groups = [[unit] for unit in units] if sheets else _groups(units)
     index = next(i for i, group in enumerate(groups) if chosen in group)
     marker = Marker(version.text, asked.at)
+    places: dict[Unit, int] = {}
+    for place, unit in enumerate(units, 1):
+        places.setdefault(unit, place)
 
     def href(unit: Unit, row: int | None = None) -> str:
-        page = units.index(unit) + 1
+        page = places[unit]
         to = Asked(page=page, row=row, as_text=asked.as_text)
         return f"{address(read, to)}#leaf-{page}"
 
     def leaf(unit: Unit) -> Leaf:
-        here = (units.index(unit) + 1, unit.named("leaf") if names else "", unit, marker)
+        here = (places[unit], unit.named("leaf") if names else "", unit, marker)
         if sheets:
             return sheet(*here, asked.row, lambda row: href(unit, row))
         if unit.kind == "slide":

@@ -47,7 +47,8 @@ async def page_image(
         if read.original is None or number is None:
             raise NotFound(ABSENT)
         try:
-            return Response(workspace.page_images.image(read.original, number), media_type="image/png")
+            image = workspace.page_images.image(read.original, number, who=caller.principal.ref)
+            return Response(image, media_type="image/png")
         except NoImage as failed:
             says = _SAYS.format(escape(say("document.no_image")))
             return Response(says, failed.status, media_type="image/svg+xml")

@@ -17,8 +17,8 @@ MOST_ENTRIES = 3_000
 _LONGEST_ALT = 300
 
 
-def view(read: DocumentRead, asked: Asked, images: PageImages) -> DocumentView:
-    """Return the page that is asked for as it was set, or, where there is no image of it, its text and why."""
+def view(read: DocumentRead, asked: Asked, images: PageImages, who: str) -> DocumentView:
+    """Return the page that `who` asks for as it was set, or, where there is no image of it, its text and why."""
     if read.document.media_type not in SHOWN_AS_SET:
         return text_view(read, asked)
     units = {unit.number: unit for unit in units_of(read.version) if unit.kind == "page"}
@@ -32,7 +32,7 @@ def view(read: DocumentRead, asked: Asked, images: PageImages) -> DocumentView:
     start, end = _within(unit, asked)
     stored = read.version.text[unit.start : unit.end] if unit else ""
     try:
-        look = images.look(read.original, number, stored, start, end)
+        look = images.look(read.original, number, stored, start, end, who=who)
     except NoImage:
         return replace(text_view(read, asked), said=say("document.no_image"))
     return _page(read, asked, number, unit, look)

@@ -15,15 +15,43 @@ from muniment.interfaces.web.wording import Unit
 
 MOST_ROWS = 200
 """On one web page."""
+MOST_COLUMNS = 200
+"""What stands behind them is shown as it is stored, in the last one."""
 _BETWEEN = " | "
 _NAMED = ": "
+
+
+class _Names:
+    """Names of columns, as a line lists them."""
+
+    def __init__(self, cells: tuple[str, ...] = ()) -> None:
+        self.heads = tuple(one + _NAMED if one else "" for one in cells)
+        self._plain = frozenset(one for one in cells if one)
+        self._odd = tuple(one + _NAMED for one in cells if _NAMED in one)
+
+    def begin(self, line: str) -> bool:
+        """Return whether a line begins with one of them."""
+        name, between, _ = line.partition(_NAMED)
+        # Only a name that holds the sign itself may go on behind the first one.
+        return bool(between) and (name in self._plain or line.startswith(self._odd))
+
+    def at(self, piece: str, free: int) -> int:
+        """Return the first column from `free` on whose name a piece begins with, or -1."""
+        if not piece.startswith(tuple(one for one in self.heads[free:] if one)):
+            return -1
+        return next(
+            n for n in range(free, len(self.heads)) if self.heads[n] and piece.startswith(self.heads[n])
+        )
+
+
+_NONE = _Names()
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
     start: int
     end: int
-    names: tuple[str, ...]
+    names: _Names
     """Of the columns, where this line names them before its cells."""
     heads: bool = False
 
@@ -68,16 +96,17 @@ def letter(column: int) -> str:
 
 def _lines(text: str, unit: Unit) -> Iterator[_Line]:
     bounds = [one for one in _line_bounds(text, unit) if text[slice(*one)].strip()]
-    names: tuple[str, ...] = ()
+    names = _NONE
     for place, (start, end) in enumerate(bounds):
         line = text[start:end]
-        if names and _begins_with_name(line, names):
+        if names.begin(line):
             yield _Line(start, end, names)
             continue
-        cells = tuple(line.split(_BETWEEN))
+        cells = tuple(line.split(_BETWEEN, MOST_COLUMNS)[:MOST_COLUMNS])
         after = text[slice(*bounds[place + 1])] if place + 1 < len(bounds) else ""
-        names = cells if len(cells) > 1 and _begins_with_name(after, cells) else ()
-        yield _Line(start, end, (), bool(names))
+        named = _Names(cells) if len(cells) > 1 else _NONE
+        names = named if named.begin(after) else _NONE
+        yield _Line(start, end, _NONE, names is not _NONE)
 
 
 def _line_bounds(text: str, unit: Unit) -> Iterator[Span]:
@@ -89,14 +118,9 @@ def _line_bounds(text: str, unit: Unit) -> Iterator[Span]:
         start = end + 1
 
 
-def _begins_with_name(line: str, names: tuple[str, ...]) -> bool:
-    name, between, _ = line.partition(_NAMED)
-    return bool(between) and any(one and (name == one or line.startswith(one + _NAMED)) for one in names)
-
-
 def _cells(line: _Line, marker: Marker) -> Iterator[tuple[Run, ...]]:
     pieces = list(_pieces(marker.text, line.start, line.end))
-    if not line.names:
+    if line.names is _NONE:
         for start, end in pieces:
             yield marker.runs(start, end)
         return
@@ -112,23 +136,23 @@ def _cells(line: _Line, marker: Marker) -> Iterator[tuple[Run, ...]]:
 
 
 def _pieces(text: str, start: int, end: int) -> Iterator[Span]:
-    while (between := text.find(_BETWEEN, start, end)) >= 0:
+    for _ in range(MOST_COLUMNS - 1):
+        if (between := text.find(_BETWEEN, start, end)) < 0:
+            break
         yield start, between
         start = between + len(_BETWEEN)
     yield start, end
 
 
-def _placed(text: str, pieces: list[Span], names: tuple[str, ...]) -> Iterator[tuple[int, int, int, int]]:
+def _placed(text: str, pieces: list[Span], names: _Names) -> Iterator[tuple[int, int, int, int]]:
     """Yield each cell's start, the start of its value, its end, and its column; a piece without a name goes on."""
     cells: list[tuple[int, int, int, int]] = []
     free = 0
     for start, end in pieces:
         piece = text[start:end]
-        at = next(
-            (n for n in range(free, len(names)) if names[n] and piece.startswith(names[n] + _NAMED)), -1
-        )
+        at = names.at(piece, free)
         if at >= 0:
-            cells.append((start, start + len(names[at]) + len(_NAMED), end, at))
+            cells.append((start, start + len(names.heads[at]), end, at))
             free = at + 1
         elif not cells:
             cells.append((start, start, end, 0))

@@ -65,11 +65,13 @@ async def sign_in_page(
                 else HTMLResponse(_by_link(request, state, "again"))
             )
     except Unauthenticated:
+        ended = cookie_name(request) in request.cookies
+        title, state = (say("signin.ended"), "ended") if ended else (say("signin.title"), "how")
         if workspace.issuers:
-            response = _through(request, say("signin.title"), "how")
+            response = _through(request, title, state)
         else:
-            response = HTMLResponse(_by_link(request, say("signin.title"), "how"))
-        if cookie_name(request) in request.cookies:
+            response = HTMLResponse(_by_link(request, title, state))
+        if ended:
             close_cookie(request, response)
         return response
     return RedirectResponse("/", 303)

@@ -1,6 +1,7 @@
 // Asks without leaving the page: each claim appears once it was verified. Without this script the form still works.
 import { Evidence } from "./evidence.js";
 import { events } from "./events.js";
+import { patiently, settled } from "./lasting.js";
 
 const page = document.querySelector("[data-ask]");
 const form = page.querySelector("form.ask");
@@ -13,7 +14,7 @@ const claims = reading.querySelector("[data-claims]");
 const outcome = reading.querySelector("[data-outcome]");
 const progress = reading.querySelector("[data-progress]");
 const live = reading.querySelector("[data-live]");
-const evidence = new Evidence(page);
+const evidence = new Evidence(page, refused);
 let running = null;
 
 document.documentElement.classList.add("enhanced");
@@ -32,73 +33,94 @@ form.addEventListener("submit", (event) => {
 
 progress.querySelector("button").addEventListener("click", () => running?.abort());
 
+// A page that the browser kept may show what its reader may not read any more.
+addEventListener("pageshow", (event) => event.persisted && location.reload());
+
 async function ask(text) {
   running?.abort();
   const mine = (running = new AbortController());
   const body = new URLSearchParams(new FormData(form));
   begin(text);
   try {
-    const response = await fetch(form.action, {
-      method: "POST",
-      headers: { accept: "text/event-stream" },
-      body,
-      signal: mine.signal,
-      redirect: "error",
-    });
-    if (response.status === 401) return location.assign("/signin");
-    if (!response.ok) return fail(sentence(await response.json()));
-    let last = null;
-    for await (const event of events(response)) {
-      if (mine !== running) return;
-      take(event);
-      last = event;
-    }
-    if (last?.name === "finished") history.replaceState(null, "", last.data.href);
-    else if (last?.name !== "error") fail(page.dataset.broken);
-  } catch (error) {
-    if (mine !== running) return;
-    fail(mine.signal.aborted ? page.dataset.stopped : page.dataset.broken);
+    await answered(text, body, mine);
+  } catch {
+    if (mine === running) again(text, page.dataset.stopped);
   } finally {
     if (mine === running) end();
   }
 }
 
+/** Shows an answer as it is made; rejects once it was stopped. */
+async function answered(text, body, mine) {
+  let href = "";
+  try {
+    const response = await patiently(() => sent(body, mine.signal), () => tell("busy"), mine.signal);
+    if (response.status === 401) return ended();
+    if (!response.ok) return again(text, sentence(await response.json()));
+    tell("progress");
+    for await (const event of events(response)) {
+      if (mine !== running) return;
+      if (event.name === "started") href = event.data.href;
+      if (take(event, text)) return;
+    }
+  } catch (error) {
+    if (mine.signal.aborted) throw error;
+  }
+  // The stream broke. The answer may have been stored all the same.
+  tell("lost");
+  const status = href ? await settled(href, mine.signal) : 0;
+  if (mine !== running) return;
+  if (status === 200) location.replace(href);
+  else if (status === 401) ended();
+  else again(text, page.dataset.broken);
+}
+
+function sent(body, signal) {
+  const headers = { accept: "text/event-stream" };
+  return fetch(form.action, { method: "POST", headers, body, signal, redirect: "error" });
+}
+
+function tell(state) {
+  progress.firstChild.data = page.dataset[state];
+}
+
 function begin(text) {
-  if (page.dataset.answered) putAside();
   page.classList.add("is-answering", "is-fresh");
-  page.querySelector(".recent + .whole")?.remove();
-  page.querySelector(".recent")?.remove();
-  page.querySelector(".feedback")?.remove();
-  page.querySelector(".manage")?.remove();
-  page.querySelector(".titled")?.remove();
+  clear();
   reading.hidden = false;
   question.textContent = text;
-  claims.replaceChildren();
-  instead.hidden = true;
-  outcome.replaceChildren();
-  evidence.clear();
+  tell("progress");
   progress.hidden = false;
   live.setAttribute("aria-busy", "true");
   box.value = "";
   history.replaceState(null, "", "/");
 }
 
-// What was answered last moves to the earlier turns of the conversation.
-function putAside() {
-  const turn = document.getElementById("turn-template").content.firstElementChild.cloneNode(true);
-  const link = turn.querySelector("a");
-  link.href = page.dataset.answered;
-  link.textContent = question.textContent;
-  for (const one of claims.querySelectorAll(".chip")) one.textContent = ` [${one.textContent}]`;
-  const said = [...claims.querySelectorAll(".claim")].map((one) => one.textContent).join(" ");
-  turn.querySelector(".reply").textContent = said || outcome.querySelector(".said")?.textContent || "";
-  turn.querySelector(".instead").textContent = instead.textContent;
-  turn.querySelector(".instead").hidden = instead.hidden;
-  turns.prepend(turn);
+/** Takes everything of documents from the page. */
+function clear() {
+  const shown = ".recent, .recent + .whole, .feedback, .lineage, .manage, .titled";
+  for (const part of page.querySelectorAll(shown)) part.remove();
+  claims.replaceChildren();
+  instead.hidden = true;
+  outcome.replaceChildren();
+  evidence.clear();
+  before([]);
+}
+
+/** Shows the earlier turns of the conversation, newest first. */
+function before(earlier) {
+  turns.replaceChildren(...earlier.map(turn));
   const section = turns.closest(".talk");
-  section.hidden = false;
+  section.hidden = !earlier.length;
   section.querySelector("h2").classList.remove("visually-hidden");
-  delete page.dataset.answered;
+}
+
+function turn({ question, instead, answer, href, sources }) {
+  const one = filled("turn-template", { question, instead, answer });
+  one.querySelector("a").href = href;
+  one.querySelector(".instead").hidden = !instead;
+  if (sources.length) one.append(listed(sources, "cited"));
+  return one;
 }
 
 function end() {
@@ -107,10 +129,14 @@ function end() {
   live.setAttribute("aria-busy", "false");
 }
 
-function take({ name, data }) {
-  if (name === "claim") claim(data);
+/** Shows an event; returns whether it is the last. */
+function take({ name, data }, text) {
+  if (name === "started") before(data.turns);
+  else if (name === "claim") claim(data);
   else if (name === "finished") finish(data);
-  else if (name === "error") fail(sentence(data));
+  else if (name === "error" && data.code === "unauthenticated") ended();
+  else if (name === "error") again(text, sentence(data));
+  return name === "finished" || name === "error";
 }
 
 function claim({ text, quoted, inferred, sources }) {
@@ -152,7 +178,6 @@ function finish(data) {
   const whole = page.querySelector(".talk + .whole");
   whole.hidden = false;
   whole.querySelector("a").href = `/conversations/${data.conversation}`;
-  page.dataset.answered = data.href;
   evidence.tell(data.whys);
   const foot = filled("foot-template", {});
   for (const one of foot.querySelectorAll("[data-after]")) one.href = data.href + one.dataset.after;
@@ -161,24 +186,57 @@ function finish(data) {
   const link = foot.querySelector("a");
   link.href = `${data.href}/lineage`;
   outcome.append(foot);
+  history.replaceState(null, "", data.href);
 }
 
 function nearest(block, documents) {
   block.hidden = !documents.length;
-  for (const { href, title } of documents) {
-    const a = Object.assign(document.createElement("a"), { href, textContent: title, dir: "auto" });
+  block.querySelector("ul").replaceWith(listed(documents.map(({ href, title }) => [href, title])));
+}
+
+function listed(links, className = "") {
+  const list = Object.assign(document.createElement("ul"), { className });
+  for (const [href, textContent] of links) {
     const item = document.createElement("li");
-    item.append(a);
-    block.querySelector("ul").append(item);
+    item.append(Object.assign(document.createElement("a"), { href, textContent, dir: "auto" }));
+    list.append(item);
   }
+  return list;
 }
 
 function sentence({ title, detail }) {
   return `${title} ${detail}`.trim();
 }
 
-function fail(said) {
+/** Says what went wrong, with the question put back unless another is being written. */
+function again(text, said) {
+  box.value ||= text;
   outcome.replaceChildren(filled("trouble-template", { said }));
+}
+
+/** The session is over: nothing of documents stays. */
+function ended() {
+  running?.abort();
+  running = null;
+  clear();
+  end();
+  reading.hidden = false;
+  outcome.replaceChildren(filled("ended-template", {}));
+}
+
+/** A passage may not be opened: the page is shown as it may be read now. */
+function refused(status) {
+  if (status === 401) return ended();
+  if (status !== 404) {
+    outcome.querySelector("[role=alert]")?.remove();
+    return outcome.prepend(filled("trouble-template", { said: page.dataset.unchecked }));
+  }
+  if (location.pathname.startsWith("/answers/")) return location.replace(location.pathname);
+  running?.abort();
+  running = null;
+  clear();
+  end();
+  again(question.textContent, page.dataset.gone);
 }
 
 function filled(template, texts) {

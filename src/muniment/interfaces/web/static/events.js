@@ -1,5 +1,8 @@
 // Reads server-sent events from a POST, which EventSource cannot send.
 
+// The server says something every second, if only that it is still there.
+const SILENCE_SECONDS = 30;
+
 /** Yields {name, data} for each event of the response; data is parsed JSON. */
 export async function* events(response) {
   const reader = response.body.getReader();
@@ -7,7 +10,7 @@ export async function* events(response) {
   let rest = "";
   try {
     for (;;) {
-      const { value, done } = await reader.read();
+      const { value, done } = await heard(reader.read());
       if (done) return;
       rest += decoder.decode(value, { stream: true });
       const blocks = rest.split("\n\n");
@@ -19,6 +22,18 @@ export async function* events(response) {
     }
   } finally {
     reader.cancel().catch(() => {});
+  }
+}
+
+async function heard(reading) {
+  let timer = 0;
+  const silence = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error("silence")), SILENCE_SECONDS * 1000);
+  });
+  try {
+    return await Promise.race([reading, silence]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

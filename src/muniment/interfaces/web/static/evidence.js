@@ -1,13 +1,17 @@
 // Shows the passage behind a citation: beside the answer on a desk, in a sheet from below on a phone.
 // A document's words only ever become text nodes; nothing here parses markup.
+// Whether they may still be read is asked before a passage is opened.
+import { statusOf } from "./lasting.js";
 
 const wide = matchMedia("(min-width: 64rem)");
 
 export class Evidence {
-  #page; #panel; #list; #sheet; #slot; #returnTo = null; #pinned = null;
+  #page; #panel; #list; #sheet; #slot; #returnTo = null; #pinned = null; #refused; #asking = null;
 
-  constructor(page) {
+  /** `refused` is called with the status where a passage may not be opened any more, or 0 where nobody said. */
+  constructor(page, refused) {
     this.#page = page;
+    this.#refused = refused;
     this.#panel = page.querySelector(".evidence");
     this.#list = page.querySelector("[data-sources]");
     this.#sheet = page.querySelector(".sheet");
@@ -23,7 +27,7 @@ export class Evidence {
   }
 
   clear() {
-    this.#pinned = this.#returnTo = null;
+    this.#pinned = this.#returnTo = this.#asking = null;
     this.#list.replaceChildren();
     this.#panel.hidden = true;
   }
@@ -55,7 +59,9 @@ export class Evidence {
 
   close() {
     if (this.#sheet.open) return this.#sheet.close();
-    if (!this.#pinned) return;
+    const asking = this.#asking;
+    this.#asking = null;
+    if (!this.#pinned && !asking) return;
     this.#pinned = null;
     this.#activate(null);
     this.#closed();
@@ -97,9 +103,16 @@ export class Evidence {
     if (target.open && target.matches(".origin")) target.scrollIntoView({ block: "nearest" });
   }
 
-  #open(chip) {
+  async #open(chip) {
+    const asked = this.#card(chip.dataset.n);
+    if (!asked) return;
+    this.#asking = chip;
+    const status = await statusOf(asked.querySelector(".open").href);
+    if (this.#asking !== chip) return;
+    this.#asking = null;
     const card = this.#card(chip.dataset.n);
-    if (!card) return;
+    if (status !== 200) return this.#refused(status);
+    if (card !== asked) return;
     this.#returnTo = chip;
     for (const other of this.#page.querySelectorAll(".chip")) other.setAttribute("aria-expanded", String(other === chip));
     this.#activate(chip.dataset.n);
