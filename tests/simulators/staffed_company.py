@@ -88,7 +88,7 @@ class Company:
 
     def sample(self, why: str) -> str:
         """Draw answers for people to judge; return the id of the sample."""
-        drawn = self.workspace.monitoring.sampling.draw(4, timedelta(days=7), why, None, OPERATOR)
+        drawn = self.workspace.monitoring.sampling.draw(30, timedelta(days=7), why, None, OPERATOR)
         return drawn.id
 
     def draft(self, rule: str) -> str:
