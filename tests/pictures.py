@@ -20,7 +20,7 @@ from muniment import app
 from muniment.app import Workspace
 from muniment.governance.identity.principal import OPERATOR
 
-COLOURS = 64
+COLOURS = 128
 GIVEN = {
     "supplier": "sup-07",
     "item": "Two flow meters",
@@ -29,7 +29,7 @@ GIVEN = {
     "cost_centre": "CC-210",
 }
 QUESTION = "What is the hotel limit for travel?"
-OPENED = "document.querySelectorAll('.chain details').forEach((one, at) => { one.open = at === 2; })"
+OPENED = "document.querySelectorAll('.chain details').forEach((one, at) => { one.open = at === 1; })"
 Act = Callable[[Any], None]
 
 
@@ -98,7 +98,7 @@ PICTURES: Sequence[Picture] = (
     Picture("web-lineage", "alice", "/", act=traced),
     Picture("web-approval", "carol", "/approvals", "a[href^='/approvals/act_']"),
     Picture("web-approval-phone", "carol", "/approvals", "a[href^='/approvals/act_']", phone=True),
-    Picture("web-workflow", "bob", "/workflows/new/purchase-request", act=started),
+    Picture("web-workflow", "niaj", "/workflows/new/purchase-request", act=started),
     Picture("web-audit", "grace", "/audit"),
     Picture("web-quality-run", "erin", "/quality/runs", ".ledger a"),
     Picture("web-releases", "erin", "/quality/releases"),
