@@ -37,10 +37,12 @@ def changed(
     *,
     done: str,
     anew: bool = True,
+    version: str = "",
 ) -> Response:
     """Do a change and go back to its page, or to the one that `work` returns; where it is refused, show why.
 
-    `shown` renders the page with that. `anew`: a sign-in that is too old is asked for again first.
+    `shown` renders the page with that. `anew`: a sign-in that is too old is asked for again first. `version` is the
+    one to show of a page that has several.
     """
     if anew and (again := proving_anew(request, session, page)):
         return again
@@ -50,7 +52,8 @@ def changed(
         raise
     except MunimentError as error:
         return refused(error, shown)
-    return RedirectResponse(f"{instead or page}?done={done}", 303)
+    stated = f"version={version}&done={done}" if version else f"done={done}"
+    return RedirectResponse(f"{instead or page}?{stated}", 303)
 
 
 def refused(error: MunimentError, shown: Callable[[str], str]) -> Response:

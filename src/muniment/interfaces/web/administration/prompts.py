@@ -136,6 +136,8 @@ def _changed(
         lambda: work(who, chosen),
         lambda trouble: _page(request, session, name, version, trouble=trouble),
         done=done,
+        # After a rollback another version is live, which the page shows by itself.
+        version=digits(chosen) if done == "promoted" else "",
     )
 
 
