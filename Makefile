@@ -29,7 +29,7 @@ demo: setup $(if $(filter local,$(MODEL)),.venv/.local)
 
 # Lint and the whole suite.
 test: lint node
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 lint: setup
 	$(BIN)/ruff format --check .

