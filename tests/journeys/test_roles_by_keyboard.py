@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.simulators.browser import VIEWS, page_of, sign_in
+from tests.simulators.browser import PHONE, VIEWS, page_of, sign_in
 from tests.simulators.keyboard import choose, follow, go, hindrances, press, skips, write
 from tests.simulators.staffed_company import Company, staffed_company
 
@@ -26,17 +26,26 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
         yield made
 
 
-def _views() -> Iterator[Any]:
-    for viewport, scheme in VIEWS:
-        name = f"{'phone' if viewport['width'] < 500 else 'desk'}-{scheme}"
-        usual = name in ("phone-dark", "desk-light")
-        yield pytest.param((viewport, scheme), id=name, marks=() if usual else pytest.mark.prove)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Have each journey made at both widths and in both schemes; outside the proof, in one of them, by turns."""
+    if "view" not in metafunc.fixturenames:
+        return
+    usual = VIEWS[1 + len(metafunc.function.__name__) % 2]
+    views = [
+        pytest.param(
+            view,
+            id=f"{'phone' if view[0] == PHONE else 'desk'}-{view[1]}",
+            marks=() if view == usual else pytest.mark.prove,
+        )
+        for view in VIEWS
+    ]
+    metafunc.parametrize("view", views)
 
 
-@pytest.fixture(params=_views())
-def opens(request: pytest.FixtureRequest, chromium: Any, company: Company) -> Opens:
+@pytest.fixture
+def opens(view: tuple[dict[str, int], str], chromium: Any, company: Company) -> Opens:
     """Return what signs somebody in, at one of the widths and in one of the schemes."""
-    viewport, scheme = request.param
+    viewport, scheme = view
 
     @contextmanager
     def opened(name: str) -> Iterator[Any]:
