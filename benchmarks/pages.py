@@ -59,7 +59,7 @@ def opened(port: int, cookies: Sequence[str], samples: Mapping[str, str]) -> tup
         if "{" in address:
             left_out.append(route)
             continue
-        cookie = next((one for one in cookies if _got(port, address, one)[0] == 200), None)
+        cookie = next((one for one in cookies if _is_page(port, address, one)), None)
         if cookie is None:
             left_out.append(route)
         else:
@@ -156,6 +156,17 @@ def signed_in(workspace: Workspace, name: str) -> Session:
 def cookie_of(session: Session) -> str:
     """Return what a browser sends of a session."""
     return f"muniment={session.secret}"
+
+
+def _is_page(port: int, address: str, cookie: str) -> bool:
+    """Return whether this opens for somebody as a page to look at: no download, no image, no state for a script."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("GET", address, headers=_headers(cookie))
+    response = connection.getresponse()
+    response.read()
+    connection.close()
+    shown = response.headers.get("content-type", "").startswith("text/html")
+    return response.status == 200 and shown and "content-disposition" not in response.headers
 
 
 def _got(port: int, address: str, cookie: str) -> tuple[int, bytes, int]:

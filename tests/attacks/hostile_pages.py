@@ -35,6 +35,8 @@ MOST = 60
 A_DOCUMENT = 20
 """Payloads in one document."""
 BROWSERS_OWN = (b"\x06google\x03com", b"\x0agoogleapis\x03com", b"\x04gvt1\x03com")
+NO_TEXT = re.compile(r"<!--|!\[[^\]]*\]\(data:")
+"""What Markdown is read without: comments, and images that hold their own data."""
 ALIVE = (
     "() => [window.ran === undefined ? null : 'ran',"
     " ...[...document.querySelectorAll('script, iframe, object, embed, base, style, link, meta, form, img, image')]"
@@ -175,7 +177,7 @@ def tried(chromium: Any, home: Path, hostile: list[str]) -> Iterator[Reader]:
         for document in documents(desk.workspace):
             seen += alice.open(f"/documents/{document}")
         for n, one in enumerate(hostile):
-            if visible(one) not in visible(seen):
+            if not NO_TEXT.match(one) and visible(one) not in visible(seen):
                 alice.happened.append(f"payload {n} is not shown as it is")
         for path in ("/", "/conversations", "/actions", *answers):
             alice.open(path)
