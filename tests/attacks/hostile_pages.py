@@ -124,6 +124,11 @@ class Reader:
             )
             found += [one for one in links if one.startswith(("/audit", "/quality", "/administration"))]
 
+    def leave(self) -> Reader:
+        """Close the browser: a page that stays open looks for news of a server that has ended."""
+        self._page.context.close()
+        return self
+
     def stream(self, question: str) -> str:
         """Ask with the script of the page, and return what it shows."""
         self._page.goto(self.address + "/")
@@ -183,16 +188,16 @@ def tried(chromium: Any, home: Path, hostile: list[str]) -> Iterator[Reader]:
             alice.open(path)
         for one in hostile[:: max(8, len(hostile) // 20)]:
             alice.stream(f"What does the heron report say of {one}"[:900])
-        yield alice
+        yield alice.leave()
         bob = Reader(chromium, address, desk.workspace, "bob")
         bob.open("/approvals")
         for action in actions:
             bob.open(f"/approvals/{action.id}")
-        yield bob
+        yield bob.leave()
         for name in ROLES if len(hostile) == COUNT else ():
             keeper = Reader(chromium, address, desk.workspace, name)
             keeper.crawl()
-            yield keeper
+            yield keeper.leave()
 
 
 def make(home: Path, directory: str, **options: Any) -> Workspace:
