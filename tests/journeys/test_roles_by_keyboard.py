@@ -88,6 +88,7 @@ def test_a_reader_asks_reads_on_at_the_mark_follows_up_shares_and_takes_it_away(
         page.keyboard.press("Enter")
         page.wait_for_url(lambda url: "/answers/" in url and url != answer)
         follow(page, ".whole:not([hidden]) a")
+        page.wait_for_url("**/conversations/*")
         assert page.locator(".talk h3").count() == 2
         assert PROOF in kept(page, "a[href$='/export']")
         press(page, "#sharing summary")

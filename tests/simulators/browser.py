@@ -27,6 +27,8 @@ _DRAWN = (
     " document.getAnimations().filter(one => Number.isFinite(one.effect.getComputedTiming().endTime))"
     ".forEach(one => one.finish()))"
 )
+_HARMLESS = {"Autofocus processing was blocked because a document already has a focused element."}
+"""What a keyboard that is quicker than the page has Chromium say."""
 _BROKEN = (
     "axe.run({resultTypes: ['violations']}).then(({violations}) =>"
     " violations.map(one => one.id + ': ' + one.nodes.slice(0, 3).map(node => node.html.slice(0, 200)).join(' | ')))"
@@ -52,7 +54,7 @@ def page_of(chromium: Any, address: str, **options: Any) -> Iterator[Any]:
     noise: list[str] = []
     page = context.new_page()
     page.set_default_timeout(15_000)
-    page.on("console", lambda message: noise.append(message.text))
+    page.on("console", lambda message: None if message.text in _HARMLESS else noise.append(message.text))
     page.on("pageerror", lambda error: noise.append(str(error)))
     page.on("dialog", lambda dialog: noise.append(dialog.message))
     page.on("request", lambda request: None if request.url.startswith(address) else noise.append(request.url))
