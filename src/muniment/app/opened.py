@@ -81,12 +81,12 @@ class Opened:
         self.lease = KeyLease(self._prove_key, clock, seconds, proven, self._lease_changed)
         database = self._kept_in(home, settings, keyring)
         self._stored = database
-        self.database: Database = LeasedDatabase(database, self.lease.check)
+        self.database: Database = LeasedDatabase(database, self.lease.check, clock=clock)
         self.segments = Segments(home / "segments", keyring)
         # The log is written also when the lease is lost: it holds no content, and has to tell of it.
         subject_keys = SubjectKeyFile(settings_file.subject_key_file(home), keyring, ids)
         self.subjects = Subjects(subject_keys, keyring.tenant, ids)
-        logged = LeasedDatabase(database, self.lease.check, writes=False)
+        logged = LeasedDatabase(database, self.lease.check, writes=False, clock=clock)
         self.audit = AuditLog(logged, keyring, clock, self.subjects)
         self.repeats = Repeats(self.audit, clock)
         self.directory = Directory(self.database, self.audit, settings.identity.claimed_groups)

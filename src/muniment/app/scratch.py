@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 _TENANT = "scratch"
 _KEPT = ("weights", "retrieval", "answers", "ingestion", "sensitive", "models", "embedding")
 """Sections that decide how questions are answered."""
-_PURPOSES = ("identity", "keys", "database", "tools", "notifications", "telemetry", "audit")
+_PURPOSES = ("identity", "keys", "database", "tools", "notifications", "telemetry", "audit", "sources")
 """What of the network a scratch workspace reaches nothing for."""
 _WHY: Final = "As in the workspace that is judged."
 

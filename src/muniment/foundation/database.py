@@ -11,17 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 import sqlalchemy as sa
 
+from muniment.foundation.clock import Clock
 from muniment.foundation.errors import NotSetUp
 
 metadata = sa.MetaData()
 """Every room registers its tables here."""
 
-HEAD = "0030"
+HEAD = "0031"
 """The schema revision that this code reads and writes."""
 
 BUSY_SECONDS = 30
@@ -29,6 +31,10 @@ BUSY_SECONDS = 30
 
 CONFINE = "confine"
 """Execution option of a connection whose database can hold back rows by itself."""
+
+CLOCK = "clock"
+"""Where a connection keeps the clock of its workspace."""
+_REAL = Clock()
 
 Confine = Callable[[sa.Connection, Collection[str], Collection[str] | None], None]
 
@@ -124,6 +130,12 @@ def confine(
     rule: Confine | None = connection.get_execution_options().get(CONFINE)
     if rule is not None:
         rule(connection, entries, labels)
+
+
+def moment(connection: sa.Connection) -> datetime:
+    """Return the time, by the clock of the workspace that the connection belongs to, where it has one."""
+    clock = connection.info.get(CLOCK)
+    return (clock if isinstance(clock, Clock) else _REAL).now()
 
 
 def storable(text: str) -> bool:

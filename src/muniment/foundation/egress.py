@@ -18,7 +18,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -100,6 +100,8 @@ class Reply:
     body: bytes
     kind: str = ""
     """Its media type, in lower case, without parameters."""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By name in lower case."""
 
 
 class Egress:
@@ -243,7 +245,8 @@ class Egress:
             ):
                 whole = b"".join([part async for part in response.aiter_raw()])
                 kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-                return Reply(response.status_code, whole, kind)
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                return Reply(response.status_code, whole, kind, headers)
 
         found = apart(send, timeout_seconds)
         if isinstance(found, Reply):

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-Purpose = Literal["models", "identity", "keys", "database", "tools", "notifications", "audit", "telemetry"]
+Purpose = Literal[
+    "models", "identity", "keys", "database", "tools", "notifications", "audit", "telemetry", "sources"
+]
 
 
 @dataclass(frozen=True, slots=True)

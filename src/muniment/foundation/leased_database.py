@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
 
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from muniment.foundation.database import Condition, Database, Lent
+from muniment.foundation.clock import Clock
+from muniment.foundation.database import CLOCK, Condition, Database, Lent
 
 
 class LeasedDatabase:
     """Fills `Database` by another one, checking before each transaction."""
 
-    def __init__(self, inner: Database, check: Callable[[], None], writes: bool = True) -> None:
-        """`check` raises when the lease is lost. Without `writes`, writing goes on: the log records refusals so."""
+    def __init__(
+        self, inner: Database, check: Callable[[], None], writes: bool = True, clock: Clock | None = None
+    ) -> None:
+        """`check` raises when the lease is lost. Without `writes`, writing goes on: the log records refusals so.
+
+        `clock` is what `moment` asks in its transactions.
+        """
         self.inner = inner
         self._check = check
         self._checks_writes = writes
+        self._clock = clock or Clock()
 
     @property
     def place(self) -> str:
@@ -28,14 +35,20 @@ class LeasedDatabase:
     def beside(self) -> str | None:
         return self.inner.beside
 
-    def read(self) -> AbstractContextManager[sa.Connection]:
+    @contextmanager
+    def read(self) -> Generator[sa.Connection]:
         self._check()
-        return self.inner.read()
+        with self.inner.read() as connection:
+            connection.info[CLOCK] = self._clock
+            yield connection
 
-    def write(self) -> AbstractContextManager[sa.Connection]:
+    @contextmanager
+    def write(self) -> Generator[sa.Connection]:
         if self._checks_writes:
             self._check()
-        return self.inner.write()
+        with self.inner.write() as connection:
+            connection.info[CLOCK] = self._clock
+            yield connection
 
     def alone(self, work: str) -> AbstractContextManager[Callable[[], None]]:
         return self.inner.alone(work)

@@ -37,8 +37,20 @@ class AllowSettings(BaseModel):
     """The collector of traces and counts."""
     audit: tuple[str, ...] | None = None
     """Where copies of the log and its checkpoints go."""
+    sources: tuple[str, ...] | None = None
+    """Systems that documents are read from."""
 
-    @field_validator("models", "identity", "keys", "database", "tools", "notifications", "audit", "telemetry")
+    @field_validator(
+        "models",
+        "identity",
+        "keys",
+        "database",
+        "tools",
+        "notifications",
+        "audit",
+        "telemetry",
+        "sources",
+    )
     @classmethod
     def _places(cls, given: tuple[str, ...] | None) -> tuple[str, ...] | None:
         for one in given or ():
@@ -56,6 +68,7 @@ class AllowSettings(BaseModel):
             "notifications": self.notifications,
             "audit": self.audit,
             "telemetry": self.telemetry,
+            "sources": self.sources,
         }
         return {
             purpose: frozenset(_place(one) for one in given)

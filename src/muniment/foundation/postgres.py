@@ -72,6 +72,14 @@ _HIDDEN = (
     "action_decision",
     "approval_delegation",
     "notification",
+    "source_connection",
+    "source_item",
+    "source_scope",
+    "source_account",
+    "source_team",
+    "outside_lease",
+    "outside_entry",
+    "outside_ours",
     "alembic_version",
 )
 """Tables that no search or reading looks into."""

@@ -18,6 +18,14 @@ from muniment.knowledge import index_model
 
 pytestmark = BOTH
 LATER = (
+    "DROP TABLE source_team",
+    "DROP TABLE source_account",
+    "DROP TABLE source_scope",
+    "DROP TABLE source_item",
+    "DROP TABLE source_connection",
+    "DROP TABLE outside_ours",
+    "DROP TABLE outside_entry",
+    "DROP TABLE outside_lease",
     "DROP TABLE version_original",
     "DROP TABLE release",
     "DROP TABLE release_stage",

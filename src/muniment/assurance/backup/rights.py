@@ -54,6 +54,7 @@ NO_RIGHTS = frozenset(
         "segment",
         "session",
         "signin_attempt",
+        "source_connection",
         "signin_link",
         "streams",
         "version_original",

@@ -36,6 +36,7 @@ from muniment.governance.identity.directory_tables import (
     directory_user,
 )
 from muniment.governance.identity.groups import MAX_DEPTH
+from muniment.governance.identity.outside import held_outside
 from muniment.governance.identity.principal import EVERYONE, Actor, Principal
 from muniment.governance.identity.provisioned import name_of, name_of_external_id, provisioned
 
@@ -243,7 +244,8 @@ def groups_above(connection: sa.Connection, ref: str) -> frozenset[str]:
 def grants(connection: sa.Connection, principal: Principal) -> frozenset[str]:
     """Return every spelling under which an access list can name this principal.
 
-    That is itself, its groups through all nesting, those that its token gives among them, and everyone. Raises
+    That is itself, its groups through all nesting, those that its token gives among them, everyone, and what it holds
+    at outside sources that can be relied on now. Raises
     Denied for an unknown or inactive account, and when a group is missing, nested in a circle or deeper than
     MAX_DEPTH, or the token's groups cannot be known: a deny entry might then be missed, so nothing at all is granted.
     """
@@ -273,7 +275,7 @@ def grants(connection: sa.Connection, principal: Principal) -> frozenset[str]:
                 detail=f"{principal.ref!r} is in {group!r}, which does not exist",
             )
         held.add(f"group:{group}")
-    return frozenset(held)
+    return frozenset(held | held_outside(connection, principal.ref, held))
 
 
 def _given_by_token(connection: sa.Connection, principal: Principal) -> frozenset[str]:
