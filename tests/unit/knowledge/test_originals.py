@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,7 @@ from tests.simulators.web_client import document_id
 from muniment.app import Workspace
 from muniment.governance.identity.principal import OPERATOR
 from muniment.knowledge import originals
-from muniment.knowledge.ingestion import pipeline
-from muniment.knowledge.library import NewVersion
+from muniment.knowledge.ingestion.ahead import ahead
 
 
 def kept(workspace: Workspace, document: str, version: int = 1) -> bytes | None:
@@ -59,11 +59,15 @@ def test_a_large_pdf_is_kept_as_text_alone(
 
 
 def test_files_that_wait_to_be_committed_count_by_their_size() -> None:
-    ahead = pipeline._Ahead(maxsize=64)
-    large = NewVersion("", "application/pdf", "", "", (), (), "", (), original=bytes(32 << 20))
-    ahead.put(pipeline._Read("a.pdf", large, None))
-    assert ahead.full()
-    ahead.get()
-    assert ahead.empty()
-    ahead.put(pipeline._Read("a.txt", None, None))
-    assert not ahead.full()
+    made: list[int] = []
+
+    def produce() -> Iterator[bytes]:
+        for number in range(20):
+            made.append(number)
+            yield bytes(8 << 20)
+
+    taken = ahead(produce, len)
+    assert len(next(taken)) == 8 << 20
+    time.sleep(0.1)
+    assert len(made) <= 4
+    assert len(list(taken)) == 19

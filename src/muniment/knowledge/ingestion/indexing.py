@@ -12,8 +12,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Protocol
 
 import numpy as np
+import sqlalchemy as sa
 
 from muniment.foundation.clock import timestamp
 from muniment.governance.audit.entry import Actor, Entry
@@ -23,7 +25,7 @@ from muniment.knowledge.ingestion.fitness import by_fitness
 from muniment.knowledge.ingestion.index_writer import IndexWriter
 from muniment.knowledge.ingestion.orders import orders_in
 from muniment.knowledge.ingestion.parts import Parts
-from muniment.knowledge.library import NewDocument, NewVersion
+from muniment.knowledge.library import DocumentRow, NewDocument, NewVersion
 from muniment.knowledge.retrieval import segment
 
 FIRST_BATCH = 16
@@ -42,6 +44,18 @@ class _Batch:
     vectors: Sequence[Future[Vectors]]
 
 
+class Accord(Protocol):
+    """What else has to hold of documents when they are stored."""
+
+    def before(self, connection: sa.Connection, documents: Sequence[NewDocument]) -> Sequence[NewDocument]:
+        """Return the documents as they are to be stored, in the same order, with who may read them as of now."""
+        ...
+
+    def after(self, connection: sa.Connection, stored: Sequence[DocumentRow]) -> None:
+        """Keep what goes with the documents that were stored."""
+        ...
+
+
 class Indexing:
     """Takes documents one by one; a context whose end commits what is left, or, on an error, drops it."""
 
@@ -53,12 +67,14 @@ class Indexing:
         by: Actor,
         embedder: Embedder | None,
         on_committed: Callable[[Sequence[NewDocument], set[str]], None],
+        accord: Accord | None = None,
     ) -> None:
         """`embedder` is the model in use; the caller sees to it that it stays so.
 
         `on_committed` is called on the caller's thread with documents that are durable and searchable.
 
         Its second argument holds the paths of those that are found by words alone, since their vectors are unfit.
+        `accord` has its say in the transaction that stores a batch.
         """
         self._parts = parts
         self._index = index
@@ -66,6 +82,7 @@ class Indexing:
         self._by = by
         self._embedder = embedder
         self._on_committed = on_committed
+        self._accord = accord
         self._embedding = ThreadPoolExecutor(cores(), "embed")
         self._committing = ThreadPoolExecutor(1, "commit")
         self._documents: list[NewDocument] = []
@@ -126,7 +143,12 @@ class Indexing:
         words = [_words(one.version) for one in batch.documents]
         with parts.database.write() as connection:
             key = parts.keyring.data_key("identifiers")
-            stored = changes.put_versions(connection, key, self._source, batch.documents, at)
+            documents = batch.documents
+            if self._accord is not None:
+                documents = self._accord.before(connection, documents)
+            stored = changes.put_versions(connection, key, self._source, documents, at)
+            if self._accord is not None:
+                self._accord.after(connection, stored)
             rows: list[segment.IndexRow] = []
             entries: list[Entry] = []
             for row, new, theirs in zip(stored, batch.documents, words, strict=True):

@@ -8,8 +8,6 @@ Invariants:
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,9 +18,10 @@ from muniment.foundation.clock import timestamp
 from muniment.foundation.errors import BadInput, MunimentError
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.inference.embedding import Embedder
-from muniment.knowledge import changes, library, originals
+from muniment.knowledge import changes, library
 from muniment.knowledge.access import NOBODY
-from muniment.knowledge.ingestion.chunk import HIGHEST, UNRECORDED, chunks, rules
+from muniment.knowledge.ingestion.ahead import ahead
+from muniment.knowledge.ingestion.chunk import HIGHEST, UNRECORDED, rules
 from muniment.knowledge.ingestion.fitness import UNFIT
 from muniment.knowledge.ingestion.in_use import embedder_in_use, why_none
 from muniment.knowledge.ingestion.index_writer import IndexWriter
@@ -34,7 +33,8 @@ from muniment.knowledge.ingestion.parts import Parts
 from muniment.knowledge.ingestion.plan import Plan, plan
 from muniment.knowledge.ingestion.report import IngestReport, OnProgress, Progress
 from muniment.knowledge.ingestion.turn import turn_beside_builds
-from muniment.knowledge.library import ChunkText, NewDocument, NewVersion
+from muniment.knowledge.ingestion.versions import version_of
+from muniment.knowledge.library import NewDocument, NewVersion
 from muniment.knowledge.sources.folder import Folder, Listing, Problem, Why
 
 
@@ -224,7 +224,7 @@ class Pipeline:
             on_progress(Progress("index", done, len(paths), path))
 
         with Indexing(self._parts, self._index_writer, source, by, embedder, committed) as indexing:
-            for read in _ahead(lambda: self._parse_all(folder, paths)):
+            for read in ahead(lambda: self._parse_all(folder, paths), _bytes):
                 if read.version is None:
                     tally.failed.append(read.problem or Problem(read.path, "could not be read"))
                     report(read.path)
@@ -246,34 +246,13 @@ class Pipeline:
     def _parse(self, parser: Parser, folder: Folder, path: str) -> _Read:
         try:
             file = folder.read(path)
-            parsed = parser.parse(PurePosixPath(path).name, file.content)
+            modified = timestamp(datetime.fromtimestamp(file.modified_ns / 1e9, UTC))
+            name = PurePosixPath(path).name
+            version = version_of(parser, name, file.content, self._chunk_characters, modified)
         except BadInput as error:
             why: Why = "content" if isinstance(error, ParseFailed) else "unreachable"
             return _Read(path, None, _problem(path, error, why))
-        text = parsed.text
-        return _Read(
-            path,
-            NewVersion(
-                title=parsed.title,
-                media_type=parsed.media_type,
-                content_hash=file.sha256,
-                modified_at=timestamp(datetime.fromtimestamp(file.modified_ns / 1e9, UTC)),
-                units=[
-                    {"kind": u.kind, "label": u.label, "number": u.number, "start": u.start, "end": u.end}
-                    for u in parsed.units
-                ],
-                notes=parsed.notes,
-                author=parsed.author,
-                text=text,
-                chunks=[
-                    ChunkText(c.ordinal, c.start, c.end, c.page, c.heading, text[c.start : c.end])
-                    for c in chunks(parsed, self._chunk_characters)
-                ],
-                chunking=rules(self._chunk_characters),
-                original=originals.to_keep(parsed.media_type, file.content),
-            ),
-            None,
-        )
+        return _Read(path, version, None)
 
     def _finish(self, source: str, by: Actor, tally: _Tally) -> None:
         with self._parts.database.write() as connection:
@@ -317,61 +296,5 @@ def _problem(path: str, error: MunimentError, why: Why) -> Problem:
     return Problem(path, str(error).removeprefix(f"{path}: "), why)
 
 
-class _Ahead(queue.Queue[_Read | BaseException | None]):
-    """What waits to be taken; a file that is kept as it is counts by its size, so that memory stays bounded."""
-
-    def _init(self, maxsize: int) -> None:
-        super()._init(maxsize)
-        self._weight = 0
-
-    def _qsize(self) -> int:
-        return self._weight
-
-    def _put(self, item: _Read | BaseException | None) -> None:
-        super()._put(item)
-        self._weight += _weight(item)
-
-    def _get(self) -> _Read | BaseException | None:
-        item = super()._get()
-        self._weight -= _weight(item)
-        return item
-
-
-def _weight(item: _Read | BaseException | None) -> int:
-    kept = item.version.original if isinstance(item, _Read) and item.version else None
-    return 1 + (len(kept or b"") >> 18)
-
-
-def _ahead(produce: Callable[[], Iterator[_Read]]) -> Iterator[_Read]:
-    """Yield what `produce` yields, made one step ahead on a thread, so that parsing overlaps embedding."""
-    results = _Ahead(maxsize=64)
-    stopped = threading.Event()
-
-    def put(value: _Read | BaseException | None) -> bool:
-        while not stopped.is_set():
-            try:
-                results.put(value, timeout=0.2)
-            except queue.Full:
-                continue
-            return True
-        return False
-
-    def work() -> None:
-        try:
-            for read in produce():
-                if not put(read):
-                    return
-            put(None)
-        except BaseException as error:
-            put(error)
-
-    worker = threading.Thread(target=work, name="parse-ahead", daemon=True)
-    worker.start()
-    try:
-        while (value := results.get()) is not None:
-            if isinstance(value, BaseException):
-                raise value
-            yield value
-    finally:
-        stopped.set()
-        worker.join()
+def _bytes(read: _Read) -> int:
+    return len(read.version.original or b"") if read.version else 0
