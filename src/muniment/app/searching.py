@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from muniment.knowledge.access_explorer import AccessExplorer
     from muniment.knowledge.ingestion.index_writer import IndexWriter
     from muniment.knowledge.ingestion.labelling import Labelling
+    from muniment.knowledge.ingestion.parser import Parser
     from muniment.knowledge.ingestion.parts import Parts
     from muniment.knowledge.ingestion.pipeline import Pipeline
     from muniment.knowledge.ingestion.reembed import Reembed
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from muniment.knowledge.retrieval.retrieve import Retriever
     from muniment.knowledge.retrieval.versions import RankingVersions
     from muniment.knowledge.source_pages import SourcePages
+    from muniment.knowledge.syncing.content_pass import ContentPass
+    from muniment.knowledge.syncing.feeding import Feeding
+    from muniment.knowledge.syncing.sources import Sources
 
 
 class Searching(Governed):
@@ -222,22 +226,69 @@ class Searching(Governed):
     @cached_property
     def pipeline(self) -> Pipeline:
         """Ingestion of folders."""
-        from muniment.foundation.sandbox import Limits
-        from muniment.knowledge.ingestion.parser import ParseLimits, Parser
         from muniment.knowledge.ingestion.pipeline import Pipeline
 
         limits = self.settings.ingestion
-        file_bytes = limits.max_file_mb << 20
         return Pipeline(
             self.ingestion,
             self.index,
-            lambda: Parser(
-                ParseLimits(file_bytes, Limits(seconds=float(limits.parse_seconds))), limits.isolation
-            ),
-            file_bytes,
+            self._parser,
+            limits.max_file_mb << 20,
             self.labelling if limits.labels else None,
             limits.chunk_characters,
         )
+
+    def _parser(self) -> Parser:
+        from muniment.foundation.sandbox import Limits
+        from muniment.knowledge.ingestion.parser import ParseLimits, Parser
+
+        limits = self.settings.ingestion
+        child = Limits(seconds=float(limits.parse_seconds))
+        return Parser(ParseLimits(limits.max_file_mb << 20, child), limits.isolation)
+
+    @cached_property
+    def sources(self) -> Sources:
+        """Systems of record that are connected."""
+        from muniment.foundation.egress import Egress
+        from muniment.knowledge.sources.kinds import Doors
+        from muniment.knowledge.syncing.access_pass import AccessPass
+        from muniment.knowledge.syncing.sources import Sources
+
+        def egress(origins: Iterable[str], private: bool) -> Egress:
+            named = tuple(origins)
+            return Egress(
+                () if private else named,
+                named if private else (),
+                self.settings.ingestion.max_file_mb << 20,
+                purpose="sources",
+                rules=self._egress_rules,
+                on_refused=self._egress_refused,
+            )
+
+        doors = Doors(
+            egress,
+            lambda reference, key: settings_file.secret_of(reference, key, self.home),
+            self.clock,
+            self.home,
+            self.settings.ingestion.max_file_mb << 20,
+        )
+        reading = AccessPass(self.database, self.audit, self.clock)
+        return Sources(self.database, self.audit, self.clock, doors, reading, self._content_pass)
+
+    def _content_pass(self) -> ContentPass:
+        from muniment.knowledge.syncing.content_pass import ContentPass
+
+        limits = self.settings.ingestion
+        return ContentPass(
+            self.ingestion, self.index, self._parser, limits.max_file_mb << 20, limits.chunk_characters
+        )
+
+    @cached_property
+    def feeding(self) -> Feeding:
+        """What keeps connected sources fresh while a workspace is served."""
+        from muniment.knowledge.syncing.feeding import Feeding
+
+        return Feeding(self.database, self.audit, self.clock, lambda: self.sources)
 
     @cached_property
     def labelling(self) -> Labelling:

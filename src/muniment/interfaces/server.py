@@ -233,6 +233,7 @@ def kept(workspace: Workspace) -> Generator[None]:
         canary.watched(lambda: releasing_of(workspace).canary),
         told.watched() if told else nullcontext(),
         workspace.witnesses.watched(),
+        workspace.feeding.running(),
         _running_workflows(workspace),
     ):
         yield

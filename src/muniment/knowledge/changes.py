@@ -24,7 +24,6 @@ from muniment.knowledge.library import (
     SegmentRow,
     below,
     documents_at,
-    get_document,
     get_documents,
     in_parts,
     is_below,
@@ -78,6 +77,13 @@ _RULED = {
     for whole in (True, False)
     for stated in (True, False)
 }
+
+
+_STATED = (
+    sa.update(document)
+    .where(document.c.id == sa.bindparam("of"))
+    .values(source_access_class=sa.bindparam("stated"), access_class=sa.bindparam("effective"))
+)
 
 
 def class_of(connection: sa.Connection, access: AccessList) -> int:
@@ -294,27 +300,19 @@ def remove_document(connection: sa.Connection, document_id: str, at: str) -> Non
 def set_source_access(connection: sa.Connection, changes: Mapping[str, AccessList], source_name: str) -> int:
     """Apply the access lists that the source now states, by document id; return how many documents moved."""
     rule = _Rule(connection, source_name)
-    epoch = _next_epoch(connection)
     left: set[int] = set()
-    moved = 0
-    for document_id, access in changes.items():
-        row = get_document(connection, document_id)
-        if row is None:
-            continue
-        source_class, effective = rule.classes(row.path, access)
-        if (source_class, effective) == (row.source_access_class, row.access_class):
-            continue
-        moved += 1
-        left |= {row.source_access_class, row.access_class}
-        connection.execute(
-            sa.update(document)
-            .where(document.c.id == document_id)
-            .values(source_access_class=source_class, access_class=effective, epoch=epoch)
-        )
+    moved: list[dict[str, Any]] = []
+    for part in in_parts(list(changes)):
+        for row in get_documents(connection, part).values():
+            source_class, effective = rule.classes(row.path, changes[row.id])
+            if (source_class, effective) != (row.source_access_class, row.access_class):
+                left |= {row.source_access_class, row.access_class}
+                moved.append({"of": row.id, "stated": source_class, "effective": effective})
     if moved:
+        connection.execute(_STATED.values(epoch=_next_epoch(connection)), moved)
         _drop_unused_classes(connection, left)
         revisions.bump(connection, "access")
-    return moved
+    return len(moved)
 
 
 def set_override(

@@ -1,0 +1,1 @@
+"""One file a system of record, each filling the port `Connector`."""

@@ -1,0 +1,28 @@
+"""What an operator states of a source when adding it; every kind adds what it needs."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+LEASE_SECONDS = 900
+"""How old what is known of access may become, unless the source says otherwise."""
+
+
+class SourceSettings(BaseModel):
+    """Settings of every kind of source."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    match: Literal["name", "email", "table"] = "name"
+    """How accounts there become accounts here: the name or the mail address there is the name here, or only those of
+    `accounts`."""
+    accounts: dict[str, str] = {}
+    """Account there (its id, name or mail address) to the name of a user here; goes before `match`."""
+    lease_seconds: int = Field(LEASE_SECONDS, ge=1, le=86400)
+    """Documents are withheld once what is known of access is older than this."""
+    access_seconds: int = Field(30, ge=1, le=86400)
+    """How often access is read where the source does not call."""
+    content_seconds: int = Field(300, ge=1, le=604800)
+    """How often content is looked for where the source does not call."""
