@@ -19,6 +19,7 @@ from muniment.governance.identity.directory_tables import (
     directory_membership,
 )
 from muniment.governance.identity.groups import MAX_DEPTH
+from muniment.governance.identity.outside import HeldOutside
 from muniment.governance.identity.principal import EVERYONE, Principal
 
 State = Literal["active", "inactive", "frozen", "unclear"]
@@ -42,6 +43,7 @@ class Everybody:
     """Every account of the directory, as of one snapshot."""
 
     def __init__(self, connection: sa.Connection) -> None:
+        self._outside = HeldOutside(connection)
         self._above: dict[str, list[str]] = {}
         for member, group in connection.execute(sa.select(directory_membership)):
             self._above.setdefault(member, []).append(group)
@@ -87,7 +89,8 @@ class Everybody:
         reached = self._groups_of(tuple(sorted(self._above.get(principal.ref, ()))))
         if reached is None:
             return Account(principal, title, "unclear", clearance, frozenset())
-        return Account(principal, title, "active", clearance, reached | {principal.ref})
+        held = reached | {principal.ref}
+        return Account(principal, title, "active", clearance, held | self._outside.of(principal.ref, held))
 
     def _groups_of(self, direct: tuple[str, ...]) -> frozenset[str] | None:
         """Return what these give; None where a group does not exist, or they nest too deep or in a circle."""

@@ -78,20 +78,50 @@ def leases(connection: sa.Connection) -> dict[str, Lease]:
 
 def held_outside(connection: sa.Connection, ref: str, held: Collection[str]) -> frozenset[str]:
     """Return what a principal holds at sources whose lease runs, given what it holds here."""
-    found = leases(connection)
-    if not found:
-        return frozenset()
-    now = moment(connection).timestamp()
-    running = {source for source, lease in found.items() if lease.runs(now)}
+    running = _running(connection)
     if not running:
         return frozenset()
     rows = connection.execute(_HELD, {"ref": ref})
     there = {(row.source, row.entry) for row in rows if row.source in running}
-    ours: set[tuple[str, str]] = set()
-    for source, entry, clauses in connection.execute(_OURS):
-        if source in running and _all_met(source, clauses, there, held):
-            ours.add((source, entry))
-    return frozenset(spelled(*one) for one in there | ours)
+    return _spelled(there, _ours_of(connection, running), held)
+
+
+class HeldOutside:
+    """What everybody holds at sources whose lease runs, as of one snapshot."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        running = _running(connection)
+        self._there: dict[str, set[tuple[str, str]]] = {}
+        self._ours: list[tuple[str, str, str]] = []
+        if running:
+            self._ours = _ours_of(connection, running)
+            query = sa.select(outside_entry).where(outside_entry.c.source.in_(sorted(running)))
+            for row in connection.execute(query):
+                self._there.setdefault(row.principal, set()).add((row.source, row.entry))
+
+    def of(self, ref: str, held: Collection[str]) -> frozenset[str]:
+        """Return what `held_outside` would."""
+        return _spelled(self._there.get(ref, set()), self._ours, held)
+
+
+def _running(connection: sa.Connection) -> frozenset[str]:
+    found = leases(connection)
+    if not found:
+        return frozenset()
+    now = moment(connection).timestamp()
+    return frozenset(source for source, lease in found.items() if lease.runs(now))
+
+
+def _ours_of(connection: sa.Connection, running: Collection[str]) -> list[tuple[str, str, str]]:
+    rows = connection.execute(_OURS)
+    return [(row.source, row.entry, row.clauses) for row in rows if row.source in running]
+
+
+def _spelled(
+    there: set[tuple[str, str]], ours: list[tuple[str, str, str]], held: Collection[str]
+) -> frozenset[str]:
+    met = {(source, entry) for source, entry, clauses in ours if _all_met(source, clauses, there, held)}
+    return frozenset(spelled(*one) for one in there | met)
 
 
 def _all_met(source: str, clauses: str, there: Collection[tuple[str, str]], held: Collection[str]) -> bool:
