@@ -76,7 +76,7 @@ class Samba:
         self._numbers = count(_PEOPLE)
         self._users: dict[str, int] = {}
         self._groups: dict[str, tuple[int, set[str]]] = {}
-        self._sids: dict[str, str] = {}
+        self._sids = dict(_WELL_KNOWN)
         self._callers: dict[str, SmbCaller] = {}
 
     @property
@@ -95,9 +95,6 @@ class Samba:
         self._write_names()
         twice = f"{self.password_of(user)}\n" * 2
         self._as_root("pdbedit", "-t", "-a", "-u", user, said=twice)
-        found = re.search(r"^User SID:\s+(S-\S+)", self._as_root("pdbedit", "-v", "-u", user), re.M)
-        assert found, f"{user} has no SID"
-        self._sids[user] = found[1]
         for group in groups:
             self.join(user, group)
 
@@ -106,7 +103,6 @@ class Samba:
         self._groups[group] = next(self._numbers), set(users)
         self._write_names()
         self._as_root("net", "groupmap", "add", f"ntgroup={group}", f"unixgroup={group}", "type=domain")
-        self._note_groups()
         self._drop(*users)
 
     def add_local_group(self, group: str, *members: str) -> None:
@@ -114,7 +110,6 @@ class Samba:
         self._groups[group] = next(self._numbers), set()
         self._write_names()
         self._as_root("net", "groupmap", "add", f"ntgroup={group}", f"unixgroup={group}", "type=local")
-        self._note_groups()
         for member in members:
             self.nest(member, group)
 
@@ -156,7 +151,11 @@ class Samba:
 
     def sid(self, name: str) -> str:
         """Return the SID of a user, of a group, or of `Everyone`, `Authenticated` or `Owner`; a SID stays."""
-        return name if name.startswith("S-1-") else (_WELL_KNOWN | self._sids)[name]
+        if name.startswith("S-1-"):
+            return name
+        if name not in self._sids:
+            self._sids.update(self._said_sids())
+        return self._sids[name]
 
     def unix_sid(self, name: str) -> str:
         """Return the SID that Samba gives a user or group of the system by number."""
@@ -241,9 +240,12 @@ class Samba:
         )
         return _KINDS[kind], bits, mask, self.sid(name)
 
-    def _note_groups(self) -> None:
-        for name, sid in re.findall(r"^(.+) \((S-\S+)\) -> ", self._as_root("net", "groupmap", "list"), re.M):
-            self._sids[name] = sid
+    def _said_sids(self) -> list[tuple[str, str]]:
+        users = re.findall(
+            r"^Unix username: +(\S+)\n(?:.*\n)*?User SID: +(S-\S+)", self._as_root("pdbedit", "-Lv"), re.M
+        )
+        groups = re.findall(r"^(.+) \((S-\S+)\) -> ", self._as_root("net", "groupmap", "list"), re.M)
+        return users + groups
 
     def _write_names(self) -> None:
         users = {"root": 0, "nobody": 65534, **self._users}
