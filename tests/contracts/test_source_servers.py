@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import psutil
+import pytest
 from tests.postgres import Server
 from tests.simulators.dovecot_server import MASTER, dovecot
 from tests.simulators.git_server import git_server
@@ -108,7 +109,7 @@ def test_webdav_lets_each_user_into_its_own_shares(tmp_path: Path) -> None:
         assert not site.can_read("alice", "plans/über heron.txt")
 
 
-def test_s3_lets_each_user_read_what_policies_allow() -> None:
+def test_s3_lets_each_user_read_what_policies_allow(monkeypatch: pytest.MonkeyPatch) -> None:
     path, everything, plans = "plans/heron + tarn.txt", "arn:aws:s3:::papers/*", "arn:aws:s3:::papers/plans/*"
     with s3() as store:
         store.add_group("engineers")
@@ -122,6 +123,8 @@ def test_s3_lets_each_user_read_what_policies_allow() -> None:
 
         store.set_group_policy("engineers", statement("Allow", "s3:GetObject", plans))
         assert readers() == {"alice"}
+        monkeypatch.setitem(store.keys, "mallory", (store.keys["alice"][0], "a guess"))
+        assert not store.can_read("mallory", "papers", path)
         assert not store.can_read("alice", "papers", path, first)
         store.set_bucket_policy("papers", statement("Allow", "s3:Get*", everything, [store.arn_of("bob")]))
         assert readers() == {"alice", "bob"}

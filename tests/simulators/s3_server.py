@@ -47,7 +47,8 @@ class S3:
         self._iam = iam_backends[_ACCOUNT]["aws"]
         self._s3 = s3_backends[_ACCOUNT]["aws"]
         self._session = botocore.session.Session()
-        self._keys: dict[str, tuple[str, str]] = {}
+        self.keys: dict[str, tuple[str, str]] = {}
+        """What each user signs requests with: the id of a key and its secret."""
         self._clients: dict[str, Any] = {}
         self._buckets: list[str] = []
         self._groups: list[str] = []
@@ -58,15 +59,11 @@ class S3:
         """Return the name of a user in the policies of buckets."""
         return f"arn:aws:iam::{_ACCOUNT}:user/{user}"
 
-    def keys_of(self, user: str) -> tuple[str, str]:
-        """Return what a user signs requests with: the id of a key and its secret."""
-        return self._keys[user]
-
     def add_user(self, user: str, *groups: str) -> None:
         """Make a user with a key and no rights."""
         self._iam.create_user(REGION, user)
         key = self._iam.create_access_key(user)
-        self._keys[user] = key.access_key_id, key.secret_access_key
+        self.keys[user] = key.access_key_id, key.secret_access_key
         for group in groups:
             self.join(user, group)
 
@@ -85,11 +82,11 @@ class S3:
 
     def disable(self, user: str) -> None:
         """Let the key of a user open nothing."""
-        self._iam.update_access_key(user, self._keys[user][0], "Inactive")
+        self._iam.update_access_key(user, self.keys[user][0], "Inactive")
 
     def enable(self, user: str) -> None:
         """Let the key of a disabled user open again what it did."""
-        self._iam.update_access_key(user, self._keys[user][0], "Active")
+        self._iam.update_access_key(user, self.keys[user][0], "Active")
 
     def set_user_policy(self, user: str, *statements: Statement) -> None:
         """Say what a user may do, in place of what was said before."""
@@ -144,7 +141,7 @@ class S3:
 
         name = user or ""
         if name not in self._clients:
-            key, secret = self._keys[user] if user else (None, None)
+            key, secret = self.keys[user] if user else (None, None)
             self._clients[name] = self._session.create_client(
                 "s3",
                 region_name=REGION,
@@ -203,7 +200,7 @@ class S3:
         from botocore.credentials import Credentials
 
         signed = _SIGNED.match(authorization)
-        user = next((name for name, (key, _) in self._keys.items() if signed and key == signed[1]), None)
+        user = next((name for name, (key, _) in self.keys.items() if signed and key == signed[1]), None)
         if signed is None or user is None or not self._is_active(user):
             return None
         held = {
@@ -212,7 +209,7 @@ class S3:
         headers = {name: held.get(name, "") for name in signed[3].split(";")}
         request = AWSRequest(environ["REQUEST_METHOD"], environ["RAW_URI"], headers)
         request.context["timestamp"] = held["x-amz-date"]
-        signer = S3SigV4Auth(Credentials(*self._keys[user]), "s3", signed[2])
+        signer = S3SigV4Auth(Credentials(*self.keys[user]), "s3", signed[2])
         text = signer.string_to_sign(request, signer.canonical_request(request))
         return user if authorization.endswith(f"Signature={signer.signature(text, request)}") else None
 
@@ -232,9 +229,9 @@ class S3:
             self._s3.delete_bucket(bucket)
         for group in self._groups:
             self._iam.groups.pop(group, None)
-        for user in self._keys:
+        for user in self.keys:
             self._iam.users.pop(user, None)
-            self._iam.access_keys.pop(self._keys[user][0], None)
+            self._iam.access_keys.pop(self.keys[user][0], None)
 
 
 def _policy(statements: Iterable[Statement]) -> str:
