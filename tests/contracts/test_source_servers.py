@@ -15,7 +15,6 @@ from tests.simulators.rls_tables import EVERYONE, tickets
 from tests.simulators.s3_policies import statement
 from tests.simulators.s3_server import s3
 from tests.simulators.samba_server import Samba, samba
-from tests.simulators.server_process import MARK
 from tests.simulators.webdav_server import webdav
 
 LETTER = b"Message-ID: <heron@test>\r\nSubject: Heron\r\n\r\nThe Heron flies on Monday.\r\n"
@@ -85,8 +84,9 @@ def test_dovecot_lets_each_user_read_what_the_owner_shares() -> None:
         session.shutdown()
         mail.remove("alice", "Projects/Heron", uid)
         assert not reads("alice")
-        folder = str(mail.folder)
-    assert not [one for one in psutil.process_iter() if _marked(one, folder)] and not Path(folder).exists()
+        started = psutil.Process().children(recursive=True)
+        assert {"dovecot/auth", "dovecot/imap-login"} <= {" ".join(one.cmdline()) for one in started}
+    assert not any(_is_dovecot(one) for one in started) and not mail.folder.exists()
 
 
 def test_webdav_lets_each_user_into_its_own_shares(tmp_path: Path) -> None:
@@ -205,9 +205,8 @@ def test_git_gives_each_user_the_repositories_it_may_read(tmp_path: Path) -> Non
         forge.add_repository("heron", "alice")
         first = forge.commit("heron", {"docs/to fly.md": b"# Monday\n", "old.md": b"gone soon"})
         assert forge.commit("heron", {"docs/to fly.md": b"# Tuesday\n", "old.md": None}) != first
-        readers = lambda path: {
-            user for user in ("alice", "bob", None) if forge.can_read(user, "heron", path)
-        }  # noqa: E731
+        people = ("alice", "bob", None)
+        readers = lambda path: {user for user in people if forge.can_read(user, "heron", path)}  # noqa: E731
         assert readers("docs/to fly.md") == {"alice"} and readers("old.md") == readers("docs") == set()
 
         forge.grant("heron", "bob")
@@ -224,8 +223,8 @@ def test_git_gives_each_user_the_repositories_it_may_read(tmp_path: Path) -> Non
         assert readers("new.md") == set()
 
 
-def _marked(process: psutil.Process, folder: str) -> bool:
+def _is_dovecot(process: psutil.Process) -> bool:
     try:
-        return process.environ().get(MARK) == folder
+        return process.is_running() and any("dovecot" in part for part in process.cmdline())
     except psutil.Error:
         return False

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.simulators.certificates import Authority
-from tests.simulators.server_process import MARK, needs, place, running
+from tests.simulators.server_process import needs, place, running
 
 from benchmarks.openbao import free_port
 
@@ -25,7 +25,6 @@ _CONF = """
 base_dir = {folder}/run
 state_dir = {folder}/state
 log_path = {folder}/dovecot.log
-import_environment = {mark}
 protocols = imap
 listen = 127.0.0.1
 ssl = yes
@@ -289,9 +288,7 @@ def dovecot() -> Iterator[Dovecot]:
         authority.write(folder / "authority.pem")
         authority.issue(folder / "certificate.pem", folder / "key.pem", "127.0.0.1")
         port, tls_port = free_port(), free_port()
-        (folder / "dovecot.conf").write_text(
-            _CONF.format(folder=folder, port=port, tls_port=tls_port, mark=MARK)
-        )
+        (folder / "dovecot.conf").write_text(_CONF.format(folder=folder, port=port, tls_port=tls_port))
         (folder / "users.conf").write_text(_USERS.format(folder=folder))
         server = Dovecot(folder, port, tls_port)
         (folder / "masters").write_text(f"{MASTER}:{server.password_of(MASTER)}\n")

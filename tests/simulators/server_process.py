@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -70,15 +71,19 @@ def running(
             time.sleep(0.02)
         yield
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, 9)
-        process.wait()
-        _end_what_left(str(folder))
+        _end(process, str(folder))
 
 
-def _end_what_left(mark: str) -> None:
+def _end(process: subprocess.Popen[bytes], mark: str) -> None:
+    # Some servers write over what shows their environment; what others start is in time nobody's child.
+    left: list[psutil.Process] = []
+    with suppress(psutil.Error):
+        left = psutil.Process(process.pid).children(recursive=True)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
     until = time.monotonic() + _STARTS
-    while left := [one for one in psutil.process_iter() if _mark_of(one) == mark]:
+    while left := [*filter(_runs, left), *(one for one in psutil.process_iter() if _mark_of(one) == mark)]:
         assert time.monotonic() < until, f"still running: {left}"
         for one in left:
             with suppress(psutil.Error):
@@ -86,9 +91,16 @@ def _end_what_left(mark: str) -> None:
         time.sleep(0.01)
 
 
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
 def _mark_of(process: psutil.Process) -> str | None:
     try:
-        return None if process.status() == psutil.STATUS_ZOMBIE else process.environ().get(MARK)
+        return process.environ().get(MARK)
     except psutil.Error:
         return None
 
