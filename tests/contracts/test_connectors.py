@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.simulators.sources.folder_scene import PosixScene
 from tests.simulators.sources.memory_source import MemoryScene
 from tests.simulators.sources.scene import GUEST, PEOPLE, Scene
 
@@ -15,9 +16,13 @@ from muniment.app import Workspace
 from muniment.foundation.clock import FixedClock
 from muniment.governance.identity.principal import OPERATOR
 from muniment.knowledge.sources import kinds
+from muniment.knowledge.syncing import patience
 
 DIRECTORY = "".join(f'[users.{name}]\nname = "{name.title()}"\ngroups = []\n' for name in (*PEOPLE, GUEST))
-SCENES: dict[str, Callable[[Path], Scene]] = {"memory": lambda _place: MemoryScene()}
+SCENES: dict[str, Callable[[Path], Scene]] = {
+    "memory": lambda _place: MemoryScene(),
+    "posix": PosixScene,
+}
 """Every source under test, made in an empty folder; one that cannot run here skips with its reason."""
 
 
@@ -68,13 +73,17 @@ def mirror(
     place: Path = request.getfixturevalue("tmp_path")
     scene = SCENES[request.param](place)
     monkeypatch.setitem(kinds.KINDS, scene.kind.name, scene.kind)  # type: ignore[arg-type]
-    monkeypatch.setattr("muniment.knowledge.syncing.patience.time.sleep", lambda _seconds: None)
+    monkeypatch.setattr(patience.time, "sleep", _at_once)
     workspace = make_workspace(directory=DIRECTORY, clock=FixedClock())
     workspace.sources.add("under-test", scene.kind.name, scene.settings, OPERATOR)
     try:
         yield Mirror(scene, workspace)
     finally:
         scene.close()
+
+
+def _at_once(_seconds: float) -> None:
+    return
 
 
 def needs(mirror: Mirror, *what: str) -> None:

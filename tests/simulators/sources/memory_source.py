@@ -80,7 +80,6 @@ class MemoryScene:
     can = frozenset(
         {"groups", "deny", "folders", "break", "move", "links", "guests", "unreadable", "feed", "throttle"}
     )
-    binds = "account"
 
     def __init__(self) -> None:
         self.name = f"world-{len(WORLDS)}"

@@ -23,11 +23,14 @@ class Scene(Protocol):
     since a cursor), "throttle", "notify".
     """
 
-    kind: Kind
-    settings: Mapping[str, object]
-    can: Collection[str]
-    binds: str
-    """Who decides: `account` (accounts of the source) or `ours` (accounts and groups of ours, as manifests state)."""
+    @property
+    def kind(self) -> Kind: ...
+
+    @property
+    def settings(self) -> Mapping[str, object]: ...
+
+    @property
+    def can(self) -> Collection[str]: ...
 
     def put(self, path: str, text: str) -> None:
         """Make an item or change what is in it; a new one inherits what its folder gives, at first nothing."""

@@ -147,6 +147,11 @@ class Content:
     content: bytes
     revision: str = ""
     """That of the item it was read at, where the source says; empty: the one that was asked for."""
+    scope: str | None = None
+    """The scope it was in at that moment, where the source can tell.
+
+    Where that is not the scope which the item is known to be in, it is nobody's until access is read again.
+    """
 
 
 @dataclass(frozen=True, slots=True)

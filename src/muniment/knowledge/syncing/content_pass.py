@@ -74,6 +74,7 @@ class _Fetched:
     one: Waiting
     content: bytes = b""
     revision: str = ""
+    scope: str | None = None
     error: MunimentError | None = None
 
 
@@ -82,6 +83,7 @@ class _Read:
     one: Waiting
     version: NewVersion | None = None
     revision: str = ""
+    scope: str | None = None
     error: MunimentError | None = None
     same: bool = False
 
@@ -186,7 +188,7 @@ class ContentPass:
         with Indexing(parts, self._index, name, by, embedder, committed, accord) as indexing:
             for read in ahead(lambda: self._parsed(name, connector), _held):
                 if read.version is not None:
-                    accord.expect(read.one.item, read.revision)
+                    accord.expect(read.one.item, read.revision, read.scope)
                     indexing.add(NewDocument(read.one.item.path, read.version, NOBODY))
                 elif read.same:
                     self._keep(name, read)
@@ -233,7 +235,7 @@ class ContentPass:
             raise
         except MunimentError as error:
             return _Fetched(one, error=error)
-        return _Fetched(one, content.content, one.item.revision)
+        return _Fetched(one, content.content, one.item.revision, content.scope)
 
     def _is_same(self, fetched: _Fetched) -> bool:
         if fetched.one.document is None or fetched.one.attempts:
@@ -261,7 +263,7 @@ class ContentPass:
             )
         except BadInput as error:
             return _Read(fetched.one, error=error)
-        return _Read(fetched.one, version, fetched.revision)
+        return _Read(fetched.one, version, fetched.revision, fetched.scope)
 
     def _keep(self, name: str, read: _Read) -> None:
         with self._parts.database.write() as connection:
@@ -303,11 +305,11 @@ class _Accord:
 
     def __init__(self, source: str) -> None:
         self._source = source
-        self._expected: dict[str, tuple[Item, str]] = {}
+        self._expected: dict[str, tuple[Item, str, str | None]] = {}
 
-    def expect(self, item: Item, revision: str) -> None:
+    def expect(self, item: Item, revision: str, scope: str | None) -> None:
         """Tell which item a document at a path comes from, before it is taken."""
-        self._expected[item.path] = (item, revision)
+        self._expected[item.path] = (item, revision, scope)
 
     def before(self, connection: sa.Connection, documents: Sequence[NewDocument]) -> Sequence[NewDocument]:
         """Return the documents with the access of their items as of now."""
@@ -315,17 +317,25 @@ class _Accord:
         if connected is None or connected.state == "leaving":
             raise NotFound(f"The source {self._source} was removed meanwhile.")
         found = items.at_path(connection, self._source, [one.path for one in documents])
-        stated = scopes.stated_of(connection, self._source, {scope for _, scope in found.values()})
+        scope_of = {path: scope for path, (_, scope) in found.items() if self._agrees(path, scope)}
+        stated = scopes.stated_of(connection, self._source, set(scope_of.values()))
         denied = any(one.deny for one in stated.values())
         known = people.stored(connection, self._source) if denied else people.Known()
         lists = {name: scopes.access_list(self._source, one, known) for name, one in stated.items()}
-        return [replace(one, access=lists.get(found.get(one.path, ("", ""))[1], NOBODY)) for one in documents]
+        return [replace(one, access=lists.get(scope_of.get(one.path, ""), NOBODY)) for one in documents]
 
     def after(self, connection: sa.Connection, stored: Sequence[DocumentRow]) -> None:
-        """Mark their items as read."""
+        """Mark their items as read; those that were found in another scope than is known are in none."""
+        found = items.at_path(connection, self._source, [row.path for row in stored])
         for row in stored:
-            item, revision = self._expected.pop(row.path)
+            if row.path in found and not self._agrees(row.path, found[row.path][1]):
+                items.unplace(connection, self._source, found[row.path][0])
+            item, revision, _ = self._expected.pop(row.path)
             items.stored(connection, self._source, item.id, row.id, revision)
+
+    def _agrees(self, path: str, scope: str) -> bool:
+        seen = self._expected[path][2]
+        return seen is None or seen == scope
 
 
 def _too_large(size: int, limit: int) -> Unreadable:

@@ -151,6 +151,11 @@ def stored(connection: sa.Connection, source: str, name: str, document: str, rev
     connection.execute(sa.update(source_item).where(here).values(**values))
 
 
+def unplace(connection: sa.Connection, source: str, name: str) -> None:
+    """Take an item out of its scope, until access is read again."""
+    connection.execute(sa.update(source_item).where(_here(source, name)).values(scope=""))
+
+
 def failed(
     connection: sa.Connection, source: str, one: Waiting, why: str, reason: str, now: float, final: bool
 ) -> bool:

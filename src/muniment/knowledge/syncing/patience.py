@@ -29,12 +29,12 @@ class Patient:
     def __init__(
         self,
         inner: Connector,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
         wait: Callable[[float], float] = lambda most: random.uniform(most / 2, most),
     ) -> None:
         """`wait` draws how long to wait of the longest wait of a try, where the source does not say."""
         self._inner = inner
-        self._sleep = sleep
+        self._sleep = sleep or time.sleep
         self._wait = wait
 
     def check(self) -> Checked:
