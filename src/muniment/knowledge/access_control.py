@@ -27,6 +27,7 @@ from muniment.knowledge.access import AccessList, nearest
 from muniment.knowledge.access_preview import Preview, preview
 from muniment.knowledge.library import DocumentRow
 from muniment.knowledge.sources.manifest import check_entry
+from muniment.knowledge.syncing import connection as connections
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ class AccessControl:
         """
         with self._gate.recorded(by), self._database.read() as connection:
             stated = self._gate.check(connection, who, "set_access", Resource("Source", source))
+            _refuse_connected(connection, source)
             path = _within(connection, source, place)
             found = preview(connection, source, path, access)
         self._check([] if access is None else [*access.allow, *access.deny])
@@ -140,6 +142,7 @@ class AccessControl:
         by: Actor,
         stated: Mapping[str, str],
     ) -> AccessChange:
+        _refuse_connected(connection, source)
         moved = changes.set_override(connection, source, path, access, timestamp(self._clock.now()))
         about = {
             **stated,
@@ -165,6 +168,15 @@ class AccessControl:
         listing = self._directory.listing()
         named = (("user", listing.users), ("group", listing.groups), ("service", listing.services))
         return [EVERYONE, *(f"{kind}:{one.name}" for kind, found in named for one in found)]
+
+
+def _refuse_connected(connection: sa.Connection, source: str) -> None:
+    """Raise BadInput for a source that itself says who may read: a list set here could be wider than it."""
+    if connections.connected(connection, source) is not None:
+        raise BadInput(
+            f"Who may read {source} is decided where its documents come from.",
+            fix="Change it there; to stop all reading at once, freeze the source with `muniment incident`.",
+        )
 
 
 def _within(connection: sa.Connection, source: str, place: str) -> str:

@@ -1,0 +1,193 @@
+"""The engine that mirrors sources: what it does where a source, or this machine, fails in the middle."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from tests.simulators.sources.memory_source import KIND, MemoryScene
+
+from muniment.app import Workspace
+from muniment.foundation.clock import FixedClock
+from muniment.foundation.errors import BadInput, Conflict
+from muniment.governance.identity.principal import OPERATOR
+from muniment.knowledge.sources import kinds
+from muniment.knowledge.sources.connector import Throttled
+from muniment.knowledge.syncing import patience
+
+
+def _at_once(_seconds: float) -> None:
+    return
+
+
+@pytest.fixture
+def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryScene]:
+    monkeypatch.setitem(kinds.KINDS, KIND.name, KIND)  # type: ignore[arg-type]
+    monkeypatch.setattr(patience.time, "sleep", _at_once)
+    made = MemoryScene()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def workspace(make_workspace: Callable[..., Workspace], scene: MemoryScene) -> Workspace:
+    made = make_workspace(clock=FixedClock())
+    made.sources.add("wiki", KIND.name, scene.settings, OPERATOR)
+    return made
+
+
+def fill(scene: MemoryScene, count: int = 5) -> None:
+    for number in range(count):
+        scene.put(f"files/{number}.md", f"Quince number{number} in the orchard.\n")
+        scene.allow(f"files/{number}.md", ["alice"])
+
+
+def sync(workspace: Workspace) -> None:
+    workspace.sources.sync_access("wiki", OPERATOR)
+    workspace.sources.sync_content("wiki", OPERATOR)
+
+
+def found(workspace: Workspace, who: str = "alice", words: str = "quince orchard") -> int:
+    return len({one.document for one in workspace.search(words, as_=who, k=50).passages})
+
+
+def test_what_comes_twice_is_stored_once(workspace: Workspace, scene: MemoryScene) -> None:
+    fill(scene)
+    scene.world.twice = True
+    sync(workspace)
+    assert found(workspace) == 5
+
+
+def test_a_feed_whose_cursor_is_lost_begins_anew_and_loses_nothing(
+    workspace: Workspace, scene: MemoryScene
+) -> None:
+    fill(scene)
+    sync(workspace)
+    scene.remove("files/0.md")
+    scene.world.gone.clear()  # The source does not tell of it: only a whole pass finds out.
+    scene.world.lost_cursors = 1
+    sync(workspace)
+    assert found(workspace) == 4
+
+
+@pytest.mark.parametrize("what", ["people", "access"])
+def test_a_pass_over_access_that_fails_renews_no_lease(
+    workspace: Workspace, scene: MemoryScene, what: str
+) -> None:
+    fill(scene, 8)
+    sync(workspace)
+    before = workspace.sources.standing("wiki").lease
+    assert isinstance(workspace.clock, FixedClock)
+    workspace.clock.advance(seconds=60)
+    scene.world.throttled = 0
+    scene.world.fails = what
+    monkey = patience.TRIES
+    try:
+        patience.TRIES = 1
+        with pytest.raises(Throttled):
+            workspace.sources.sync_access("wiki", OPERATOR)
+    finally:
+        patience.TRIES = monkey
+    assert workspace.sources.standing("wiki").lease == before
+    assert workspace.sources.standing("wiki").connected.access.problem
+    workspace.sources.sync_access("wiki", OPERATOR)
+    assert workspace.sources.standing("wiki").lease != before
+
+
+def test_a_revocation_holds_while_content_is_still_being_read(
+    workspace: Workspace, scene: MemoryScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(scene)
+    sync(workspace)
+    scene.put("files/slow.md", "Quince that takes long.\n")
+    scene.allow("files/slow.md", ["alice"])
+    asked, go_on = [], []
+    from tests.simulators.sources import memory_source
+
+    whole = memory_source.Memory.fetch
+
+    def slow(self: memory_source.Memory, item: object) -> object:
+        asked.append(item)
+        while not go_on:
+            time.sleep(0)
+        return whole(self, item)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(memory_source.Memory, "fetch", slow)
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(workspace.sources.sync_content, "wiki", OPERATOR)
+        try:
+            while not asked:
+                time.sleep(0)
+            scene.allow("files/0.md", ["bob"])
+            scene.allow("files/slow.md", ["bob"])
+            workspace.sources.sync_access("wiki", OPERATOR)
+            assert found(workspace) == 4
+        finally:
+            go_on.append(True)
+        reading.result(30)
+    assert found(workspace, "alice") == 4
+    assert found(workspace, "bob") == 2
+
+
+def test_accounts_that_two_people_could_be_are_nobody(workspace: Workspace, scene: MemoryScene) -> None:
+    from muniment.knowledge.sources.connector import Account, People
+    from muniment.knowledge.sources.source_settings import SourceSettings
+    from muniment.knowledge.syncing.people import known
+
+    twice = People([Account("1", "alice"), Account("2", "alice"), Account("3", "bob", guest=True)])
+    assert known([twice], SourceSettings()).principals == {}
+    stated = SourceSettings(accounts={"2": "alice", "3": "bob"})
+    assert known([twice], stated).principals == {"2": "user:alice", "3": "user:bob"}
+
+
+def test_who_may_read_a_connected_source_is_not_set_by_hand(workspace: Workspace, scene: MemoryScene) -> None:
+    fill(scene)
+    sync(workspace)
+    with pytest.raises(BadInput, match="decided where its documents come from"):
+        workspace.access.set("wiki/files", ["user:bob"], [], OPERATOR)
+
+
+def test_a_name_that_is_taken_connects_nothing_else(workspace: Workspace, folder: Path) -> None:
+    workspace.ingest(folder, "by-hand")
+    with pytest.raises(Conflict):
+        workspace.sources.add("by-hand", KIND.name, {"root": "x"}, OPERATOR)
+    with pytest.raises(BadInput):
+        workspace.sources.add("a:b", KIND.name, {"root": "x"}, OPERATOR)
+
+
+def test_a_paused_source_is_withheld_when_its_lease_ends(workspace: Workspace, scene: MemoryScene) -> None:
+    fill(scene)
+    sync(workspace)
+    workspace.sources.pause("wiki", OPERATOR)
+    assert found(workspace) == 5
+    assert isinstance(workspace.clock, FixedClock)
+    workspace.clock.advance(seconds=901)
+    workspace.feeding.alarm()
+    workspace.feeding.alarm()
+    assert found(workspace) == 0
+    assert len([one for one in workspace.audit.tail(99) if one.kind == "source.withheld"]) == 1
+    workspace.sources.resume("wiki", OPERATOR)
+    workspace.sources.sync_access("wiki", OPERATOR)
+    assert found(workspace) == 5
+    assert len([one for one in workspace.audit.tail(99) if one.kind == "source.served_again"]) == 1
+
+
+def test_a_document_found_in_another_scope_than_is_known_is_nobodys_for_now(
+    workspace: Workspace, scene: MemoryScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    from tests.simulators.sources import memory_source
+
+    fill(scene, 2)
+    whole = memory_source.Memory.fetch
+    monkeypatch.setattr(
+        memory_source.Memory, "fetch", lambda self, item: replace(whole(self, item), scope="elsewhere")
+    )
+    sync(workspace)
+    assert found(workspace) == 0
+    workspace.sources.sync_access("wiki", OPERATOR)
+    assert found(workspace) == 2
