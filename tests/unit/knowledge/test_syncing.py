@@ -15,7 +15,7 @@ from muniment.foundation.clock import FixedClock
 from muniment.foundation.errors import BadInput, Conflict
 from muniment.governance.identity.principal import OPERATOR
 from muniment.knowledge.sources import kinds
-from muniment.knowledge.sources.connector import Throttled
+from muniment.knowledge.sources.connector import Content, Item, Throttled
 from muniment.knowledge.syncing import patience
 
 
@@ -184,9 +184,11 @@ def test_a_document_found_in_another_scope_than_is_known_is_nobodys_for_now(
 
     fill(scene, 2)
     whole = memory_source.Memory.fetch
-    monkeypatch.setattr(
-        memory_source.Memory, "fetch", lambda self, item: replace(whole(self, item), scope="elsewhere")
-    )
+
+    def elsewhere(self: memory_source.Memory, item: Item) -> Content:
+        return replace(whole(self, item), scope="elsewhere")
+
+    monkeypatch.setattr(memory_source.Memory, "fetch", elsewhere)
     sync(workspace)
     assert found(workspace) == 0
     workspace.sources.sync_access("wiki", OPERATOR)

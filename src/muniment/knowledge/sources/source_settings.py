@@ -20,9 +20,9 @@ class SourceSettings(BaseModel):
     `accounts`."""
     accounts: dict[str, str] = {}
     """Account there (its id, name or mail address) to the name of a user here; goes before `match`."""
-    lease_seconds: int = Field(LEASE_SECONDS, ge=1, le=86400)
+    lease_seconds: int = Field(default=LEASE_SECONDS, ge=1, le=86400)
     """Documents are withheld once what is known of access is older than this."""
-    access_seconds: int = Field(30, ge=1, le=86400)
+    access_seconds: int = Field(default=30, ge=1, le=86400)
     """How often access is read where the source does not call."""
-    content_seconds: int = Field(300, ge=1, le=604800)
+    content_seconds: int = Field(default=300, ge=1, le=604800)
     """How often content is looked for where the source does not call."""
