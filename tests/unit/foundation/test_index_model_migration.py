@@ -18,6 +18,8 @@ from muniment.knowledge import index_model
 
 pytestmark = BOTH
 LATER = (
+    "DROP TABLE document_label",
+    "ALTER TABLE document_version DROP COLUMN stated",
     "DROP TABLE version_original",
     "DROP TABLE release",
     "DROP TABLE release_stage",

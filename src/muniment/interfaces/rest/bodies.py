@@ -127,6 +127,8 @@ class PassageBody(BaseModel):
     """Characters of that version's text, end exclusive."""
     score: float
     text: str
+    sensitivity: str | None
+    """The document's label when it was found."""
     twins: list[TwinBody]
     why: WhyBody | None
     """Where it was asked for."""
@@ -150,6 +152,8 @@ class CitationBody(BaseModel):
     page: int | None
     span: tuple[int, int]
     quote: str
+    sensitivity: str | None = None
+    """The document's label when the passage was found."""
 
 
 class CitedBody(BaseModel):

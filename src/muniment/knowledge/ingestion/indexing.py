@@ -124,9 +124,10 @@ class Indexing:
         at = timestamp(parts.clock.now())
         # Before the transaction, since searches, which are recorded, wait for it.
         words = [_words(one.version) for one in batch.documents]
+        judged = {one.path: parts.sensitivity.of_new(self._source, one) for one in batch.documents}
         with parts.database.write() as connection:
             key = parts.keyring.data_key("identifiers")
-            stored = changes.put_versions(connection, key, self._source, batch.documents, at)
+            stored = changes.put_versions(connection, key, self._source, batch.documents, at, judged)
             rows: list[segment.IndexRow] = []
             entries: list[Entry] = []
             for row, new, theirs in zip(stored, batch.documents, words, strict=True):
@@ -151,6 +152,8 @@ class Indexing:
                     "chunks": len(version.chunks),
                     "access_class": row.access_class,
                 }
+                if (label := judged[row.path]).label:
+                    about["sensitivity"] = label.level
                 entries.append(Entry("ingest.document", self._by, about))
                 if patterns := orders_in(version.text):
                     odd = {"document": row.id, "version": row.version, "source": self._source}
