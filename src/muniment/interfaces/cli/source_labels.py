@@ -27,7 +27,9 @@ def relabel(
     from muniment.interfaces.cli.background import step_back
     from muniment.interfaces.cli.progress import progress
 
-    TERMINAL.interrupted = "muniment: Stopped. What is judged so far holds; run the same command again to go on."
+    TERMINAL.interrupted = (
+        "muniment: Stopped. What is judged so far holds; run the same command again to go on."
+    )
     with TERMINAL.workspace() as workspace, progress() as stage:
         step_back(workspace)
         done = workspace.relabelling.run(OPERATOR, dry_run, stage(_JUDGING))

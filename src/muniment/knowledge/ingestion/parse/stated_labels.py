@@ -31,7 +31,7 @@ _OFF = frozenset({"false", "0", ""})
 _BEGIN, _END = b"<x:xmpmeta", b"</x:xmpmeta>"
 _MOST_PACKETS = 8
 _IN_PACKET = re.compile(
-    r"""(?:[\w.-]{1,40}:)?(MSIP_Label_[\w-]{1,80}|Classification|Sensitivity|Keywords)(?:="([^"<]{0,1000})"|>([^<]{0,1000})<)""",
+    r"""(?<=[<\s])(?:[\w.-]{1,40}:)?(MSIP_Label_[\w-]{1,80}|Classification|Sensitivity|Keywords)(?:="([^"<]{0,1000})"|>([^<]{0,1000})<)""",
     re.IGNORECASE,
 )
 _IN_INFO = re.compile(
