@@ -84,7 +84,9 @@ def raised(access: AccessList, label: str) -> AccessList:
 
 def raised_only(before: DocumentLabel, now: DocumentLabel) -> DocumentLabel:
     """Return a new decision with what raised the document before it; what was not known then is forgotten."""
-    found = {(one.origin, one.name, one.label): one for one in now.reasons}
+    # Of one reason that is there twice, the certain one counts.
+    ordered = sorted(now.reasons, key=lambda one: not one.open)
+    found = {(one.origin, one.name, one.label): one for one in ordered}
     for one in before.reasons:
         key = (one.origin, one.name, one.label)
         if one.open:

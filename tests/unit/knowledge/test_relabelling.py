@@ -1,4 +1,4 @@
-"""Rules are applied to what is stored; what they raise is hidden from readers below, and comes down only on purpose."""
+"""Changed rules are applied to what is stored: labels rise by themselves, and come down only on purpose."""
 
 from __future__ import annotations
 
