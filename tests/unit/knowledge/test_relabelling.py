@@ -10,6 +10,7 @@ import pytest
 from tests import fixtures_parse as make
 from tests.postgres import BOTH
 from tests.simulators.labelled import by_heart, labelling
+from tests.simulators.web_client import Browser, bearer, client
 from tests.unit.knowledge.test_stated_labels import labelled, with_parts
 
 from muniment import settings
@@ -227,6 +228,16 @@ def test_a_rule_of_names_holds_until_they_are_labelled(shelf: Callable[..., Work
     assert [one.open for one in view(workspace, "pond.md").raised_by] == [True]
     workspace.labelling.run(OPERATOR)
     assert view(workspace, "pond.md").access.sensitivity == "internal"
+
+
+def test_the_page_of_a_document_says_its_label_and_why(shelf: Callable[..., Workspace]) -> None:
+    workspace = shelf(PAY)
+    found = view(workspace).document.id
+    shown = Browser(workspace).sign_in("carol").http.get(f"/documents/{found}").text
+    assert "Labelled confidential" in shown and "raised by: rule pay." in shown
+    told = client(workspace).get(f"/v1/documents/{found}", headers=bearer(workspace, "carol")).json()
+    assert told["sensitivity"] == "confidential"
+    assert told["raised_by"] == [{"origin": "rule", "name": "pay", "label": "confidential"}]
 
 
 def test_provenance_and_citations_say_the_label_and_why(shelf: Callable[..., Workspace]) -> None:

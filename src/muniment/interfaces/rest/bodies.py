@@ -302,6 +302,15 @@ class UnitBody(BaseModel):
     end: int
 
 
+class RaisedBody(BaseModel):
+    """What raises a document's label above that of its access list."""
+
+    origin: Literal["rule", "file"]
+    name: str
+    """Of the rule, or the word that the file states."""
+    label: str
+
+
 class DocumentResponse(BaseModel):
     """A document at one version."""
 
@@ -313,6 +322,9 @@ class DocumentResponse(BaseModel):
     version: int
     current_version: int
     modified_at: str
+    sensitivity: str | None
+    """Its label as of now."""
+    raised_by: list[RaisedBody]
     characters: int
     units: list[UnitBody]
     span: tuple[int, int] | None
