@@ -37,6 +37,7 @@ from muniment.governance.privacy.sensitive_settings import SensitiveSettings, un
 from muniment.inference.catalog import QUOTES, Endpoint, fallback_problem
 from muniment.inference.endpoint_settings import ModelSettings
 from muniment.knowledge.ingestion.chunk import HIGHEST
+from muniment.knowledge.ingestion.sensitivity_settings import SensitivityRule, rules_problem
 
 if TYPE_CHECKING:
     from muniment.inference.embedders import Offer
@@ -163,6 +164,14 @@ class IngestionSettings(_Section):
     """How far `ingest` and the `index` commands stand back behind searches, as the system counts priority."""
     labels: bool = False
     """Label names of persons and places at the end of each ingest; needs the extra `labels`."""
+    sensitivity: tuple[SensitivityRule, ...] = ()
+    """`[[ingestion.sensitivity]]`"""
+
+    @model_validator(mode="after")
+    def _ruled(self) -> IngestionSettings:
+        if wrong := rules_problem(self.sensitivity, self.labels):
+            raise ValueError(wrong)
+        return self
 
 
 class ServerSettings(_Section):

@@ -51,7 +51,7 @@ def owner_of(table: str) -> str:
         return "id"
     return (
         "document"
-        if table in ("document_version", "version_original", "chunk", "index_document")
+        if table in ("document_version", "document_label", "version_original", "chunk", "index_document")
         else "number"
     )
 

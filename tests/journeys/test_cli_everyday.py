@@ -66,11 +66,11 @@ def test_answers_and_passages_have_the_public_shape(ready: Command) -> None:
     assert {"id", "status", "answer", "citations", "lineage", "usage", "took_ms"} <= answer.keys()
     assert answer["status"] == "answered" and "300 crowns" in answer["answer"]
     (citation, *_) = answer["citations"]
-    assert set(citation) == {"n", "document", "title", "version", "page", "span", "quote"}
+    assert set(citation) == {"n", "document", "title", "version", "page", "span", "quote", "sensitivity"}
     found = ready("--json", "search", "on-call weekend", "--as", "alice", "-k", "3").document
     assert {"passages", "decision", "took_ms"} <= found.keys()
     assert set(found["passages"][0]) == {
-        "document", "title", "version", "chunk", "page", "span", "score", "text", "twins", "why",
+        "document", "title", "version", "chunk", "page", "span", "score", "text", "sensitivity", "twins", "why",
     }  # fmt: skip
 
 

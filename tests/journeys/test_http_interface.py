@@ -31,7 +31,7 @@ def test_search_gives_each_caller_their_own_passages(company: Workspace) -> None
     }
     assert [p["title"] for p in found["alice"]["passages"]] == ["On call"]
     assert set(found["alice"]["passages"][0]) == {
-        "document", "title", "version", "chunk", "page", "span", "score", "text", "twins", "why",
+        "document", "title", "version", "chunk", "page", "span", "score", "text", "sensitivity", "twins", "why",
     }  # fmt: skip
     assert found["bob"]["passages"] == []
     assert found["alice"]["decision"]["principal"] == "user:alice"

@@ -24,6 +24,9 @@ def by_heart(workspace: Workspace) -> Workspace:
     """Let a workspace label with the simulated labeller."""
     limits = Limits(seconds=2.0, memory_bytes=128 << 20)
     workspace.labelling = Labelling(
-        workspace.database, workspace.audit, lambda: Labeller(limits=limits, child=CHILD)
+        workspace.database,
+        workspace.audit,
+        lambda: Labeller(limits=limits, child=CHILD),
+        workspace.relabelling.settle,
     )
     return workspace

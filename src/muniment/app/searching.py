@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from muniment.knowledge.ingestion.parts import Parts
     from muniment.knowledge.ingestion.pipeline import Pipeline
     from muniment.knowledge.ingestion.reembed import Reembed
+    from muniment.knowledge.ingestion.relabelling import Relabelling
     from muniment.knowledge.ingestion.report import IngestReport, OnProgress
     from muniment.knowledge.ingestion.upkeep import IndexUpkeep
     from muniment.knowledge.pages.page_images import PageImages
@@ -107,9 +108,17 @@ class Searching(Governed):
     def ingestion(self) -> Parts:
         """What ingestion works with."""
         from muniment.knowledge.ingestion.parts import Parts
+        from muniment.knowledge.ingestion.sensitivity import Sensitivity
 
         return Parts(
-            self.database, self.audit, self.segments, self.keyring, self.embedders, self.clock, self.ids
+            self.database,
+            self.audit,
+            self.segments,
+            self.keyring,
+            self.embedders,
+            self.clock,
+            self.ids,
+            Sensitivity(self.settings.ingestion.sensitivity),
         )
 
     @cached_property
@@ -296,7 +305,19 @@ class Searching(Governed):
         from muniment.knowledge.ingestion.labeller import Labeller
         from muniment.knowledge.ingestion.labelling import Labelling
 
-        return Labelling(self.database, self.audit, lambda: Labeller(self.settings.ingestion.isolation))
+        return Labelling(
+            self.database,
+            self.audit,
+            lambda: Labeller(self.settings.ingestion.isolation),
+            self.relabelling.settle,
+        )
+
+    @property
+    def relabelling(self) -> Relabelling:
+        """The rules of sensitivity, applied to what is stored."""
+        from muniment.knowledge.ingestion.relabelling import Relabelling
+
+        return Relabelling(self.ingestion)
 
     def prepare(self) -> None:
         """Do now what the first searches would wait for: load weights and index, and compile loops over many rows.

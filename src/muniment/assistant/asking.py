@@ -129,6 +129,7 @@ class Asking:
                 "chunk": passage.chunk,
                 "span": list(passage.span),
                 "score": round(passage.score, 6),
+                "sensitivity": passage.sensitivity,
                 "cited": any(_within(one, passage) for one in cited),
                 "sent": n in self.sent,
             }

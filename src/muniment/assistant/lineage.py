@@ -327,6 +327,7 @@ def _citation(stored: Mapping[str, Any]) -> Citation:
         page=stored["page"],
         span=(start, end),
         quote=stored["quote"],
+        sensitivity=stored.get("sensitivity"),
     )
 
 

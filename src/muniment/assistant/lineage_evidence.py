@@ -19,7 +19,19 @@ TOLD = (
     "model", "endpoint", "instead_of", "parts", "schema", "prompt", "rewritten_by", "policy", "acted_by", "settings",
     "code", "source", "chunking", "searched_at", "most_passages", "replays", "index", "checks",
 )  # fmt: skip
-OF_A_PASSAGE = ("n", "document", "version", "digest", "chunking", "chunk", "span", "score", "cited", "sent")
+OF_A_PASSAGE = (
+    "n",
+    "document",
+    "version",
+    "digest",
+    "chunking",
+    "chunk",
+    "span",
+    "score",
+    "sensitivity",
+    "cited",
+    "sent",
+)
 
 
 def lineage_evidence(connection: sa.Connection, answer_id: str) -> Mapping[str, Json] | None:

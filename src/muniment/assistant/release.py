@@ -164,6 +164,7 @@ def _claim(verified: Verified, earlier: Sequence[Claim]) -> Claim:
                 passage.page_at(evidence.span[0]),
                 evidence.span,
                 evidence.quote,
+                passage.sensitivity,
             )
         )
     return Claim(verified.text, tuple(citations), verified.inferred)

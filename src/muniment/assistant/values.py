@@ -31,6 +31,8 @@ class Citation:
     span: tuple[int, int]
     """Characters of that version's text, end exclusive; `quote` is exactly these."""
     quote: str
+    sensitivity: str | None = None
+    """The document's label when the passage was found; None where it had none."""
 
     def as_json(self) -> dict[str, Json]:
         """Return the citation as the public contract spells it."""
@@ -42,6 +44,7 @@ class Citation:
             "page": self.page,
             "span": list(self.span),
             "quote": self.quote,
+            "sensitivity": self.sensitivity,
         }
 
 

@@ -440,6 +440,7 @@ class PostgresDatabase:
 GUARDED = (
     "document",
     "document_version",
+    "document_label",
     "version_original",
     "chunk",
     "index_document",

@@ -22,9 +22,10 @@ from muniment.governance.identity.directory import Directory
 from muniment.governance.identity.principal import EVERYONE, Principal
 from muniment.governance.policy.decision import Resource
 from muniment.governance.policy.gate import Gate
-from muniment.knowledge import changes, library
+from muniment.knowledge import changes, document_labels, library
 from muniment.knowledge.access import AccessList, nearest
 from muniment.knowledge.access_preview import Preview, preview
+from muniment.knowledge.document_labels import NOTHING, Reason
 from muniment.knowledge.library import DocumentRow
 from muniment.knowledge.sources.manifest import check_entry
 from muniment.knowledge.syncing import connection as connections
@@ -38,6 +39,8 @@ class AccessView:
     access: AccessList
     rule: str
     """`source` (its manifests) or `set by hand`."""
+    raised_by: tuple[Reason, ...] = ()
+    """What raises the label above that rule's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +70,16 @@ class AccessControl:
             source, path = _locate(connection, target)
             classes = library.access_classes(connection)
             by_hand = library.overrides(connection, source)
+            rows = [row for row in library.documents(connection, source) if library.is_below(row.path, path)]
+            labels = document_labels.labels_of(connection, [row.id for row in rows])
             return [
                 AccessView(
                     row,
                     classes[row.access_class],
                     "source" if nearest(row.path, by_hand) is None else "set by hand",
+                    labels.get(row.id, NOTHING).reasons,
                 )
-                for row in library.documents(connection, source)
-                if library.is_below(row.path, path)
+                for row in rows
             ]
 
     def set(

@@ -14,8 +14,9 @@ from muniment.governance.frozen import is_frozen
 from muniment.governance.identity.everybody import Account, Everybody
 from muniment.knowledge import library
 from muniment.knowledge.access import NOBODY, AccessList, nearest
+from muniment.knowledge.document_labels import raised
 from muniment.knowledge.judgement import judged
-from muniment.knowledge.tables import document
+from muniment.knowledge.tables import document, document_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +52,18 @@ def preview(connection: sa.Connection, source: str, path: str, access: AccessLis
     by_hand.pop(path, None)
     if access is not None:
         by_hand[path] = access
-    query = sa.select(document.c.path, document.c.access_class, document.c.source_access_class)
+    query = sa.select(
+        document.c.path, document.c.access_class, document.c.source_access_class, document_label.c.label
+    ).outerjoin(document_label, document_label.c.document == document.c.id)
     rows = connection.execute(query.where(library.live_below(not path)), library.below(source, path)).all()
-    lists = _lists(connection, {number for row in rows for number in row[1:]})
+    lists = _lists(connection, {number for row in rows for number in row[1:3]})
     cold = is_frozen(connection, "source", source)
     changes: Counter[tuple[AccessList | None, AccessList | None]] = Counter()
     for row in rows:
         ruling = NOBODY if cold else nearest(row.path, by_hand)
         after = lists.get(row.source_access_class) if ruling is None else ruling
+        if after is not None:
+            after = raised(after, row.label or "")
         changes[lists.get(row.access_class), after] += 1
     moving = {pair: count for pair, count in changes.items() if pair[0] != pair[1]}
     moved = tuple(

@@ -15,13 +15,16 @@ import sqlalchemy as sa
 from muniment.foundation import revisions
 from muniment.foundation.ids import derived_id
 from muniment.governance.frozen import is_frozen
+from muniment.knowledge import document_labels
 from muniment.knowledge.access import NOBODY, AccessList, nearest
+from muniment.knowledge.document_labels import NOTHING, DocumentLabel, raised, raised_only
 from muniment.knowledge.library import (
     ChunkText,
     DocumentRow,
     NewDocument,
     NewVersion,
     SegmentRow,
+    access_class_at,
     below,
     documents_at,
     get_documents,
@@ -36,6 +39,7 @@ from muniment.knowledge.tables import (
     access_override,
     chunk,
     document,
+    document_label,
     document_version,
     name_label,
     segment,
@@ -76,6 +80,25 @@ _RULED = {
     )
     for whole in (True, False)
     for stated in (True, False)
+}
+_LABELLED = {
+    whole: sa.select(document.c.access_class, document_label.c.label)
+    .join(document_label, document_label.c.document == document.c.id)
+    .where(live_below(whole), document_label.c.label != "")
+    .distinct()
+    for whole in (True, False)
+}
+_RAISED = {
+    whole: sa.update(document)
+    .where(
+        live_below(whole),
+        document.c.access_class == sa.bindparam("from_class"),
+        document.c.id.in_(
+            sa.select(document_label.c.document).where(document_label.c.label == sa.bindparam("raised_to"))
+        ),
+    )
+    .values(access_class=sa.bindparam("to_class"))
+    for whole in (True, False)
 }
 
 
@@ -125,20 +148,37 @@ def put_versions(
     source_name: str,
     new: Sequence[NewDocument],
     at: str,
+    judged: Mapping[str, DocumentLabel] | None = None,
 ) -> list[DocumentRow]:
     """Store new documents, or the next versions of those at their paths, and return them in order.
 
-    No path may come twice. Their text is searchable once indexed.
+    No path may come twice. Their text is searchable once indexed. `judged` says by path what raises a version; what
+    raised earlier ones goes on.
     """
     paths = [one.path for one in new]
     known = {row.path: row for row in documents_at(connection, source_name, paths)}
+    before = document_labels.labels_of(connection, [row.id for row in known.values()])
+    labels = {
+        path: raised_only(before.get(known[path].id, NOTHING) if path in known else NOTHING, one)
+        for path, one in ((path, (judged or {}).get(path, NOTHING)) for path in paths)
+    }
     earlier = _earlier(connection, source_name, [path for path in paths if path not in known])
     rule = _Rule(connection, source_name)
     rows = [
-        _row(identifier_key, source_name, one, known.get(one.path), earlier.get(one.path, 0), rule, at)
+        _row(
+            identifier_key,
+            source_name,
+            one,
+            known.get(one.path),
+            earlier.get(one.path, 0),
+            rule,
+            at,
+            labels[one.path],
+        )
         for one in new
     ]
     _write_documents(connection, rows, known, _next_epoch(connection))
+    document_labels.store(connection, {row.id: labels[row.path] for row in rows}, at)
     drop_labels(connection, [row.id for row in known.values()])
     _write_versions(connection, [(row, one.version) for row, one in zip(rows, new, strict=True)], at)
     if rows:
@@ -150,7 +190,7 @@ def put_versions(
 
 class _Rule:
     """The class that rules at a path: nobody's while its source is frozen, else the list set by hand nearest to it,
-    else what its source states."""
+    else what its source states; the latter two as high as the document's label."""
 
     def __init__(self, connection: sa.Connection, source_name: str) -> None:
         self._connection = connection
@@ -158,11 +198,11 @@ class _Rule:
         self._frozen = is_frozen(connection, "source", source_name)
         self._classes: dict[AccessList, int] = {}
 
-    def classes(self, path: str, stated: AccessList) -> tuple[int, int]:
+    def classes(self, path: str, stated: AccessList, label: str) -> tuple[int, int]:
         """Return the classes that the source states and that rules."""
         by_hand = NOBODY if self._frozen else nearest(path, self._by_hand)
-        source_class = self._class(stated)
-        return source_class, source_class if by_hand is None else self._class(by_hand)
+        ruling = stated if by_hand is None else by_hand
+        return self._class(stated), self._class(raised(ruling, label))
 
     def _class(self, access: AccessList) -> int:
         if access not in self._classes:
@@ -178,8 +218,9 @@ def _row(
     earlier: int,
     rule: _Rule,
     at: str,
+    label: DocumentLabel,
 ) -> DocumentRow:
-    source_class, effective = rule.classes(new.path, new.access)
+    source_class, effective = rule.classes(new.path, new.access, label.label)
     return DocumentRow(
         id=known.id if known else derived_id(identifier_key, "doc", source_name, new.path, str(earlier)),
         source=source_name,
@@ -249,6 +290,7 @@ def _write_versions(
                 "notes": json.dumps(list(new.notes)),
                 "text": new.text,
                 "chunking": new.chunking,
+                "stated": None if new.stated is None else json.dumps(new.stated.as_json()),
             }
         )
         pieces += [{"document": row.id, "version": row.version, **_columns(piece)} for piece in new.chunks]
@@ -282,6 +324,7 @@ def remove_document(connection: sa.Connection, document_id: str, at: str) -> Non
     """Take a document out of every reader's sight; its versions stay as evidence behind past answers."""
     nobody = class_of(connection, NOBODY)
     drop_labels(connection, [document_id])
+    document_labels.drop(connection, [document_id])
     connection.execute(
         sa.update(document)
         .where(document.c.id == document_id)
@@ -300,11 +343,14 @@ def remove_document(connection: sa.Connection, document_id: str, at: str) -> Non
 def set_source_access(connection: sa.Connection, changes: Mapping[str, AccessList], source_name: str) -> int:
     """Apply the access lists that the source now states, by document id; return how many documents moved."""
     rule = _Rule(connection, source_name)
+    labels = document_labels.labels_of(connection, list(changes))
     left: set[int] = set()
     moved: list[dict[str, Any]] = []
     for part in in_parts(list(changes)):
         for row in get_documents(connection, part).values():
-            source_class, effective = rule.classes(row.path, changes[row.id])
+            source_class, effective = rule.classes(
+                row.path, changes[row.id], labels.get(row.id, NOTHING).label
+            )
             if (source_class, effective) != (row.source_access_class, row.access_class):
                 left |= {row.source_access_class, row.access_class}
                 moved.append({"of": row.id, "stated": source_class, "effective": effective})
@@ -313,6 +359,17 @@ def set_source_access(connection: sa.Connection, changes: Mapping[str, AccessLis
         _drop_unused_classes(connection, left)
         revisions.bump(connection, "access")
     return len(moved)
+
+
+def set_labels(connection: sa.Connection, labels: Mapping[str, DocumentLabel], at: str) -> int:
+    """Store what raises live documents, and apply it to who may read them; return how many documents moved."""
+    document_labels.store(connection, labels, at)
+    stated: dict[str, dict[str, AccessList]] = {}
+    for part in in_parts(sorted(labels)):
+        for row in get_documents(connection, part).values():
+            access = access_class_at(connection, row.source_access_class)
+            stated.setdefault(row.source, {})[row.id] = NOBODY if access is None else access
+    return sum(set_source_access(connection, lists, source_name) for source_name, lists in stated.items())
 
 
 def set_override(
@@ -355,7 +412,23 @@ def _rule_again(connection: sa.Connection, source_name: str, path: str) -> None:
         stated = {} if effective is None else {"number": effective}
         values = {**below(source_name, at_path), "reached": epoch, **stated}
         connection.execute(_RULED[not at_path, effective is not None], values)
+    _raise_again(connection, source_name, path)
     revisions.bump(connection, "access")
+
+
+def _raise_again(connection: sa.Connection, source_name: str, path: str) -> None:
+    """Lay the documents' labels over the classes that rule at `path` and below."""
+    here = below(source_name, path)
+    for number, label in connection.execute(_LABELLED[not path], here).all():
+        access = access_class_at(connection, number)
+        if access is not None and (higher := raised(access, label)) != access:
+            values = {
+                **here,
+                "from_class": number,
+                "raised_to": label,
+                "to_class": class_of(connection, higher),
+            }
+            connection.execute(_RAISED[not path], values)
 
 
 def _next_epoch(connection: sa.Connection) -> int:

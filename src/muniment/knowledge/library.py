@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from muniment.foundation.worded import Listed, Worded
 from muniment.knowledge.access import AccessList
 from muniment.knowledge.index_model import LIVE_GENERATION
+from muniment.knowledge.stated import Stated
 from muniment.knowledge.tables import (
     access_class,
     access_override,
@@ -103,6 +104,8 @@ class NewVersion:
     author: str = ""
     chunking: str = ""
     """The rules that cut it; empty where that is not known."""
+    stated: Stated | None = None
+    """What the file says of its own sensitivity; None where it was not looked for."""
     original: bytes | None = field(default=None, repr=False)
     """The bytes that it was read from, where they are kept."""
 
@@ -336,6 +339,25 @@ def cut_otherwise(connection: sa.Connection, source_name: str, rules: Collection
             sa.and_(versions.document == documents.id, versions.version == documents.version),
         )
         .where(documents.source == source_name, documents.state == "live", versions.chunking.not_in(rules))
+    )
+    return frozenset(connection.execute(query).scalars())
+
+
+def labels_unread(
+    connection: sa.Connection, source_name: str, media_types: Collection[str]
+) -> frozenset[str]:
+    """Return the live documents of a source, of these types, of which nobody read what the file says of itself."""
+    versions, documents = document_version.c, document.c
+    here = sa.and_(versions.document == documents.id, versions.version == documents.version)
+    query = (
+        sa.select(documents.id)
+        .join(document_version, here)
+        .where(
+            documents.source == source_name,
+            documents.state == "live",
+            versions.stated.is_(None),
+            documents.media_type.in_(sorted(media_types)),
+        )
     )
     return frozenset(connection.execute(query).scalars())
 

@@ -72,6 +72,8 @@ class Passage:
     source: str
     path: str
     media_type: str
+    sensitivity: str | None = None
+    """The document's label when it was found; None where it has none."""
     pieces: tuple[Piece, ...] = ()
     """The chunks that it joins, by position."""
     twins: tuple[Twin, ...] = ()

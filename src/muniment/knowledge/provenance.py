@@ -20,8 +20,9 @@ from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decision import DIRECTORY, Decision, Resource
 from muniment.governance.policy.rules import Standing
-from muniment.knowledge import library
+from muniment.knowledge import document_labels, library
 from muniment.knowledge.access import AccessList
+from muniment.knowledge.document_labels import NOTHING, Reason
 from muniment.knowledge.library import DocumentRow
 from muniment.knowledge.reading import ABSENT
 from muniment.knowledge.retrieval.visibility import visible
@@ -44,6 +45,10 @@ class Provenance:
     """Entries that open it to this reader."""
     access: AccessList | None
     """The whole list, where the reader may see it."""
+    sensitivity: str | None
+    """Its label as of now."""
+    raised_by: tuple[Reason, ...]
+    """What raises it to that, besides its list."""
 
 
 class Provenances:
@@ -91,6 +96,8 @@ class Provenances:
             version=row.version,
             through=tuple(sorted(access.allow & sees.grants)),
             access=access if decision.allowed else None,
+            sensitivity=access.sensitivity,
+            raised_by=document_labels.labels_of(connection, [row.id]).get(row.id, NOTHING).reasons,
         )
         return row, decision, made
 

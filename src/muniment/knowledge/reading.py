@@ -15,7 +15,8 @@ from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decision import WORKSPACE, Decision
 from muniment.governance.privacy.kinds import Finding
-from muniment.knowledge import library, name_labels, originals
+from muniment.knowledge import document_labels, library, name_labels, originals
+from muniment.knowledge.document_labels import NOTHING, Reason
 from muniment.knowledge.library import DocumentRow, VersionRow
 from muniment.knowledge.retrieval.visibility import Visibility, visible
 
@@ -34,6 +35,10 @@ class DocumentRead:
     version: VersionRow
     original: bytes | None = field(default=None, repr=False)
     """The bytes that the version was read from, where they were asked for and are kept."""
+    sensitivity: str | None = None
+    """The document's label as of now; None where it has none."""
+    raised_by: tuple[Reason, ...] = ()
+    """What raises that above its list's."""
 
 
 class Reading:
@@ -97,4 +102,7 @@ def _find(
     if row is None or not sees.may_read(row):
         return None
     stored = library.version_row(connection, row.id, row.version if version is None else version)
-    return None if stored is None else DocumentRead(row, stored)
+    if stored is None:
+        return None
+    label = document_labels.labels_of(connection, [row.id]).get(row.id, NOTHING)
+    return DocumentRead(row, stored, sensitivity=sees.sensitivity_of(row), raised_by=label.reasons)

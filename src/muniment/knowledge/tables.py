@@ -70,6 +70,16 @@ document_version = sa.Table(
     sa.Column("notes", sa.Text, nullable=False),
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("chunking", sa.Text, nullable=False, server_default=""),
+    sa.Column("stated", sa.Text),
+)
+document_label = sa.Table(
+    "document_label",
+    metadata,
+    sa.Column("document", sa.Text, sa.ForeignKey("document.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("label", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("rules", sa.Text, nullable=False),
+    sa.Column("at", sa.Text, nullable=False),
 )
 version_original = sa.Table(
     "version_original",

@@ -18,6 +18,8 @@ from muniment.knowledge import index_model
 
 pytestmark = BOTH
 LATER = (
+    "DROP TABLE document_label",
+    "ALTER TABLE document_version DROP COLUMN stated",
     "DROP TABLE source_team",
     "DROP TABLE source_account",
     "DROP TABLE source_scope",

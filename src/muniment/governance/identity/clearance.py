@@ -21,3 +21,12 @@ def labels_within(clearance: str) -> tuple[str, ...] | None:
     if not clearance:
         return None
     return LEVELS[: LEVELS.index(clearance) + 1] if clearance in LEVELS else ()
+
+
+def higher(one: str | None, other: str | None) -> str | None:
+    """Return the label that fewer accounts may read; the first where both hold back the same."""
+    return other if _rank(other) > _rank(one) else one
+
+
+def _rank(label: str | None) -> int:
+    return LEVELS.index(label) if label in LEVELS else len(LEVELS)

@@ -40,10 +40,12 @@ def show(target: Target) -> None:
             " ".join(sorted(view.access.allow)) or "nobody",
             " ".join(sorted(view.access.deny)),
             view.rule,
+            visible(view.access.sensitivity or "none"),
+            visible("; ".join(one.said() for one in view.raised_by)),
         )
         for view in views
     ]
-    TERMINAL.show(table(("document", "allow", "deny", "rule"), rows))
+    TERMINAL.show(table(("document", "allow", "deny", "rule", "label", "raised by"), rows))
 
 
 # Several values may follow --allow or --deny: `main` rewrites them to one option each.
@@ -97,4 +99,5 @@ def _plain(view: AccessView) -> dict[str, object]:
         "deny": sorted(view.access.deny),
         "sensitivity": view.access.sensitivity,
         "rule": view.rule,
+        "raised_by": [one.as_json() for one in view.raised_by],
     }

@@ -169,6 +169,7 @@ def search_document(found: Retrieval) -> dict[str, object]:
                 "span": list(p.span),
                 "score": p.score,
                 "text": p.text,
+                "sensitivity": p.sensitivity,
                 "twins": [twin.as_json() for twin in p.twins],
                 "why": p.why.as_json() if p.why else None,
             }

@@ -84,6 +84,8 @@ def checks(home: Path) -> Iterator[Check]:
         yield from guarded("index", lambda: standing.index(workspace))
         if settings.ingestion.labels:
             yield from guarded("labels", lambda: _labels(workspace))
+        if settings.ingestion.sensitivity:
+            yield from guarded("sensitivity", lambda: _sensitivity(workspace))
         yield from guarded("policy", lambda: _policy(workspace))
         yield from guarded("emergency", lambda: _emergency(workspace))
         yield from guarded("log", lambda: _log(workspace))
@@ -160,6 +162,14 @@ def _segments(workspace: Workspace) -> Check:
             "Find out how they came to be, then delete them.",
         )
     return Check("segments", "ok", says)
+
+
+def _sensitivity(workspace: Workspace) -> Check:
+    outdated = workspace.relabelling.outdated()
+    if outdated:
+        says = f"{outdated} documents were judged by other rules of sensitivity"
+        return Check("sensitivity", "warn", says, "Run `muniment sources relabel`, or the next ingest.")
+    return Check("sensitivity", "ok", "every document was judged by the rules of sensitivity in force")
 
 
 def _labels(workspace: Workspace) -> Check:

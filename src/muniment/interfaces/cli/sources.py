@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from muniment.interfaces.cli import source_labels
 from muniment.interfaces.cli.options import example
 from muniment.interfaces.cli.terminal import TERMINAL, visible
 
@@ -18,6 +19,7 @@ app = typer.Typer(no_args_is_help=True)
 
 def register(parent: typer.Typer) -> None:
     """Add the group."""
+    source_labels.register(app)
     parent.add_typer(app, name="sources", help="Where documents come from.")
 
 

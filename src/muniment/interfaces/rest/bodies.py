@@ -127,6 +127,8 @@ class PassageBody(BaseModel):
     """Characters of that version's text, end exclusive."""
     score: float
     text: str
+    sensitivity: str | None
+    """The document's label when it was found."""
     twins: list[TwinBody]
     why: WhyBody | None
     """Where it was asked for."""
@@ -150,6 +152,8 @@ class CitationBody(BaseModel):
     page: int | None
     span: tuple[int, int]
     quote: str
+    sensitivity: str | None = None
+    """The document's label when the passage was found."""
 
 
 class CitedBody(BaseModel):
@@ -298,6 +302,15 @@ class UnitBody(BaseModel):
     end: int
 
 
+class RaisedBody(BaseModel):
+    """What raises a document's label above that of its access list."""
+
+    origin: Literal["rule", "file"]
+    name: str
+    """Of the rule, or the word that the file states."""
+    label: str
+
+
 class DocumentResponse(BaseModel):
     """A document at one version."""
 
@@ -309,6 +322,9 @@ class DocumentResponse(BaseModel):
     version: int
     current_version: int
     modified_at: str
+    sensitivity: str | None
+    """Its label as of now."""
+    raised_by: list[RaisedBody]
     characters: int
     units: list[UnitBody]
     span: tuple[int, int] | None

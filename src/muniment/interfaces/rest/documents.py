@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Security
 from muniment.foundation.errors import BadInput
 from muniment.interfaces.authenticate import Caller, api_caller, workspace_of
 from muniment.interfaces.rest.answers import Threads
-from muniment.interfaces.rest.bodies import DocumentResponse, UnitBody
+from muniment.interfaces.rest.bodies import DocumentResponse, RaisedBody, UnitBody
 from muniment.knowledge.library import VersionRow
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ def opened_document(
         version=found.version.version,
         current_version=found.document.version,
         modified_at=found.version.modified_at,
+        sensitivity=found.sensitivity,
+        raised_by=[RaisedBody(origin=one.origin, name=one.name, label=one.label) for one in found.raised_by],
         characters=len(found.version.text),
         units=units,
         span=span,

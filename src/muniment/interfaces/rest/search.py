@@ -41,6 +41,7 @@ def found(workspace: Workspace, caller: Caller, body: SearchRequest) -> SearchRe
             span=one.span,
             score=one.score,
             text=one.text,
+            sensitivity=one.sensitivity,
             why=WhyBody.model_validate(one.why.as_json()) if one.why else None,
             twins=[TwinBody.model_validate(twin.as_json()) for twin in one.twins],
         )

@@ -141,12 +141,13 @@ class Indexing:
         at = timestamp(parts.clock.now())
         # Before the transaction, since searches, which are recorded, wait for it.
         words = [_words(one.version) for one in batch.documents]
+        judged = {one.path: parts.sensitivity.of_new(self._source, one) for one in batch.documents}
         with parts.database.write() as connection:
             key = parts.keyring.data_key("identifiers")
             documents = batch.documents
             if self._accord is not None:
                 documents = self._accord.before(connection, documents)
-            stored = changes.put_versions(connection, key, self._source, documents, at)
+            stored = changes.put_versions(connection, key, self._source, documents, at, judged)
             if self._accord is not None:
                 self._accord.after(connection, stored)
             rows: list[segment.IndexRow] = []
@@ -173,6 +174,8 @@ class Indexing:
                     "chunks": len(version.chunks),
                     "access_class": row.access_class,
                 }
+                if (label := judged[row.path]).label:
+                    about["sensitivity"] = label.level
                 entries.append(Entry("ingest.document", self._by, about))
                 if patterns := orders_in(version.text):
                     odd = {"document": row.id, "version": row.version, "source": self._source}

@@ -45,7 +45,15 @@ class Labelled:
 class Labelling:
     """Labels the chunks of one workspace."""
 
-    def __init__(self, database: Database, audit: AuditLog, make: Callable[[], Labeller]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        audit: AuditLog,
+        make: Callable[[], Labeller],
+        settle: Callable[[Actor], object] = lambda by: None,
+    ) -> None:
+        """`settle` judges what waited for labels; it is called at the end of each run."""
+        self._settle = settle
         self._database = database
         self._audit = audit
         self._make = make
@@ -72,7 +80,9 @@ class Labelling:
                 with self._database.write() as connection:
                     name_labels.forget_all(connection)
                     self._audit.append(connection, [Entry("label.forgotten", by, {})])
-            return self._run(by, on_labelled)
+            labelled = self._run(by, on_labelled)
+            self._settle(by)
+            return labelled
 
     def after_ingest(self, by: Actor, on_labelled: OnLabelled) -> Labelled:
         """Label as `run` does; what fails is told, and undoes nothing."""

@@ -7,6 +7,7 @@ import json
 import pkgutil
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from muniment.knowledge.ingestion.parse.html import read_html
 from muniment.knowledge.ingestion.parse.kind import kind_of
@@ -14,6 +15,7 @@ from muniment.knowledge.ingestion.parse.mail import read_mail
 from muniment.knowledge.ingestion.parse.pdf import read_pdf
 from muniment.knowledge.ingestion.parse.plain import read_markdown, read_text
 from muniment.knowledge.ingestion.parse.slides import read_slides
+from muniment.knowledge.ingestion.parse.stated_labels import stated
 from muniment.knowledge.ingestion.parse.tabular import read_csv, read_workbook
 from muniment.knowledge.ingestion.parse.word import read_word
 from muniment.knowledge.ingestion.parsed import Parsed, ParseFailed
@@ -54,6 +56,8 @@ def handle(parts: Sequence[bytes]) -> bytes:
     """Answer `(name, content)` with the document, or with why the file cannot be read, as JSON."""
     name, content = parts[0].decode("utf-8", "replace"), parts[1]
     try:
-        return _READERS[kind_of(name, content)](name, content).to_json()
+        kind = kind_of(name, content)
+        parsed = _READERS[kind](name, content)
+        return replace(parsed, stated=stated(kind, content)).to_json()
     except ParseFailed as failure:
         return json.dumps({"failed": failure.public, "fix": failure.fix}).encode()

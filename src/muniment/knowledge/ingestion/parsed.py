@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from muniment.foundation.errors import BadInput
+from muniment.knowledge.stated import NOTHING_STATED, Stated, stated_in
 
 UnitKind = Literal["page", "slide", "sheet", "section", "message"]
 
@@ -59,6 +60,8 @@ class Parsed:
     """What was left out or repaired, for the operator."""
     author: str = ""
     """As the file names its author or sender; empty where it does not."""
+    stated: Stated = NOTHING_STATED
+    """What the file says of its own sensitivity."""
 
     def __post_init__(self) -> None:
         at = 0
@@ -83,6 +86,7 @@ class Parsed:
                 "media_type": self.media_type,
                 "notes": self.notes,
                 "author": self.author,
+                "stated": self.stated.as_json(),
             },
             ensure_ascii=False,
         ).encode()
@@ -98,6 +102,7 @@ def from_json(answer: Mapping[str, object]) -> Parsed:
         media_type=_text(answer.get("media_type")),
         notes=tuple(_text(note) for note in _list(answer.get("notes"))),
         author=_text(answer.get("author")),
+        stated=stated_in(answer.get("stated")),
     )
 
 

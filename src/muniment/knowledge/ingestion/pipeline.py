@@ -31,7 +31,9 @@ from muniment.knowledge.ingestion.parsed import ParseFailed
 from muniment.knowledge.ingestion.parser import Parser
 from muniment.knowledge.ingestion.parts import Parts
 from muniment.knowledge.ingestion.plan import Plan, plan
+from muniment.knowledge.ingestion.relabelling import Relabelling
 from muniment.knowledge.ingestion.report import IngestReport, OnProgress, Progress
+from muniment.knowledge.ingestion.sensitivity import LABELS_IN
 from muniment.knowledge.ingestion.turn import turn_beside_builds
 from muniment.knowledge.ingestion.versions import version_of
 from muniment.knowledge.library import NewDocument, NewVersion
@@ -87,6 +89,7 @@ class Pipeline:
         self._max_file_bytes = max_file_bytes
         self._labelling = labelling
         self._chunk_characters = chunk_characters
+        self._relabelling = Relabelling(parts)
 
     def sync(
         self,
@@ -127,10 +130,12 @@ class Pipeline:
         tally.failed.extend(listing.problems)
         if not dry_run:
             self._begin(source, folder, listing, by, tally)
+            self._relabelling.raise_outdated(by)
         hashes = self._scan(folder, listing, tally, on_progress)
         with self._parts.database.read() as connection:
             known = library.documents(connection, source)
             stale = library.cut_otherwise(connection, source, self._cut_as_now)
+            stale |= library.labels_unread(connection, source, LABELS_IN)
         todo = plan(known, hashes, [problem.path for problem in tally.failed], stale)
         if not dry_run:
             self._settle(source, listing, todo, by, tally)
@@ -188,6 +193,8 @@ class Pipeline:
             for row, path in todo.renamed:
                 changes.rename_document(connection, row.id, path, self._now())
                 entries.append(Entry("ingest.renamed", by, {"document": row.id, "source": source}))
+            renamed = [replace(row, path=path) for row, path in todo.renamed]
+            self._relabelling.moved(connection, renamed, by)
             moved = {row.id: listing.access(path) for row, path in todo.renamed}
             withheld = {row.id: NOBODY for row in todo.withheld}
             tally.access_changed += changes.set_source_access(connection, {**moved, **withheld}, source)

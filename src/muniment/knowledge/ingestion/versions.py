@@ -39,5 +39,6 @@ def version_of(
             for c in chunks(parsed, chunk_characters)
         ],
         chunking=rules(chunk_characters),
+        stated=parsed.stated,
         original=originals.to_keep(parsed.media_type, content),
     )

@@ -77,7 +77,7 @@ def passages(
         if len(groups) == shape.most:
             break
         groups.append(_Group([found], found, [], found.hit.score))
-    return [_passage(connection, group) for group in groups]
+    return [_passage(connection, visibility, group) for group in groups]
 
 
 def _read(
@@ -168,7 +168,7 @@ def _asks_apart(asked: Query, one: _Found, other: _Found) -> bool:
     return not apart.isdisjoint(asked.terms)
 
 
-def _passage(connection: sa.Connection, group: _Group) -> Passage:
+def _passage(connection: sa.Connection, visibility: Visibility, group: _Group) -> Passage:
     best, pieces = group.best, group.pieces
     document = best.document
     start, end = pieces[0].chunk.start, pieces[-1].chunk.end
@@ -188,6 +188,7 @@ def _passage(connection: sa.Connection, group: _Group) -> Passage:
         source=document.source,
         path=document.path,
         media_type=document.media_type,
+        sensitivity=visibility.sensitivity_of(document),
         pieces=tuple(Piece(_name(one), (one.chunk.start, one.chunk.end), one.chunk.page) for one in pieces),
         twins=tuple(
             Twin(one.document.id, one.document.title, one.document.version, _name(one)) for one in group.twins

@@ -83,6 +83,11 @@ class Visibility:
             access = found.get(number)
             self._judged[number] = access is not None and self.admits(access)
 
+    def sensitivity_of(self, document: DocumentRow) -> str | None:
+        """Return the label of a document that was judged."""
+        found = self._lists.of(self._connection, [document.access_class]).get(document.access_class)
+        return None if found is None else found.sensitivity
+
     def admits(self, access: AccessList) -> bool:
         """Return whether this list, read in the same transaction, opens what it covers; a broken one does not."""
         try:

@@ -141,7 +141,7 @@ def _with_provenance(card: SourceCard, citation: Citation, made: Provenance) -> 
         newer=say("answer.newer", version=made.version) if older else "",
         fresh=" ".join((_synced(made), "" if older else say("answer.current"))).strip(),
         through=_through(made.through),
-        listed=_listed(made),
+        listed=" ".join((_listed(made), _raised(made))).strip(),
     )
 
 
@@ -170,6 +170,13 @@ def _listed(made: Provenance) -> str:
     parts += [say("answer.list_deny", entries=", ".join(sorted(access.deny)))] if access.deny else []
     parts += [say("answer.list_label", label=access.sensitivity)] if access.sensitivity else []
     return " ".join(parts)
+
+
+def _raised(made: Provenance) -> str:
+    if not made.raised_by:
+        return ""
+    label = made.sensitivity or say("answer.no_label")
+    return say("answer.raised", label=label, why="; ".join(one.said() for one in made.raised_by))
 
 
 _BY = {"lexical": "answer.why_lexical", "dense": "answer.why_dense", "hybrid": "answer.why_hybrid"}

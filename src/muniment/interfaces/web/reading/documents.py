@@ -43,7 +43,12 @@ async def document_page(
         )
         found = set_pages.view(read, asked, workspace.page_images, caller.principal.ref)
         return render(
-            "reading/document.html", title_of(read), person=person(request, session), document=found
+            "reading/document.html",
+            title_of(read),
+            person=person(request, session),
+            document=found,
+            label=read.sensitivity,
+            raised_by="; ".join(one.said() for one in read.raised_by),
         )
 
     return HTMLResponse(await threads.run(shown))
