@@ -14,8 +14,9 @@ from muniment.knowledge.ingestion.parse.mail import read_mail
 from muniment.knowledge.ingestion.parse.pdf import read_pdf
 from muniment.knowledge.ingestion.parse.plain import read_markdown, read_text
 from muniment.knowledge.ingestion.parse.slides import read_slides
-from muniment.knowledge.ingestion.parse.tabular import read_csv, read_workbook
+from muniment.knowledge.ingestion.parse.tabular import read_csv
 from muniment.knowledge.ingestion.parse.word import read_word
+from muniment.knowledge.ingestion.parse.workbook import read_workbook
 from muniment.knowledge.ingestion.parsed import Parsed, ParseFailed
 
 _READERS: dict[str, Callable[[str, bytes], Parsed]] = {
