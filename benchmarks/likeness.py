@@ -1,9 +1,9 @@
 """How alike two texts are, character by character, whatever their marks and spaces.
 
-The figure is F1 over characters: the longest common subsequence of both texts, taken twice, by their lengths together;
-what is left out, what is added and what stands in another order all lower it. Before, both are brought to the same form by the
-same fixed rules: Unicode NFKC, no spaces, no marks of Markdown. The rules know the syntax and no file: what a reader
-adds of its own, such as `Notes:` or a column's name that it repeats, counts against it.
+The figure is F1 over characters: the longest common subsequence of both texts, taken twice, by their lengths
+together. What is left out, what is added and what stands in another order all lower it. Both are first brought to the
+same form by the same fixed rules: Unicode NFKC, no spaces, no marks of Markdown. The rules know the syntax and no
+file: what a reader adds of its own, such as `Notes:` or a column's name that it repeats, counts against it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ _ADDRESS = re.compile(r"<((?:https?|mailto):[^<>\s]+)>")
 _LINE_MARK = re.compile(r"^[ \t]*(?:#{1,6}(?=\s|$)|>|[-*+•](?=\s|$))[ \t]*", re.MULTILINE)
 _RULE = re.compile(r"^[ \t]*(?:[|:=-]|[ \t])+$|^[ \t]*(?:`{3,}|~{3,})[ \t]*[\w+-]*[ \t]*$", re.MULTILINE)
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+_BOX = re.compile(r"\[([ xX])\](?!\()")
 _MARKS = re.compile(r"[*_`|\s]|~~")
 
 
@@ -29,6 +30,7 @@ def bare(text: str) -> str:
     while (less := _LINK.sub(r"\1", text)) != text:
         text = less
     text = _ADDRESS.sub(r"\1", text)
+    text = _BOX.sub(lambda box: "☐" if box[1] == " " else "☒", text)
     text = _RULE.sub("", text)
     while (less := _LINE_MARK.sub("", text)) != text:
         text = less

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from muniment.knowledge.ingestion.parse.office_parts import attribute, below, first, local, text_of
-
-if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
+from muniment.knowledge.ingestion.parse.office_parts import Element, attribute, below, first, local, text_of
 
 MOST_POINTS = 500
 """Values of a chart; those of a larger one are left to the table that it was drawn from."""
 
 
 def chart_rows(chart: Element) -> tuple[str, list[list[str]]]:
-    """Return the title of a chart and its table: a row a category, a column a series; no rows where it is too large."""
+    """Return the title of a chart and its table: a row a category, a column a series.
+
+    A chart that is too large has no rows.
+    """
     title = first(chart, "title")
     named = text_of(title) if title is not None and _stands_over_plot(chart, title) else ""
     series = list(below(chart, "ser"))

@@ -7,14 +7,27 @@ from __future__ import annotations
 
 import io
 import posixpath
+import re
 import zipfile
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import Protocol
 
 from muniment.knowledge.ingestion.parse.normal import one_line
 
-if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
+
+class Element(Protocol):
+    """The part of an XML element that is used here."""
+
+    @property
+    def tag(self) -> str: ...
+    @property
+    def text(self) -> str | None: ...
+    @property
+    def attrib(self) -> Mapping[str, str]: ...
+    def get(self, key: str) -> str | None: ...
+    def iter(self) -> Iterator[Element]: ...
+    def __iter__(self) -> Iterator[Element]: ...
+    def __len__(self) -> int: ...
 
 
 class OfficeParts:
@@ -100,3 +113,21 @@ def comment_line(by: str, at: str, about: str, text: str) -> str:
     who = ", ".join(filter(None, (one_line(by), at[:10], about)))
     text = one_line(text)
     return (f"Comment ({who}): {text}" if who else f"Comment: {text}") if text else ""
+
+
+_STRICT = re.compile(rb"http://purl\.oclc\.org/ooxml/(\w+)/")
+
+
+def transitional(content: bytes) -> bytes:
+    """Return a container of the strict form as one of the usual form, which libraries read; others as they are."""
+    with zipfile.ZipFile(io.BytesIO(content)) as old:
+        if not _STRICT.search(old.read("_rels/.rels")):
+            return content
+        made = io.BytesIO()
+        with zipfile.ZipFile(made, "w") as new:
+            for entry in old.infolist():
+                part = old.read(entry)
+                if entry.filename.lower().endswith((".xml", ".rels")):
+                    part = _STRICT.sub(rb"http://schemas.openxmlformats.org/\1/2006/", part)
+                new.writestr(zipfile.ZipInfo(entry.filename), part)
+    return made.getvalue()

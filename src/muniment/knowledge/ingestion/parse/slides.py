@@ -17,6 +17,7 @@ from muniment.knowledge.ingestion.parse.office_parts import (
     comment_line,
     local,
     text_of,
+    transitional,
 )
 from muniment.knowledge.ingestion.parse.title import title
 from muniment.knowledge.ingestion.parsed import Parsed, ParseFailed
@@ -35,6 +36,7 @@ def read_slides(name: str, content: bytes) -> Parsed:
 
     check_container(content)
     try:
+        content = transitional(content)
         deck = pptx.Presentation(io.BytesIO(content))
         slides = list(deck.slides)
         parts = OfficeParts(content)

@@ -1,20 +1,14 @@
-"""CSV files, and how a sheet of cells becomes lines.
-
-A sheet that fits one chunk reads as it stands, its column names above it. In a larger one every line names its
-columns, so that it makes sense alone.
-"""
+"""CSV files: every line names its columns, so that it makes sense alone."""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
-from collections.abc import Sequence
 
 from muniment.knowledge.formats import MEDIA_TYPES
-from muniment.knowledge.ingestion.chunk import HIGHEST
 from muniment.knowledge.ingestion.parse.decode import decode
-from muniment.knowledge.ingestion.parse.normal import Composer, cell_text, one_line, plain_lines, table_lines
+from muniment.knowledge.ingestion.parse.normal import Composer, cell_text, table_lines
 from muniment.knowledge.ingestion.parse.title import from_file_name
 from muniment.knowledge.ingestion.parsed import Parsed, ParseFailed
 
@@ -31,21 +25,12 @@ def read_csv(name: str, content: bytes) -> Parsed:
     csv.field_size_limit(1 << 20)
     source = io.StringIO(text[declared.end() :] if declared else text, newline="")
     try:
-        rows = [[one_line(cell) for cell in row] for row in csv.reader(source, dialect)]
+        rows = [[cell_text(cell) for cell in row] for row in csv.reader(source, dialect)]
     except csv.Error as error:
         raise ParseFailed("is not a readable CSV file.", fix="Export it again.") from error
-    out.block("\n".join(sheet_lines([[row for row in rows if any(row)]])), keep_layout=True)
+    lines = table_lines([row for row in rows if any(row)], always_name=True)
+    out.block("\n".join(lines), keep_layout=True)
     return out.parsed(from_file_name(name), MEDIA_TYPES["csv"])
-
-
-def sheet_lines(tables: Sequence[list[list[str]]], beside: int = 0) -> list[str]:
-    """Return the lines of the tables of a sheet, which stands in one chunk with `beside` characters more."""
-    cells = [[[cell_text(cell) for cell in row] for row in table] for table in tables]
-    size = beside + sum(len(cell) + 3 for table in cells for row in table for cell in row)
-    lines: list[str] = []
-    for table in cells:
-        lines += plain_lines(table) if size <= HIGHEST else table_lines(table, always_name=True)
-    return lines
 
 
 def _dialect(text: str, name: str, declared: str) -> type[csv.Dialect]:

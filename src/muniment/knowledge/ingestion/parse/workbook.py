@@ -1,4 +1,8 @@
-"""Excel workbooks: the stored values of the sheets that are shown, with their comments and charts."""
+"""Excel workbooks: the stored values of the sheets that are shown, with their comments and charts.
+
+A sheet that fits one chunk reads as it stands, its column names above it. In a larger one every line names its
+columns, so that it makes sense alone.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,17 @@ from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 from muniment.knowledge.formats import MEDIA_TYPES
+from muniment.knowledge.ingestion.chunk import HIGHEST
 from muniment.knowledge.ingestion.parse.charts import chart_rows
 from muniment.knowledge.ingestion.parse.container import check_container
-from muniment.knowledge.ingestion.parse.normal import Composer, column_names, one_line
+from muniment.knowledge.ingestion.parse.normal import (
+    Composer,
+    cell_text,
+    column_names,
+    one_line,
+    plain_lines,
+    table_lines,
+)
 from muniment.knowledge.ingestion.parse.office_parts import (
     OfficeParts,
     attribute,
@@ -19,8 +31,8 @@ from muniment.knowledge.ingestion.parse.office_parts import (
     comment_line,
     first,
     text_of,
+    transitional,
 )
-from muniment.knowledge.ingestion.parse.tabular import sheet_lines
 from muniment.knowledge.ingestion.parse.title import title
 from muniment.knowledge.ingestion.parsed import Parsed, ParseFailed
 
@@ -40,6 +52,7 @@ def read_workbook(name: str, content: bytes) -> Parsed:
 
     check_container(content)
     try:
+        content = transitional(content)
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
         parts = OfficeParts(content)
         paths = _paths(parts)
@@ -83,16 +96,26 @@ def _write_sheet(
     out: Composer,
 ) -> None:
     out.begin("sheet", label, number)
-    lines = sheet_lines(_tables(rows), len(label))
+    lines = _lines(_tables(rows), len(label))
     if not (lines or charts or comments):
         return
     out.heading(1, label)
     out.block("\n".join(lines), tight=True, keep_layout=True)
     for named, table in charts:
         out.block(f"Chart: {named}" if named else "Chart")
-        out.block("\n".join(sheet_lines([table])), tight=True, keep_layout=True)
+        out.block("\n".join(_lines([table])), tight=True, keep_layout=True)
     for comment in comments:
         out.block(comment)
+
+
+def _lines(tables: Sequence[Table], beside: int = 0) -> list[str]:
+    """Return the lines of the tables of a sheet, which stands in one chunk with `beside` characters more."""
+    cells = [[[cell_text(cell) for cell in row] for row in table] for table in tables]
+    size = beside + sum(len(cell) + 3 for table in cells for row in table for cell in row)
+    lines: list[str] = []
+    for table in cells:
+        lines += plain_lines(table) if size <= HIGHEST else table_lines(table, always_name=True)
+    return lines
 
 
 def _charts(parts: OfficeParts, sheet: str) -> Iterator[tuple[str, Table]]:
