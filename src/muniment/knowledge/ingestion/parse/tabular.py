@@ -8,7 +8,7 @@ import re
 
 from muniment.knowledge.formats import MEDIA_TYPES
 from muniment.knowledge.ingestion.parse.decode import decode
-from muniment.knowledge.ingestion.parse.normal import Composer, cell_text, table_lines
+from muniment.knowledge.ingestion.parse.normal import Composer, one_line, table_lines
 from muniment.knowledge.ingestion.parse.title import from_file_name
 from muniment.knowledge.ingestion.parsed import Parsed, ParseFailed
 
@@ -25,7 +25,7 @@ def read_csv(name: str, content: bytes) -> Parsed:
     csv.field_size_limit(1 << 20)
     source = io.StringIO(text[declared.end() :] if declared else text, newline="")
     try:
-        rows = [[cell_text(cell) for cell in row] for row in csv.reader(source, dialect)]
+        rows = [[one_line(cell) for cell in row] for row in csv.reader(source, dialect)]
     except csv.Error as error:
         raise ParseFailed("is not a readable CSV file.", fix="Export it again.") from error
     lines = table_lines([row for row in rows if any(row)], always_name=True)

@@ -14,6 +14,8 @@ _CODE = re.compile(
 _MONOSPACED = re.compile(
     r"courier.*|consolas|menlo|monaco|lucida console|.*\bmono(space)?\b.*", re.IGNORECASE
 )
+_SET_IN = re.compile(r"list (?:bullet|number) ([2-9])", re.IGNORECASE)
+"""Word's own styles for the deeper items, each a list by itself."""
 _MOST_STEPS = 20
 """From a style to the one that it is based on."""
 _PLACE = re.compile(r"%([1-9])")
@@ -83,15 +85,18 @@ class Styles:
         style = _style(paragraph)
         number = value(found(paragraph, "pPr/numPr/numId"))
         depth = value(found(paragraph, "pPr/numPr/ilvl"))
+        set_in = 0
         for one in self._inherited(style):
+            if known := _SET_IN.fullmatch(value(found(one, "name")).strip()):
+                set_in = int(known.group(1)) - 1
             number = number or value(found(one, "pPr/numPr/numId"))
             depth = depth or value(found(one, "pPr/numPr/ilvl"))
         named = self._lists.get(self._numbers.get(number, ""))
         if number == "0" or named is None:
             is_list = number not in ("", "0") or style.lower().startswith(("listbullet", "listnumber"))
-            return (0, "-") if is_list else None
+            return (set_in, "-") if is_list else None
         place = int(depth) if depth.isdecimal() else named.by_style.get(style, 0)
-        return place, self._mark(named, self._restarts.get(number, {}), place)
+        return place or set_in, self._mark(named, self._restarts.get(number, {}), place)
 
     def _mark(self, named: _List, restarts: dict[int, int], place: int) -> str:
         level = named.levels.get(place, _Level("bullet", "", 1))
