@@ -1,7 +1,7 @@
 """A sheet as a table, as far as its stored lines tell: which column a cell stands in, and which line a row is.
 
-A stored line either lists its cells, or names the column before each (`name: value`), as a line above listed them. The
-first line of a table that lists its cells heads it where its cells can be names.
+A stored line either lists its cells, or names the column before each (`name: value`), as a line above listed them.
+The first line of a table whose lines list their cells heads it where these can be names.
 """
 
 from __future__ import annotations

@@ -17,7 +17,8 @@ Signs = Sequence[str]
 def grouped(line: str) -> str:
     """Return a line with brackets around it, unless it is one sign, name or number, or stands in brackets."""
     line = line.strip()
-    return line if line.isalnum() or len(line) <= 1 or _is_bracketed(line) else f"({line})"
+    is_one = line.isdecimal() or line.isalpha() or len(line) <= 1
+    return line if is_one or _is_bracketed(line) else f"({line})"
 
 
 def fraction(above: str, under: str) -> str:
