@@ -29,7 +29,7 @@ _PART = 50_000
 
 
 def rules(highest: int = HIGHEST) -> str:
-    """Return the rules that read a file and cut it into chunks of at most so many characters, as lineage names them."""
+    """Return the rules that read a file and cut it into chunks of so many characters, as lineage names them."""
     return f"{VERSION} {READERS} {_lowest(highest)}-{highest}"
 
 

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 _NEVER_SHOWN = frozenset(
     {
-        "script", "style", "noscript", "template", "iframe", "object", "embed", "svg", "head", "title",
-        "meta", "link", "annotation", "annotation-xml", "audio", "video", "canvas", "datalist", "area", "map", "param", "source", "track",
+        "script", "style", "noscript", "template", "iframe", "object", "embed", "svg", "head", "title", "meta",
+        "link", "audio", "video", "canvas", "datalist", "area", "map", "param", "source", "track", "annotation",
+        "annotation-xml",
     }
 )  # fmt: skip
 _BLOCKS = frozenset(
