@@ -3,8 +3,8 @@
 Run by `muniment bench parse --data FOLDER`. The folder holds one folder a format (any name) with `sources/` and,
 where there are any, `groundtruth/NAME.md` or `.txt`, NAME being the source's file name or its stem. Every source is
 read by the real parser in its isolated process, one at a time; the fastest of three readings counts. Where sources
-are missing a format is not measured and the table says so; a source without a reference is read and timed, not compared.
-A file with a reference that is refused or breaks the parser counts as 0 in the mean.
+are missing a format is not measured and the table says so; a source without a reference is
+read and timed, not compared. A file with a reference that is refused or breaks the parser counts as 0 in the mean.
 
 The references are others' reading of the files, with choices of theirs: what they repeat, add or leave out and we do
 not (and the reverse) lowers the figure, and nothing here or in the readers asks which file it is.
