@@ -22,7 +22,7 @@ from muniment.governance.audit.entry import Actor, Entry
 from muniment.inference.embedding import Embedder
 from muniment.knowledge import changes, library, originals
 from muniment.knowledge.access import NOBODY
-from muniment.knowledge.ingestion.chunk import HIGHEST, chunks, rules
+from muniment.knowledge.ingestion.chunk import HIGHEST, UNRECORDED, chunks, rules
 from muniment.knowledge.ingestion.fitness import UNFIT
 from muniment.knowledge.ingestion.in_use import embedder_in_use, why_none
 from muniment.knowledge.ingestion.index_writer import IndexWriter
@@ -306,7 +306,8 @@ class Pipeline:
     @property
     def _cut_as_now(self) -> frozenset[str]:
         """The rules under which a stored version is cut as it would be now."""
-        return frozenset({rules(self._chunk_characters)})
+        now = rules(self._chunk_characters)
+        return frozenset({now, ""} if now == UNRECORDED else {now})
 
     def _now(self) -> str:
         return timestamp(self._parts.clock.now())
