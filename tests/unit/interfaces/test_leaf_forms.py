@@ -19,7 +19,8 @@ from muniment.knowledge.formats import MEDIA_TYPES
 from muniment.knowledge.ingestion.parse.mail import read_mail
 from muniment.knowledge.ingestion.parse.normal import table_lines
 from muniment.knowledge.ingestion.parse.slides import read_slides
-from muniment.knowledge.ingestion.parse.tabular import read_csv, read_workbook
+from muniment.knowledge.ingestion.parse.tabular import read_csv
+from muniment.knowledge.ingestion.parse.workbook import read_workbook
 from muniment.knowledge.ingestion.parsed import Parsed
 from muniment.knowledge.reading import DocumentRead
 

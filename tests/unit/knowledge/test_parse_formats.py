@@ -67,10 +67,10 @@ def test_slides_are_units_with_titles_and_notes(parser: Parser) -> None:
     assert parsed.text[second.start : second.end] == "Topic 2\n\nPoint of slide 2\n\nNotes: Spoken words 2"
 
 
-def test_workbook_rows_name_their_columns_and_hidden_sheets_stay_out(parser: Parser) -> None:
+def test_a_small_sheet_reads_as_it_stands_and_hidden_sheets_stay_out(parser: Parser) -> None:
     parsed = parser.parse("x.xlsx", make.workbook())
     assert units(parsed) == [("sheet", 1, "Pay"), ("sheet", 3, "Notes")]
-    assert "Name: Ada | Grade: L5 | Salary: 50000\n" in parsed.text
+    assert "Name | Grade | Salary\nAda | L5 | 50000\nBen | L4 | 40000.5" in parsed.text
     assert "concealed" not in parsed.text
     assert "hidden sheet 2 was left out" in parsed.notes
 

@@ -28,8 +28,8 @@ def bench(
         str,
         typer.Argument(
             metavar="NAME",
-            help="actions, assembly, audit, citations, control, evaluation, everyday, keys, lineage, policy, "
-            "retrieval, scale, schemas, sensitive, web, workflows, or all.",
+            help="actions, assembly, audit, citations, control, evaluation, everyday, keys, lineage, parse, "
+            "policy, retrieval, scale, schemas, sensitive, web, workflows, or all.",
             show_default=False,
         ),
     ],

@@ -16,8 +16,9 @@ from muniment.knowledge.ingestion.parse.pdf import read_pdf
 from muniment.knowledge.ingestion.parse.plain import read_markdown, read_text
 from muniment.knowledge.ingestion.parse.slides import read_slides
 from muniment.knowledge.ingestion.parse.stated_labels import stated
-from muniment.knowledge.ingestion.parse.tabular import read_csv, read_workbook
+from muniment.knowledge.ingestion.parse.tabular import read_csv
 from muniment.knowledge.ingestion.parse.word import read_word
+from muniment.knowledge.ingestion.parse.workbook import read_workbook
 from muniment.knowledge.ingestion.parsed import Parsed, ParseFailed
 
 _READERS: dict[str, Callable[[str, bytes], Parsed]] = {

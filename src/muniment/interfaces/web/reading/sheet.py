@@ -1,6 +1,7 @@
 """A sheet as a table, as far as its stored lines tell: which column a cell stands in, and which line a row is.
 
 A stored line either lists its cells, or names the column before each (`name: value`), as a line above listed them.
+The first line of a table whose lines list their cells heads it where these can be names.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from muniment.interfaces.web.reading.marker import Marker, Span
 from muniment.interfaces.web.reading.views import Grid, Leaf, Row, Run
 from muniment.interfaces.web.rendering import say
 from muniment.interfaces.web.wording import Unit
+from muniment.knowledge.ingestion.parse.normal import column_names
 
 MOST_ROWS = 200
 """On one web page."""
@@ -97,6 +99,7 @@ def letter(column: int) -> str:
 def _lines(text: str, unit: Unit) -> Iterator[_Line]:
     bounds = [one for one in _line_bounds(text, unit) if text[slice(*one)].strip()]
     names = _NONE
+    before = 0
     for place, (start, end) in enumerate(bounds):
         line = text[start:end]
         if names.begin(line):
@@ -106,7 +109,9 @@ def _lines(text: str, unit: Unit) -> Iterator[_Line]:
         after = text[slice(*bounds[place + 1])] if place + 1 < len(bounds) else ""
         named = _Names(cells) if len(cells) > 1 else _NONE
         names = named if named.begin(after) else _NONE
-        yield _Line(start, end, _NONE, names is not _NONE)
+        over = before < 2 and bool(column_names([list(cells), after.split(_BETWEEN)], always_name=True))
+        yield _Line(start, end, _NONE, names is not _NONE or over)
+        before = len(cells)
 
 
 def _line_bounds(text: str, unit: Unit) -> Iterator[Span]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from muniment.knowledge.formats import MEDIA_TYPES
 from muniment.knowledge.ingestion.parse.decode import decode
+from muniment.knowledge.ingestion.parse.equations import MATHML, MOST_DEEP
 from muniment.knowledge.ingestion.parse.normal import Composer
 from muniment.knowledge.ingestion.parse.title import title
 from muniment.knowledge.ingestion.parsed import Parsed
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 
 _NEVER_SHOWN = frozenset(
     {
-        "script", "style", "noscript", "template", "iframe", "object", "embed", "svg", "math", "head", "title",
-        "meta", "link", "audio", "video", "canvas", "datalist", "area", "map", "param", "source", "track",
+        "script", "style", "noscript", "template", "iframe", "object", "embed", "svg", "head", "title", "meta",
+        "link", "audio", "video", "canvas", "datalist", "area", "map", "param", "source", "track", "annotation",
+        "annotation-xml",
     }
 )  # fmt: skip
 _BLOCKS = frozenset(
@@ -28,6 +30,8 @@ _BLOCKS = frozenset(
         "main", "menu", "nav", "ol", "optgroup", "option", "p", "pre", "section", "summary", "table", "ul",
     }
 )  # fmt: skip
+_LISTS = frozenset({"ul", "ol", "menu", "dl"})
+_MOST_SPANNED = 200
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _DECLARED = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_-]+)", re.IGNORECASE)
 _RULE = re.compile(r"([^{}@;]+)\{([^{}]*)\}")
@@ -110,7 +114,9 @@ class _Writer:
         self._out = out
         self._hidden = hidden
         self._line: list[str] = []
-        self._tight = False
+        self._item = ""
+        self._depth = -1
+        self._counts: list[int | None] = []
         self._heading = 0
         self._preformatted = 0
         self._grounds = 0
@@ -139,10 +145,15 @@ class _Writer:
             self._flush()
             self._out.rows(self._rows(node))
             return False
-        self._open(tag)
+        if tag == "math":
+            self._line.append(equation(node))
+            return False
+        if tag == "input":
+            self._line.append(_box(node))
+        self._open(tag, node)
         return True
 
-    def _open(self, tag: str) -> None:
+    def _open(self, tag: str, node: LexborNode) -> None:
         if tag in _HEADINGS:
             self._flush()
             self._heading = _HEADINGS[tag]
@@ -153,14 +164,26 @@ class _Writer:
         elif tag in _BLOCKS or tag == "tr":
             self._flush()
             self._preformatted += tag == "pre"
-            if tag == "li":
-                self._line.append("- ")
-                self._tight = True
+            if tag in _LISTS:
+                self._counts.append(_first_number(node) if tag == "ol" else None)
+            elif tag in ("li", "dd"):
+                self._begin_item(node)
+
+    def _begin_item(self, node: LexborNode) -> None:
+        count = self._counts[-1] if self._counts else None
+        self._item = "-"
+        if count is not None:
+            self._item, self._counts[-1] = f"{count}.", count + 1
+        self._depth = max(0, len(self._counts) - (node.tag == "li"))
 
     def _leave(self, tag: str) -> None:
         if tag in _HEADINGS or tag in _BLOCKS or tag == "tr":
             self._flush()
             self._preformatted -= tag == "pre"
+            if tag in ("li", "dd"):
+                self._item = ""
+            elif tag in _LISTS and self._counts:
+                self._counts.pop()
 
     def _text(self, node: LexborNode) -> str:
         text = node.text_content or ""
@@ -171,13 +194,18 @@ class _Writer:
         self._line.clear()
         if not self._preformatted:
             text = re.sub(r" {2,}", " ", re.sub(r" *\n *", "\n", text))
-        if text.strip() not in ("", "-"):
-            if self._heading:
-                self._out.heading(self._heading, text)
-            else:
-                self._out.block(text, tight=self._tight)
-            self._heading = 0
-        self._tight = False
+        if not text.strip():
+            return
+        if self._heading:
+            self._out.heading(self._heading, text)
+        elif self._item:
+            self._out.item(text, self._depth, self._item)
+        elif self._preformatted:
+            self._out.verbatim(text)
+        else:
+            self._out.block(text)
+        self._heading = 0
+        self._item = ""
 
     def _is_hidden(self, node: LexborNode) -> bool:
         attributes = node.attributes
@@ -211,7 +239,9 @@ class _Writer:
 
     def _is_plain_table(self, table: LexborNode) -> bool:
         """Return whether a table holds data; one that lays out a page holds tables, headings or one column."""
-        if table.css_first("table table, table h1, table h2, table h3, table p + p, table ul") is not None:
+        if table.css_first("table table, table h1, table h2, table h3") is not None:
+            return False
+        if table.css_first("table th") is None and table.css_first("table p + p, table ul") is not None:
             return False
         return any(len(row.css("td, th")) > 1 for row in table.css("tr")[:20])
 
@@ -219,11 +249,31 @@ class _Writer:
         caption = table.css_first("caption")
         if caption is not None and not self._is_hidden(caption):
             self._out.block(re.sub(r"\s+", " ", caption.text()))
-        return [
-            [self._cell(cell) for cell in row.css("td, th")]
-            for row in table.css("tr")
-            if not self._counted(row)
-        ]
+        rows: list[list[str]] = []
+        taken: dict[int, int] = {}
+        for row in table.css("tr"):
+            if not self._counted(row):
+                rows.append(self._row(row, taken))
+        return rows
+
+    def _row(self, row: LexborNode, taken: dict[int, int]) -> list[str]:
+        """Return a cell a column; `taken` counts the rows that cells from above still reach down, by column.
+
+        What spans columns or rows stands in the first of them.
+        """
+        texts: list[str] = []
+        for cell in row.css("td, th"):
+            while _reaches(taken, len(texts)):
+                texts.append("")
+            columns, rows = _span(cell, "colspan"), _span(cell, "rowspan")
+            columns = min(columns, max(1, _MOST_SPANNED - len(texts)))
+            for column in range(len(texts), len(texts) + columns):
+                if rows > 1:
+                    taken[column] = rows - 1
+            texts += [self._cell(cell), *[""] * (columns - 1)]
+        for column in [one for one in taken if one >= len(texts)]:
+            _reaches(taken, column)
+        return texts
 
     def _counted(self, node: LexborNode) -> bool:
         if not self._is_hidden(node):
@@ -243,12 +293,60 @@ class _Writer:
                 return False
             if (node.tag or "") in _NEVER_SHOWN or self._counted(node):
                 return False
+            if node.tag == "math":
+                text.append(equation(node))
+                return False
+            if node.tag in ("input", "li"):
+                text.append(" - " if node.tag == "li" else _box(node))
+                return True
             text.append(" " if node.tag == "br" or node.tag in _BLOCKS else "")
             return True
 
         for _ in _walk(cell, enter):
             pass
         return "".join(text)
+
+
+def _reaches(taken: dict[int, int], column: int) -> bool:
+    """Return whether a cell from above stands in this column of the row, and count the row."""
+    left = taken.get(column, 0)
+    if left:
+        taken[column] = left - 1
+    return left > 0
+
+
+def _span(cell: LexborNode, name: str) -> int:
+    given = (cell.attributes.get(name) or "").strip()
+    return min(max(int(given), 1), _MOST_SPANNED) if given.isdecimal() and len(given) < 6 else 1
+
+
+def equation(node: LexborNode, deep: int = 0) -> str:
+    """Return an equation of a page as one line; what repeats it for programs is left out."""
+    if node.is_text_node:
+        return "".join((node.text_content or "").split())
+    if (node.tag or "") in _NEVER_SHOWN or not node.tag:
+        return ""
+    if deep > MOST_DEEP:
+        return "".join((node.text(deep=True) or "").split())
+    parts: list[str] = []
+    child = node.child
+    while child is not None:
+        if part := equation(child, deep + 1):
+            parts.append(part)
+        child = child.next
+    return MATHML[node.tag](parts) if node.tag in MATHML else "".join(parts)
+
+
+def _first_number(node: LexborNode) -> int:
+    given = (node.attributes.get("start") or "").strip()
+    return int(given) if given.isdecimal() and len(given) < 9 else 1
+
+
+def _box(node: LexborNode) -> str:
+    """Return the sign for a box to tick, and nothing for any other field."""
+    if (node.attributes.get("type") or "").strip().lower() not in ("checkbox", "radio"):
+        return ""
+    return "☒ " if "checked" in node.attributes else "☐ "
 
 
 def _walk(root: LexborNode, enter: object) -> Iterator[tuple[LexborNode, bool]]:

@@ -24,6 +24,7 @@ _LINE_ENDS = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _SPACES = re.compile("[\u00a0\u2007\u202f]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _TRAILING = re.compile(r"[ \t]+(?=\n|$)")
+_DEEPEST = 20
 _MANY_LINES = re.compile(r"\n{3,}")
 
 
@@ -113,6 +114,16 @@ class Composer:
         self._append(text)
         return start
 
+    def item(self, text: str, depth: int = 0, mark: str = "-") -> None:
+        """Append an item of a list on the next line, set in by its depth from 0."""
+        text = _MANY_LINES.sub("\n\n", _TRAILING.sub("", self.clean(text))).strip()
+        if text:
+            self.block(f"{'  ' * min(depth, _DEEPEST)}{mark} {text}", tight=True, keep_layout=True)
+
+    def verbatim(self, text: str, *, tight: bool = False) -> None:
+        """Append lines whose layout says something, such as those of a program."""
+        self.block(text.rstrip().lstrip("\r\n"), tight=tight, keep_layout=True)
+
     def heading(self, level: int, text: str) -> None:
         """Append a heading on a line of its own."""
         text = one_line(self.clean(text))
@@ -198,8 +209,13 @@ def table_lines(rows: list[list[str]], *, always_name: bool = False) -> list[str
     """
     names = column_names(rows, always_name=always_name)
     if not names:
-        return [_piped(row) for row in rows]
+        return plain_lines(rows)
     return [_piped(names), *(_named(names, row) for row in rows[1:])]
+
+
+def plain_lines(rows: list[list[str]]) -> list[str]:
+    """Return a line per row in which no column is named."""
+    return [_piped(row) for row in rows]
 
 
 def _names_columns(row: list[str]) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from muniment.knowledge.formats import MEDIA_TYPES
 from muniment.knowledge.ingestion.parse.decode import decode
+from muniment.knowledge.ingestion.parse.markdown_html import html_shown
 from muniment.knowledge.ingestion.parse.normal import Composer
 from muniment.knowledge.ingestion.parse.title import title
 from muniment.knowledge.ingestion.parsed import Parsed
@@ -39,12 +40,12 @@ def read_text(name: str, content: bytes) -> Parsed:
 
 
 def read_markdown(name: str, content: bytes) -> Parsed:
-    """Read Markdown as written, less its comments and embedded images; headings are found, not changed."""
+    """Read Markdown as written, less comments, embedded images and the tags of HTML blocks; headings are found."""
     out = Composer()
     source = out.clean(decode(content, out))
     visible = _COMMENT.sub("", source) if "<!--" in source else source
     out.hidden_characters += len(source) - len(visible)
-    text = _EMBEDDED.sub(r"[image: \1]", visible).strip("\n")
+    text = html_shown(_EMBEDDED.sub(r"[image: \1]", visible), out).strip("\n")
     start = out.block(text, keep_layout=True)
     front = _FRONT_MATTER.match(text)
     if start is not None:
