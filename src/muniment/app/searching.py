@@ -16,6 +16,7 @@ from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import OPERATOR, Principal
 
 if TYPE_CHECKING:
+    from muniment.foundation.secret import Secret
     from muniment.inference.embedders import Embedders
     from muniment.inference.embedding import Embedder
     from muniment.inference.reranking import Reranker
@@ -184,7 +185,10 @@ class Searching(Governed):
         """Pages of PDF files as images."""
         from muniment.knowledge.pages.page_images import PageImages
 
-        return PageImages(self.settings.ingestion.isolation)
+        return PageImages(self.settings.ingestion.isolation, pdf_passwords=self._pdf_passwords)
+
+    def _pdf_passwords(self) -> tuple[Secret, ...]:
+        return settings_file.pdf_passwords(self.settings, self.home)
 
     @cached_property
     def provenances(self) -> Provenances:
@@ -232,7 +236,9 @@ class Searching(Governed):
             self.ingestion,
             self.index,
             lambda: Parser(
-                ParseLimits(file_bytes, Limits(seconds=float(limits.parse_seconds))), limits.isolation
+                ParseLimits(file_bytes, Limits(seconds=float(limits.parse_seconds))),
+                limits.isolation,
+                self._pdf_passwords,
             ),
             file_bytes,
             self.labelling if limits.labels else None,

@@ -24,7 +24,6 @@ _READERS: dict[str, Callable[[str, bytes], Parsed]] = {
     "html": read_html,
     "csv": read_csv,
     "eml": read_mail,
-    "pdf": read_pdf,
     "docx": read_word,
     "pptx": read_slides,
     "xlsx": read_workbook,
@@ -51,9 +50,12 @@ def warm_up() -> None:
 
 
 def handle(parts: Sequence[bytes]) -> bytes:
-    """Answer `(name, content)` with the document, or with why the file cannot be read, as JSON."""
+    """Answer `(name, content, PDF password, ...)` with the document, or with why it cannot be read, as JSON."""
     name, content = parts[0].decode("utf-8", "replace"), parts[1]
     try:
-        return _READERS[kind_of(name, content)](name, content).to_json()
+        kind = kind_of(name, content)
+        if kind == "pdf":
+            return read_pdf(name, content, [one.decode("utf-8", "replace") for one in parts[2:]]).to_json()
+        return _READERS[kind](name, content).to_json()
     except ParseFailed as failure:
         return json.dumps({"failed": failure.public, "fix": failure.fix}).encode()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from muniment.knowledge.formats import MEDIA_TYPES
 from muniment.knowledge.ingestion.parse.normal import Composer, one_line
 from muniment.knowledge.ingestion.parse.pdf_lines import Line, page_lines
+from muniment.knowledge.ingestion.parse.pdf_open import open_pdf
 from muniment.knowledge.ingestion.parse.title import title
 from muniment.knowledge.ingestion.parsed import Parsed, ParseFailed
 
@@ -25,21 +26,10 @@ _ENDS = (".", "!", "?", ":", ";")
 _BOLD_LEVEL = 4
 
 
-def read_pdf(name: str, content: bytes) -> Parsed:
+def read_pdf(name: str, content: bytes, passwords: Sequence[str] = ()) -> Parsed:
     """Read the text of a PDF. Raises ParseFailed where it is locked, damaged or only pictures."""
-    import pypdfium2
-
-    try:
-        document = pypdfium2.PdfDocument(content)
-        count = len(document)
-    except pypdfium2.PdfiumError as error:
-        if "assword" in str(error):
-            raise ParseFailed(
-                "is protected by a password.", fix="Save a copy without the password."
-            ) from error
-        raise ParseFailed(
-            "is damaged: it cannot be read as a PDF.", fix="Export or copy it again."
-        ) from error
+    document = open_pdf(content, passwords)
+    count = len(document)
     out = Composer()
     pages = min(count, MOST_PAGES)
     if count > pages:
