@@ -104,7 +104,7 @@ def _marks(page: PdfPage, stored: str, start: int, end: int) -> list[tuple[float
         return []
     text_page = page.get_textpage()
     try:
-        found = places(text_page, stored)
+        found = places(page, text_page, stored)
         if found is None:
             return None
         wanted: dict[Place, None] = {}

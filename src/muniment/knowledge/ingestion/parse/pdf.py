@@ -9,6 +9,7 @@ from muniment.knowledge.formats import MEDIA_TYPES
 from muniment.knowledge.ingestion.parse.normal import Composer
 from muniment.knowledge.ingestion.parse.pdf_blocks import PageWriter, Style
 from muniment.knowledge.ingestion.parse.pdf_lines import page_lines
+from muniment.knowledge.ingestion.parse.pdf_notes import page_notes
 from muniment.knowledge.ingestion.parse.pdf_open import open_pdf
 from muniment.knowledge.ingestion.parse.pdf_outline import outline
 from muniment.knowledge.ingestion.parse.title import title
@@ -56,11 +57,14 @@ def _write_pages(document: PdfDocument, pages: int, out: Composer) -> int:
             out.note(f"page {number} is damaged and was left out")
             continue
         lines = page_lines(page, text_page)
+        notes = page_notes(page)
         text_page.close()
         page.close()
         style.learn(lines)
         out.begin("page", f"Page {number}", number)
         before = out.length
         PageWriter(lines, style, titles.get(number, {}), out).write()
+        for note in notes:
+            out.block(note)
         silent += out.length == before
     return silent

@@ -37,6 +37,7 @@ class Grid:
     """A table with its cells, row by row."""
 
     cells: tuple[tuple[tuple[Piece, ...], ...], ...]
+    order: int
     left: float
     bottom: float
     right: float
@@ -190,7 +191,7 @@ def _grid(
     table = tuple(
         tuple(_in_order(cells.get((row, column), []), from_right) for column in order) for row in used_rows
     )
-    return Grid(table, left, bottom, right, top), outside
+    return Grid(table, inside[0].order, left, bottom, right, top), outside
 
 
 def _middle(piece: Piece) -> float:

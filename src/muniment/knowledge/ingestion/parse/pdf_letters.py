@@ -62,6 +62,8 @@ class Piece:
     bold: bool
     turn: int
     """Quarter turns against the clock by which the text is turned on the page; -1: it runs aslant."""
+    order: int
+    """Place among the pieces as the page's text has them."""
     left: float
     bottom: float
     right: float
@@ -90,7 +92,7 @@ def page_pieces(page: PdfTextPage) -> tuple[list[Piece], bool]:
     at = 0
     for line in text.split("\n"):
         if line.strip():
-            found += letters.pieces(line, at, from_right=from_right)
+            found += letters.pieces(line, at, len(found), from_right=from_right)
         at += steps(line) + 1
     return found, from_right
 
@@ -117,7 +119,7 @@ class _Letters:
         self._rectangle = pdfium.FS_RECTF()
         self._loose_box = pdfium.FPDFText_GetLooseCharBox
 
-    def pieces(self, line: str, at: int, *, from_right: bool) -> Iterator[Piece]:
+    def pieces(self, line: str, at: int, order: int, *, from_right: bool) -> Iterator[Piece]:
         """Yield what stands together of a line that begins at a place of the text."""
         first = letter(self._page, at + len(line) - len(line.lstrip()))
         turn = _turn(self._page, first)
@@ -127,16 +129,16 @@ class _Letters:
             groups = self._mixed(line, at, turn, from_right=back)
         else:
             groups = _apart(self._plain(line, at, turn))
-        for words in groups:
-            yield self._piece(words, turn)
+        for place, words in enumerate(groups):
+            yield self._piece(words, turn, order + place)
 
-    def _piece(self, words: Sequence[Word], turn: int) -> Piece:
+    def _piece(self, words: Sequence[Word], turn: int, order: int) -> Piece:
         ends = [letter(self._page, one) for one in (words[0].run.at[0], words[-1].run.at[-1])]
         tall = max(words, key=lambda one: one.top - one.bottom)
         size = _font_size(self._page, ends[0]) or round(tall.top - tall.bottom, 1)
         left, right = min(one.left for one in words), max(one.right for one in words)
         bold = all(_is_bold(self._page, one) for one in ends)
-        return Piece(tuple(words), size, bold, turn, left, tall.bottom, right, tall.top)
+        return Piece(tuple(words), size, bold, turn, order, left, tall.bottom, right, tall.top)
 
     def _box(self, number: int, turn: int) -> tuple[float, float, float, float]:
         """Return left, bottom, right and top of a letter with its line's height."""

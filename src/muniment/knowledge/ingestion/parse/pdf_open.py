@@ -40,6 +40,8 @@ def open_pdf(content: bytes, passwords: Sequence[str] = ()) -> PdfDocument:
                     "is damaged: it cannot be read as a PDF.", fix="Export or copy it again."
                 ) from error
         else:
+            if document.get_formtype():
+                document.init_forms()
             return document
     known = "none of ingestion.pdf_passwords opens it" if passwords else "ingestion.pdf_passwords has none"
     raise ParseFailed(

@@ -36,8 +36,10 @@ _SAME_ROW = 0.5
 
 
 class Placed(Protocol):
-    """Something with a place on the page."""
+    """Something with a place on the page, and one in its text."""
 
+    @property
+    def order(self) -> int: ...
     @property
     def left(self) -> float: ...
     @property
@@ -147,10 +149,18 @@ def _in_columns(band: Sequence[T], gutter: float) -> bool:
     if _flowing(left) and _flowing(right):
         return True
     height = median(one.top - one.bottom for one in band)
+    if _written_apart(left, right) and min(_width(left), _width(right)) >= _LEAST_WIDTH * height:
+        return True
     apart = min(one.left for one in right) - max(one.right for one in left) >= height
     wide = min(_width(left), _width(right)) >= _LEAST_WIDTH * height
     many = min(len(left), len(right)) >= _MANY_LINES
     return apart and wide and many and _level(left, right, height) < _LEVEL_ROWS
+
+
+def _written_apart(left: Sequence[T], right: Sequence[T]) -> bool:
+    """Return whether the page's text holds one side after the other, where it holds a table row by row."""
+    first, second = sorted((left, right), key=lambda side: side[0].order)
+    return max(one.order for one in first) < min(one.order for one in second)
 
 
 def _level(left: Sequence[T], right: Sequence[T], height: float) -> float:
