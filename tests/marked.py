@@ -40,4 +40,5 @@ def letters_inside(content: bytes, number: int, boxes: Iterable[Box]) -> str:
                 found[place].append(character)
                 break
     document.close()
-    return "".join("".join(one) for one in found)
+    halves = "".join("".join(one) for one in found)
+    return halves.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -114,7 +114,7 @@ def _is_character(text_page: PdfTextPage, number: int, character: str) -> bool:
         return False
     if character == CUT:
         return pdfium.FPDFText_IsHyphen(text_page, number) == 1
-    half = int.from_bytes(character.encode("utf-16-le")[:2], "little")
+    half = int.from_bytes(character.encode("utf-16-le", "surrogatepass")[:2], "little")
     return pdfium.FPDFText_GetUnicode(text_page, number) == half
 
 

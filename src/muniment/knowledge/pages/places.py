@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from muniment.knowledge.ingestion.parse.normal import cell_text, column_names, may_vanish, normal
 from muniment.knowledge.ingestion.parse.pdf_blocks import table_from
-from muniment.knowledge.ingestion.parse.pdf_letters import Run, steps
+from muniment.knowledge.ingestion.parse.pdf_letters import Run, page_text, steps
 from muniment.knowledge.ingestion.parse.pdf_lines import HYPHEN, Line, page_lines
 from muniment.knowledge.ingestion.parse.pdf_notes import page_notes
 
@@ -48,7 +48,7 @@ def places(page: PdfPage, text_page: PdfTextPage, stored: str) -> list[tuple[Pla
     """
     characters: dict[int, str] = {}
     at = 0
-    for character in text_page.get_text_range():
+    for character in page_text(text_page):
         characters[at] = character
         at += steps(character)
     return _followed(stored, _signs(page, page_lines(page, text_page), characters))
@@ -77,7 +77,7 @@ def _of_run(run: Run, line: int, characters: Mapping[int, str], *, cut: bool = F
     for first, cluster in _clusters(run.text):
         taken = run.at[first : first + len(cluster)]
         at = tuple(Place(one, line, characters[one]) for one in dict.fromkeys(taken) if one >= 0)
-        text = unicodedata.normalize("NFC", cluster)
+        text = cluster if cluster.isascii() else normal(cluster)[0] or cluster
         yield _Sign(text, at, may_vanish(cluster) or (cut and first == last))
 
 

@@ -12,6 +12,9 @@ from muniment.knowledge.ingestion.parse.pdf_order import rows
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfPage
+    from pypdfium2.raw import FPDF_PAGEOBJECT, FS_MATRIX
+
+_Segment = tuple[float, float, float, float]
 
 _MOST_OBJECTS = 20_000
 _MOST_SEGMENTS = 4_000
@@ -19,6 +22,8 @@ _MOST_SEGMENTS = 4_000
 _NEAR = 2.5
 """Points within which two lines are one, or meet."""
 _SHORTEST = 6.0
+_THIN = 3.0
+"""Points that a filled shape may be thick to count as a line."""
 _FULLEST = 400
 """Lines of one table."""
 
@@ -73,36 +78,54 @@ def _rules(page: PdfPage) -> tuple[list[Rule], list[Rule]]:
     return _merged(across), _merged(down)
 
 
-def _segments(page: PdfPage) -> Iterator[tuple[float, float, float, float]]:
+def _segments(page: PdfPage) -> Iterator[_Segment]:
+    """Yield the straight lines of a page; what is only filled counts where it is thin enough to be one."""
     import pypdfium2.raw as pdfium
 
-    x, y = ctypes.c_float(), ctypes.c_float()
     matrix = pdfium.FS_MATRIX()
+    fill, stroke = ctypes.c_int(), ctypes.c_int()
     for number in range(min(pdfium.FPDFPage_CountObjects(page), _MOST_OBJECTS)):
         drawn = pdfium.FPDFPage_GetObject(page, number)
         if pdfium.FPDFPageObj_GetType(drawn) != pdfium.FPDF_PAGEOBJ_PATH:
             continue
-        count = pdfium.FPDFPath_CountSegments(drawn)
-        if count > _MOST_SEGMENTS or not pdfium.FPDFPageObj_GetMatrix(drawn, matrix):
+        if pdfium.FPDFPath_CountSegments(drawn) > _MOST_SEGMENTS:
             continue
-        at = begun = (0.0, 0.0)
-        for place in range(count):
-            segment = pdfium.FPDFPath_GetPathSegment(drawn, place)
-            kind = pdfium.FPDFPathSegment_GetType(segment)
-            if not pdfium.FPDFPathSegment_GetPoint(segment, x, y):
-                continue
-            to = (
-                matrix.a * x.value + matrix.c * y.value + matrix.e,
-                matrix.b * x.value + matrix.d * y.value + matrix.f,
-            )
-            if kind == pdfium.FPDF_SEGMENT_LINETO:
-                yield *at, *to
-            elif kind == pdfium.FPDF_SEGMENT_MOVETO:
-                begun = to
-            at = to
-            if pdfium.FPDFPathSegment_GetClose(segment):
-                yield *at, *begun
-                at = begun
+        if pdfium.FPDFPageObj_GetMatrix(drawn, matrix) and pdfium.FPDFPath_GetDrawMode(drawn, fill, stroke):
+            sides = list(_sides(drawn, matrix))
+            if stroke.value:
+                yield from sides
+            elif sides:
+                xs = [x for side in sides for x in (side[0], side[2])]
+                ys = [y for side in sides for y in (side[1], side[3])]
+                middle_x, middle_y = (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2
+                if max(xs) - min(xs) <= _THIN:
+                    yield middle_x, min(ys), middle_x, max(ys)
+                elif max(ys) - min(ys) <= _THIN:
+                    yield min(xs), middle_y, max(xs), middle_y
+
+
+def _sides(drawn: FPDF_PAGEOBJECT, matrix: FS_MATRIX) -> Iterator[_Segment]:
+    import pypdfium2.raw as pdfium
+
+    x, y = ctypes.c_float(), ctypes.c_float()
+    at = begun = (0.0, 0.0)
+    for place in range(pdfium.FPDFPath_CountSegments(drawn)):
+        segment = pdfium.FPDFPath_GetPathSegment(drawn, place)
+        if not pdfium.FPDFPathSegment_GetPoint(segment, x, y):
+            continue
+        to = (
+            matrix.a * x.value + matrix.c * y.value + matrix.e,
+            matrix.b * x.value + matrix.d * y.value + matrix.f,
+        )
+        kind = pdfium.FPDFPathSegment_GetType(segment)
+        if kind == pdfium.FPDF_SEGMENT_LINETO:
+            yield *at, *to
+        elif kind == pdfium.FPDF_SEGMENT_MOVETO:
+            begun = to
+        at = to
+        if pdfium.FPDFPathSegment_GetClose(segment):
+            yield *at, *begun
+            at = begun
 
 
 def _merged(rules: Sequence[Rule]) -> list[Rule]:

@@ -85,7 +85,7 @@ def joined(words: Sequence[Word]) -> Run:
 
 def page_pieces(page: PdfTextPage) -> tuple[list[Piece], bool]:
     """Return the pieces of a page in the order of its text, and whether it is read from the right."""
-    text = page.get_text_range()
+    text = page_text(page)
     from_right = sum(1 for _ in RIGHT_TO_LEFT.finditer(text)) > 0.4 * sum(map(str.isalpha, text))
     letters = _Letters(page)
     found: list[Piece] = []
@@ -95,6 +95,11 @@ def page_pieces(page: PdfTextPage) -> tuple[list[Piece], bool]:
             found += letters.pieces(line, at, len(found), from_right=from_right)
         at += steps(line) + 1
     return found, from_right
+
+
+def page_text(page: PdfTextPage) -> str:
+    """Return the text of a page as the library holds it, so that places in it stay right: halves of letters too."""
+    return page.get_text_range(errors="surrogatepass")
 
 
 def steps(text: str) -> int:
