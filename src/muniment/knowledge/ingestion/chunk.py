@@ -20,8 +20,8 @@ HIGHEST = 1200
 """Most characters of a chunk of flowing text, unless settings say otherwise."""
 SMALL = 350
 """A section below this joins the next one while both fit."""
-VERSION = "chunk-1"
-"""Changes when the same text would be cut otherwise."""
+VERSION = "chunk-2"
+"""Changes when the same file would be read, or the same text be cut, otherwise: the next ingest does it again."""
 
 _PART = 50_000
 
@@ -36,7 +36,7 @@ def _lowest(highest: int) -> int:
     return highest * 2 // 3
 
 
-UNRECORDED = rules()
+UNRECORDED = f"chunk-1 {_lowest(HIGHEST)}-{HIGHEST}"
 """What cut every version of a document that does not say."""
 
 

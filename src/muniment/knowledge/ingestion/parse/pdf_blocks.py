@@ -133,16 +133,17 @@ class PageWriter:
         if abs(before.size - line.size) > 0.1 * max(before.size, line.size, 1.0):
             return True
         ended = before.text.rstrip().endswith(_ENDS)
+        cut = HYPHEN.search(before.text.rstrip()) is not None
         begins = not line.text.lstrip()[:1].islower()
         if line.top > before.top + line.height:  # at the head of the next column
-            return ended or begins or before.room > 0.25
+            return not cut and (ended or begins or before.room > 0.25)
         height = max(before.height, line.height)
         gap = before.bottom - line.top
         if gap > 0.6 * height and (gap > 1.5 * height or before.bottom - line.bottom > 1.25 * self._pitch):
             return True
         if gap > 0.6 * height and ended:
             return True
-        return before.room > 0.25 and (ended or begins)
+        return not cut and before.room > 0.25 and (ended or begins)
 
     def _flush(self) -> None:
         text = ""

@@ -131,9 +131,9 @@ class _Letters:
         rights = sum(1 for _ in RIGHT_TO_LEFT.finditer(line))
         if rights and turn >= 0:
             back = from_right or 2 * rights > sum(map(str.isalpha, line))
-            groups = self._mixed(line, at, turn, from_right=back)
+            groups = self._mixed(line, at, turn, _font_size(self._page, first), from_right=back)
         else:
-            groups = _apart(self._plain(line, at, turn))
+            groups = _apart(self._plain(line, at, turn), _font_size(self._page, first))
         for place, words in enumerate(groups):
             yield self._piece(words, turn, order + place)
 
@@ -169,7 +169,7 @@ class _Letters:
             words.append(Word(run, min(left, last_left), bottom, max(right, first_right), top))
         return words
 
-    def _mixed(self, line: str, at: int, turn: int, *, from_right: bool) -> Iterator[list[Word]]:
+    def _mixed(self, line: str, at: int, turn: int, size: float, *, from_right: bool) -> Iterator[list[Word]]:
         glyphs: list[Glyph] = []
         for character, place in zip(line, _places(line, at), strict=True):
             if character in "\r\ufffe":
@@ -177,7 +177,7 @@ class _Letters:
             box = self._box(letter(self._page, place), turn)
             run = _presented(character, [place])
             glyphs.append(Glyph(list(zip(run.text, run.at, strict=True)), *box))
-        height = max(one.top - one.bottom for one in glyphs)
+        height = size or max(one.top - one.bottom for one in glyphs)
         groups: list[list[Glyph]] = []
         before: Glyph | None = None
         for one in from_the_left(glyphs):
@@ -230,7 +230,7 @@ def _presented(text: str, places: Sequence[int]) -> Run:
     return Run("".join(shown), tuple(at))
 
 
-def _apart(words: Sequence[Word]) -> Iterator[list[Word]]:
+def _apart(words: Sequence[Word], size: float) -> Iterator[list[Word]]:
     """Yield words that stand together: parted by a wide gap, a cut word or the next line of the page."""
     waiting: list[Word] = []
     for word in words:
@@ -238,7 +238,7 @@ def _apart(words: Sequence[Word]) -> Iterator[list[Word]]:
             before = waiting[-1]
             height = max(before.top - before.bottom, word.top - word.bottom, 1.0)
             gap = word.left - before.right
-            if gap > CELL_GAP * height or gap < -height or word.top <= before.bottom:
+            if gap > CELL_GAP * (size or height) or gap < -height or word.top <= before.bottom:
                 yield waiting
                 waiting = []
         waiting.append(word)
