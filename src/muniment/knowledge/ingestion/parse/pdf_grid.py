@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -52,7 +53,7 @@ class Grid:
 def grids(page: PdfPage, pieces: Sequence[Piece], *, from_right: bool) -> tuple[list[Grid], list[Piece]]:
     """Return the tables of a page, and the pieces that stand in none."""
     across, down = _rules(page)
-    if len(across) < 3 or len(down) < 3:
+    if not down or len(across) < 2:
         return [], list(pieces)
     found: list[Grid] = []
     rest = list(pieces)
@@ -68,18 +69,38 @@ def _rules(page: PdfPage) -> tuple[list[Rule], list[Rule]]:
     """Return the level and the upright lines of a page, none of one that draws a picture."""
     across: list[Rule] = []
     down: list[Rule] = []
-    for drawn, (x0, y0, x1, y1) in enumerate(_segments(page)):
-        if drawn >= _MOST_SEGMENTS:
+    fields: list[_Segment] = []
+    for number, (filled, segment) in enumerate(_drawn(page)):
+        if number >= _MOST_SEGMENTS:
             return [], []
-        if abs(y1 - y0) < 0.5 and abs(x1 - x0) >= _SHORTEST:
-            across.append(Rule((y0 + y1) / 2, min(x0, x1), max(x0, x1)))
-        elif abs(x1 - x0) < 0.5 and abs(y1 - y0) >= _SHORTEST:
-            down.append(Rule((x0 + x1) / 2, min(y0, y1), max(y0, y1)))
+        if filled:
+            fields.append(segment)
+        else:
+            _sort_in(segment, across, down)
+    across, down = _merged(across), _merged(down)
+    walls = sorted({rule.at for rule in down} | {end for rule in across for end in (rule.start, rule.end)})
+    for x0, y0, x1, y1 in fields:
+        if _is_near(x0, walls) and _is_near(x1, walls):  # the ground of a cell, which ends it as a line does
+            for side in ((x0, y0, x1, y0), (x0, y1, x1, y1), (x0, y0, x0, y1), (x1, y0, x1, y1)):
+                _sort_in(side, across, down)
     return _merged(across), _merged(down)
 
 
-def _segments(page: PdfPage) -> Iterator[_Segment]:
-    """Yield the straight lines of a page; what is only filled counts where it is thin enough to be one."""
+def _sort_in(segment: _Segment, across: list[Rule], down: list[Rule]) -> None:
+    x0, y0, x1, y1 = segment
+    if abs(y1 - y0) < 0.5 and abs(x1 - x0) >= _SHORTEST:
+        across.append(Rule((y0 + y1) / 2, min(x0, x1), max(x0, x1)))
+    elif abs(x1 - x0) < 0.5 and abs(y1 - y0) >= _SHORTEST:
+        down.append(Rule((x0 + x1) / 2, min(y0, y1), max(y0, y1)))
+
+
+def _is_near(at: float, places: Sequence[float]) -> bool:
+    place = bisect_left(places, at - _NEAR)
+    return place < len(places) and places[place] <= at + _NEAR
+
+
+def _drawn(page: PdfPage) -> Iterator[tuple[bool, _Segment]]:
+    """Yield the straight lines of a page, and the corners of what is only filled and no line."""
     import pypdfium2.raw as pdfium
 
     matrix = pdfium.FS_MATRIX()
@@ -93,15 +114,20 @@ def _segments(page: PdfPage) -> Iterator[_Segment]:
         if pdfium.FPDFPageObj_GetMatrix(drawn, matrix) and pdfium.FPDFPath_GetDrawMode(drawn, fill, stroke):
             sides = list(_sides(drawn, matrix))
             if stroke.value:
-                yield from sides
+                yield from ((False, side) for side in sides)
             elif sides:
-                xs = [x for side in sides for x in (side[0], side[2])]
-                ys = [y for side in sides for y in (side[1], side[3])]
-                middle_x, middle_y = (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2
-                if max(xs) - min(xs) <= _THIN:
-                    yield middle_x, min(ys), middle_x, max(ys)
-                elif max(ys) - min(ys) <= _THIN:
-                    yield min(xs), middle_y, max(xs), middle_y
+                yield _filled(sides)
+
+
+def _filled(sides: Sequence[_Segment]) -> tuple[bool, _Segment]:
+    xs = [x for side in sides for x in (side[0], side[2])]
+    ys = [y for side in sides for y in (side[1], side[3])]
+    left, bottom, right, top = min(xs), min(ys), max(xs), max(ys)
+    if right - left <= _THIN:
+        return False, ((left + right) / 2, bottom, (left + right) / 2, top)
+    if top - bottom <= _THIN:
+        return False, (left, (bottom + top) / 2, right, (bottom + top) / 2)
+    return True, (left, bottom, right, top)
 
 
 def _sides(drawn: FPDF_PAGEOBJECT, matrix: FS_MATRIX) -> Iterator[_Segment]:
@@ -175,16 +201,23 @@ def _meeting(across: Sequence[Rule], down: Sequence[Rule]) -> Iterator[tuple[lis
                     fresh = [one for one in bearing[place] if one in left]
                     left.difference_update(fresh)
                     todo += fresh
-        if 3 <= len(levels) <= _FULLEST and 3 <= len(uprights) <= _FULLEST:
+        if 2 <= len(levels) <= _FULLEST and 1 <= len(uprights) <= _FULLEST:
             yield [across[one] for one in levels], [down[one] for one in uprights]
 
 
 def _grid(
     across: Sequence[Rule], down: Sequence[Rule], pieces: Sequence[Piece], from_right: bool
 ) -> tuple[Grid | None, list[Piece]]:
-    ys = sorted({rule.at for rule in across}, reverse=True)
     left, right = min(rule.start for rule in across), max(rule.end for rule in across)
+    ends = [rule.end for rule in down] + [rule.start for rule in down]
+    levels = [rule.at for rule in across]
+    ys = _distinct([*levels, *(end for end in (max(ends), min(ends)) if not _is_near(end, sorted(levels)))])[
+        ::-1
+    ]
+    columns = _distinct([left, right, *(rule.at for rule in down)])
     bottom, top = ys[-1], ys[0]
+    if len(ys) < 3 or len(columns) < 3:
+        return None, list(pieces)
     inside: list[Piece] = []
     outside: list[Piece] = []
     for piece in pieces:
@@ -193,20 +226,19 @@ def _grid(
     if not inside:
         return None, outside
     cells: dict[tuple[int, int], list[Piece]] = {}
-    columns = sorted(rule.at for rule in down)
     for piece in inside:
         band = _band(ys, (piece.bottom + piece.top) / 2)
         middle = (ys[band] + ys[band + 1]) / 2
         walls = sorted(rule.at for rule in down if rule.start - _NEAR <= middle <= rule.end + _NEAR)
         for part in _parted(piece, walls):
-            first = max((wall for wall in walls if wall <= _middle(part)), default=columns[0])
+            first = max((wall for wall in walls if wall <= _middle(part)), default=left)
             row = band
             while row and not any(
                 abs(rule.at - ys[row]) < _NEAR and rule.start - _NEAR <= _middle(part) <= rule.end + _NEAR
                 for rule in across
             ):
                 row -= 1
-            cells.setdefault((row, columns.index(first)), []).append(part)
+            cells.setdefault((row, bisect_left(columns, first - _NEAR)), []).append(part)
     used_rows, used_columns = (sorted({key[axis] for key in cells}) for axis in (0, 1))
     if len(used_rows) < 2 or len(used_columns) < 2:
         return None, [*inside, *outside]
@@ -215,6 +247,14 @@ def _grid(
         tuple(_in_order(cells.get((row, column), []), from_right) for column in order) for row in used_rows
     )
     return Grid(table, inside[0].order, left, bottom, right, top), outside
+
+
+def _distinct(places: Sequence[float]) -> list[float]:
+    found: list[float] = []
+    for place in sorted(places):
+        if not found or place - found[-1] > _NEAR:
+            found.append(place)
+    return found
 
 
 def _middle(piece: Piece) -> float:
