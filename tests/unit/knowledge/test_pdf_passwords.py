@@ -97,6 +97,7 @@ def test_an_ingest_reads_it_once_the_settings_name_its_password(
     (home / "pw").write_text(PASSWORD)
     with open(home / settings.FILE_NAME, "a") as file:
         file.write('[ingestion]\npdf_passwords = ["file:pw"]\n')
-    with app.open(home, embedder=lambda: None) as again:
-        report = again.ingest(folder, "docs")
-        assert report.failed == () and report.added == 1
+    again = app.open(home, embedder=lambda: None)
+    report = again.ingest(folder, "docs")
+    again.close()
+    assert report.failed == () and report.added == 1

@@ -30,6 +30,7 @@ _PRESENTED = re.compile("[\ufb00-\ufb06\ufb13-\ufb17\ufb1d-\ufdff\ufe70-\ufefc]"
 """Ligatures and shapes of letters, which stand for the letters alone."""
 _TALLEST = 1.8
 """What a font may reserve for a line, in font sizes."""
+_LARGEST = 10_000.0
 _WORD = re.compile(r"[^\s\ufffe]+\ufffe?|\ufffe")
 
 
@@ -151,6 +152,8 @@ class _Letters:
         if not self._loose_box(self._page, number, one):
             return 0.0, 0.0, 0.0, 0.0
         left, bottom, right, top = one.left, one.bottom, one.right, one.top
+        if not all(map(math.isfinite, (left, bottom, right, top))):
+            return 0.0, 0.0, 0.0, 0.0
         size = _font_size(self._page, number) if top - bottom > 20 else 0.0
         if turn == 0 and size and top - bottom > _TALLEST * size:
             _, bottom, _, top = self._page.get_charbox(number)
@@ -262,6 +265,8 @@ def _turn(page: PdfTextPage, number: int) -> int:
     import pypdfium2.raw as pdfium
 
     quarters = pdfium.FPDFText_GetCharAngle(page, number) / (math.pi / 2)  # with the clock
+    if not math.isfinite(quarters):
+        return -1
     return round(-quarters) % 4 if abs(quarters - round(quarters)) < _LEVEL else -1
 
 
@@ -270,7 +275,7 @@ def _font_size(page: PdfTextPage, number: int) -> float:
     import pypdfium2.raw as pdfium
 
     size = float(pdfium.FPDFText_GetFontSize(page, number))
-    return round(size, 1) if size > 1.5 else 0.0
+    return round(size, 1) if 1.5 < size < _LARGEST else 0.0
 
 
 def _is_bold(page: PdfTextPage, number: int) -> bool:
