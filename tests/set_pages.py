@@ -107,7 +107,7 @@ def from_the_right(lines: Sequence[str], *, left: str = "") -> bytes:
         return "".join(reversed(found))
 
     drawn_lines = "".join(
-        f"BT /F 10 Tf 1 0 0 1 {380 - 6 * len(shaped(line)) // 2} {250 - 16 * place} Tm <{shaped(line)}> Tj ET\n"
+        f"BT /F 10 Tf 1 0 0 1 {380 - 4.5 * len(shaped(line)) / 2} {250 - 16 * place} Tm <{shaped(line)}> Tj ET\n"
         for place, line in enumerate(lines)
     )
     if left:
@@ -118,7 +118,7 @@ def from_the_right(lines: Sequence[str], *, left: str = "") -> bytes:
         "1 begincodespacerange <00> <FF> endcodespacerange\n"
         f"{len(shapes)} beginbfchar\n{named}\nendbfchar\nendcmap end end"
     )
-    widths = " ".join(["600"] * 100)
+    widths = " ".join(["450"] * 100)
     return drawn(
         drawn_lines,
         fonts=f"<< /Type /Font /Subtype /Type1 /BaseFont /Courier /FirstChar 33 /LastChar 132 /Widths [{widths}] "

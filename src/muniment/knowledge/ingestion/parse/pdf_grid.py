@@ -13,7 +13,7 @@ from muniment.knowledge.ingestion.parse.pdf_order import rows
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfPage
-    from pypdfium2.raw import FPDF_PAGEOBJECT, FS_MATRIX
+    from pypdfium2.raw import FS_MATRIX
 
 _Segment = tuple[float, float, float, float]
 
@@ -130,7 +130,7 @@ def _filled(sides: Sequence[_Segment]) -> tuple[bool, _Segment]:
     return True, (left, bottom, right, top)
 
 
-def _sides(drawn: FPDF_PAGEOBJECT, matrix: FS_MATRIX) -> Iterator[_Segment]:
+def _sides(drawn: object, matrix: FS_MATRIX) -> Iterator[_Segment]:
     import pypdfium2.raw as pdfium
 
     x, y = ctypes.c_float(), ctypes.c_float()

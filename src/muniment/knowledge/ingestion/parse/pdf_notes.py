@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,7 @@ def page_notes(page: PdfPage) -> list[str]:
 
 
 @contextmanager
-def _annotation(page: PdfPage, number: int) -> Iterator[object]:
+def _annotation(page: PdfPage, number: int) -> Generator[object]:
     import pypdfium2.raw as pdfium
 
     one = pdfium.FPDFPage_GetAnnot(page, number)
