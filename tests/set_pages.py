@@ -101,7 +101,7 @@ def from_the_right(lines: Sequence[str], *, left: str = "") -> bytes:
 
     def shaped(line: str) -> str:
         found: list[str] = []
-        for word in re.findall(r"[A-Za-z]+|[0-9]+(?:[.,][0-9]+)*|لا|.", line):
+        for word in re.findall(r"[A-Za-z]+(?: [A-Za-z]+)*|[0-9]+(?:[.,][0-9]+)*|لا|.", line):
             whole = [word] if not word.isascii() or len(word) == 1 else list(word[::-1])
             found += (f"{shapes.setdefault(one, 0x21 + len(shapes)):02x}" for one in whole)
         return "".join(reversed(found))
