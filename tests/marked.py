@@ -8,7 +8,10 @@ from muniment.knowledge.pages.page_images import Box
 
 
 def letters_inside(content: bytes, number: int, boxes: Iterable[Box]) -> str:
-    """Return the characters, spaces aside, whose middle lies in one of the rectangles, as the page orders them."""
+    """Return the characters, spaces aside, whose middle lies in one of the rectangles: those of the first, and so on.
+
+    Those of one rectangle are ordered as the page has them.
+    """
     import pypdfium2
     import pypdfium2.raw as pdfium
 
@@ -18,7 +21,7 @@ def letters_inside(content: bytes, number: int, boxes: Iterable[Box]) -> str:
     left, bottom, right, top = page.get_bbox()
     turned = page.get_rotation()
     marked = list(boxes)
-    found: list[str] = []
+    found: list[list[str]] = [[] for _ in marked]
     for index in range(text_page.count_chars()):
         cuts = pdfium.FPDFText_IsHyphen(text_page, index) == 1
         character = "-" if cuts else chr(pdfium.FPDFText_GetUnicode(text_page, index))
@@ -32,7 +35,10 @@ def letters_inside(content: bytes, number: int, boxes: Iterable[Box]) -> str:
             180: (right - x, y - bottom),
             270: (top - y, right - x),
         }[turned]
-        if any(b.x <= across <= b.x + b.width and b.y <= down <= b.y + b.height for b in marked):
-            found.append(character)
+        for place, b in enumerate(marked):
+            if b.x <= across <= b.x + b.width and b.y <= down <= b.y + b.height:
+                found[place].append(character)
+                break
     document.close()
-    return "".join(found)
+    halves = "".join("".join(one) for one in found)
+    return halves.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -13,6 +13,7 @@ import pytest
 from muniment.foundation.confinement import Isolation
 from muniment.foundation.sandbox import Sandbox
 from muniment.knowledge.ingestion import parser
+from muniment.knowledge.ingestion.parse.pdf_open import Passwords, no_passwords
 from muniment.knowledge.ingestion.parser import ParseLimits, Parser
 
 _idle: dict[tuple[ParseLimits, Isolation], list[Sandbox]] = {}
@@ -21,8 +22,13 @@ _idle: dict[tuple[ParseLimits, Isolation], list[Sandbox]] = {}
 class LentParser(Parser):
     """A parser whose child serves the next one of the same limits when it is closed."""
 
-    def __init__(self, limits: ParseLimits | None = None, isolation: Isolation = "required") -> None:
-        super().__init__(limits, isolation)
+    def __init__(
+        self,
+        limits: ParseLimits | None = None,
+        isolation: Isolation = "required",
+        pdf_passwords: Passwords = no_passwords,
+    ) -> None:
+        super().__init__(limits, isolation, pdf_passwords)
         self._waiting = _idle.setdefault((self._limits, isolation), [])
         if self._waiting:
             self._sandbox = self._waiting.pop()

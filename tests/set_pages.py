@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -89,6 +90,41 @@ def drawn(content: str, *, box: str = "0 0 400 300", fonts: str = "", more: Sequ
         f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{made.rindex('xref', 0, -1)}\n%%EOF"
     )
     return made.encode("latin-1")
+
+
+def from_the_right(lines: Sequence[str], *, left: str = "") -> bytes:
+    """Return a page of lines in Hebrew and Arabic, given as they are read, each ending at the right edge.
+
+    Letters stand on it from the right; lam and alef share one shape. `left` stands beside the first line.
+    """
+    shapes: dict[str, int] = {}
+
+    def shaped(line: str) -> str:
+        found: list[str] = []
+        for word in re.findall(r"[A-Za-z]+(?: [A-Za-z]+)*|[0-9]+(?:[.,][0-9]+)*|لا|.", line):
+            whole = [word] if not word.isascii() or len(word) == 1 else list(word[::-1])
+            found += (f"{shapes.setdefault(one, 0x21 + len(shapes)):02x}" for one in whole)
+        return "".join(reversed(found))
+
+    drawn_lines = "".join(
+        f"BT /F 10 Tf 1 0 0 1 {380 - 4.5 * len(shaped(line)) / 2} {250 - 16 * place} Tm <{shaped(line)}> Tj ET\n"
+        for place, line in enumerate(lines)
+    )
+    if left:
+        drawn_lines += f"BT /F 10 Tf 1 0 0 1 40 250 Tm <{shaped(left)}> Tj ET\n"
+    named = "\n".join(f"<{code:02x}> <{one.encode('utf-16-be').hex()}>" for one, code in shapes.items())
+    table = (
+        "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /A def /CMapType 2 def\n"
+        "1 begincodespacerange <00> <FF> endcodespacerange\n"
+        f"{len(shapes)} beginbfchar\n{named}\nendbfchar\nendcmap end end"
+    )
+    widths = " ".join(["450"] * 100)
+    return drawn(
+        drawn_lines,
+        fonts=f"<< /Type /Font /Subtype /Type1 /BaseFont /Courier /FirstChar 33 /LastChar 132 /Widths [{widths}] "
+        "/ToUnicode 6 0 R >>",
+        more=[f"<< /Length {len(table)} >>\nstream\n{table}\nendstream"],
+    )
 
 
 def with_ligature() -> bytes:

@@ -162,6 +162,8 @@ class IngestionSettings(_Section):
     """Most time that one file may take to parse."""
     nice: int = Field(5, ge=0, le=19)
     """How far `ingest` and the `index` commands stand back behind searches, as the system counts priority."""
+    pdf_passwords: tuple[str, ...] = Field((), max_length=20)
+    """References, `env:NAME` or `file:PATH`, to passwords that are tried on protected PDF files."""
     labels: bool = False
     """Label names of persons and places at the end of each ingest; needs the extra `labels`."""
     sensitivity: tuple[SensitivityRule, ...] = ()
@@ -378,6 +380,13 @@ def vault_token(settings: Settings, home: Path) -> str:
 def database_url(settings: Settings, home: Path) -> Secret | None:
     """Return the address of the Postgres database, None for a file; raises BadInput for a reference to nothing."""
     return secret_of(settings.database.url, "database.url", home)
+
+
+def pdf_passwords(settings: Settings, home: Path) -> tuple[Secret, ...]:
+    """Return what opens protected PDF files; raises BadInput for a reference that leads nowhere."""
+    named = enumerate(settings.ingestion.pdf_passwords)
+    found = [secret_of(one, f"ingestion.pdf_passwords[{place}]", home) for place, one in named]
+    return tuple(one for one in found if one)
 
 
 def tool_token(settings: Settings, home: Path, server: str) -> Secret | None:

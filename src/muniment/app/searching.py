@@ -16,6 +16,7 @@ from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import OPERATOR, Principal
 
 if TYPE_CHECKING:
+    from muniment.foundation.secret import Secret
     from muniment.inference.embedders import Embedders
     from muniment.inference.embedding import Embedder
     from muniment.inference.reranking import Reranker
@@ -197,7 +198,10 @@ class Searching(Governed):
         """Pages of PDF files as images."""
         from muniment.knowledge.pages.page_images import PageImages
 
-        return PageImages(self.settings.ingestion.isolation)
+        return PageImages(self.settings.ingestion.isolation, pdf_passwords=self._pdf_passwords)
+
+    def _pdf_passwords(self) -> tuple[Secret, ...]:
+        return settings_file.pdf_passwords(self.settings, self.home)
 
     @cached_property
     def provenances(self) -> Provenances:
@@ -253,7 +257,7 @@ class Searching(Governed):
 
         limits = self.settings.ingestion
         child = Limits(seconds=float(limits.parse_seconds))
-        return Parser(ParseLimits(limits.max_file_mb << 20, child), limits.isolation)
+        return Parser(ParseLimits(limits.max_file_mb << 20, child), limits.isolation, self._pdf_passwords)
 
     @cached_property
     def sources(self) -> Sources:

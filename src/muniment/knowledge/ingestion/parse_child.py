@@ -27,7 +27,6 @@ _READERS: dict[str, Callable[[str, bytes], Parsed]] = {
     "html": read_html,
     "csv": read_csv,
     "eml": read_mail,
-    "pdf": read_pdf,
     "docx": read_word,
     "pptx": read_slides,
     "xlsx": read_workbook,
@@ -54,11 +53,14 @@ def warm_up() -> None:
 
 
 def handle(parts: Sequence[bytes]) -> bytes:
-    """Answer `(name, content)` with the document, or with why the file cannot be read, as JSON."""
+    """Answer `(name, content, PDF password, ...)` with the document, or with why it cannot be read, as JSON."""
     name, content = parts[0].decode("utf-8", "replace"), parts[1]
     try:
         kind = kind_of(name, content)
-        parsed = _READERS[kind](name, content)
+        if kind == "pdf":
+            parsed = read_pdf(name, content, [one.decode("utf-8", "replace") for one in parts[2:]])
+        else:
+            parsed = _READERS[kind](name, content)
         return replace(parsed, stated=stated(kind, content)).to_json()
     except ParseFailed as failure:
         return json.dumps({"failed": failure.public, "fix": failure.fix}).encode()

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from muniment.foundation.confinement import Isolation
-from muniment.foundation.errors import NotSetUp
+from muniment.foundation.errors import BadInput, NotSetUp
 from muniment.foundation.sandbox import ChildFailed, Limits, Sandbox
+from muniment.knowledge.ingestion.parse.pdf_open import Passwords, may_be_locked, no_passwords
 from muniment.knowledge.ingestion.parsed import Parsed, ParseFailed, from_json
 
 _CHILD = "muniment.knowledge.ingestion.parse_child"
@@ -27,8 +28,14 @@ class ParseLimits:
 class Parser:
     """Reads files in an isolated child, one at a time; a file that breaks the child fails alone."""
 
-    def __init__(self, limits: ParseLimits | None = None, isolation: Isolation = "required") -> None:
+    def __init__(
+        self,
+        limits: ParseLimits | None = None,
+        isolation: Isolation = "required",
+        pdf_passwords: Passwords = no_passwords,
+    ) -> None:
         self._limits = limits or ParseLimits()
+        self._pdf_passwords = pdf_passwords
         self._sandbox = Sandbox(_CHILD, self._limits.child, isolation)
 
     def parse(self, name: str, data: Path | bytes) -> Parsed:
@@ -41,7 +48,7 @@ class Parser:
         if len(content) > self._limits.file_bytes:
             raise self._too_large(shown, len(content))
         try:
-            answer = json.loads(self._sandbox.request(name.encode("utf-8", "replace"), content))
+            answer = json.loads(self._answer(shown, name.encode("utf-8", "replace"), content))
             if not isinstance(answer, dict):
                 raise ValueError("not an object")
             if "failed" in answer:
@@ -53,6 +60,18 @@ class Parser:
             raise ParseFailed(
                 f"{shown} made the parser give a wrong answer.", fix=_LEAVE_OUT, detail=str(error)
             ) from error
+
+    def _answer(self, shown: str, name: bytes, content: bytes) -> bytes:
+        try:
+            passwords = self._pdf_passwords() if may_be_locked(content) else ()
+        except BadInput as error:
+            raise ParseFailed(f"{shown} may need a password. {error.public}", fix=error.fix) from error
+        if not passwords:
+            return self._sandbox.request(name, content)
+        try:
+            return self._sandbox.request(name, content, *(one.reveal().encode() for one in passwords))
+        finally:  # a later file shares no process with the passwords
+            self._sandbox.close()
 
     def start(self) -> None:
         """Start the child ahead of the first file. Raises NotSetUp where isolation cannot be had."""

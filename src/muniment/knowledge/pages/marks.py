@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import math
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from muniment.knowledge.ingestion.parse.pdf_lines import letter
+from muniment.knowledge.ingestion.parse.pdf_bidi import RIGHT_TO_LEFT
+from muniment.knowledge.ingestion.parse.pdf_letters import CUT, letter
 from muniment.knowledge.pages.places import Place
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ _FINE = 100
 """Steps of a point to which places are computed."""
 _WIDEST_GAP = 1.5
 """Between two words of one mark, in heights of the line."""
+_WIDEST_GAP_OF_TWO_WAYS = 0.35
+"""In a line that is read from both sides: no word of the other way has room in it."""
 _LEVEL = 0.01
 _ABOUT = 0.3
 """Room about letters, in their height."""
@@ -28,17 +31,19 @@ _LEAST_ABOUT = 1.0
 """In points."""
 
 
-def marks(page: PdfPage, text_page: PdfTextPage, places: Iterable[Place]) -> list[Box] | None:
+def marks(page: PdfPage, text_page: PdfTextPage, places: Collection[Place]) -> list[Box] | None:
     """Return what to mark so that these letters are marked; None where one of them is not to be seen."""
     made: list[_Mark] = []
     before: tuple[int, str] | None = None
+    both_ways = {place.line for place in places if RIGHT_TO_LEFT.match(place.character)}
     for place in places:
         number = letter(text_page, place.at)
         found = _letter_mark(page, text_page, number, place.character)
         if found is None:
             return None
         here = (place.line, _way(page, text_page, number))
-        if made and here == before and _continues(made[-1].room, found.room, here[1]):
+        gap = _WIDEST_GAP_OF_TWO_WAYS if place.line in both_ways else _WIDEST_GAP
+        if made and here == before and _continues(made[-1].room, found.room, here[1], gap):
             made[-1] = _Mark(_around(made[-1].room, found.room), _around(made[-1].ink, found.ink))
         else:
             made.append(found)
@@ -107,9 +112,9 @@ def _is_character(text_page: PdfTextPage, number: int, character: str) -> bool:
 
     if number < 0:
         return False
-    if character == "\ufffe":
+    if character == CUT:
         return pdfium.FPDFText_IsHyphen(text_page, number) == 1
-    half = int.from_bytes(character.encode("utf-16-le")[:2], "little")
+    half = int.from_bytes(character.encode("utf-16-le", "surrogatepass")[:2], "little")
     return pdfium.FPDFText_GetUnicode(text_page, number) == half
 
 
@@ -123,12 +128,12 @@ def _way(page: PdfPage, text_page: PdfTextPage, number: int) -> str:
     return "down" if abs(math.cos(turned)) < _LEVEL else ""
 
 
-def _continues(mark: Box, box: Box, way: str) -> bool:
+def _continues(mark: Box, box: Box, way: str, widest: float) -> bool:
     """Return whether a letter stands beside a mark, on the same line."""
     across, down = (1, 0) if way == "across" else (0, 1)
     if not way or _shared(mark, box, across) < 0.5 * min(_size(mark, across), _size(box, across)):
         return False
-    return -_shared(mark, box, down) <= _WIDEST_GAP * max(_size(mark, across), _size(box, across))
+    return -_shared(mark, box, down) <= widest * max(_size(mark, across), _size(box, across))
 
 
 def _shared(one: Box, other: Box, axis: int) -> float:

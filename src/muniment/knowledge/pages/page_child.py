@@ -10,6 +10,8 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from muniment.knowledge.ingestion.parse.pdf_open import open_pdf
+from muniment.knowledge.ingestion.parsed import ParseFailed
 from muniment.knowledge.pages.marks import marks
 from muniment.knowledge.pages.places import Place, places
 from muniment.knowledge.pages.png import png
@@ -38,14 +40,15 @@ def warm_up() -> None:
 
 
 def handle(parts: Sequence[bytes]) -> bytes:
-    """Answer `(order, content)`, or `(order, content, text)`, of a page.
+    """Answer `(order, content, text, password, ...)` of a page; all after the content may be missing.
 
     The order is JSON. With `"image"` the answer is a PNG; else it is JSON: the page's size, and the marks for the
     characters `start` to `end` of its stored text. An empty answer says that there is no such page to show.
     """
     order = json.loads(parts[0])
     try:
-        with _opened(parts[1], order["page"]) as page:
+        passwords = [one.decode("utf-8", "replace") for one in parts[3:]]
+        with _opened(parts[1], order["page"], passwords) as page:
             if order.get("image"):
                 return _image(page)
             text = parts[2].decode() if len(parts) > 2 else ""
@@ -55,16 +58,16 @@ def handle(parts: Sequence[bytes]) -> bytes:
 
 
 @contextmanager
-def _opened(content: bytes, number: int) -> Generator[PdfPage]:
+def _opened(content: bytes, number: int, passwords: Sequence[str]) -> Generator[PdfPage]:
     import pypdfium2
     import pypdfium2.raw as pdfium
 
     try:
-        document = pypdfium2.PdfDocument(content)
+        document = open_pdf(content, passwords)
         if not 1 <= number <= len(document):
             raise _CannotShow
         page = document[number - 1]
-    except pypdfium2.PdfiumError as error:
+    except (pypdfium2.PdfiumError, ParseFailed) as error:
         raise _CannotShow from error
     try:
         width, height = page.get_size()
@@ -101,7 +104,7 @@ def _marks(page: PdfPage, stored: str, start: int, end: int) -> list[tuple[float
         return []
     text_page = page.get_textpage()
     try:
-        found = places(text_page, stored)
+        found = places(page, text_page, stored)
         if found is None:
             return None
         wanted: dict[Place, None] = {}

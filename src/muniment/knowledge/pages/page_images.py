@@ -8,8 +8,9 @@ import struct
 from dataclasses import dataclass
 
 from muniment.foundation.confinement import Isolation
-from muniment.foundation.errors import MunimentError, NotSetUp, TooMany
+from muniment.foundation.errors import BadInput, MunimentError, NotSetUp, TooMany
 from muniment.foundation.sandbox import ChildFailed, Limits, Sandbox
+from muniment.knowledge.ingestion.parse.pdf_open import Passwords, may_be_locked, no_passwords
 from muniment.knowledge.pages.turns import Turns
 
 CHILD = "muniment.knowledge.pages.page_child"
@@ -55,7 +56,13 @@ class Look:
 class PageImages:
     """Shows pages of PDF files in isolated children; a page that breaks a child fails alone."""
 
-    def __init__(self, isolation: Isolation = "required", limits: Limits = LIMITS) -> None:
+    def __init__(
+        self,
+        isolation: Isolation = "required",
+        limits: Limits = LIMITS,
+        pdf_passwords: Passwords = no_passwords,
+    ) -> None:
+        self._pdf_passwords = pdf_passwords
         self._sandboxes = tuple(Sandbox(CHILD, limits, isolation) for _ in range(AT_ONCE))
         self._turns = Turns(self._sandboxes)
 
@@ -76,7 +83,7 @@ class PageImages:
 
     def image(self, content: bytes, page: int, *, who: str = "") -> bytes:
         """Return a page as a PNG. Raises as `look` does."""
-        answer = self._ask(who, json.dumps({"page": page, "image": True}).encode(), content)
+        answer = self._ask(who, json.dumps({"page": page, "image": True}).encode(), content, b"")
         if not answer.startswith(_SIGNATURE) or math.prod(struct.unpack(">II", answer[16:24])) > _MOST_PIXELS:
             raise NoImage(_CANNOT, fix=_FIX, detail="no image of a page")
         return answer
@@ -86,15 +93,24 @@ class PageImages:
         for sandbox in self._sandboxes:
             sandbox.close()
 
-    def _ask(self, who: str, *parts: bytes) -> bytes:
+    def _ask(self, who: str, order: bytes, content: bytes, stored: bytes) -> bytes:
         try:
             with self._turns.turn(who) as sandbox:
-                answer = sandbox.request(*parts)
-        except (ChildFailed, NotSetUp, TooMany) as failure:
+                answer = self._answer(sandbox, order, content, stored)
+        except (BadInput, ChildFailed, NotSetUp, TooMany) as failure:
             raise NoImage(_CANNOT, fix=_FIX, detail=f"{failure} {failure.detail}") from failure
         if not answer:
             raise NoImage(_CANNOT, fix=_FIX)
         return answer
+
+    def _answer(self, sandbox: Sandbox, *parts: bytes) -> bytes:
+        passwords = self._pdf_passwords() if may_be_locked(parts[1]) else ()
+        if not passwords:
+            return sandbox.request(*parts)
+        try:
+            return sandbox.request(*parts, *(one.reveal().encode() for one in passwords))
+        finally:  # a later file shares no process with the passwords
+            sandbox.close()
 
 
 _CANNOT = "This page cannot be shown as an image."

@@ -7,19 +7,18 @@ aside, every sign must be there in order, and nothing else. Otherwise no place i
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from muniment.knowledge.ingestion.parse.normal import cell_text, column_names, may_vanish
-from muniment.knowledge.ingestion.parse.pdf import HYPHEN, is_row
-from muniment.knowledge.ingestion.parse.pdf_lines import Line, page_lines, steps
+from muniment.knowledge.ingestion.parse.normal import cell_text, column_names, may_vanish, normal
+from muniment.knowledge.ingestion.parse.pdf_blocks import table_from
+from muniment.knowledge.ingestion.parse.pdf_letters import Run, page_text, steps
+from muniment.knowledge.ingestion.parse.pdf_lines import HYPHEN, Line, page_lines
+from muniment.knowledge.ingestion.parse.pdf_notes import page_notes
 
 if TYPE_CHECKING:
-    from pypdfium2 import PdfTextPage
-
-_CUT = "\ufffe"
-"""Stands in the page's text for a hyphen at which a word is cut."""
+    from pypdfium2 import PdfPage, PdfTextPage
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,36 +40,45 @@ class _Sign:
     optional: bool = False
 
 
-def places(page: PdfTextPage, stored: str) -> list[tuple[Place, ...]] | None:
+def places(page: PdfPage, text_page: PdfTextPage, stored: str) -> list[tuple[Place, ...]] | None:
     """Return, for each character of the stored text of a page, where it stands there.
 
-    Spaces, and the marks that the parser set between the cells of a table, stand nowhere. None where the stored text
-    is not what the parser makes of this page.
+    Spaces, notes, and the marks that the parser set between the cells of a table, stand nowhere. None where the
+    stored text is not what the parser makes of this page.
     """
-    return _followed(stored, _signs(page_lines(page)))
+    characters: dict[int, str] = {}
+    at = 0
+    for character in page_text(text_page):
+        characters[at] = character
+        at += steps(character)
+    return _followed(stored, _signs(page, page_lines(page, text_page), characters))
 
 
-def _signs(lines: Sequence[Line]) -> Iterator[_Sign]:
-    rows: list[tuple[int, Line]] = []
-    for number, line in enumerate(lines):
-        if is_row(line):
-            rows.append((number, line))
-            continue
-        yield from _of_table(rows)
-        rows = []
-        yield from _of_line(number, line)
-    yield from _of_table(rows)
+def _signs(page: PdfPage, lines: Sequence[Line], characters: Mapping[int, str]) -> Iterator[_Sign]:
+    place = 0
+    while place < len(lines):
+        line = lines[place]
+        if line.table:
+            rows = table_from(lines, place)
+            yield from _of_table(rows, place, characters)
+            place += len(rows)
+        else:
+            for cell in line.cells:
+                yield from _of_run(cell, place, characters, cut=HYPHEN.search(line.text.rstrip()) is not None)
+            place += 1
+    for note in page_notes(page):
+        for _, cluster in _clusters(normal(note)[0]):
+            yield _Sign(cluster, ())
 
 
-def _of_line(number: int, line: Line) -> Iterator[_Sign]:
-    ends = HYPHEN.search(line.text.rstrip())
-    last = len(line.raw.rstrip()) - 1
-    for first, cluster in _clusters(line.raw):
-        begun = line.at + steps(line.raw[:first])
-        at = [Place(begun + steps(cluster[:step]), number, one) for step, one in enumerate(cluster)]
-        text = unicodedata.normalize("NFC", "-" if cluster == _CUT else cluster)
-        optional = cluster == _CUT or may_vanish(cluster) or (first == last and ends is not None)
-        yield _Sign(text, tuple(at), optional)
+def _of_run(run: Run, line: int, characters: Mapping[int, str], *, cut: bool = False) -> Iterator[_Sign]:
+    """Yield what was written of a run; the hyphen at its end may not have been, where it cuts a word."""
+    last = len(run.text.rstrip()) - 1
+    for first, cluster in _clusters(run.text):
+        taken = run.at[first : first + len(cluster)]
+        at = tuple(Place(one, line, characters[one]) for one in dict.fromkeys(taken) if one >= 0)
+        text = cluster if cluster.isascii() else normal(cluster)[0] or cluster
+        yield _Sign(text, at, may_vanish(cluster) or (cut and first == last))
 
 
 def _clusters(text: str) -> Iterator[tuple[int, str]]:
@@ -87,34 +95,30 @@ def _clusters(text: str) -> Iterator[tuple[int, str]]:
         yield begun, text[begun:]
 
 
-def _of_table(rows: Sequence[tuple[int, Line]]) -> Iterator[_Sign]:
-    names = column_names([[cell_text(cell) for cell in line.cells] for _, line in rows])
-    headers = [tuple(signs) for signs in _cells(*rows[0])] if names else []
+def _of_table(lines: Sequence[Line], first: int, characters: Mapping[int, str]) -> Iterator[_Sign]:
+    rows = [(first + place, line) for place, line in enumerate(lines) if line.text]
+    names = column_names([[cell_text(cell.text) for cell in line.cells] for _, line in rows])
+    headers = [tuple(_of_cell(cell, rows[0][0], characters)) for cell in rows[0][1].cells] if names else []
     for place, (number, line) in enumerate(rows):
+        named = bool(names) and place > 0
+        last = max(column for column, cell in enumerate(line.cells) if cell.text)
         written = 0
-        for column, signs in enumerate(_cells(number, line)):
-            if not signs:
+        for column, cell in enumerate(line.cells[: last + 1]):
+            if named and not cell.text:
                 continue
             if written:
                 yield _Sign("|", ())
-            if place and column < len(names) and names[column]:
+            if named and column < len(names) and names[column]:
                 yield from headers[column]
                 yield _Sign(":", ())
-            yield from signs
+            yield from _of_cell(cell, number, characters)
             written += 1
 
 
-def _cells(number: int, line: Line) -> Iterator[list[_Sign]]:
-    signs = list(_of_line(number, line))
-    taken = 0
-    for cell in line.cells:
-        length = sum(1 for _ in _clusters(cell))
-        alone = f" {cell} "
-        yield [
-            _Sign("/", one.places) if one.text == "|" and " | " in alone else one
-            for one in signs[taken : taken + length]
-        ]
-        taken += length
+def _of_cell(cell: Run, line: int, characters: Mapping[int, str]) -> Iterator[_Sign]:
+    stroke = " | " in f" {cell.text} "
+    for sign in _of_run(cell, line, characters):
+        yield _Sign("/", sign.places) if stroke and sign.text == "|" else sign
 
 
 def _followed(stored: str, signs: Iterator[_Sign]) -> list[tuple[Place, ...]] | None:

@@ -1,117 +1,153 @@
-"""The lines of a PDF page and how they are set: place, size, weight, gaps between cells."""
+"""The lines of a PDF page in reading order and how they are set: place, size, weight, cells."""
 
 from __future__ import annotations
 
-import ctypes
 import re
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pypdfium2 import PdfTextPage
+from muniment.knowledge.ingestion.parse.pdf_grid import Grid, grids
+from muniment.knowledge.ingestion.parse.pdf_letters import CELL_GAP, Piece, Run, Word, joined, page_pieces
+from muniment.knowledge.ingestion.parse.pdf_order import Flow, flows
 
-_SPACE = re.compile(r"(?<=\S)[ \t]+(?=\S)")
-_LINE_END_HYPHEN = re.compile("(?<=\\w)\ufffe(?=[^\\W\\d_])")
+if TYPE_CHECKING:
+    from pypdfium2 import PdfPage, PdfTextPage
+
+BULLET = re.compile(r"([•●▪◦‣–—*·-]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s")
+HYPHEN = re.compile(r"(?<=[^\W\d_])[-\u00ad\u2010]$")
 _PAGE_NUMBER = re.compile(
     r"((page|seite|p\.)\s*)?[-–]?\s*\d{1,4}\s*[-–]?(\s*(of|/|von)\s*\d{1,4})?", re.IGNORECASE
 )
-_CELL_GAP = 1.1
-"""Gap between two cells of a table, in letter heights."""
-_MOST_SPACES = 20_000
-"""Spaces of a page whose width is looked at."""
+_LONE_GAP = 2.2
+"""Up to which two parts of a line that stands alone are no cells, in letter heights."""
+_LABEL = 4
+"""Characters of a number or sign that stands apart before a line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """A line as it stands on its page; all measures are in points, from the lower left corner."""
 
-    text: str
-    cells: tuple[str, ...]
+    cells: tuple[Run, ...]
     """The text cut at wide gaps: a row of a table has several."""
     size: float
     """Font size; 0 where it is not known."""
-    height: float
     bold: bool
-    top: float
-    bottom: float
     left: float
+    bottom: float
     right: float
-    raw: str = ""
-    """As the page's text holds it, with hyphens where words are cut."""
-    at: int = 0
-    """Where `raw` begins in the page's text."""
+    top: float
+    room: float = 0.0
+    """Part of its column's width that it leaves free at its end."""
+    table: int = 0
+    """Number of the table of which it is a row; 0: of none."""
+
+    @property
+    def text(self) -> str:
+        """Return its words."""
+        return " ".join(cell.text for cell in self.cells if cell.text)
+
+    @property
+    def height(self) -> float:
+        """Return how tall it is."""
+        return max(self.top - self.bottom, 1.0)
 
 
-def page_lines(page: PdfTextPage) -> list[Line]:
-    """Return the lines of a page in the order of its text, less a page number at its head or foot."""
-    text = page.get_text_range()
+def page_lines(page: PdfPage, text_page: PdfTextPage) -> list[Line]:
+    """Return the lines of a page in reading order, less a page number at its head or foot."""
+    pieces, from_right = page_pieces(text_page)
+    tables, rest = grids(page, pieces, from_right=from_right)
     lines: list[Line] = []
-    at = spaces = 0
-    for piece in text.split("\n"):
-        shown = piece.rstrip("\r")
-        if shown.strip():
-            spaces += shown.count(" ")
-            lines.append(_line(page, shown, at, look_for_cells=spaces < _MOST_SPACES))
-        at += steps(piece) + 1
+    for turn in _turns(rest):
+        here = [one for one in rest if one.turn == turn]
+        beside = tables if turn == 0 else []
+        if turn < 0:  # aslant over the page, as a watermark is
+            found: list[Flow[Piece | Grid]] = [Flow(tuple((one,) for one in here))]
+        else:
+            found = flows([*here, *beside], from_right=from_right)
+        for flow in found:
+            lines += _of_flow(flow, tables, from_right)
     for place in (-1, 0):
         if len(lines) > 1 and _PAGE_NUMBER.fullmatch(lines[place].text.strip()):
             del lines[place]
     return lines
 
 
-def _line(page: PdfTextPage, text: str, at: int, *, look_for_cells: bool) -> Line:
-    shown = _LINE_END_HYPHEN.sub("", text).replace("\ufffe", "-")
-    try:
-        first = letter(page, at + len(text) - len(text.lstrip()))
-        last = letter(page, at + steps(text.rstrip()) - 1)
-        left, low, _, top = page.get_charbox(first, loose=True)
-        _, bottom, right, _ = page.get_charbox(last, loose=True)
-        size = _font_size(page, first) or round(top - low, 1)
-        bold = _is_bold(page, first) and _is_bold(page, last)
-        cells = _cells(page, text, at, size) if look_for_cells and "\ufffe" not in text else (shown,)
-    except MemoryError:
-        raise
-    except Exception:  # a letter without a place; the text stays right
-        return Line(shown, (shown,), 0.0, 0.0, False, 0.0, 0.0, 0.0, 0.0, text, at)
-    return Line(shown, cells, size, max(top - low, 1.0), bold, top, bottom, left, right, text, at)
+def _turns(pieces: Sequence[Piece]) -> list[int]:
+    """Return the ways in which the text of a page is turned, first that of most of it."""
+    letters: Counter[int] = Counter({0: 0})
+    for piece in pieces:
+        letters[piece.turn] += sum(len(word.run.text) for word in piece.words)
+    return sorted(letters, key=lambda turn: (turn < 0, -letters[turn]))
 
 
-def steps(text: str) -> int:
-    """Return how far the page's text goes on over `text`: it counts a character beyond U+FFFF as two."""
-    return len(text) + (0 if text.isascii() else sum(character > "\uffff" for character in text))
+def _of_flow(flow: Flow[Piece | Grid], tables: Sequence[Grid], from_right: bool) -> Iterator[Line]:
+    parts = [one for row in flow.rows for one in row]
+    left, right = min(one.left for one in parts), max(one.right for one in parts)
+    made: list[tuple[Line, float]] = []
+    for row in flow.rows:
+        pieces = [one for one in row if isinstance(one, Piece)]
+        if pieces:
+            line, gap = _line(pieces)
+            free = line.left - left if from_right else right - line.right
+            made.append((replace(line, room=free / max(right - left, 1.0)), gap))
+        for grid in row:
+            if isinstance(grid, Grid):
+                made += ((line, 0.0) for line in _of_grid(grid, tables.index(grid) + 1))
+    cells = [1, *(0 if line.table else len(line.cells) for line, _ in made), 1]
+    for place, (line, gap) in enumerate(made):
+        if line.table or len(line.cells) == 1:
+            yield line
+        elif BULLET.match(line.text) or (max(cells[place], cells[place + 2]) <= 1 and _is_text(line, gap)):
+            yield replace(line, cells=(_one(line.cells),))
+        else:
+            yield replace(line, table=-1)
 
 
-def letter(page: PdfTextPage, place: int) -> int:
-    """Return the number of the letter that stands at a place of the text."""
-    import pypdfium2.raw as pdfium
-
-    return int(pdfium.FPDFText_GetCharIndexFromTextIndex(page, place))
+def _is_text(line: Line, gap: float) -> bool:
+    """Return whether the parts of a line without rows beside it are words that stand far apart."""
+    return gap <= _LONE_GAP or (len(line.cells) == 2 and len(line.cells[0].text) <= _LABEL)
 
 
-def _font_size(page: PdfTextPage, letter: int) -> float:
-    """Return the size, 0 where the page scales its text instead."""
-    import pypdfium2.raw as pdfium
+def _line(pieces: Sequence[Piece]) -> tuple[Line, float]:
+    """Return a row of pieces as a line, and its widest gap in letter heights."""
+    cells: list[list[Word]] = [list(pieces[0].words)]
+    widest = 0.0
+    for before, piece in pairwise(pieces):
+        gap = max(piece.left - before.right, before.left - piece.right) / max(
+            before.letter, piece.letter, 1.0
+        )
+        widest = max(widest, gap)
+        if gap > CELL_GAP:
+            cells.append([])
+        cells[-1] += piece.words
+    tall = max(pieces, key=lambda one: one.top - one.bottom)
+    most = max(pieces, key=lambda one: len(one.words))
+    runs = tuple(joined(words) for words in cells)
+    bold = all(one.bold for one in pieces)
+    left, right = min(one.left for one in pieces), max(one.right for one in pieces)
+    return Line(runs, most.size, bold, left, tall.bottom, right, tall.top), widest
 
-    size = float(pdfium.FPDFText_GetFontSize(page, letter))
-    return round(size, 1) if size > 1.5 else 0.0
+
+def _of_grid(grid: Grid, number: int) -> Iterator[Line]:
+    for row in grid.cells:
+        held = [piece for cell in row for piece in cell]
+        runs = tuple(_one([joined(piece.words) for piece in cell]) for cell in row)
+        size = held[0].size if held else 0.0
+        yield Line(runs, size, False, grid.left, grid.bottom, grid.right, grid.top, 0.0, number)
 
 
-def _is_bold(page: PdfTextPage, letter: int) -> bool:
-    import pypdfium2.raw as pdfium
-
-    name = ctypes.create_string_buffer(128)
-    flags = ctypes.c_int()
-    pdfium.FPDFText_GetFontInfo(page, letter, name, 128, ctypes.byref(flags))
-    return b"bold" in name.value.lower() or b"black" in name.value.lower()
-
-
-def _cells(page: PdfTextPage, text: str, at: int, size: float) -> tuple[str, ...]:
-    cells: list[str] = []
-    begun = 0
-    for space in _SPACE.finditer(text):
-        before = page.get_charbox(letter(page, at + steps(text[: space.start()]) - 1))
-        after = page.get_charbox(letter(page, at + steps(text[: space.end()])))
-        if after[0] - before[2] > _CELL_GAP * size:
-            cells.append(text[begun : space.start()].strip())
-            begun = space.end()
-    return (*cells, text[begun:].strip())
+def _one(runs: Sequence[Run]) -> Run:
+    """Return the texts of lines that follow each other as one, words that are cut between them whole."""
+    text, at = "", ()
+    for run in runs:
+        if HYPHEN.search(text) and run.text[:1].islower():
+            text, at = text[:-1] + run.text, (*at[:-1], *run.at)
+        elif text:
+            text, at = f"{text} {run.text}", (*at, -1, *run.at)
+        else:
+            text, at = run.text, run.at
+    return Run(text, at)
