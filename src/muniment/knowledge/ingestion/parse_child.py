@@ -8,12 +8,21 @@ import pkgutil
 import sys
 from collections.abc import Callable, Sequence
 
+from muniment.knowledge.ingestion.parse.archive import read_tar, read_zip
+from muniment.knowledge.ingestion.parse.book import read_book
+from muniment.knowledge.ingestion.parse.enclosed import Enclosure
 from muniment.knowledge.ingestion.parse.html import read_html
 from muniment.knowledge.ingestion.parse.kind import kind_of
 from muniment.knowledge.ingestion.parse.mail import read_mail
+from muniment.knowledge.ingestion.parse.notebook import read_notebook
+from muniment.knowledge.ingestion.parse.opendocument import read_odp, read_ods, read_odt
+from muniment.knowledge.ingestion.parse.outlook import read_outlook
 from muniment.knowledge.ingestion.parse.pdf import read_pdf
 from muniment.knowledge.ingestion.parse.plain import read_markdown, read_text
+from muniment.knowledge.ingestion.parse.rtf import read_rtf
 from muniment.knowledge.ingestion.parse.slides import read_slides
+from muniment.knowledge.ingestion.parse.source import read_source
+from muniment.knowledge.ingestion.parse.structured import read_json, read_json_lines, read_xml
 from muniment.knowledge.ingestion.parse.tabular import read_csv, read_workbook
 from muniment.knowledge.ingestion.parse.word import read_word
 from muniment.knowledge.ingestion.parsed import Parsed, ParseFailed
@@ -23,15 +32,31 @@ _READERS: dict[str, Callable[[str, bytes], Parsed]] = {
     "txt": read_text,
     "html": read_html,
     "csv": read_csv,
-    "eml": read_mail,
     "pdf": read_pdf,
     "docx": read_word,
     "pptx": read_slides,
     "xlsx": read_workbook,
+    "odt": read_odt,
+    "ods": read_ods,
+    "odp": read_odp,
+    "rtf": read_rtf,
+    "epub": read_book,
+    "json": read_json,
+    "jsonl": read_json_lines,
+    "xml": read_xml,
+    "ipynb": read_notebook,
+    "source": read_source,
 }
+_HOLDERS: dict[str, Callable[[str, bytes, Enclosure], Parsed]] = {
+    "eml": read_mail,
+    "msg": read_outlook,
+    "zip": read_zip,
+    "tar": read_tar,
+}
+"""Readers of files that enclose others."""
 _NEEDED_LATER = (
-    "defusedxml.ElementTree", "docx", "email.mime", "heapq", "openpyxl", "openpyxl.worksheet._reader", "pptx",
-    "pypdfium2", "pypdfium2.raw", "selectolax.lexbor", "stringprep", "unicodedata", "zlib", "bz2", "lzma",
+    "defusedxml.ElementTree", "docx", "email.mime", "heapq", "olefile", "openpyxl", "openpyxl.worksheet._reader",
+    "pptx", "pypdfium2", "pypdfium2.raw", "selectolax.lexbor", "stringprep", "unicodedata", "zlib", "bz2", "lzma",
 )  # fmt: skip
 _UNUSED_CODECS = frozenset(
     {"mbcs", "oem", "idna", "bz2_codec", "hex_codec", "uu_codec", "zlib_codec", "rot_13"}
@@ -54,6 +79,12 @@ def handle(parts: Sequence[bytes]) -> bytes:
     """Answer `(name, content)` with the document, or with why the file cannot be read, as JSON."""
     name, content = parts[0].decode("utf-8", "replace"), parts[1]
     try:
-        return _READERS[kind_of(name, content)](name, content).to_json()
+        return _read(name, content, Enclosure(_read)).to_json()
     except ParseFailed as failure:
         return json.dumps({"failed": failure.public, "fix": failure.fix}).encode()
+
+
+def _read(name: str, content: bytes, enclosure: Enclosure) -> Parsed:
+    kind = kind_of(name, content)
+    holder = _HOLDERS.get(kind)
+    return holder(name, content, enclosure) if holder else _READERS[kind](name, content)

@@ -21,7 +21,7 @@ _BREAK = re.compile(r"\n[ \t]*\n\s*")
 _MARKDOWN_BREAK = re.compile(r"\n[ \t]*\n\s*|(?<=\n)(?=#{1,6} )|(?<=[^\n])\n(?=#{1,6} )")
 _HEADING = re.compile(r"#{1,6} +")
 _PART = "section"
-_SHEETS = frozenset({MEDIA_TYPES["csv"], MEDIA_TYPES["xlsx"]})
+_SHEETS = frozenset({MEDIA_TYPES["csv"], MEDIA_TYPES["xlsx"], MEDIA_TYPES["ods"]})
 
 
 @dataclass(frozen=True, slots=True)
