@@ -86,7 +86,8 @@ def open_slides() -> bytes:
         return (
             f'<draw:page draw:style-name="{style}"><draw:frame presentation:class="title"><draw:text-box><text:p>'
             f"Topic {number}</text:p></draw:text-box></draw:frame><draw:frame><draw:text-box>"
-            f"<text:list><text:list-item><text:p>Point {number}</text:p></text:list-item></text:list></draw:text-box></draw:frame>"
+            f"<text:list><text:list-item><text:p>Point {number}</text:p></text:list-item></text:list>"
+            "</draw:text-box></draw:frame>"
             '<presentation:notes><draw:frame presentation:class="notes"><draw:text-box><text:p>Spoken'
             "</text:p></draw:text-box></draw:frame></presentation:notes></draw:page>"
         )

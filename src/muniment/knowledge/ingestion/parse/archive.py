@@ -31,6 +31,7 @@ _DAMAGED = "is damaged: it cannot be read as an archive."
 
 def read_zip(name: str, content: bytes, enclosure: Enclosure) -> Parsed:
     """Read the members of a ZIP archive. Raises ParseFailed where it is hostile or holds nothing to read."""
+    enclosure.check_depth()
     out = Composer()
     with opened(content, parts_are_xml=False) as archive:
         for entry in archive.infolist():
@@ -52,6 +53,7 @@ def _append_entry(
 
 def read_tar(name: str, content: bytes, enclosure: Enclosure) -> Parsed:
     """Read the members of a tar archive, packed with gzip or not. Raises ParseFailed as `read_zip` does."""
+    enclosure.check_depth()
     members = list(_members(_Unpacked(content), keep=False))
     check_names(path.removeprefix("./") for path, _ in members if path not in (".", "./"))
     out = Composer()

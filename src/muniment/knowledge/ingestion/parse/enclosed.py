@@ -45,6 +45,11 @@ class Enclosure:
         """How many files were read here."""
         return self._sections
 
+    def check_depth(self) -> None:
+        """Raise ParseFailed for an archive so deep that its members are not read."""
+        if self._depth >= MOST_DEPTH:
+            raise ParseFailed(_TOO_DEEP, fix="Unpack the archives that it lies in.")
+
     def append(self, out: Composer, name: str, content: bytes, level: int) -> bool:
         """Append a file as a section under a heading of `level`; return whether it could be read."""
         return self.append_read(
@@ -97,7 +102,7 @@ class Enclosure:
 
     def _admission(self, size: int) -> str:
         if self._depth >= MOST_DEPTH:
-            return f"lies more than {MOST_DEPTH} files deep."
+            return _TOO_DEEP
         if size > MOST_FILE_BYTES:
             return f"is larger than the {MOST_FILE_BYTES >> 20} MiB that an enclosed file may have."
         if self._spent.full:
@@ -111,4 +116,5 @@ class Enclosure:
             out.note(text)
 
 
+_TOO_DEEP = f"lies more than {MOST_DEPTH} files deep."
 _FULL = f"would make more than {MOST_CHARACTERS:,} characters of text with what came before it."

@@ -288,9 +288,10 @@ class _Reader:
     def _name_style(self, text: str) -> None:
         self.gathered.name.append(text)
         if ";" in text:
-            found = _HEADING.search("".join(self.gathered.name))
-            if found and self._style not in self._levels:
-                self._levels[self._style] = int(found.group(1))
+            name = "".join(self.gathered.name).strip(" ;")
+            found = _HEADING.search(name)
+            if self._style not in self._levels and (found or name.lower() in ("title", "titel")):
+                self._levels[self._style] = int(found.group(1)) if found else 1
             self.gathered.name.clear()
             self._style = 0
 

@@ -155,27 +155,33 @@ def xml_tree(content: bytes) -> Element:
 
 def _xml_lines(path: str, element: Element) -> Iterator[str]:
     """Yield the lines of an element; one whose text goes on between its children is one line."""
-    waiting: list[tuple[str, Element, int, bool]] = [(path or _local(element.tag), element, 0, False)]
+    waiting: list[tuple[str, Element, int]] = [(path or _local(element.tag), element, 0)]
     while waiting:
-        path, element, depth, told = waiting.pop()
+        path, element, depth = waiting.pop()
         if depth > _MOST_DEPTH or len(path) > _LONGEST_PATH:
             raise _too_deep()
         yield from _attributes(path, element)
         mixed = _is_mixed(element)
         text = one_line("".join(element.itertext()) if mixed else element.text or "")
-        if text and not told:
+        if text:
             yield f"{path}: {text}"
-        inner = [(name, child, depth + 1, told or mixed) for name, child in _numbered(path, element)]
-        waiting.extend(reversed(inner))
+        if mixed:
+            for inner in element.iter():
+                if inner.attrib and inner is not element:
+                    yield from _attributes(f"{path}/{_local(inner.tag)}", inner)
+        elif len(element):
+            waiting.extend(reversed([(name, child, depth + 1) for name, child in _numbered(path, element)]))
 
 
 def _numbered(path: str, element: Element) -> Iterator[tuple[str, Element]]:
-    """Yield the children with their paths; those of one name are numbered."""
-    names = [_local(child.tag) for child in element]
-    total, seen = Counter(names), Counter[str]()
-    for name, child in zip(names, element, strict=True):
-        seen[name] += 1
-        yield f"{path}/{name}" + (f"[{seen[name]}]" if total[name] > 1 else ""), child
+    """Yield the children that say something, with their paths; those of one name are numbered."""
+    total = Counter(child.tag for child in element)
+    seen = Counter[str]()
+    for child in element:
+        seen[child.tag] += 1
+        if child.attrib or len(child) or (child.text and not child.text.isspace()):
+            number = f"[{seen[child.tag]}]" if total[child.tag] > 1 else ""
+            yield f"{path}/{_local(child.tag)}{number}", child
 
 
 def _attributes(path: str, element: Element) -> Iterator[str]:
