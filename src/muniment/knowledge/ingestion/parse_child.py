@@ -79,9 +79,14 @@ def handle(parts: Sequence[bytes]) -> bytes:
     """Answer `(name, content)` with the document, or with why the file cannot be read, as JSON."""
     name, content = parts[0].decode("utf-8", "replace"), parts[1]
     try:
-        return _read(name, content, Enclosure(_read)).to_json()
+        return read_file(name, content).to_json()
     except ParseFailed as failure:
         return json.dumps({"failed": failure.public, "fix": failure.fix}).encode()
+
+
+def read_file(name: str, content: bytes) -> Parsed:
+    """Return the document in `content`, which is called `name`. Raises ParseFailed where it cannot be read."""
+    return _read(name, content, Enclosure(_read))
 
 
 def _read(name: str, content: bytes, enclosure: Enclosure) -> Parsed:
