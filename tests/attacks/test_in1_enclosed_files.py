@@ -110,6 +110,7 @@ def test_a_hostile_file_is_refused_in_time_and_memory(parser: Parser, name: str)
         parser.parse(name, content)
     assert time.monotonic() - started < MOST_SECONDS
     assert refused.value.fix and "\n" not in str(refused.value)
+    assert "holds no file that can be read" not in refused.value.public, "it was read, and held nothing"
     assert peak_mebibytes(parser) < MOST_MEBIBYTES
     assert parser.parse("next.txt", b"still here").text == "still here"
 
