@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -26,6 +26,19 @@ class Stated:
 
 
 NOTHING_STATED = Stated()
+
+
+MOST_TOGETHER = 200
+"""Labels of a file and all that lie in it."""
+MOST_MARGINS = 20_000
+
+
+def together(found: Sequence[Stated]) -> Stated:
+    """Return what a file and those that lie in it say; of too many labels it is said that some cannot be read."""
+    labels = tuple(dict.fromkeys(word for one in found for word in one.labels))
+    if len(labels) > MOST_TOGETHER:
+        labels = (*labels[:MOST_TOGETHER], UNREADABLE)
+    return Stated(labels, "\n".join(one.margins for one in found if one.margins)[:MOST_MARGINS])
 
 
 def stated_in(value: object) -> Stated:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests import fixtures_parse
+from tests import fixtures_formats, fixtures_parse
 from tests.unit.interfaces.test_leaves import read
 
 from muniment.interfaces.web.reading.leaves import Asked, text_view
@@ -16,11 +16,11 @@ from muniment.interfaces.web.reading.sheet import MOST_ROWS, letter, sheet
 from muniment.interfaces.web.reading.views import Leaf, Run
 from muniment.interfaces.web.wording import Unit
 from muniment.knowledge.formats import MEDIA_TYPES
-from muniment.knowledge.ingestion.parse.mail import read_mail
 from muniment.knowledge.ingestion.parse.normal import table_lines
 from muniment.knowledge.ingestion.parse.slides import read_slides
 from muniment.knowledge.ingestion.parse.tabular import read_csv
 from muniment.knowledge.ingestion.parse.workbook import read_workbook
+from muniment.knowledge.ingestion.parse_child import read_file
 from muniment.knowledge.ingestion.parsed import Parsed
 from muniment.knowledge.reading import DocumentRead
 
@@ -62,7 +62,7 @@ def test_a_slide_is_a_card_with_its_title_its_words_and_its_notes_apart() -> Non
 
 
 def test_a_mail_has_its_head_apart_from_its_text_and_names_what_was_attached() -> None:
-    (leaf,) = text_view(stored(read_mail("a.eml", fixtures_parse.mail())), Asked()).leaves
+    (leaf,) = text_view(stored(read_file("a.eml", fixtures_parse.mail())), Asked()).leaves
     assert leaf.form == "mail"
     assert said(leaf.title) == "Plan for Zürich"
     assert [(name, said(value)) for name, value in leaf.head] == [
@@ -72,6 +72,21 @@ def test_a_mail_has_its_head_apart_from_its_text_and_names_what_was_attached() -
     ]
     assert [said(one.runs) for one in leaf.paragraphs] == ["We meet at noon."]
     assert said(leaf.aside) == "budget.pdf"
+
+
+def test_what_was_attached_to_a_message_is_shown_behind_it() -> None:
+    message = fixtures_formats.outlook(files={"budget.txt": b"Twenty thousand", "plan.md": b"# Plan"})
+    mail, attached = text_view(stored(read_file("a.msg", message)), Asked()).leaves
+    assert (mail.form, said(mail.aside)) == ("mail", "budget.txt, plan.md")
+    shown = [said(one.runs) for one in attached.paragraphs]
+    assert shown == ["budget.txt", "Twenty thousand", "plan.md", "# Plan"]
+
+
+def test_an_open_spreadsheet_is_a_table() -> None:
+    (leaf,) = text_view(stored(read_file("a.ods", fixtures_formats.open_sheet())), Asked()).leaves
+    assert leaf.form == "sheet" and ["Ada", "50000"] in [
+        [c.rpartition(": ")[2] for c in row] for row in cells(leaf)
+    ]
 
 
 def test_a_sheet_is_a_table_whose_cells_stand_below_their_columns() -> None:

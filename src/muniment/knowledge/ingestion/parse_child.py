@@ -9,31 +9,57 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from muniment.knowledge.ingestion.parse.archive import read_tar, read_zip
+from muniment.knowledge.ingestion.parse.book import read_book
+from muniment.knowledge.ingestion.parse.enclosed import Enclosure
 from muniment.knowledge.ingestion.parse.html import read_html
 from muniment.knowledge.ingestion.parse.kind import kind_of
 from muniment.knowledge.ingestion.parse.mail import read_mail
+from muniment.knowledge.ingestion.parse.notebook import read_notebook
+from muniment.knowledge.ingestion.parse.opendocument import read_odp, read_ods, read_odt
+from muniment.knowledge.ingestion.parse.outlook import read_outlook
 from muniment.knowledge.ingestion.parse.pdf import read_pdf
 from muniment.knowledge.ingestion.parse.plain import read_markdown, read_text
+from muniment.knowledge.ingestion.parse.rtf import read_rtf
 from muniment.knowledge.ingestion.parse.slides import read_slides
+from muniment.knowledge.ingestion.parse.source import read_source
 from muniment.knowledge.ingestion.parse.stated_labels import stated
+from muniment.knowledge.ingestion.parse.structured import read_json, read_json_lines, read_xml
 from muniment.knowledge.ingestion.parse.tabular import read_csv
 from muniment.knowledge.ingestion.parse.word import read_word
 from muniment.knowledge.ingestion.parse.workbook import read_workbook
 from muniment.knowledge.ingestion.parsed import Parsed, ParseFailed
+from muniment.knowledge.stated import Stated, together
 
 _READERS: dict[str, Callable[[str, bytes], Parsed]] = {
     "md": read_markdown,
     "txt": read_text,
     "html": read_html,
     "csv": read_csv,
-    "eml": read_mail,
     "docx": read_word,
     "pptx": read_slides,
     "xlsx": read_workbook,
+    "odt": read_odt,
+    "ods": read_ods,
+    "odp": read_odp,
+    "rtf": read_rtf,
+    "epub": read_book,
+    "json": read_json,
+    "jsonl": read_json_lines,
+    "xml": read_xml,
+    "ipynb": read_notebook,
+    "source": read_source,
 }
+_HOLDERS: dict[str, Callable[[str, bytes, Enclosure], Parsed]] = {
+    "eml": read_mail,
+    "msg": read_outlook,
+    "zip": read_zip,
+    "tar": read_tar,
+}
+"""Readers of files that enclose others."""
 _NEEDED_LATER = (
-    "defusedxml.ElementTree", "docx", "email.mime", "heapq", "openpyxl", "openpyxl.worksheet._reader", "pptx",
-    "pypdfium2", "pypdfium2.raw", "selectolax.lexbor", "stringprep", "unicodedata", "zlib", "bz2", "lzma",
+    "defusedxml.ElementTree", "docx", "email.mime", "heapq", "olefile", "openpyxl", "openpyxl.worksheet._reader",
+    "pptx", "pypdfium2", "pypdfium2.raw", "selectolax.lexbor", "stringprep", "unicodedata", "zlib", "bz2", "lzma",
 )  # fmt: skip
 _UNUSED_CODECS = frozenset(
     {"mbcs", "oem", "idna", "bz2_codec", "hex_codec", "uu_codec", "zlib_codec", "rot_13"}
@@ -56,11 +82,29 @@ def handle(parts: Sequence[bytes]) -> bytes:
     """Answer `(name, content, PDF password, ...)` with the document, or with why it cannot be read, as JSON."""
     name, content = parts[0].decode("utf-8", "replace"), parts[1]
     try:
-        kind = kind_of(name, content)
-        if kind == "pdf":
-            parsed = read_pdf(name, content, [one.decode("utf-8", "replace") for one in parts[2:]])
-        else:
-            parsed = _READERS[kind](name, content)
-        return replace(parsed, stated=stated(kind, content)).to_json()
+        passwords = [one.decode("utf-8", "replace") for one in parts[2:]]
+        return read_file(name, content, passwords).to_json()
     except ParseFailed as failure:
         return json.dumps({"failed": failure.public, "fix": failure.fix}).encode()
+
+
+def read_file(name: str, content: bytes, passwords: Sequence[str] = ()) -> Parsed:
+    """Return the document in `content`, which is called `name`. Raises ParseFailed where it cannot be read.
+
+    What it and the files in it say of their own sensitivity goes with it.
+    """
+    found: list[Stated] = []
+
+    def read(name: str, content: bytes, enclosure: Enclosure) -> Parsed:
+        kind = kind_of(name, content)
+        if kind == "pdf":
+            parsed = read_pdf(name, content, passwords)
+        elif kind in _HOLDERS:
+            parsed = _HOLDERS[kind](name, content, enclosure)
+        else:
+            parsed = _READERS[kind](name, content)
+        found.append(stated(kind, content))
+        return parsed
+
+    parsed = read(name, content, Enclosure(read))
+    return replace(parsed, stated=together(found))

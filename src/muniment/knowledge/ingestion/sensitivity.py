@@ -23,8 +23,10 @@ from muniment.knowledge.ingestion.sensitivity_settings import SensitivityRule
 from muniment.knowledge.library import NewDocument
 from muniment.knowledge.stated import UNREADABLE, Stated
 
-LABELS_IN = frozenset(MEDIA_TYPES[kind] for kind in ("pdf", "docx", "pptx", "xlsx"))
-"""Media types of files that say something of their own sensitivity."""
+LABELS_IN = frozenset(
+    MEDIA_TYPES[kind] for kind in ("pdf", "docx", "pptx", "xlsx", "eml", "msg", "zip", "tar")
+)
+"""Media types of files that say something of their own sensitivity, or hold others that do."""
 FIRST_PAGE = 3_000
 """Characters that count as the first page where a format has none."""
 _JUDGEMENT = 1

@@ -164,7 +164,8 @@ def _words(text: str) -> frozenset[str]:
 
 _DATE = "Write it as 2026-01-31, or with a time as 2026-01-31T09:00:00+01:00; a date begins at 0:00 UTC."
 _WORDS = {"markdown": "md", "text": "txt", "email": "eml", "mail": "eml", "word": "docx", "powerpoint": "pptx",
-          "slides": "pptx", "excel": "xlsx", "spreadsheet": "xlsx"}  # fmt: skip
+          "slides": "pptx", "excel": "xlsx", "spreadsheet": "xlsx", "outlook": "msg", "book": "epub",
+          "notebook": "ipynb", "code": "source"}  # fmt: skip
 _READERS: Mapping[str, Callable[[str, object], object]] = {
     "source": _texts,
     "folder": _folders,

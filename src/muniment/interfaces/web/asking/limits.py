@@ -30,6 +30,19 @@ _NAMES = {
     "docx": "limits.type_docx",
     "pptx": "limits.type_pptx",
     "xlsx": "limits.type_xlsx",
+    "odt": "limits.type_odt",
+    "ods": "limits.type_ods",
+    "odp": "limits.type_odp",
+    "rtf": "limits.type_rtf",
+    "epub": "limits.type_epub",
+    "msg": "limits.type_msg",
+    "json": "limits.type_json",
+    "jsonl": "limits.type_jsonl",
+    "xml": "limits.type_xml",
+    "ipynb": "limits.type_ipynb",
+    "source": "limits.type_source",
+    "zip": "limits.type_zip",
+    "tar": "limits.type_tar",
 }
 
 

@@ -21,7 +21,7 @@ _BREAK = re.compile(r"\n[ \t]*\n\s*")
 _MARKDOWN_BREAK = re.compile(r"\n[ \t]*\n\s*|(?<=\n)(?=#{1,6} )|(?<=[^\n])\n(?=#{1,6} )")
 _HEADING = re.compile(r"#{1,6} +")
 _PART = "section"
-_SHEETS = frozenset({MEDIA_TYPES["csv"], MEDIA_TYPES["xlsx"]})
+_SHEETS = frozenset({MEDIA_TYPES["csv"], MEDIA_TYPES["xlsx"], MEDIA_TYPES["ods"]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def text_view(read: DocumentRead, asked: Asked) -> DocumentView:
     """Return the leaves around what is asked for."""
     version, sheets = read.version, read.document.media_type in _SHEETS
     length = len(version.text)
-    units = units_of(version) if sheets else _cut(units_of(version), length)
+    units = units_of(version) if sheets else _cut(_whole(units_of(version), length), length)
     units = units or [Unit(_PART, "", 1, 0, length)]
     names = len(units) > 1
     chosen = _chosen(units, asked)
@@ -135,6 +135,12 @@ def described(
 
 def _label(unit: Unit) -> str:
     return unit.label if unit.kind == "sheet" else str(unit.number)
+
+
+def _whole(units: list[Unit], length: int) -> list[Unit]:
+    """Return the units of a message with what is attached to it, as one part behind it."""
+    end = units[-1].end if units and units[-1].kind == "message" else length
+    return [*units, Unit(_PART, "", len(units) + 1, end, length)] if end < length else units
 
 
 def _cut(units: list[Unit], length: int) -> list[Unit]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from muniment.knowledge.formats import EXTENSIONS
+from muniment.knowledge.formats import EXTENSIONS, MEDIA_TYPES
+from muniment.knowledge.ingestion.parse.container import declared_type
 from muniment.knowledge.ingestion.parsed import ParseFailed
 
 _NAMES = {
@@ -17,13 +18,38 @@ _NAMES = {
     "docx": "a Word document",
     "pptx": "a PowerPoint file",
     "xlsx": "an Excel workbook",
+    "odt": "an OpenDocument text",
+    "ods": "an OpenDocument spreadsheet",
+    "odp": "an OpenDocument presentation",
+    "rtf": "an RTF document",
+    "epub": "an EPUB book",
+    "msg": "an Outlook message",
+    "json": "a JSON file",
+    "jsonl": "a file of JSON lines",
+    "xml": "an XML file",
+    "ipynb": "a notebook",
+    "source": "source code",
+    "zip": "a ZIP archive",
+    "tar": "a tar archive",
 }
+_OLD_OFFICE = "an old Office file (before 2007)"
+_OLD = {
+    "doc": ("an old Word file", "docx"),
+    "dot": ("an old Word file", "docx"),
+    "xls": ("an old Excel file", "xlsx"),
+    "xlt": ("an old Excel file", "xlsx"),
+    "ppt": ("an old PowerPoint file", "pptx"),
+    "pps": ("an old PowerPoint file", "pptx"),
+}
+"""Binary formats that are not read, and what to save them as."""
+_IN_ZIP = frozenset({"docx", "pptx", "xlsx", "odt", "ods", "odp", "epub", "zip"})
+_BY_BYTES = frozenset({"pdf", "rtf", "msg", "tar"})
 
 _SIGNATURES = (
     (b"PK\x03\x04", "a ZIP archive"),
     (b"PK\x05\x06", "an empty ZIP archive"),
     (b"PK\x07\x08", "a ZIP archive in pieces"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office file (before 2007)"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", _OLD_OFFICE),
     (b"\x89PNG\r\n\x1a\n", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
     (b"GIF8", "a GIF image"),
@@ -39,7 +65,7 @@ _SIGNATURES = (
     (b"\xfe\xed\xfa", "a program"),
     (b"\xcf\xfa\xed\xfe", "a program"),
     (b"SQLite format 3\x00", "an SQLite database"),
-    (b"{\\rtf", "an RTF document"),
+    (b"{\\rtf", "rtf"),
     (b"%!PS", "a PostScript file"),
     (b"OggS", "an audio file"),
     (b"ID3", "an audio file"),
@@ -47,6 +73,7 @@ _SIGNATURES = (
     (b"PAR1", "a Parquet file"),
 )
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_OF_A_MESSAGE = "__properties_version1.0".encode("utf-16-le")
 
 
 def kind_of(name: str, content: bytes) -> str:
@@ -54,18 +81,15 @@ def kind_of(name: str, content: bytes) -> str:
     extension = PurePosixPath(name.replace("\\", "/")).suffix[1:].lower()
     kind = EXTENSIONS.get(extension)
     if kind is None:
-        shown = f"the type .{extension}" if extension.isalnum() else "no known type in its name"
-        raise ParseFailed(
-            f"has {shown}, which cannot be read.", fix=f"Use one of: {', '.join(sorted(EXTENSIONS))}."
-        )
+        raise _unreadable(extension, content)
     if not content or (len(content) < 1 << 16 and not content.strip()):
         raise ParseFailed("is empty.", fix="Add text, or leave the file out.")
     found = _found(content)
-    if found == "pdf" and kind == "pdf":
-        return kind
-    if kind in ("docx", "pptx", "xlsx"):
+    if kind in _IN_ZIP:
         _check_container(kind, extension, content, found)
-    elif kind == "pdf" or found:
+    elif found == kind or (kind == "tar" and found == "a gzip archive"):
+        return kind
+    elif kind in _BY_BYTES or found:
         raise ParseFailed(
             f"is named .{extension} but is {_NAMES.get(found, found) or 'text'}, not {_NAMES[kind]}.",
             fix="Give it the right extension, or export it again.",
@@ -73,10 +97,30 @@ def kind_of(name: str, content: bytes) -> str:
     return kind
 
 
+def _unreadable(extension: str, content: bytes) -> ParseFailed:
+    if extension in _OLD:
+        what, save_as = _OLD[extension]
+        found = _found(content)
+        if found in ("", _OLD_OFFICE):
+            return ParseFailed(
+                f"is {what} (.{extension}), which cannot be read.", fix=f"Save it as .{save_as}."
+            )
+        return ParseFailed(
+            f"is named .{extension} but is {_NAMES.get(found, found)}.",
+            fix=f"Give it the right extension, or save it as .{save_as}.",
+        )
+    shown = f"the type .{extension}" if extension.isalnum() else "no known type in its name"
+    return ParseFailed(
+        f"has {shown}, which cannot be read.", fix=f"Use one of: {', '.join(sorted(EXTENSIONS))}."
+    )
+
+
 def _check_container(kind: str, extension: str, content: bytes, found: str) -> None:
-    if found == "an old Office file (before 2007)" and "EncryptedPackage".encode("utf-16-le") in content:
+    if found == _OLD_OFFICE and "EncryptedPackage".encode("utf-16-le") in content:
         raise ParseFailed("is protected by a password.", fix="Save a copy without the password.")
-    actual = office_kind(content) if found == "a ZIP archive" else _NAMES.get(found, found)
+    actual = _NAMES.get(found, found)
+    if found == "a ZIP archive":
+        actual = packed_kind(content) if kind == "zip" else office_kind(content)
     if actual != _NAMES[kind]:
         raise ParseFailed(
             f"is named .{extension} but is {actual or 'text'}, not {_NAMES[kind]}.",
@@ -86,6 +130,10 @@ def _check_container(kind: str, extension: str, content: bytes, found: str) -> N
 
 def office_kind(content: bytes) -> str:
     """Return what a ZIP archive is, judged by the names in its directory (which stand there in clear)."""
+    stated = declared_type(content).removesuffix("-template")
+    for kind in ("odt", "ods", "odp", "epub"):
+        if stated == MEDIA_TYPES[kind]:
+            return _NAMES[kind]
     for mark, kind in ((b"word/document", "docx"), (b"ppt/presentation", "pptx"), (b"xl/workbook", "xlsx")):
         if mark in content:
             return _NAMES[kind]
@@ -94,13 +142,26 @@ def office_kind(content: bytes) -> str:
     return "a ZIP archive"
 
 
+def packed_kind(content: bytes) -> str:
+    """Return what a ZIP archive is that may hold Office files, whose names stand in clear in it as well."""
+    own = b"[Content_Types].xml"
+    return (
+        office_kind(content)
+        if content[30 : 30 + len(own)] == own or declared_type(content)
+        else "a ZIP archive"
+    )
+
+
 def _found(content: bytes) -> str:
     """Return the kind or a description of what the bytes certainly are; nothing for text."""
     if b"%PDF-" in content[:1024]:
         return "pdf"
     for signature, description in _SIGNATURES:
         if content.startswith(signature):
-            return description
+            is_message = description == _OLD_OFFICE and _OF_A_MESSAGE in content
+            return "msg" if is_message else description
+    if content[257:262] == b"ustar":
+        return "tar"
     if content[4:8] == b"ftyp":
         return "a media file"
     if content.startswith(b"MZ") and b"\x00" in content[:512]:

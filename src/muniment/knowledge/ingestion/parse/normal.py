@@ -90,6 +90,11 @@ class Composer:
         """Characters written so far."""
         return self._length
 
+    @property
+    def notes(self) -> int:
+        """How many notes there are."""
+        return len(self._notes)
+
     def clean(self, text: str) -> str:
         """Return `text` in normal form, counting what was dropped."""
         text, dropped = normal(text)
@@ -141,6 +146,18 @@ class Composer:
         lines = list(table_lines([row for row in cells if any(row)]))
         if lines:
             self.block("\n".join(lines))
+
+    def inset(self, parsed: Parsed, below: int) -> None:
+        """Append a document that was read by itself; its headings stand `below` so many levels."""
+        if self._length:
+            self._append("\n\n")
+        start = self._length
+        if self._open and self._open[3] < 0:
+            self._open = (*self._open[:3], start)
+        self._append(parsed.text)
+        self._headings += [
+            Heading(heading.level + below, heading.text, start + heading.start) for heading in parsed.headings
+        ]
 
     def begin(self, kind: UnitKind, label: str, number: int) -> None:
         """Begin a unit; whatever follows belongs to it."""
