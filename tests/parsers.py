@@ -13,6 +13,7 @@ import pytest
 from muniment.foundation.confinement import Isolation
 from muniment.foundation.sandbox import Sandbox
 from muniment.knowledge.ingestion import parser
+from muniment.knowledge.ingestion.ocr import Ocr
 from muniment.knowledge.ingestion.parser import ParseLimits, Parser
 
 _idle: dict[tuple[ParseLimits, Isolation], list[Sandbox]] = {}
@@ -21,8 +22,14 @@ _idle: dict[tuple[ParseLimits, Isolation], list[Sandbox]] = {}
 class LentParser(Parser):
     """A parser whose child serves the next one of the same limits when it is closed."""
 
-    def __init__(self, limits: ParseLimits | None = None, isolation: Isolation = "required") -> None:
-        super().__init__(limits, isolation)
+    def __init__(
+        self,
+        limits: ParseLimits | None = None,
+        isolation: Isolation = "required",
+        *,
+        ocr: Ocr | None = None,
+    ) -> None:
+        super().__init__(limits, isolation, ocr=ocr)
         self._waiting = _idle.setdefault((self._limits, isolation), [])
         if self._waiting:
             self._sandbox = self._waiting.pop()

@@ -37,6 +37,7 @@ from muniment.governance.privacy.sensitive_settings import SensitiveSettings, un
 from muniment.inference.catalog import QUOTES, Endpoint, fallback_problem
 from muniment.inference.endpoint_settings import ModelSettings
 from muniment.knowledge.ingestion.chunk import HIGHEST
+from muniment.knowledge.ingestion.ocr import LANGUAGE
 
 if TYPE_CHECKING:
     from muniment.inference.embedders import Offer
@@ -161,6 +162,12 @@ class IngestionSettings(_Section):
     """Most time that one file may take to parse."""
     nice: int = Field(5, ge=0, le=19)
     """How far `ingest` and the `index` commands stand back behind searches, as the system counts priority."""
+    ocr: Literal["auto", "off"] = "auto"
+    """Read pages that are pictures with the Tesseract of this system, where it is installed."""
+    ocr_languages: tuple[Annotated[str, Field(pattern=LANGUAGE)], ...] = Field(
+        ("eng",), min_length=1, max_length=10
+    )
+    """Languages to read them in, as Tesseract names its data; each more takes more time."""
     labels: bool = False
     """Label names of persons and places at the end of each ingest; needs the extra `labels`."""
 

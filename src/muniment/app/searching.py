@@ -223,6 +223,7 @@ class Searching(Governed):
     def pipeline(self) -> Pipeline:
         """Ingestion of folders."""
         from muniment.foundation.sandbox import Limits
+        from muniment.knowledge.ingestion.ocr import Ocr
         from muniment.knowledge.ingestion.parser import ParseLimits, Parser
         from muniment.knowledge.ingestion.pipeline import Pipeline
 
@@ -232,7 +233,9 @@ class Searching(Governed):
             self.ingestion,
             self.index,
             lambda: Parser(
-                ParseLimits(file_bytes, Limits(seconds=float(limits.parse_seconds))), limits.isolation
+                ParseLimits(file_bytes, Limits(seconds=float(limits.parse_seconds))),
+                limits.isolation,
+                ocr=Ocr(limits.ocr_languages, limits.isolation, wanted=limits.ocr == "auto"),
             ),
             file_bytes,
             self.labelling if limits.labels else None,

@@ -11,6 +11,12 @@ MEDIA_TYPES = {
     "pdf": "application/pdf",
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "tiff": "image/tiff",
+    "webp": "image/webp",
+    "gif": "image/gif",
+    "bmp": "image/bmp",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 """By kind."""
@@ -24,6 +30,8 @@ EXTENSIONS = {
     "pdf": "pdf",
     "docx": "docx",
     "pptx": "pptx",
+    "png": "png", "jpg": "jpg", "jpeg": "jpg", "tif": "tiff", "tiff": "tiff",
+    "webp": "webp", "gif": "gif", "bmp": "bmp",
     "xlsx": "xlsx", "xlsm": "xlsx",
 }  # fmt: skip
 """Extension to kind."""

@@ -7,12 +7,17 @@ import json
 import pkgutil
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from muniment.knowledge.ingestion.parse.html import read_html
+from muniment.knowledge.ingestion.parse.image import PLUGINS, image_bitmap, read_image
 from muniment.knowledge.ingestion.parse.kind import kind_of
+from muniment.knowledge.ingestion.parse.language import language
 from muniment.knowledge.ingestion.parse.mail import read_mail
+from muniment.knowledge.ingestion.parse.order import order_of
 from muniment.knowledge.ingestion.parse.pdf import read_pdf
 from muniment.knowledge.ingestion.parse.plain import read_markdown, read_text
+from muniment.knowledge.ingestion.parse.scans import Scans, page_bitmap
 from muniment.knowledge.ingestion.parse.slides import read_slides
 from muniment.knowledge.ingestion.parse.tabular import read_csv, read_workbook
 from muniment.knowledge.ingestion.parse.word import read_word
@@ -28,10 +33,19 @@ _READERS: dict[str, Callable[[str, bytes], Parsed]] = {
     "docx": read_word,
     "pptx": read_slides,
     "xlsx": read_workbook,
+    **dict.fromkeys(PLUGINS, read_image),
+}
+_WITH_SCANS: dict[str, Callable[[str, bytes, Scans], Parsed]] = {
+    "pdf": read_pdf,
+    **dict.fromkeys(PLUGINS, read_image),
 }
 _NEEDED_LATER = (
+    *(f"PIL.{name}" for name in (
+        "BmpImagePlugin", "GifImagePlugin", "ImageColor", "ImageFile", "ImageMode", "ImagePalette", "JpegImagePlugin",
+        "MpoImagePlugin", "PngImagePlugin", "TiffImagePlugin", "WebPImagePlugin",
+    )),
     "defusedxml.ElementTree", "docx", "email.mime", "heapq", "openpyxl", "openpyxl.worksheet._reader", "pptx",
-    "pypdfium2", "pypdfium2.raw", "selectolax.lexbor", "stringprep", "unicodedata", "zlib", "bz2", "lzma",
+    "pycld2", "pypdfium2", "pypdfium2.raw", "selectolax.lexbor", "stringprep", "unicodedata", "zlib", "bz2", "lzma",
 )  # fmt: skip
 _UNUSED_CODECS = frozenset(
     {"mbcs", "oem", "idna", "bz2_codec", "hex_codec", "uu_codec", "zlib_codec", "rot_13"}
@@ -51,9 +65,40 @@ def warm_up() -> None:
 
 
 def handle(parts: Sequence[bytes]) -> bytes:
-    """Answer `(name, content)` with the document, or with why the file cannot be read, as JSON."""
-    name, content = parts[0].decode("utf-8", "replace"), parts[1]
+    """Answer `(order, content)` with the document, or with why the file cannot be read, as JSON.
+
+    The order is a name, or an `Order`; one for a bitmap is answered with the bitmap, or with nothing.
+    """
+    order = order_of(parts[0])
+    name, content = order.name, parts[1]
+    scans = Scans(order.tables)
     try:
-        return _READERS[kind_of(name, content)](name, content).to_json()
+        kind = kind_of(name, content)
+        if order.bitmap:
+            return _bitmap(kind, content, order.bitmap)
+        reader = _WITH_SCANS.get(kind)
+        parsed = reader(name, content, scans) if reader else _READERS[kind](name, content)
     except ParseFailed as failure:
-        return json.dumps({"failed": failure.public, "fix": failure.fix}).encode()
+        told = scans.failure or failure
+        return json.dumps({"failed": told.public, "fix": told.fix, "scans": scans.unread}).encode()
+    return replace(
+        parsed,
+        notes=(*parsed.notes, *scans.notes()),
+        language=language(parsed.text),
+        scans=tuple(scans.unread),
+    ).to_json()
+
+
+def _bitmap(kind: str, content: bytes, page: int) -> bytes:
+    """Return a page as a grey bitmap, nothing where it cannot be shown."""
+    if kind in PLUGINS:
+        return image_bitmap(kind, content, page)
+    if kind != "pdf":
+        return b""
+    import pypdfium2
+
+    document = pypdfium2.PdfDocument(content)
+    try:
+        return page_bitmap(document, page)
+    finally:
+        document.close()

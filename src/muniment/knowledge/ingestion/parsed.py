@@ -7,6 +7,7 @@ Every offset counts characters of `text`; ends are exclusive.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -59,6 +60,10 @@ class Parsed:
     """What was left out or repaired, for the operator."""
     author: str = ""
     """As the file names its author or sender; empty where it does not."""
+    language: str = ""
+    """BCP 47 tag of what most of the text is written in; empty where that is not certain."""
+    scans: tuple[int, ...] = ()
+    """Pages that are pictures and were not read."""
 
     def __post_init__(self) -> None:
         at = 0
@@ -83,6 +88,8 @@ class Parsed:
                 "media_type": self.media_type,
                 "notes": self.notes,
                 "author": self.author,
+                "language": self.language,
+                "scans": self.scans,
             },
             ensure_ascii=False,
         ).encode()
@@ -98,8 +105,12 @@ def from_json(answer: Mapping[str, object]) -> Parsed:
         media_type=_text(answer.get("media_type")),
         notes=tuple(_text(note) for note in _list(answer.get("notes"))),
         author=_text(answer.get("author")),
+        language=_tag(answer.get("language", "")),
+        scans=tuple(_count(page) for page in _list(answer.get("scans", []))),
     )
 
+
+_LANGUAGE = re.compile("[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
 
 _KINDS: dict[str, UnitKind] = {
     "page": "page", "slide": "slide", "sheet": "sheet", "section": "section", "message": "message",
@@ -134,6 +145,13 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("not a text")
     return value
+
+
+def _tag(value: object) -> str:
+    text = _text(value)
+    if text and not _LANGUAGE.fullmatch(text):
+        raise ValueError("not a language")
+    return text
 
 
 def _count(value: object) -> int:

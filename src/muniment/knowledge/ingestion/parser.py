@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from muniment.foundation.confinement import Isolation
 from muniment.foundation.errors import NotSetUp
 from muniment.foundation.sandbox import ChildFailed, Limits, Sandbox
+from muniment.knowledge.ingestion.ocr import Ocr
+from muniment.knowledge.ingestion.ocr_pages import pictures, read_pages, with_unread
+from muniment.knowledge.ingestion.parse.order import Order
 from muniment.knowledge.ingestion.parsed import Parsed, ParseFailed, from_json
 
 _CHILD = "muniment.knowledge.ingestion.parse_child"
@@ -27,8 +31,16 @@ class ParseLimits:
 class Parser:
     """Reads files in an isolated child, one at a time; a file that breaks the child fails alone."""
 
-    def __init__(self, limits: ParseLimits | None = None, isolation: Isolation = "required") -> None:
+    def __init__(
+        self,
+        limits: ParseLimits | None = None,
+        isolation: Isolation = "required",
+        *,
+        ocr: Ocr | None = None,
+    ) -> None:
+        """Without `ocr` pages that are pictures stay unread."""
         self._limits = limits or ParseLimits()
+        self._ocr = ocr or Ocr(wanted=False)
         self._sandbox = Sandbox(_CHILD, self._limits.child, isolation)
 
     def parse(self, name: str, data: Path | bytes) -> Parsed:
@@ -41,18 +53,37 @@ class Parser:
         if len(content) > self._limits.file_bytes:
             raise self._too_large(shown, len(content))
         try:
-            answer = json.loads(self._sandbox.request(name.encode("utf-8", "replace"), content))
-            if not isinstance(answer, dict):
-                raise ValueError("not an object")
+            answer = self._answer(Order(name), content)
+            if pages := pictures(answer):
+                answer = self._with_scans(name, content, answer, pages)
             if "failed" in answer:
                 raise ParseFailed(f"{shown} {answer['failed']}", fix=str(answer.get("fix", "")))
-            return from_json({str(key): value for key, value in answer.items()})
+            return from_json(answer)
         except ChildFailed as failure:
             raise self._explained(shown, failure) from failure
         except ValueError as error:
             raise ParseFailed(
                 f"{shown} made the parser give a wrong answer.", fix=_LEAVE_OUT, detail=str(error)
             ) from error
+
+    def _answer(self, order: Order, content: bytes) -> dict[str, object]:
+        answer = json.loads(self._sandbox.request(order.to_bytes(), content))
+        if not isinstance(answer, dict):
+            raise ValueError("not an object")
+        return {str(key): value for key, value in answer.items()}
+
+    def _with_scans(
+        self, name: str, content: bytes, answer: dict[str, object], pages: Sequence[int]
+    ) -> dict[str, object]:
+        """Return the answer once more, with what OCR reads on the pages that are pictures."""
+
+        def bitmap(page: int) -> bytes:
+            return self._sandbox.request(Order(name, bitmap=page).to_bytes(), content)
+
+        found = read_pages(self._ocr, bitmap, pages)
+        if found.tables:
+            answer = self._answer(Order(name, tables=found.tables), content)
+        return with_unread(answer, found.why_not)
 
     def start(self) -> None:
         """Start the child ahead of the first file. Raises NotSetUp where isolation cannot be had."""

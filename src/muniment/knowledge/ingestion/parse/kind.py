@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from muniment.knowledge.formats import EXTENSIONS
+from muniment.knowledge.ingestion.parse.image import PLUGINS
 from muniment.knowledge.ingestion.parsed import ParseFailed
 
 _NAMES = {
@@ -17,6 +18,12 @@ _NAMES = {
     "docx": "a Word document",
     "pptx": "a PowerPoint file",
     "xlsx": "an Excel workbook",
+    "png": "a PNG image",
+    "jpg": "a JPEG image",
+    "tiff": "a TIFF image",
+    "webp": "a WebP image",
+    "gif": "a GIF image",
+    "bmp": "a BMP image",
 }
 
 _SIGNATURES = (
@@ -61,11 +68,11 @@ def kind_of(name: str, content: bytes) -> str:
     if not content or (len(content) < 1 << 16 and not content.strip()):
         raise ParseFailed("is empty.", fix="Add text, or leave the file out.")
     found = _found(content)
-    if found == "pdf" and kind == "pdf":
+    if found == kind or (kind in PLUGINS and _NAMES[kind] == _picture(content)):
         return kind
     if kind in ("docx", "pptx", "xlsx"):
         _check_container(kind, extension, content, found)
-    elif kind == "pdf" or found:
+    elif kind == "pdf" or kind in PLUGINS or found:
         raise ParseFailed(
             f"is named .{extension} but is {_NAMES.get(found, found) or 'text'}, not {_NAMES[kind]}.",
             fix="Give it the right extension, or export it again.",
@@ -112,6 +119,14 @@ def _found(content: bytes) -> str:
     if control > 1 + len(sample) // 50:
         return "binary data"
     return ""
+
+
+def _picture(content: bytes) -> str:
+    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
+        return _NAMES["webp"]
+    if content.startswith(b"BM") and content[6:10] == bytes(4):
+        return _NAMES["bmp"]
+    return next((what for signature, what in _SIGNATURES if content.startswith(signature)), "")
 
 
 def _looks_like_utf16(sample: bytes) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from muniment.knowledge.formats import MEDIA_TYPES
 from muniment.knowledge.ingestion.parse.normal import Composer, one_line
 from muniment.knowledge.ingestion.parse.pdf_lines import Line, page_lines
+from muniment.knowledge.ingestion.parse.scans import Scans
 from muniment.knowledge.ingestion.parse.title import title
 from muniment.knowledge.ingestion.parsed import Parsed, ParseFailed
 
@@ -25,7 +26,7 @@ _ENDS = (".", "!", "?", ":", ";")
 _BOLD_LEVEL = 4
 
 
-def read_pdf(name: str, content: bytes) -> Parsed:
+def read_pdf(name: str, content: bytes, scans: Scans | None = None) -> Parsed:
     """Read the text of a PDF. Raises ParseFailed where it is locked, damaged or only pictures."""
     import pypdfium2
 
@@ -44,7 +45,7 @@ def read_pdf(name: str, content: bytes) -> Parsed:
     pages = min(count, MOST_PAGES)
     if count > pages:
         out.note(f"only the first {pages:,} of {count:,} pages were read")
-    silent = _write_pages(document, pages, out)
+    silent = _write_pages(document, pages, out, scans or Scans())
     if out.length == 0:
         raise ParseFailed(
             "holds no text, only pictures: it is a scan.", fix="Run text recognition on it first."
@@ -57,7 +58,7 @@ def read_pdf(name: str, content: bytes) -> Parsed:
     )
 
 
-def _write_pages(document: PdfDocument, pages: int, out: Composer) -> int:
+def _write_pages(document: PdfDocument, pages: int, out: Composer, scans: Scans) -> int:
     """Append the pages; return how many had no text."""
     import pypdfium2
 
@@ -73,11 +74,12 @@ def _write_pages(document: PdfDocument, pages: int, out: Composer) -> int:
             continue
         lines = page_lines(text_page)
         text_page.close()
-        page.close()
         style.learn(lines)
         out.begin("page", f"Page {number}", number)
         before = out.length
-        _PageWriter(lines, style, bookmarks.get(number, {}), out).write()
+        if not scans.written(page, sum(len(line.text.strip()) for line in lines), number, out):
+            _PageWriter(lines, style, bookmarks.get(number, {}), out).write()
+        page.close()
         silent += out.length == before
     return silent
 
