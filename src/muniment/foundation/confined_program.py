@@ -160,7 +160,7 @@ def main(arguments: Sequence[str]) -> None:
     try:
         os.nice(5)
         _confine(options)
-        os.execve(options["path"], [options["path"], *options["arguments"]], options["environment"])
+        os.execve(options["path"], [options["path"], *options["arguments"]], options["environment"])  # noqa: S606
     except (Unconfined, OSError) as reason:
         os.write(tell, str(reason).encode("utf-8", "replace") or b"no reason")
 

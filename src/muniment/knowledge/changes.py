@@ -243,6 +243,7 @@ def _write_versions(
                 "notes": json.dumps(list(new.notes)),
                 "text": new.text,
                 "chunking": new.chunking,
+                "language": new.language,
             }
         )
         pieces += [{"document": row.id, "version": row.version, **_columns(piece)} for piece in new.chunks]

@@ -74,6 +74,8 @@ class VersionRow:
     """Pages, slides, sheets, messages: kind, label, number, start, end."""
     notes: tuple[str, ...]
     text: str
+    language: str = ""
+    """BCP 47 tag of what most of the text is written in; empty where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,8 @@ class NewVersion:
     """The rules that cut it; empty where that is not known."""
     original: bytes | None = field(default=None, repr=False)
     """The bytes that it was read from, where they are kept."""
+    language: str = ""
+    """BCP 47 tag of what most of the text is written in; empty where that is not certain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +262,7 @@ def version_row(connection: sa.Connection, document_id: str, version: int) -> Ve
             table.units,
             table.notes,
             table.text,
+            table.language,
         ).where(table.document == document_id, table.version == version)
     ).first()
     if row is None:
@@ -271,6 +276,7 @@ def version_row(connection: sa.Connection, document_id: str, version: int) -> Ve
         tuple(json.loads(row.units)),
         tuple(json.loads(row.notes)),
         row.text,
+        row.language,
     )
 
 

@@ -19,6 +19,7 @@ from muniment.knowledge import index_model
 pytestmark = BOTH
 LATER = (
     "DROP TABLE version_original",
+    "ALTER TABLE document_version DROP COLUMN language",
     "DROP TABLE release",
     "DROP TABLE release_stage",
     "ALTER TABLE document_version DROP COLUMN chunking",

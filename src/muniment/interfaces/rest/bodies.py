@@ -309,6 +309,8 @@ class DocumentResponse(BaseModel):
     version: int
     current_version: int
     modified_at: str
+    language: str
+    """BCP 47 tag; empty where it is not known."""
     characters: int
     units: list[UnitBody]
     span: tuple[int, int] | None

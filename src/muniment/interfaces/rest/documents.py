@@ -68,6 +68,7 @@ def opened_document(
         version=found.version.version,
         current_version=found.document.version,
         modified_at=found.version.modified_at,
+        language=found.version.language,
         characters=len(found.version.text),
         units=units,
         span=span,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from muniment.foundation.confined_program import Program, ProgramLimits, run
@@ -26,13 +26,14 @@ LANGUAGE_FOLDERS = (
 LANGUAGE = r"^[a-zA-Z]{3,8}(_[a-zA-Z]{2,12}){0,2}$"
 """A language as Tesseract names its data, such as eng or chi_sim."""
 _WHOLE_PAGE = "3"
+_OFF = 'OCR is off: set ingestion.ocr = "auto", and install Tesseract.'
 
 
 @dataclass(frozen=True, slots=True)
 class OcrLimits:
     """Bounds of OCR."""
 
-    page: ProgramLimits = ProgramLimits(seconds=60.0, memory_bytes=768 << 20, output_bytes=8 << 20)
+    page: ProgramLimits = field(default_factory=lambda: ProgramLimits(memory_bytes=768 << 20))
     file_seconds: float = 900.0
     """After which the pages of a file that are left stay unread."""
     file_pages: int = 500
@@ -55,7 +56,7 @@ class Ocr:
         self._isolation: Isolation = isolation
         self._program = ""
         self._folder = ""
-        self.why_not = "OCR is off (ingestion.ocr)." if not wanted else ""
+        self.why_not = _OFF if not wanted else ""
         """Why nothing can be read, and what to do; empty where it can."""
         if wanted:
             self.why_not = self._find(languages, programs, folders)
@@ -88,13 +89,13 @@ class Ocr:
         packages = " ".join(f"tesseract-ocr-{name.lower().replace('_', '-')}" for name in languages)
         if not self._program:
             return (
-                f"Tesseract is not installed: install it (Debian: apt-get install tesseract-ocr {packages})."
+                f"Install Tesseract, which reads pictures (Debian: apt-get install tesseract-ocr {packages})."
             )
         if not languages or not all(re.match(LANGUAGE, name) for name in languages):
-            return "ingestion.ocr_languages names no language of Tesseract."
+            return "Name languages as Tesseract does in ingestion.ocr_languages, such as eng."
         having = [folder for folder in folders if Path(folder).is_dir()]
         for folder in having:
             if all(Path(folder, f"{name}.traineddata").is_file() for name in languages):
                 self._folder = folder
                 return ""
-        return f"Tesseract lacks the data of {', '.join(languages)}: install it (Debian: apt-get install {packages})."
+        return f"Install what Tesseract needs to read {', '.join(languages)} (Debian: apt-get install {packages})."

@@ -42,19 +42,21 @@ def read_pages(ocr: Ocr, bitmap: Callable[[int], bytes], pages: Sequence[int]) -
     ends = time.monotonic() + ocr.limits.file_seconds
     for page in pages[: ocr.limits.file_pages]:
         if time.monotonic() > ends:
-            return PagesRead(tables, f"reading one file by OCR may take {ocr.limits.file_seconds:g} seconds.")
+            return PagesRead(
+                tables, f"OCR may take {ocr.limits.file_seconds:g} seconds of one file; split it."
+            )
         try:
             shown = bitmap(page)
             if not shown.startswith(_BITMAP):
-                why_not = "they cannot be shown."
+                why_not = "A picture is damaged, or too large to show; export it again."
                 continue
             tables[page] = ocr.read(shown)
         except ChildFailed as failure:
-            why_not = f"OCR failed on them ({failure.reason})."
+            why_not = f"OCR failed ({failure.reason}); export the picture again."
         except NotSetUp as refused:
             return PagesRead(tables, str(refused))
     if len(pages) > ocr.limits.file_pages:
-        why_not = f"OCR reads at most {ocr.limits.file_pages:,} pages of a file."
+        why_not = f"OCR reads at most {ocr.limits.file_pages:,} pages of one file; split it."
     return PagesRead(tables, why_not)
 
 
@@ -63,9 +65,10 @@ def with_unread(answer: dict[str, object], why_not: str) -> dict[str, object]:
     unread = pictures(answer)
     if not unread:
         return answer
-    why = why_not or "OCR found nothing on them."
+    why = why_not or "Leave them out."
     if "failed" in answer:
-        return {**answer, "fix": f"It was not read by OCR: {why}"}
+        return {**answer, "fix": why}
     notes = answer.get("notes")
-    said = f"{len(unread)} pages are pictures and were not read by OCR: {why}"
+    pages = "1 page is a picture" if len(unread) == 1 else f"{len(unread)} pages are pictures"
+    said = f"{pages} that OCR did not read: {why}"
     return {**answer, "notes": [*(notes if isinstance(notes, list) else []), said]}

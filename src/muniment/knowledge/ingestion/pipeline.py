@@ -264,6 +264,7 @@ class Pipeline:
                 ],
                 notes=parsed.notes,
                 author=parsed.author,
+                language=parsed.language,
                 text=text,
                 chunks=[
                     ChunkText(c.ordinal, c.start, c.end, c.page, c.heading, text[c.start : c.end])

@@ -33,10 +33,10 @@ def language(text: str) -> str:
         certain, _, found = pycld2.detect(sample)
     except pycld2.error:
         return ""
-    _, tag, share, _ = found[0]
-    if not tag or not certain or share < _LEAST_SHARE or tag == "un" or tag.startswith("xx"):
+    tag, share = found[0][1], found[0][2]
+    if not certain or share < _LEAST_SHARE or not tag or tag == "un" or tag.startswith("xx"):
         return ""
-    return _MODERN.get(tag, tag)
+    return _MODERN.get(str(tag), str(tag))
 
 
 def _sample(text: str) -> str:
