@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 MOST_CHARACTERS = 20_000
-_LEAST_LETTERS = 40
+_LEAST_LETTERS = 30
 _LEAST_SHARE = 60
 """Percent of the text."""
 _IDEOGRAPHS = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
