@@ -20,8 +20,10 @@ PLUGINS = {
 }  # fmt: skip
 """Kinds of pictures, and what Pillow calls them."""
 MOST_PAGES = 500
-LARGEST = 40_000_000
-"""Pixels of a picture; one with colours takes four bytes for each."""
+LARGEST = 24_000_000
+"""Pixels of a picture with colours, each of which takes four bytes as it is decoded."""
+_GREY = 4
+"""So many times as many may a picture have whose pixels take one byte."""
 _SMALLEST = 8
 _ORIENTATION = 0x0112
 _TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
@@ -52,9 +54,6 @@ def image_bitmap(kind: str, content: bytes, number: int) -> bytes:
         try:
             image.seek(number - 1)
             _check_size(image)
-            scale = math.sqrt(MOST_PIXELS / (image.width * image.height))
-            if scale < 1:
-                image.draft("L", (int(image.width * scale), int(image.height * scale)))
             turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
             grey = _grey(image)
         except (OSError, SyntaxError, ValueError, EOFError, ArithmeticError, KeyError, TypeError) as error:
@@ -100,7 +99,10 @@ def _pages(kind: str, content: bytes) -> int:
 
 
 def _check_size(image: Image) -> None:
-    if image.width * image.height > LARGEST:
+    """Raise ParseFailed where a picture is too large or small; a JPEG is decoded smaller, and grey."""
+    image.draft("L", (2_500, 2_500))
+    light = image.mode in ("1", "L", "P") and "transparency" not in image.info
+    if image.width * image.height > LARGEST * (_GREY if light else 1):
         raise _too_large()
     if min(image.width, image.height) < _SMALLEST:
         raise ParseFailed("is a picture too small to hold text.", fix="Leave it out.")
@@ -118,11 +120,13 @@ def _grey(image: Image) -> Image:
     from PIL import Image as pillow
 
     if image.mode.startswith("I"):
-        return image.point(lambda value: value / 256).convert("L")
-    if image.mode == "P" and "transparency" in image.info:
+        return image.convert("I").point(lambda value: value / 256).convert("L")
+    if "transparency" in image.info:
         image = image.convert("RGBA")
     if image.mode not in ("RGBA", "LA", "PA"):
         return image.convert("L")
+    if image.width * image.height > MOST_PIXELS:
+        image = image.reduce(2)
     ground = pillow.new("L", image.size, 255)
     ground.paste(image.convert("L"), mask=image.getchannel("A"))
     return ground
