@@ -1,6 +1,6 @@
 """Hostile files of every format that is read: small valid ones, changed by a seed, and bombs, loops and lies.
 
-A format that is added joins by its ending; where `tests.fixtures_parse` makes a file of its kind, that is changed too.
+A format that is added joins by its ending; a file of its kind that `tests.fixtures_parse` makes is changed too.
 """
 
 from __future__ import annotations
@@ -180,7 +180,8 @@ def pdf_bombs() -> dict[str, Callable[[], bytes]]:
         body += stream + b"\nendstream endobj 5 0 obj<</Length %d>>stream\n" % len(draw) + draw
         return body + b"\nendstream endobj trailer<</Root 1 0 R>>"
 
-    form = b"4 0 obj<</Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</I 4 0 R>>>>/Length 5>>stream\n/I Do"
+    form = b"4 0 obj<</Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</I 4 0 R>>>>"
+    form += b"/Length 5>>stream\n/I Do"
     return {
         "picture.pdf": lambda: picture(30_000, 30_000, 1),
         "inflating.pdf": lambda: picture(2_600, 2_600, 2),

@@ -81,8 +81,8 @@ class Shown(Ocr):
 @pytest.mark.parametrize(
     ("ending", "form", "mode"),
     [("png", "PNG", "RGBA"), ("png", "PNG", "P"), ("png", "PNG", "LA"), ("png", "PNG", "I;16"),
-     ("jpeg", "JPEG", "RGB"), ("jpg", "JPEG", "CMYK"), ("tif", "TIFF", "1"), ("tiff", "TIFF", "RGB"), ("webp", "WEBP", "RGBA"),
-     ("gif", "GIF", "P"), ("bmp", "BMP", "RGB")],
+     ("jpeg", "JPEG", "RGB"), ("jpg", "JPEG", "CMYK"), ("tif", "TIFF", "1"), ("tiff", "TIFF", "RGB"),
+     ("webp", "WEBP", "RGBA"), ("gif", "GIF", "P"), ("bmp", "BMP", "RGB")],
 )  # fmt: skip
 def test_every_form_of_picture_becomes_the_same_plain_bitmap(ending: str, form: str, mode: str) -> None:
     ocr, plain = Shown(), drawn(LINE)
