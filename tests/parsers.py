@@ -13,6 +13,7 @@ import pytest
 from muniment.foundation.confinement import Isolation
 from muniment.foundation.sandbox import Sandbox
 from muniment.knowledge.ingestion import parser
+from muniment.knowledge.ingestion.ocr import Ocr
 from muniment.knowledge.ingestion.parse.pdf_open import Passwords, no_passwords
 from muniment.knowledge.ingestion.parser import ParseLimits, Parser
 
@@ -27,8 +28,9 @@ class LentParser(Parser):
         limits: ParseLimits | None = None,
         isolation: Isolation = "required",
         pdf_passwords: Passwords = no_passwords,
+        ocr: Ocr | None = None,
     ) -> None:
-        super().__init__(limits, isolation, pdf_passwords)
+        super().__init__(limits, isolation, pdf_passwords, ocr)
         self._waiting = _idle.setdefault((self._limits, isolation), [])
         if self._waiting:
             self._sandbox = self._waiting.pop()

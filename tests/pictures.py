@@ -1,159 +1,32 @@
-"""Take the pictures of the guides from a sample company: `python -m tests.pictures HOME [FOLDER]`.
-
-HOME is a copy of what `muniment demo` made, in which suites were run, releases built and something waits for
-approval: asking and looking change it. A picture that its state cannot give is left out, and said to be.
-"""
+"""Pictures of pages, as scanners and cameras make them."""
 
 from __future__ import annotations
 
 import io
-import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-from tests.simulators.browser import DESK, PHONE, launched
-from tests.simulators.served import served
+from PIL import Image, ImageDraw, ImageFont
 
-from muniment import app
-from muniment.app import Workspace
-from muniment.governance.identity.principal import OPERATOR
-
-COLOURS = 128
-GIVEN = {
-    "supplier": "sup-07",
-    "item": "Two flow meters",
-    "amount": "1200.00",
-    "currency": "EUR",
-    "cost_centre": "CC-210",
-}
-QUESTION = "What is the hotel limit for travel?"
-OPENED = "document.querySelectorAll('.chain details').forEach((one, at) => { one.open = at === 1; })"
-Act = Callable[[Any], None]
+LINE = "The annual leave policy grants twenty five days of leave."
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A page that somebody looks at: where it is, or which link of that page leads there, and what is done first."""
-
-    name: str
-    who: str
-    path: str
-    link: str = ""
-    act: Act | None = None
-    phone: bool = False
+def drawn(text: str, *, width: int = 1500, height: int = 220, grey: int = 0) -> Image.Image:
+    """Return a picture of text, dark on white."""
+    image = Image.new("L", (width, height), 255)
+    ImageDraw.Draw(image).multiline_text(
+        (60, 60), text, fill=grey, font=ImageFont.load_default(44), spacing=20
+    )
+    return image
 
 
-def asked(page: Any) -> None:
-    page.fill("#question", QUESTION)
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/answers/*")
+def page_picture(text: str, form: str = "PNG", mode: str = "L") -> bytes:
+    """Return a file of a picture of text."""
+    return saved([drawn(text).convert(mode)], form)
 
 
-def explained(page: Any) -> None:
-    asked(page)
-    page.locator(".chip").first.hover()
-
-
-def opened(page: Any) -> None:
-    asked(page)
-    page.goto(page.url)
-    page.goto(page.locator(".source .open").first.evaluate("one => one.href"))
-    page.wait_for_load_state("networkidle")
-
-
-def traced(page: Any) -> None:
-    asked(page)
-    page.goto(f"{page.url}/lineage")
-    page.evaluate(OPENED)
-
-
-def explored(page: Any) -> None:
-    page.fill("[name=name]", "alice")
-    page.keyboard.press("Enter")
-    page.wait_for_selector(".result")
-
-
-def compared(page: Any) -> None:
-    text = page.input_value("#policies")
-    page.fill("#policies", text.replace('Action::"ask", ', "", 1))
-    page.locator(".form.is-wide .row button").first.click()
-    page.wait_for_selector("#found")
-
-
-def started(page: Any) -> None:
-    for name, value in GIVEN.items():
-        page.fill(f"[name=given_{name}]", value)
-    page.locator("main form button").last.click()
-    page.wait_for_url(lambda url: "/new/" not in url)
-    page.wait_for_timeout(6_000)
-    page.reload()
-
-
-PICTURES: Sequence[Picture] = (
-    Picture("web-answer", "alice", "/", act=explained),
-    Picture("web-answer-phone", "alice", "/", act=asked, phone=True),
-    Picture("web-document", "alice", "/", act=opened),
-    Picture("web-lineage", "alice", "/", act=traced),
-    Picture("web-approval", "carol", "/approvals", "a[href^='/approvals/act_']"),
-    Picture("web-approval-phone", "carol", "/approvals", "a[href^='/approvals/act_']", phone=True),
-    Picture("web-workflow", "niaj", "/workflows/new/purchase-request", act=started),
-    Picture("web-audit", "grace", "/audit"),
-    Picture("web-quality-run", "erin", "/quality/runs", ".ledger a"),
-    Picture("web-releases", "erin", "/quality/releases"),
-    Picture("web-access", "frank", "/administration/access", act=explored),
-    Picture("web-policy", "frank", "/administration/policy/draft", act=compared),
-    Picture("web-health", "ivan", "/administration"),
-)
-
-
-def taken(chromium: Any, address: str, workspace: Workspace, picture: Picture) -> bytes:
-    """Return one picture as a small PNG file."""
-    secret = workspace.sessions.redeem(
-        workspace.sessions.create_link(workspace.principal(picture.who), OPERATOR)
-    ).secret
-    view = {"viewport": PHONE, "color_scheme": "dark"} if picture.phone else {"viewport": DESK}
-    context = chromium.new_context(reduced_motion="reduce", **view)
-    context.add_cookies([{"name": "muniment", "value": secret, "url": address}])
-    page = context.new_page()
-    page.set_default_timeout(20_000)
-    page.goto(address + picture.path)
-    if picture.link:
-        page.goto(page.locator(picture.link).first.evaluate("one => one.href"))
-    if picture.act:
-        picture.act(page)
-    shot = page.screenshot()
-    context.close()
-    return small(shot)
-
-
-def small(shot: bytes) -> bytes:
-    """Return a picture in few colours, which is what these pages have."""
-    from PIL import Image
-
-    made = io.BytesIO()
-    few = Image.open(io.BytesIO(shot)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-    few.save(made, "PNG", optimize=True)
-    return made.getvalue()
-
-
-def main(home: Path, folder: Path, names: Sequence[str]) -> None:
-    """Take them all, or those that are named."""
-    workspace = app.open(home)
-    with served(workspace) as address, launched() as chromium:
-        for picture in PICTURES:
-            if names and picture.name not in names:
-                continue
-            try:
-                content = taken(chromium, address, workspace, picture)
-            except Exception as error:
-                sys.stderr.write(f"{picture.name}: left out, {str(error).splitlines()[0]}\n")
-                continue
-            (folder / f"{picture.name}.png").write_bytes(content)
-            sys.stderr.write(f"{picture.name}: {len(content) // 1000} kB\n")
-    workspace.close()
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2] if len(sys.argv) > 2 else "docs/guide/images"), sys.argv[3:])
+def saved(images: Sequence[Image.Image], form: str) -> bytes:
+    """Return pictures as a file, each a page where the form has pages."""
+    out = io.BytesIO()
+    more = {"save_all": True, "append_images": images[1:]} if len(images) > 1 else {}
+    images[0].save(out, form, **more)
+    return out.getvalue()

@@ -37,6 +37,7 @@ from muniment.governance.privacy.sensitive_settings import SensitiveSettings, un
 from muniment.inference.catalog import QUOTES, Endpoint, fallback_problem
 from muniment.inference.endpoint_settings import ModelSettings
 from muniment.knowledge.ingestion.chunk import HIGHEST
+from muniment.knowledge.ingestion.ocr import LANGUAGE
 from muniment.knowledge.ingestion.sensitivity_settings import SensitivityRule, rules_problem
 
 if TYPE_CHECKING:
@@ -164,6 +165,12 @@ class IngestionSettings(_Section):
     """How far `ingest` and the `index` commands stand back behind searches, as the system counts priority."""
     pdf_passwords: tuple[str, ...] = Field((), max_length=20)
     """References, `env:NAME` or `file:PATH`, to passwords that are tried on protected PDF files."""
+    ocr: Literal["auto", "off"] = "auto"
+    """Read pages that are pictures with the Tesseract of this system, where it is installed."""
+    ocr_languages: tuple[Annotated[str, Field(pattern=LANGUAGE)], ...] = Field(
+        ("eng",), min_length=1, max_length=10
+    )
+    """Languages to read them in, as Tesseract names its data; each more takes more time."""
     labels: bool = False
     """Label names of persons and places at the end of each ingest; needs the extra `labels`."""
     sensitivity: tuple[SensitivityRule, ...] = ()

@@ -253,11 +253,17 @@ class Searching(Governed):
 
     def _parser(self) -> Parser:
         from muniment.foundation.sandbox import Limits
+        from muniment.knowledge.ingestion.ocr import Ocr
         from muniment.knowledge.ingestion.parser import ParseLimits, Parser
 
         limits = self.settings.ingestion
         child = Limits(seconds=float(limits.parse_seconds))
-        return Parser(ParseLimits(limits.max_file_mb << 20, child), limits.isolation, self._pdf_passwords)
+        return Parser(
+            ParseLimits(limits.max_file_mb << 20, child),
+            limits.isolation,
+            self._pdf_passwords,
+            Ocr(limits.ocr_languages, limits.isolation, wanted=limits.ocr == "auto"),
+        )
 
     @cached_property
     def sources(self) -> Sources:

@@ -19,7 +19,7 @@ import os
 import platform
 import struct
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 Isolation = Literal["required", "rlimits"]
@@ -98,7 +98,7 @@ def confine(
         leave_network()
     _limit(memory_bytes, address_bytes or memory_bytes + (1 << 30), cpu_seconds, keep, threads)
     if isolation == "required":
-        _filter_calls(platform.machine(), threads)
+        install_filter(filter_program(platform.machine(), threads), platform.machine())
 
 
 def _close_descriptors(keep: Collection[int]) -> None:
@@ -113,10 +113,6 @@ def _close_descriptors(keep: Collection[int]) -> None:
 def _limit(
     memory_bytes: int, address_bytes: int, cpu_seconds: int, keep: Collection[int], threads: bool
 ) -> None:
-    try:
-        import resource
-    except ImportError as error:
-        raise Unconfined("this system has no resource limits") from error
     limits = {
         "RLIMIT_CORE": 0,
         "RLIMIT_FSIZE": 0,
@@ -127,6 +123,15 @@ def _limit(
     }
     if not threads:
         limits["RLIMIT_NPROC"] = 0
+    set_limits(limits)
+
+
+def set_limits(limits: Mapping[str, int]) -> None:
+    """Set resource limits by name, as far as the system has them. Raises Unconfined."""
+    try:
+        import resource
+    except ImportError as error:
+        raise Unconfined("this system has no resource limits") from error
     for name, value in limits.items():
         kind = getattr(resource, name, None)
         if kind is None:
@@ -144,9 +149,9 @@ def leave_network() -> None:
         libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
 
 
-def _filter_calls(machine: str, threads: bool) -> None:
+def install_filter(code: bytes, machine: str) -> None:
+    """Put a system call filter on every thread, and refuse new privileges. Raises Unconfined."""
     libc = ctypes.CDLL(None, use_errno=True)
-    code = filter_program(machine, threads)
     text = ctypes.create_string_buffer(code, len(code))
 
     class Program(ctypes.Structure):

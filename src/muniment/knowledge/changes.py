@@ -291,6 +291,7 @@ def _write_versions(
                 "text": new.text,
                 "chunking": new.chunking,
                 "stated": None if new.stated is None else json.dumps(new.stated.as_json()),
+                "language": new.language,
             }
         )
         pieces += [{"document": row.id, "version": row.version, **_columns(piece)} for piece in new.chunks]

@@ -75,6 +75,8 @@ class VersionRow:
     """Pages, slides, sheets, messages: kind, label, number, start, end."""
     notes: tuple[str, ...]
     text: str
+    language: str = ""
+    """BCP 47 tag of what most of the text is written in; empty where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,8 @@ class NewVersion:
     """What the file says of its own sensitivity; None where it was not looked for."""
     original: bytes | None = field(default=None, repr=False)
     """The bytes that it was read from, where they are kept."""
+    language: str = ""
+    """BCP 47 tag of what most of the text is written in; empty where that is not certain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +265,7 @@ def version_row(connection: sa.Connection, document_id: str, version: int) -> Ve
             table.units,
             table.notes,
             table.text,
+            table.language,
         ).where(table.document == document_id, table.version == version)
     ).first()
     if row is None:
@@ -274,6 +279,7 @@ def version_row(connection: sa.Connection, document_id: str, version: int) -> Ve
         tuple(json.loads(row.units)),
         tuple(json.loads(row.notes)),
         row.text,
+        row.language,
     )
 
 

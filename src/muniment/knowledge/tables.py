@@ -70,6 +70,7 @@ document_version = sa.Table(
     sa.Column("notes", sa.Text, nullable=False),
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("chunking", sa.Text, nullable=False, server_default=""),
+    sa.Column("language", sa.Text, nullable=False, server_default=""),
     sa.Column("stated", sa.Text),
 )
 document_label = sa.Table(

@@ -29,6 +29,7 @@ LATER = (
     "DROP TABLE outside_entry",
     "DROP TABLE outside_lease",
     "DROP TABLE version_original",
+    "ALTER TABLE document_version DROP COLUMN language",
     "DROP TABLE release",
     "DROP TABLE release_stage",
     "ALTER TABLE document_version DROP COLUMN chunking",

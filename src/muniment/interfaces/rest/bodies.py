@@ -322,6 +322,8 @@ class DocumentResponse(BaseModel):
     version: int
     current_version: int
     modified_at: str
+    language: str
+    """BCP 47 tag; empty where it is not known."""
     sensitivity: str | None
     """Its label as of now."""
     raised_by: list[RaisedBody]

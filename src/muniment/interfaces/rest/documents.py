@@ -68,6 +68,7 @@ def opened_document(
         version=found.version.version,
         current_version=found.document.version,
         modified_at=found.version.modified_at,
+        language=found.version.language,
         sensitivity=found.sensitivity,
         raised_by=[RaisedBody(origin=one.origin, name=one.name, label=one.label) for one in found.raised_by],
         characters=len(found.version.text),

@@ -13,14 +13,19 @@ from muniment.knowledge.ingestion.parse.archive import read_tar, read_zip
 from muniment.knowledge.ingestion.parse.book import read_book
 from muniment.knowledge.ingestion.parse.enclosed import Enclosure
 from muniment.knowledge.ingestion.parse.html import read_html
+from muniment.knowledge.ingestion.parse.image import PLUGINS, image_bitmap, read_image
 from muniment.knowledge.ingestion.parse.kind import kind_of
+from muniment.knowledge.ingestion.parse.language import language
 from muniment.knowledge.ingestion.parse.mail import read_mail
 from muniment.knowledge.ingestion.parse.notebook import read_notebook
 from muniment.knowledge.ingestion.parse.opendocument import read_odp, read_ods, read_odt
+from muniment.knowledge.ingestion.parse.order import order_of
 from muniment.knowledge.ingestion.parse.outlook import read_outlook
 from muniment.knowledge.ingestion.parse.pdf import read_pdf
+from muniment.knowledge.ingestion.parse.pdf_open import open_pdf
 from muniment.knowledge.ingestion.parse.plain import read_markdown, read_text
 from muniment.knowledge.ingestion.parse.rtf import read_rtf
+from muniment.knowledge.ingestion.parse.scans import Scans, page_bitmap
 from muniment.knowledge.ingestion.parse.slides import read_slides
 from muniment.knowledge.ingestion.parse.source import read_source
 from muniment.knowledge.ingestion.parse.stated_labels import stated
@@ -58,8 +63,13 @@ _HOLDERS: dict[str, Callable[[str, bytes, Enclosure], Parsed]] = {
 }
 """Readers of files that enclose others."""
 _NEEDED_LATER = (
+    *(f"PIL.{name}" for name in (
+        "BmpImagePlugin", "GifImagePlugin", "ImageColor", "ImageFile", "ImageMode", "ImagePalette", "JpegImagePlugin",
+        "MpoImagePlugin", "PngImagePlugin", "TiffImagePlugin", "WebPImagePlugin",
+    )),
     "defusedxml.ElementTree", "docx", "email.mime", "heapq", "olefile", "openpyxl", "openpyxl.worksheet._reader",
-    "pptx", "pypdfium2", "pypdfium2.raw", "selectolax.lexbor", "stringprep", "unicodedata", "zlib", "bz2", "lzma",
+    "pptx", "pycld2", "pypdfium2", "pypdfium2.raw", "selectolax.lexbor", "stringprep", "unicodedata", "zlib",
+    "bz2", "lzma",
 )  # fmt: skip
 _UNUSED_CODECS = frozenset(
     {"mbcs", "oem", "idna", "bz2_codec", "hex_codec", "uu_codec", "zlib_codec", "rot_13"}
@@ -79,26 +89,43 @@ def warm_up() -> None:
 
 
 def handle(parts: Sequence[bytes]) -> bytes:
-    """Answer `(name, content, PDF password, ...)` with the document, or with why it cannot be read, as JSON."""
-    name, content = parts[0].decode("utf-8", "replace"), parts[1]
+    """Answer `(order, content, PDF password, ...)` with the document, or with why it cannot be read, as JSON.
+
+    The order is a name, or an `Order`; one for a bitmap is answered with the bitmap, or with nothing.
+    """
+    order, content = order_of(parts[0]), parts[1]
+    passwords = [one.decode("utf-8", "replace") for one in parts[2:]]
+    scans = Scans(order.tables)
     try:
-        passwords = [one.decode("utf-8", "replace") for one in parts[2:]]
-        return read_file(name, content, passwords).to_json()
+        if order.bitmap:
+            return _bitmap(kind_of(order.name, content), content, order.bitmap, passwords)
+        parsed = read_file(order.name, content, passwords, scans)
     except ParseFailed as failure:
-        return json.dumps({"failed": failure.public, "fix": failure.fix}).encode()
+        told = scans.failure or failure
+        return json.dumps({"failed": told.public, "fix": told.fix, "scans": scans.unread}).encode()
+    return replace(
+        parsed,
+        notes=(*parsed.notes, *scans.notes()),
+        language=language(parsed.text),
+        scans=tuple(scans.unread),
+    ).to_json()
 
 
-def read_file(name: str, content: bytes, passwords: Sequence[str] = ()) -> Parsed:
+def read_file(name: str, content: bytes, passwords: Sequence[str] = (), scans: Scans | None = None) -> Parsed:
     """Return the document in `content`, which is called `name`. Raises ParseFailed where it cannot be read.
 
-    What it and the files in it say of their own sensitivity goes with it.
+    What it and the files in it say of their own sensitivity goes with it. `scans` are its own pages that are
+    pictures; those of files in it stay unread.
     """
     found: list[Stated] = []
 
     def read(name: str, content: bytes, enclosure: Enclosure) -> Parsed:
         kind = kind_of(name, content)
+        pictures = scans if scans is not None and enclosure.is_outermost else Scans()
         if kind == "pdf":
-            parsed = read_pdf(name, content, passwords)
+            parsed = read_pdf(name, content, passwords, pictures)
+        elif kind in PLUGINS:
+            parsed = read_image(name, content, pictures)
         elif kind in _HOLDERS:
             parsed = _HOLDERS[kind](name, content, enclosure)
         else:
@@ -108,3 +135,16 @@ def read_file(name: str, content: bytes, passwords: Sequence[str] = ()) -> Parse
 
     parsed = read(name, content, Enclosure(read))
     return replace(parsed, stated=together(found))
+
+
+def _bitmap(kind: str, content: bytes, page: int, passwords: Sequence[str]) -> bytes:
+    """Return a page as a grey bitmap, nothing where it cannot be shown."""
+    if kind in PLUGINS:
+        return image_bitmap(kind, content, page)
+    if kind != "pdf":
+        return b""
+    document = open_pdf(content, passwords)
+    try:
+        return page_bitmap(document, page)
+    finally:
+        document.close()

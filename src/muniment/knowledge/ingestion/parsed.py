@@ -7,6 +7,7 @@ Every offset counts characters of `text`; ends are exclusive.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -62,6 +63,10 @@ class Parsed:
     """As the file names its author or sender; empty where it does not."""
     stated: Stated = NOTHING_STATED
     """What the file says of its own sensitivity."""
+    language: str = ""
+    """BCP 47 tag of what most of the text is written in; empty where that is not certain."""
+    scans: tuple[int, ...] = ()
+    """Pages that are pictures and were not read."""
 
     def __post_init__(self) -> None:
         at = 0
@@ -87,6 +92,8 @@ class Parsed:
                 "notes": self.notes,
                 "author": self.author,
                 "stated": self.stated.as_json(),
+                "language": self.language,
+                "scans": self.scans,
             },
             ensure_ascii=False,
         ).encode()
@@ -103,8 +110,12 @@ def from_json(answer: Mapping[str, object]) -> Parsed:
         notes=tuple(_text(note) for note in _list(answer.get("notes"))),
         author=_text(answer.get("author")),
         stated=stated_in(answer.get("stated")),
+        language=_tag(answer.get("language", "")),
+        scans=tuple(_count(page) for page in _list(answer.get("scans", []))),
     )
 
+
+_LANGUAGE = re.compile("[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
 
 _KINDS: dict[str, UnitKind] = {
     "page": "page", "slide": "slide", "sheet": "sheet", "section": "section", "message": "message",
@@ -139,6 +150,13 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("not a text")
     return value
+
+
+def _tag(value: object) -> str:
+    text = _text(value)
+    if text and not _LANGUAGE.fullmatch(text):
+        raise ValueError("not a language")
+    return text
 
 
 def _count(value: object) -> int:

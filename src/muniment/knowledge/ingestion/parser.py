@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from muniment.foundation.confinement import Isolation
 from muniment.foundation.errors import BadInput, NotSetUp
 from muniment.foundation.sandbox import ChildFailed, Limits, Sandbox
+from muniment.knowledge.ingestion.ocr import Ocr
+from muniment.knowledge.ingestion.ocr_pages import pictures, read_pages, with_unread
+from muniment.knowledge.ingestion.parse.order import Order
 from muniment.knowledge.ingestion.parse.pdf_open import Passwords, may_be_locked, no_passwords
 from muniment.knowledge.ingestion.parsed import Parsed, ParseFailed, from_json
 
@@ -33,9 +37,12 @@ class Parser:
         limits: ParseLimits | None = None,
         isolation: Isolation = "required",
         pdf_passwords: Passwords = no_passwords,
+        ocr: Ocr | None = None,
     ) -> None:
+        """Without `ocr` pages that are pictures stay unread."""
         self._limits = limits or ParseLimits()
         self._pdf_passwords = pdf_passwords
+        self._ocr = ocr or Ocr(wanted=False)
         self._sandbox = Sandbox(_CHILD, self._limits.child, isolation)
 
     def parse(self, name: str, data: Path | bytes) -> Parsed:
@@ -48,12 +55,10 @@ class Parser:
         if len(content) > self._limits.file_bytes:
             raise self._too_large(shown, len(content))
         try:
-            answer = json.loads(self._answer(shown, name.encode("utf-8", "replace"), content))
-            if not isinstance(answer, dict):
-                raise ValueError("not an object")
+            answer = self._read_all(shown, name, content)
             if "failed" in answer:
                 raise ParseFailed(f"{shown} {answer['failed']}", fix=str(answer.get("fix", "")))
-            return from_json({str(key): value for key, value in answer.items()})
+            return from_json(answer)
         except ChildFailed as failure:
             raise self._explained(shown, failure) from failure
         except ValueError as error:
@@ -61,17 +66,34 @@ class Parser:
                 f"{shown} made the parser give a wrong answer.", fix=_LEAVE_OUT, detail=str(error)
             ) from error
 
-    def _answer(self, shown: str, name: bytes, content: bytes) -> bytes:
+    def _read_all(self, shown: str, name: str, content: bytes) -> dict[str, object]:
+        """Return what the child answers, once more where OCR read pages that are pictures."""
         try:
             passwords = self._pdf_passwords() if may_be_locked(content) else ()
         except BadInput as error:
             raise ParseFailed(f"{shown} may need a password. {error.public}", fix=error.fix) from error
-        if not passwords:
-            return self._sandbox.request(name, content)
+        parts = [content, *(one.reveal().encode() for one in passwords)]
+
+        def bitmap(page: int) -> bytes:
+            return self._sandbox.request(Order(name, bitmap=page).to_bytes(), *parts)
+
         try:
-            return self._sandbox.request(name, content, *(one.reveal().encode() for one in passwords))
-        finally:  # a later file shares no process with the passwords
-            self._sandbox.close()
+            answer = self._answer(Order(name), parts)
+            if pages := pictures(answer):
+                found = read_pages(self._ocr, bitmap, pages)
+                if found.tables:
+                    answer = self._answer(Order(name, tables=found.tables), parts)
+                answer = with_unread(answer, found.why_not)
+            return answer
+        finally:
+            if passwords:  # a later file shares no process with the passwords
+                self._sandbox.close()
+
+    def _answer(self, order: Order, parts: Sequence[bytes]) -> dict[str, object]:
+        answer = json.loads(self._sandbox.request(order.to_bytes(), *parts))
+        if not isinstance(answer, dict):
+            raise ValueError("not an object")
+        return {str(key): value for key, value in answer.items()}
 
     def start(self) -> None:
         """Start the child ahead of the first file. Raises NotSetUp where isolation cannot be had."""

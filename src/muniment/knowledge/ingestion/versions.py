@@ -33,6 +33,7 @@ def version_of(
         ],
         notes=parsed.notes,
         author=author or parsed.author,
+        language=parsed.language,
         text=text,
         chunks=[
             ChunkText(c.ordinal, c.start, c.end, c.page, c.heading, text[c.start : c.end])

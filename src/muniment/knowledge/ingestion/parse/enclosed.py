@@ -45,6 +45,11 @@ class Enclosure:
         """How many files were read here."""
         return self._sections
 
+    @property
+    def is_outermost(self) -> bool:
+        """Whether it is for the file itself, and not for one that lies in it."""
+        return self._depth == 0
+
     def check_depth(self) -> None:
         """Raise ParseFailed for an archive so deep that its members are not read."""
         if self._depth >= MOST_DEPTH:

@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 
 from muniment.knowledge.formats import EXTENSIONS, MEDIA_TYPES
 from muniment.knowledge.ingestion.parse.container import declared_type
+from muniment.knowledge.ingestion.parse.image import PLUGINS
 from muniment.knowledge.ingestion.parsed import ParseFailed
 
 _NAMES = {
@@ -31,6 +32,12 @@ _NAMES = {
     "source": "source code",
     "zip": "a ZIP archive",
     "tar": "a tar archive",
+    "png": "a PNG image",
+    "jpg": "a JPEG image",
+    "tiff": "a TIFF image",
+    "webp": "a WebP image",
+    "gif": "a GIF image",
+    "bmp": "a BMP image",
 }
 _OLD_OFFICE = "an old Office file (before 2007)"
 _OLD = {
@@ -85,11 +92,13 @@ def kind_of(name: str, content: bytes) -> str:
     if not content or (len(content) < 1 << 16 and not content.strip()):
         raise ParseFailed("is empty.", fix="Add text, or leave the file out.")
     found = _found(content)
+    if found == kind or (kind in PLUGINS and _NAMES[kind] == _picture(content)):
+        return kind
     if kind in _IN_ZIP:
         _check_container(kind, extension, content, found)
-    elif found == kind or (kind == "tar" and found == "a gzip archive"):
+    elif kind == "tar" and found == "a gzip archive":
         return kind
-    elif kind in _BY_BYTES or found:
+    elif kind in _BY_BYTES or kind in PLUGINS or found:
         raise ParseFailed(
             f"is named .{extension} but is {_NAMES.get(found, found) or 'text'}, not {_NAMES[kind]}.",
             fix="Give it the right extension, or export it again.",
@@ -173,6 +182,14 @@ def _found(content: bytes) -> str:
     if control > 1 + len(sample) // 50:
         return "binary data"
     return ""
+
+
+def _picture(content: bytes) -> str:
+    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
+        return _NAMES["webp"]
+    if content.startswith(b"BM") and content[6:10] == bytes(4):
+        return _NAMES["bmp"]
+    return next((what for signature, what in _SIGNATURES if content.startswith(signature)), "")
 
 
 def _looks_like_utf16(sample: bytes) -> bool:

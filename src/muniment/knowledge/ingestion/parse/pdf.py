@@ -12,6 +12,7 @@ from muniment.knowledge.ingestion.parse.pdf_lines import page_lines
 from muniment.knowledge.ingestion.parse.pdf_notes import page_notes
 from muniment.knowledge.ingestion.parse.pdf_open import open_pdf
 from muniment.knowledge.ingestion.parse.pdf_outline import outline
+from muniment.knowledge.ingestion.parse.scans import Scans
 from muniment.knowledge.ingestion.parse.title import title
 from muniment.knowledge.ingestion.parsed import Parsed, ParseFailed
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 MOST_PAGES = 3_000
 
 
-def read_pdf(name: str, content: bytes, passwords: Sequence[str] = ()) -> Parsed:
+def read_pdf(name: str, content: bytes, passwords: Sequence[str] = (), scans: Scans | None = None) -> Parsed:
     """Read the text of a PDF. Raises ParseFailed where it is locked, damaged or only pictures."""
     document = open_pdf(content, passwords)
     count = len(document)
@@ -29,7 +30,7 @@ def read_pdf(name: str, content: bytes, passwords: Sequence[str] = ()) -> Parsed
     pages = min(count, MOST_PAGES)
     if count > pages:
         out.note(f"only the first {pages:,} of {count:,} pages were read")
-    silent = _write_pages(document, pages, out)
+    silent = _write_pages(document, pages, out, scans or Scans())
     if out.length == 0:
         raise ParseFailed(
             "holds no text, only pictures: it is a scan.", fix="Run text recognition on it first."
@@ -42,7 +43,7 @@ def read_pdf(name: str, content: bytes, passwords: Sequence[str] = ()) -> Parsed
     )
 
 
-def _write_pages(document: PdfDocument, pages: int, out: Composer) -> int:
+def _write_pages(document: PdfDocument, pages: int, out: Composer, scans: Scans) -> int:
     """Append the pages; return how many had no text."""
     import pypdfium2
 
@@ -59,11 +60,12 @@ def _write_pages(document: PdfDocument, pages: int, out: Composer) -> int:
         lines = page_lines(page, text_page)
         notes = page_notes(page)
         text_page.close()
-        page.close()
         style.learn(lines)
         out.begin("page", f"Page {number}", number)
         before = out.length
-        PageWriter(lines, style, titles.get(number, {}), out).write()
+        if not scans.written(page, sum(len(line.text.strip()) for line in lines), number, out):
+            PageWriter(lines, style, titles.get(number, {}), out).write()
+        page.close()
         for note in notes:
             out.block(note)
         silent += out.length == before
