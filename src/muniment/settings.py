@@ -24,7 +24,7 @@ from muniment.foundation.errors import BadInput
 from muniment.foundation.key_provider import ProviderName, Wrapped
 from muniment.foundation.limit_settings import LimitSettings
 from muniment.foundation.network_settings import NetworkSettings
-from muniment.foundation.secret import Secret
+from muniment.foundation.secret import MissingSecret, Secret
 from muniment.foundation.telemetry_settings import TelemetrySettings
 from muniment.governance.audit.audit_settings import AuditSettings
 from muniment.governance.identity.claimed import GroupRule
@@ -422,7 +422,7 @@ def process_environment() -> dict[str, str]:
 
 
 def endpoints(settings: Settings, home: Path) -> list[Endpoint]:
-    """Return the endpoints with their keys; raises BadInput for a reference that leads nowhere."""
+    """Return the endpoints with their keys; raises BadInput for what is no reference."""
     return [
         model.endpoint(
             name,
@@ -502,14 +502,17 @@ def _is_literal(authority: str) -> bool:
 
 
 def secret_of(reference: str, key: str, home: Path) -> Secret | None:
-    """Return what a reference of the setting `key` leads to, None for an empty one; raises BadInput for nothing."""
+    """Return what a reference of the setting `key` leads to, None for an empty one.
+
+    Raises MissingSecret where it leads nowhere, BadInput for what is no reference.
+    """
     if not reference:
         return None
     kind, _, name = reference.partition(":")
     if kind == "env" and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         value = os.environ.get(name)
         if not value:
-            raise BadInput(
+            raise MissingSecret(
                 f"{key}: the environment has no {name}.", fix=f"Set {name} or change the reference."
             )
         return Secret(value)
@@ -517,7 +520,7 @@ def secret_of(reference: str, key: str, home: Path) -> Secret | None:
         try:
             return Secret((home / Path(name).expanduser()).read_text("utf-8").strip())
         except (OSError, UnicodeDecodeError) as error:
-            raise BadInput(
+            raise MissingSecret(
                 f"{key}: {name} cannot be read.", fix="Mend the path or its permissions."
             ) from error
     raise BadInput(f"{key} is not a reference.", fix='Write "env:NAME" or "file:PATH", never the key itself.')
