@@ -11,7 +11,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -53,6 +53,8 @@ class _Tally:
     changed: int = 0
     access_changed: int = 0
     chunks: int = 0
+    originals: int = 0
+    """Kept of versions that were stored without."""
     formats: Counter[str] = field(default_factory=Counter[str])
     failed: list[Problem] = field(default_factory=list[Problem])
     unfit: list[Problem] = field(default_factory=list[Problem])
@@ -134,6 +136,7 @@ class Pipeline:
         todo = plan(known, hashes, [problem.path for problem in tally.failed], stale)
         if not dry_run:
             self._settle(source, listing, todo, by, tally)
+            self._add_originals(folder, source, listing, hashes, tally)
             self._index(folder, source, listing, todo, by, tally, embedder, on_progress)
             self._finish(source, by, tally)
         else:
@@ -197,6 +200,24 @@ class Pipeline:
                 changes.remove_document(connection, row.id, self._now())
                 entries.append(Entry("ingest.removed", by, {"document": row.id, "source": source}))
             self._parts.audit.append(connection, entries)
+
+    def _add_originals(
+        self, folder: Folder, source: str, listing: Listing, hashes: Mapping[str, str], tally: _Tally
+    ) -> None:
+        small = {entry.path for entry in listing.files if entry.size <= originals.LARGEST}
+        with self._parts.database.read() as connection:
+            lacking = originals.lacking(connection, source)
+        for bare in lacking:
+            if bare.path not in small or hashes.get(bare.path) != bare.content_hash:
+                continue
+            try:
+                file = folder.read(bare.path)
+            except BadInput:
+                # It was there a moment ago: the next ingest sees what became of it.
+                continue
+            if file.sha256 == bare.content_hash:
+                with self._parts.database.write() as connection:
+                    tally.originals += originals.add(connection, bare, file.content)
 
     def _index(
         self,
@@ -299,6 +320,7 @@ class Pipeline:
                 "changed": tally.changed,
                 "failed": len(tally.failed),
                 "chunks": tally.chunks,
+                **({"originals": tally.originals} if tally.originals else {}),
             }
             self._parts.audit.append(connection, [*failures, Entry("ingest.finished", by, about)])
         self._index_writer.finish(by)
