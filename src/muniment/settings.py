@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -25,6 +25,7 @@ from muniment.foundation.key_provider import ProviderName, Wrapped
 from muniment.foundation.limit_settings import LimitSettings
 from muniment.foundation.network_settings import NetworkSettings
 from muniment.foundation.secret import MissingSecret, Secret
+from muniment.foundation.setting_name import Name
 from muniment.foundation.telemetry_settings import TelemetrySettings
 from muniment.governance.audit.audit_settings import AuditSettings
 from muniment.governance.identity.claimed import GroupRule
@@ -176,9 +177,6 @@ class ServerSettings(_Section):
     """Processes that serve the home together; each holds the index in memory."""
     allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
     """Host names that requests may carry."""
-
-
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 
 
 class IdentitySettings(_Section):
