@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -24,7 +24,8 @@ from muniment.foundation.errors import BadInput
 from muniment.foundation.key_provider import ProviderName, Wrapped
 from muniment.foundation.limit_settings import LimitSettings
 from muniment.foundation.network_settings import NetworkSettings
-from muniment.foundation.secret import Secret
+from muniment.foundation.secret import MissingSecret, Secret
+from muniment.foundation.setting_name import Name
 from muniment.foundation.telemetry_settings import TelemetrySettings
 from muniment.governance.audit.audit_settings import AuditSettings
 from muniment.governance.identity.claimed import GroupRule
@@ -194,9 +195,6 @@ class ServerSettings(_Section):
     """Processes that serve the home together; each holds the index in memory."""
     allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
     """Host names that requests may carry."""
-
-
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 
 
 class IdentitySettings(_Section):
@@ -447,7 +445,7 @@ def process_environment() -> dict[str, str]:
 
 
 def endpoints(settings: Settings, home: Path) -> list[Endpoint]:
-    """Return the endpoints with their keys; raises BadInput for a reference that leads nowhere."""
+    """Return the endpoints with their keys; raises BadInput for what is no reference."""
     return [
         model.endpoint(
             name,
@@ -527,14 +525,17 @@ def _is_literal(authority: str) -> bool:
 
 
 def secret_of(reference: str, key: str, home: Path) -> Secret | None:
-    """Return what a reference of the setting `key` leads to, None for an empty one; raises BadInput for nothing."""
+    """Return what a reference of the setting `key` leads to, None for an empty one.
+
+    Raises MissingSecret where it leads nowhere, BadInput for what is no reference.
+    """
     if not reference:
         return None
     kind, _, name = reference.partition(":")
     if kind == "env" and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         value = os.environ.get(name)
         if not value:
-            raise BadInput(
+            raise MissingSecret(
                 f"{key}: the environment has no {name}.", fix=f"Set {name} or change the reference."
             )
         return Secret(value)
@@ -542,7 +543,7 @@ def secret_of(reference: str, key: str, home: Path) -> Secret | None:
         try:
             return Secret((home / Path(name).expanduser()).read_text("utf-8").strip())
         except (OSError, UnicodeDecodeError) as error:
-            raise BadInput(
+            raise MissingSecret(
                 f"{key}: {name} cannot be read.", fix="Mend the path or its permissions."
             ) from error
     raise BadInput(f"{key} is not a reference.", fix='Write "env:NAME" or "file:PATH", never the key itself.')

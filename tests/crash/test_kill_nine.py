@@ -27,7 +27,8 @@ from muniment.knowledge import library, tables
 from muniment.knowledge.access import AccessList
 from muniment.knowledge.retrieval import segment
 
-CYCLES = 6
+CYCLES = 3
+"""One for each of `EMBEDDERS`, and one complete ingest after them."""
 PROVE_CYCLES = 100
 ROOT = Path(__file__).resolve().parents[2]
 PLACES = f"{ROOT / 'src'}{os.pathsep}{ROOT}"

@@ -15,6 +15,7 @@ from muniment.app import Workspace
 from muniment.foundation.clock import FixedClock
 from muniment.governance.identity.principal import OPERATOR
 from muniment.governance.policy.rules import Rules, shipped, version_of
+from muniment.interfaces.web.administration import policy
 from muniment.knowledge import library
 
 Person = Callable[[str], Browser]
@@ -329,6 +330,18 @@ class TestPolicy:
         back = frank.post("/administration/policy/rollback", csrf=csrf(frank), upon=version_of(draft), **form)
         assert back.status_code == 303 and company.policies.show().policies == text
         assert company.policies.history()[0].number == first.number + 1
+
+    def test_the_newest_activations_are_listed_and_the_others_counted(
+        self, company: Workspace, person: Person, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(policy, "LISTED", 2)
+        text = company.policies.show().policies
+        before = len(company.policies.history())
+        for reason in ("Reason one", "Reason two", "Reason three"):
+            company.policies.activate(f"{text}// {reason}\n", reason, OPERATOR)
+        page = person("frank").http.get("/administration/policy").text
+        assert "Reason three" in page and "Reason two" in page and "Reason one" not in page
+        assert f"Older ones: {before + 1}." in page
 
     def test_what_was_tested_beside_another_version_is_not_put_in_force(
         self, company: Workspace, person: Person

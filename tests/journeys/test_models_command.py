@@ -94,6 +94,21 @@ def test_the_check_asks_each_endpoint_and_says_what_is_wrong(
         assert workspace.spending.lines(1) == []
 
 
+def test_a_model_without_its_key_is_said_to_lack_it_and_the_others_work(command: Command) -> None:
+    with (command.home / "settings.toml").open("a") as file:
+        file.write('[models.keyless]\nbase_url = "http://127.0.0.1:9/v1"\nmodel = "small"\n')
+        file.write('api_key = "env:MUNIMENT_ABSENT"\n')
+    listed = {one["name"]: one for one in command("models", "list", "--json").document["endpoints"]}
+    assert {name for name, one in listed.items() if one["missing_key"]} == {"keyless"}
+    assert "keyless: its key is not set (env:MUNIMENT_ABSENT)" in " ".join(
+        command("models", "list").out.split()
+    )
+    doctor = {one["name"]: one for one in command("doctor", "--json").document["checks"]}
+    assert doctor["models"]["state"] == "warn" and "keyless (env:MUNIMENT_ABSENT)" in doctor["models"]["says"]
+    answered = command("ask", QUESTION, "--as", "alice", "--model", "house")
+    assert answered.code == 0
+
+
 def test_the_same_question_is_answered_by_several_models_beside_each_other(command: Command) -> None:
     words = ("models", "compare", QUESTION, "--as", "alice", "--models", "house,quotes,outside,closed")
     answers = {one["model"]: one for one in command(*words, "--json").document["answers"]}

@@ -36,7 +36,8 @@ SETTINGS = {
             "base_url": "http://127.0.0.1:9/v1",
             "model": "llama",
             "max_sensitivity": "confidential",
-        }
+        },
+        "keyless": {"base_url": "http://127.0.0.1:9/v1", "model": "m", "api_key": "env:MUNIMENT_ABSENT"},
     },
     "limits": {"tenant_tokens_per_day": 1000, "teams": {"sales": {"tokens_per_day": 500}}},
 }
@@ -167,6 +168,12 @@ def test_a_model_is_frozen_for_a_new_incident_and_thawed(home: Workspace, people
     assert told["endpoint:house"] == "It says odd things"
     assert send(olga, "/models/thaw", name="house", reason="It was a test").status_code == 303
     assert home.incidents.frozen(None, OPERATOR) == []
+
+
+def test_a_model_without_its_key_is_shown_so_beside_the_others(people: dict[str, Browser]) -> None:
+    cards = re.split(r"<h2>", at(people["olga"], "/models").text)
+    told = {card.split("<")[0]: "Its key is not set (env:MUNIMENT_ABSENT)" in card for card in cards[1:]}
+    assert told["keyless"] and not told["house"]
 
 
 def test_a_prompt_is_compared_promoted_and_taken_back(home: Workspace, people: dict[str, Browser]) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muniment import settings
-from muniment.foundation.errors import BadInput
+from muniment.foundation.errors import BadInput, NotSetUp
 
 SECRET = "canary-key-52f1"
 MODEL = {"base_url": "http://127.0.0.1:11434/v1", "model": "small"}
@@ -202,15 +202,25 @@ def test_a_key_that_is_written_out_is_refused_without_repeating_it(tmp_path: Pat
 
 
 @pytest.mark.parametrize("reference", ["env:MUNIMENT_ABSENT", "file:absent.key", "file:."])
-def test_a_reference_that_leads_nowhere_is_refused(tmp_path: Path, reference: str) -> None:
-    with pytest.raises(BadInput, match=r"models\.local\.api_key"):
-        settings.endpoints(with_key(reference), tmp_path)
+def test_a_reference_that_leads_nowhere_is_a_missing_key(tmp_path: Path, reference: str) -> None:
+    endpoint = settings.endpoints(with_key(reference), tmp_path)[0]
+    assert endpoint.missing_key == reference
+    with pytest.raises(NotSetUp, match=r"models\.local\.api_key"):
+        endpoint.key()
 
 
 def test_an_empty_variable_is_no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LOCAL_KEY", "")
-    with pytest.raises(BadInput, match="has no LOCAL_KEY"):
-        settings.endpoints(with_key("env:LOCAL_KEY"), tmp_path)
+    with pytest.raises(NotSetUp, match="has no LOCAL_KEY"):
+        settings.endpoints(with_key("env:LOCAL_KEY"), tmp_path)[0].key()
+
+
+def test_a_key_that_was_missing_is_used_once_it_is_there(tmp_path: Path) -> None:
+    endpoint = settings.endpoints(with_key("file:late.key"), tmp_path)[0]
+    assert endpoint.missing_key == "file:late.key"
+    (tmp_path / "late.key").write_text(SECRET)
+    key = endpoint.key()
+    assert endpoint.missing_key == "" and key is not None and key.reveal() == SECRET
 
 
 def test_a_key_never_shows_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -70,17 +70,16 @@ def places_of(
 
 def _s3(stated: S3Settings, door: Egress, clock: Clock) -> Sink:
     from muniment.foundation.aws_signature import AwsSignature
+    from muniment.foundation.bucket import Bucket
     from muniment.governance.audit.sinks.s3_sink import S3Sink
 
     signature = AwsSignature("s3", stated.region, "The sink s3")
     return S3Sink(
-        address=stated.address,
+        bucket=Bucket(stated.address, signature, door),
         prefix=stated.prefix,
         lock=stated.lock,
         lock_days=stated.lock_days,
         wait=stated.wait_seconds,
-        signature=signature,
-        egress=door,
         clock=clock,
     )
 

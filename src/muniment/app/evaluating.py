@@ -67,9 +67,10 @@ def subject(
 ) -> WorkspaceSubject:
     """Return a workspace as it answers with an endpoint, its own by default, with the prompts that `live` gives.
 
-    `lineage` is that of a release, where its prompts are given.
+    `lineage` is that of a release, where its prompts are given. Raises BadInput for an endpoint whose key is
+    missing: its fallbacks would be judged in its name.
     """
-    endpoint = workspace.catalog.get(model)
+    endpoint = workspace.catalog.keyed(model)
     # Not by way of the workspace's own, which answers some people by the prompts of a canary.
     dialogue = workspace.dialogue_with(live or workspace.prompts.live)
 

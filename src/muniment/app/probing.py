@@ -98,10 +98,10 @@ def security_subject(
 ) -> SecuritySubject:
     """Return what plays the scenarios of a suite's folder on workspaces like this one; close it afterwards.
 
-    Raises BadInput for a broken folder, or for a model that there is not.
+    Raises BadInput for a broken folder, or for a model that there is not or whose key is missing.
     """
     read = read_security_folder(folder)
-    judged = workspace.catalog.get(model)
+    judged = workspace.catalog.keyed(model)
     return SecuritySubject(
         lambda: _tenants(workspace, read, prompts),
         read.scenarios,

@@ -63,12 +63,14 @@ def _witness(
         return FolderWitness(folder_of(home, one), clock)
     if one.kind == "s3":
         from muniment.foundation.aws_signature import AwsSignature
+        from muniment.foundation.bucket import Bucket
         from muniment.governance.audit.bucket_witness import BucketWitness
 
         address = bucket_of(one)
         door = _door(address, one, home, settings, refused)
         signature = AwsSignature("s3", one.region, f"The witness {name}")
-        return BucketWitness(address, one.prefix, origin, one.retention_days, door, signature, clock)
+        bucket = Bucket(address, signature, door)
+        return BucketWitness(bucket, one.prefix, origin, one.retention_days, clock)
     from muniment.governance.audit.remote_witness import RemoteWitness
 
     key = partial(settings_file.secret_of, one.key, f"audit.witnesses.{name}.key", home)

@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from muniment.foundation.aws_error import error_name
 from muniment.foundation.aws_signature import AwsSignature
 from muniment.foundation.egress import Reply
 from muniment.foundation.errors import MunimentError, NotSetUp, Tampered, Unavailable
-from muniment.foundation.key_endpoint import KeyEndpoint, document
+from muniment.foundation.key_endpoint import KeyEndpoint
 from muniment.foundation.key_provider import (
     Condition,
     KeyRefused,
@@ -169,8 +170,8 @@ class AwsKms:
             "POST", self._url, lambda: self._signed(action, content), content, _is_passing
         )
         if reply.status == 200:
-            return document(reply)
-        raise self._refusal(_error(reply), document(reply))
+            return reply.document()
+        raise self._refusal(error_name(reply) or f"status {reply.status}", reply.document())
 
     def _signed(self, action: str, content: bytes) -> dict[str, str]:
         headers = {
@@ -199,14 +200,8 @@ class AwsKms:
         )
 
 
-def _error(reply: Reply) -> str:
-    said = document(reply).get("__type")
-    name = said.rpartition("#")[2] if isinstance(said, str) else ""
-    return name if re.fullmatch(r"[A-Za-z]{1,80}", name) else f"status {reply.status}"
-
-
 def _is_passing(reply: Reply) -> bool:
-    return reply.status >= 500 or reply.status == 429 or _error(reply) in _PASSING
+    return reply.status >= 500 or reply.status == 429 or error_name(reply) in _PASSING
 
 
 def _text(raw: bytes) -> str:

@@ -15,12 +15,13 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import httpx2
 
@@ -102,6 +103,14 @@ class Reply:
     """Its media type, in lower case, without parameters."""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     """By name in lower case."""
+
+    def document(self) -> dict[str, Any]:
+        """Return the JSON object of its body, empty where that holds none."""
+        try:
+            found = json.loads(self.body)
+        except ValueError:
+            return {}
+        return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
 class Egress:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from typing import Any, cast
 
 from muniment.foundation.egress import Egress, Reply, Unreached, origin_of
 from muniment.foundation.errors import BadInput
@@ -48,15 +46,6 @@ class KeyEndpoint:
             f"{self._seconds:g} s each.",
             fix=_FIX,
         )
-
-
-def document(reply: Reply) -> dict[str, Any]:
-    """Return the JSON object of a reply, empty where it holds none."""
-    try:
-        found = json.loads(reply.body)
-    except ValueError:
-        return {}
-    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
 def origin_for_keys(url: str, setting: str) -> str:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from muniment.foundation.errors import BadInput
+
+
+class MissingSecret(BadInput):
+    """A reference to a secret leads nowhere: what it names is not set, or cannot be read."""
+
 
 class Secret:
     """Text that shows itself only when asked to by name."""

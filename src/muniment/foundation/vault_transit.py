@@ -15,7 +15,7 @@ from typing import Any
 from muniment.foundation.canonical import canonical
 from muniment.foundation.egress import Reply
 from muniment.foundation.errors import MunimentError, NotSetUp, Tampered
-from muniment.foundation.key_endpoint import KeyEndpoint, document
+from muniment.foundation.key_endpoint import KeyEndpoint
 from muniment.foundation.key_provider import KeyRefused, KeyState, KeyUnreachable, ProviderName, Wrapped
 
 _PASSING = frozenset({408, 412, 429, 472, 473, 500, 502, 503, 504})
@@ -153,7 +153,7 @@ class VaultTransit:
     def _checked(self, reply: Reply) -> dict[str, Any]:
         if reply.status in (200, 204):
             return _inner(reply)
-        errors = document(reply).get("errors")
+        errors = reply.document().get("errors")
         said = json.dumps(errors)[:500] if errors else f"status {reply.status}"
         raise self._refusal(reply.status, said)
 
@@ -193,5 +193,5 @@ def _text(raw: bytes) -> str:
 
 
 def _inner(reply: Reply) -> dict[str, Any]:
-    found = document(reply).get("data")
+    found = reply.document().get("data")
     return found if isinstance(found, dict) else {}

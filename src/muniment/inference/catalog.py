@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from muniment.foundation.errors import BadInput
-from muniment.foundation.secret import Secret
+from muniment.foundation.errors import BadInput, NotSetUp
+from muniment.foundation.secret import MissingSecret, Secret
 from muniment.governance.identity.clearance import LEVELS, clears
 from muniment.governance.privacy.handling import ALLOWED, PROMPTS, Handling
 from muniment.inference.language_models import CATALOGUE as LANGUAGE_MODELS
@@ -65,7 +65,9 @@ class Endpoint:
     guardrail: str = ""
     guardrail_version: str = ""
     renewed_key: Callable[[], Secret | None] | None = None
-    """Reads the key anew, where it is a token that runs out."""
+    """Reads the key anew, where it is a token that runs out, or was missing."""
+    key_reference: str = ""
+    """Where the key is read: `env:NAME` or `file:PATH`."""
     sha256: str = ""
     """Of the file that `model` names, where it is none of those that this version knows; for local models."""
     threads: int = 0
@@ -94,8 +96,22 @@ class Endpoint:
         return self.sha256 or (known.sha256 if known else "")
 
     def key(self) -> Secret | None:
-        """Return the key as it is now."""
-        return self.api_key if self.renewed_key is None else self.renewed_key()
+        """Return the key as it is now; raises NotSetUp where it is missing."""
+        if self.renewed_key is None:
+            return self.api_key
+        try:
+            return self.renewed_key()
+        except MissingSecret as error:
+            raise NotSetUp(error.public, fix=error.fix) from error
+
+    @property
+    def missing_key(self) -> str:
+        """Return the reference to its key where that leads nowhere now, else nothing."""
+        try:
+            self.key()
+        except NotSetUp:
+            return self.key_reference
+        return ""
 
     @property
     def origin(self) -> str:
@@ -133,6 +149,16 @@ class Catalog:
         if found is None:
             known = ", ".join(sorted(self._endpoints))
             raise BadInput(f"No model named {name!r}.", fix=f"Known: {known}.")
+        return found
+
+    def keyed(self, name: str | None) -> Endpoint:
+        """Return an endpoint as `get` does; raises BadInput for one whose key is missing too."""
+        found = self.get(name)
+        if missing := found.missing_key:
+            raise BadInput(
+                f"The key of the model {found.name!r} is not set ({missing}).",
+                fix="Set it, or change api_key in the settings.",
+            )
         return found
 
     def after(self, endpoint: Endpoint) -> Iterator[Endpoint]:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from muniment.foundation.addresses import literal, reach
-from muniment.foundation.secret import Secret
+from muniment.foundation.secret import MissingSecret, Secret
 from muniment.governance.privacy.handling import Handling
 from muniment.governance.privacy.sensitive_settings import EndpointSettings
 from muniment.inference.catalog import Ceiling, Endpoint, Hosting, Structured
@@ -133,14 +133,21 @@ class ModelSettings(BaseModel):
     def endpoint(self, name: str, read_key: Callable[[], Secret | None], sensitive: Handling) -> Endpoint:
         """Return the endpoint under its name; `read_key` gives the key that `api_key` refers to.
 
-        `sensitive` is what is done about sensitive values on the way to it.
+        Where that is missing, it is looked for again whenever it is needed. `sensitive` is what is done about
+        sensitive values on the way to it.
         """
+        key, missing = None, False
+        try:
+            key = read_key()
+        except MissingSecret:
+            missing = True
         return Endpoint(
             name=name,
             kind=self.kind,
             base_url=self.address,
             model=self.model,
-            api_key=read_key(),
+            api_key=key,
+            key_reference=self.api_key,
             allowed_groups=frozenset(
                 group if group.startswith("group:") else f"group:{group}" for group in self.allowed_groups
             ),
@@ -163,5 +170,5 @@ class ModelSettings(BaseModel):
             auth=self.auth,
             guardrail=self.guardrail,
             guardrail_version=self.guardrail_version,
-            renewed_key=read_key if self.auth == "entra" else None,
+            renewed_key=read_key if missing or self.auth == "entra" else None,
         )

@@ -98,16 +98,26 @@ class Prompts:
                 for one in sorted(known.values(), key=lambda p: p.version)
             ]
 
-    def history(self) -> list[Promotion]:
-        """Return what came to a stage, newest first."""
-        query = (
-            sa.select(prompt_stage, prompt_version.c.version)
-            .join(prompt_version, prompt_version.c.digest == prompt_stage.c.digest)
-            .order_by(prompt_stage.c.number.desc())
-        )
+    def history(self, purpose: str | None = None, limit: int | None = None) -> list[Promotion]:
+        """Return what came to a stage, newest first, of one purpose or all; None for `limit` is all of it."""
+        query = _PROMOTIONS.order_by(prompt_stage.c.number.desc()).limit(limit)
+        if purpose is not None:
+            query = query.where(prompt_stage.c.purpose == purpose)
         with self._database.read() as connection:
-            rows = connection.execute(query).all()
-        return [Promotion(r.number, r.purpose, r.version, r.stage, r.how, r.reason, r.at, r.by) for r in rows]
+            return [_promotion(row) for row in connection.execute(query)]
+
+    def since(self) -> dict[str, Promotion]:
+        """Return by purpose when what is live came to be so; a purpose without one has what ships."""
+        newest = sa.select(sa.func.max(prompt_stage.c.number)).where(prompt_stage.c.stage == "live")
+        query = _PROMOTIONS.where(prompt_stage.c.number.in_(newest.group_by(prompt_stage.c.purpose)))
+        with self._database.read() as connection:
+            return {row.purpose: _promotion(row) for row in connection.execute(query)}
+
+    def had_others(self, purpose: str) -> bool:
+        """Return whether several prompts were live for a purpose."""
+        live = _LIVE.with_only_columns(sa.func.count(prompt_stage.c.digest.distinct()))
+        with self._database.read() as connection:
+            return connection.execute(live, {"purpose": purpose}).scalar_one() > 1
 
     def drafts(self) -> list[Prompt]:
         """Return the prompt files of the home, by file name; raises BadInput naming the one that is none."""
@@ -294,6 +304,14 @@ def for_model(prompt: Prompt, model: str | None) -> Prompt:
 _LIVE = sa.select(prompt_stage).where(
     prompt_stage.c.purpose == sa.bindparam("purpose"), prompt_stage.c.stage == "live"
 )
+
+_PROMOTIONS = sa.select(prompt_stage, prompt_version.c.version).join(
+    prompt_version, prompt_version.c.digest == prompt_stage.c.digest
+)
+
+
+def _promotion(row: sa.Row[tuple[object, ...]]) -> Promotion:
+    return Promotion(row.number, row.purpose, row.version, row.stage, row.how, row.reason, row.at, row.by)
 
 
 def _live(connection: sa.Connection, purpose: str) -> Prompt:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from muniment.assurance.kappa import kappa
 from muniment.assurance.monitoring.divergence import (
     PERMUTATIONS,
     jensen_shannon,
@@ -17,7 +18,7 @@ from muniment.assurance.monitoring.divergence import (
     quantile_difference,
 )
 from muniment.assurance.monitoring.feedback_bias import feedback_figures
-from muniment.assurance.monitoring.kappa import kappa, kappa_estimate
+from muniment.assurance.monitoring.kappa_estimate import kappa_estimate
 from muniment.assurance.monitoring.population import Given
 from muniment.assurance.monitoring.shares import differ, share, wilson
 from muniment.assurance.monitoring.strata import LEAST, allocation, drawn, sizes_that_fit

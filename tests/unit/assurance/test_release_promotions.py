@@ -23,6 +23,7 @@ from muniment.foundation.errors import BadInput, Conflict, Tampered
 from muniment.governance.identity.principal import OPERATOR, Actor, Principal
 from muniment.governance.policy.gate import NotPermitted
 from muniment.governance.policy.rules import shipped
+from muniment.interfaces.web.quality.standing import gone
 from muniment.knowledge.retrieval.versions import Constants, Learned, Version
 
 WHY = "Because."
@@ -248,6 +249,26 @@ def test_without_the_right_nothing_is_built_promoted_or_rolled_back(shop: Worksp
     assert [
         entry.about["action"] for entry in shop.audit.query(limit=1000) if entry.kind == "policy.refused"
     ] == ["promote_release"] * 3
+
+
+def test_a_listing_may_end_and_the_release_in_force_and_the_last_check_are_found_beyond_it(
+    shop: Workspace, clock: FixedClock
+) -> None:
+    rooms = releasing_of(shop)
+    out(shop, "first-of-all")
+    for name in ("second", "third"):
+        clock.advance(hours=1)
+        prompt(shop.home, "mine", f"Be {name}.")
+        rooms.releases.build(name, WHY, OPERATOR)
+    whole = rooms.releases.listing()
+    assert [one.release.name for one in whole][:2] == ["third", "second"]
+    assert rooms.releases.listing(2) == whole[:2]
+    found = gone(rooms.releases, None)
+    assert found.in_force == next(one for one in whole if one.release.name == "first-of-all")
+    assert found.checked is not None and found.checked.release == "first-of-all"
+    rooms.checks.check("second", WHY, OPERATOR)
+    newest = gone(rooms.releases, None).checked
+    assert newest is not None and newest.release == "second"
 
 
 def test_going_back_puts_back_ranking_and_policy_and_says_which_files_differ(shop: Workspace) -> None:

@@ -81,6 +81,7 @@ def test_a_draft_that_passes_is_felt_by_the_next_search_and_goes_back_in_one_ste
     workspace.policies.rollback(None, WHY, OPERATOR)
     assert workspace.search("x", "service:helpdesk").policy == version_of(shipped())
     assert [one.how for one in workspace.policies.history()] == ["rollback", "activate"]
+    assert [(one.how, one.in_force) for one in workspace.policies.history(1)] == [("rollback", True)]
     entered, back = (workspace.audit.query(kind=f"policy.{kind}")[0] for kind in ("activated", "rolled_back"))
     assert (entered.about["before"], entered.about["version"]) == (version_of(shipped()), made.version)
     assert (back.about["before"], back.about["version"]) == (made.version, version_of(shipped()))

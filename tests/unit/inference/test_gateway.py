@@ -15,7 +15,7 @@ from tests.simulators.openai_server import serving
 from muniment import settings
 from muniment.assistant.values import NOTHING_FOUND
 from muniment.foundation.clock import FixedClock
-from muniment.foundation.errors import BadInput, Denied, MunimentError, Unavailable
+from muniment.foundation.errors import BadInput, Denied, MunimentError, NotSetUp, Unavailable
 from muniment.inference.attempts import WAITING
 from muniment.inference.breaker import FAILURES, REST_SECONDS
 
@@ -34,8 +34,8 @@ def clock() -> FixedClock:
 
 @pytest.fixture
 def ready(make_workspace: Callable[..., Any], folder: Any, clock: FixedClock) -> Callable[..., Any]:
-    def make(url: str, **options: object) -> Any:
-        workspace = make_workspace(settings=with_model(url, **options), clock=clock)
+    def make(url: str, name: str = "home", **options: object) -> Any:
+        workspace = make_workspace(name, settings=with_model(url, **options), clock=clock)
         workspace.ingest(folder, "acme")
         workspace.gateway._attempts._sleep = lambda _: None
         return workspace
@@ -136,6 +136,20 @@ def test_the_key_travels_in_the_header_only(
     assert "sk-very" not in repr(workspace.catalog.get("remote")) + str(answer.as_json()) + str(
         calls(workspace)
     )
+
+
+def test_without_its_key_a_model_is_sent_nothing_and_another_answers_instead(
+    ready: Callable[..., Any],
+) -> None:
+    with serving() as server:
+        workspace = ready(server.url, api_key="env:MUNIMENT_ABSENT")
+        assert workspace.ask(QUESTION, as_="carol", model="quotes").status == "answered"
+        with pytest.raises(NotSetUp, match="MUNIMENT_ABSENT"):
+            workspace.ask(QUESTION, as_="carol", model="remote")
+        instead = ready(server.url, name="second", api_key="env:MUNIMENT_ABSENT", fallbacks=["quotes"])
+        assert instead.ask(QUESTION, as_="carol", model="remote").lineage["model"] == "quotes"
+        assert server.bodies == []
+    assert [one.about.get("outcome") for one in calls(workspace)][-1] == "not-set-up"
 
 
 def test_a_call_whose_record_cannot_be_written_is_not_made(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,48 @@ def test_each_version_of_a_pdf_keeps_the_bytes_it_was_read_from(
         gone = sa.text("DELETE FROM document_version WHERE document = :one AND version = 1")
         connection.execute(gone, {"one": handbook})
     assert [kept(workspace, handbook, n) for n in (1, 2)] == [None, second]
+
+
+@BOTH
+def test_a_version_stored_without_its_bytes_gets_them_from_an_ingest_that_finds_the_same(
+    make_workspace: Callable[..., Workspace], folder: Path
+) -> None:
+    workspace = make_workspace()
+    handbook, other = pdf(pages=1), pdf(pages=2)
+    (folder / "all" / "handbook.pdf").write_bytes(handbook)
+    (folder / "all" / "other.pdf").write_bytes(other)
+    workspace.ingest(folder, "docs")
+    found = [document_id(workspace, f"all/{name}.pdf") for name in ("handbook", "other")]
+    with workspace.database.write() as connection:
+        connection.execute(sa.text("DELETE FROM version_original"))
+    (folder / "all" / "handbook.pdf").rename(folder / "all" / "moved.pdf")
+    (folder / "all" / "other.pdf").write_bytes(handbook + b"\n%")
+    before = workspace.audit.query(kind="ingest.finished", limit=10)
+    report = workspace.ingest(folder, "docs")
+    assert (report.renamed, report.changed) == (1, 1)
+    assert [kept(workspace, one, 1) for one in found] == [handbook, None]
+    assert kept(workspace, found[1], 2) == handbook + b"\n%"
+    workspace.ingest(folder, "docs")
+    told = [one.about.get("originals") for one in workspace.audit.query(kind="ingest.finished", limit=10)]
+    assert told[len(before) :] == [1, None]
+
+
+def test_bytes_that_are_not_those_of_the_stored_version_are_not_kept_for_it(
+    make_workspace: Callable[..., Workspace], folder: Path
+) -> None:
+    workspace = make_workspace()
+    file = folder / "all" / "handbook.pdf"
+    file.write_bytes(pdf(pages=1))
+    workspace.ingest(folder, "docs")
+    handbook = document_id(workspace, "all/handbook.pdf")
+    with workspace.database.write() as connection:
+        connection.execute(sa.text("DELETE FROM version_original"))
+        row = originals.lacking(connection, "docs")[0]
+        assert not originals.add(connection, replace(row, content_hash="0" * 64), b"other")
+        assert not originals.add(connection, replace(row, version=2), b"other")
+    file.write_bytes(b"no longer a document")
+    report = workspace.ingest(folder, "docs")
+    assert report.failed and kept(workspace, handbook) is None
 
 
 def test_a_large_pdf_is_kept_as_text_alone(

@@ -140,18 +140,18 @@ def test_what_is_attached_to_a_mail_is_read_by_its_own_reader(parser: Parser) ->
     assert "Ada | L5" in parsed.text and "Words." in parsed.text
     assert (5, "deep.md") not in headings(parsed) and (4, "deep.md") in headings(parsed)
     by_text = {parsed.text[one.start : one.end]: one.heading for one in chunks(parsed)}
-    assert any("Name: Ada" in text and path.startswith("Plan > pay.xlsx") for text, path in by_text.items())
+    assert any("Ada | L5" in text and path.startswith("Plan > pay.xlsx") for text, path in by_text.items())
 
 
 def test_an_attachment_that_cannot_be_read_is_named_and_takes_nothing_with_it(parser: Parser) -> None:
-    parsed = parser.parse("x.eml", with_files({"a.png": b"\x89PNG", "b.pdf": b"%PDF-", "c.txt": b"Words"}))
-    assert parsed.text.endswith("Attachments: a.png, b.pdf, c.txt\n\nc.txt\n\nWords")
-    assert "not read: a.png, which has the type .png, which cannot be read." in parsed.notes
+    parsed = parser.parse("x.eml", with_files({"a.psd": b"8BPS", "b.pdf": b"%PDF-", "c.txt": b"Words"}))
+    assert parsed.text.endswith("Attachments: a.psd, b.pdf, c.txt\n\nc.txt\n\nWords")
+    assert "not read: a.psd, which has the type .psd, which cannot be read." in parsed.notes
     assert any(note.startswith("not read: b.pdf, which is damaged") for note in parsed.notes)
 
 
 def test_the_members_of_an_archive_are_sections_that_bear_their_paths(parser: Parser) -> None:
-    files = {"hr/leave.md": b"# Leave\n\nTwenty days.", "hr/logo.png": b"\x89PNG", "notes.txt": b"Words"}
+    files = {"hr/leave.md": b"# Leave\n\nTwenty days.", "hr/logo.psd": b"8BPS", "notes.txt": b"Words"}
     for name, content in {
         "x.zip": made.zipped(files),
         "x.tar": made.tarred(files),
@@ -162,7 +162,7 @@ def test_the_members_of_an_archive_are_sections_that_bear_their_paths(parser: Pa
         labels = [label.removeprefix("d" * 120 + "/") for _, _, label in units(parsed)]
         assert labels == ["hr/leave.md", "notes.txt"]
         assert "Twenty days." in parsed.text and headings(parsed)[1] == (2, "Leave")
-        assert any("logo.png, which has the type .png" in note for note in parsed.notes)
+        assert any("logo.psd, which has the type .psd" in note for note in parsed.notes)
 
 
 def test_a_notebook_gives_its_words_its_code_and_what_it_printed(parser: Parser) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from muniment.assurance.monitoring.kappa import kappa_estimate
+from muniment.assurance.monitoring.kappa_estimate import kappa_estimate
 from muniment.assurance.monitoring.labels import Item, items_of, spread
 from muniment.assurance.monitoring.reviewable import REVIEW, Reviewer, admitted, rests_on
 from muniment.assurance.monitoring.sampling import find_set

@@ -105,9 +105,10 @@ def enter(
     return made
 
 
-def all_of(connection: sa.Connection) -> list[Release]:
-    """Return every release, newest first; raises Tampered for an altered one."""
-    rows = connection.execute(sa.select(release).order_by(release.c.at.desc(), release.c.id)).all()
+def newest(connection: sa.Connection, limit: int | None = None) -> list[Release]:
+    """Return releases, newest first, None for all of them; raises Tampered for an altered one."""
+    query = sa.select(release).order_by(release.c.at.desc(), release.c.id).limit(limit)
+    rows = connection.execute(query).all()
     return [_release(row) for row in rows]
 
 
@@ -139,12 +140,20 @@ def named(connection: sa.Connection, given: str) -> Release:
     raise _unknown(given)
 
 
-def stages(connection: sa.Connection, release_id: str | None = None) -> list[Staged]:
-    """Return what became of a release, or of all of them, oldest first."""
+def stages(connection: sa.Connection, *release_ids: str) -> list[Staged]:
+    """Return what became of releases, oldest first; of all of them where none is named."""
     query = _STAGES.order_by(release_stage.c.number)
-    if release_id is not None:
-        query = query.where(release_stage.c.release == release_id)
+    if release_ids:
+        query = query.where(release_stage.c.release.in_(release_ids))
     return [_staged(row) for row in connection.execute(query)]
+
+
+def newest_check(connection: sa.Connection) -> tuple[str, Staged] | None:
+    """Return the newest check of any release, with the release's name, or None before the first."""
+    checks = _STAGES.add_columns(release.c.name).join(release, release.c.id == release_stage.c.release)
+    query = checks.where(release_stage.c.stage == "checked").order_by(release_stage.c.number.desc())
+    row = connection.execute(query.limit(1)).first()
+    return None if row is None else (row[-1], _staged(row[:-1]))
 
 
 def line(connection: sa.Connection) -> list[str]:

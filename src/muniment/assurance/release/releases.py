@@ -124,7 +124,7 @@ class Releases:
 
     def enter(self, connection: sa.Connection, made: Release, by: Actor, stated: dict[str, str]) -> None:
         """Store a release inside the caller's write transaction; raises Conflict for a name that is taken."""
-        if any(one.name == made.name for one in records.all_of(connection)):
+        if any(one.name == made.name for one in records.newest(connection)):
             raise Conflict(f"There is a release {made.name!r} already.", fix="Choose another name.")
         records.insert(connection, made)
         records.enter(connection, made.id, "built", made.reason, by.ref, made.at, {})
@@ -138,15 +138,16 @@ class Releases:
         }
         self._audit.append(connection, [Entry("release.built", by, about)])
 
-    def listing(self) -> list[Standing]:
-        """Return every release with what became of it, newest first."""
+    def listing(self, limit: int | None = None) -> list[Standing]:
+        """Return releases with what became of them, newest first; None for `limit` is all of them."""
         with self._database.read() as connection:
-            way, all_stages = records.line(connection), records.stages(connection)
-            found = records.all_of(connection)
+            found = records.newest(connection, limit)
+            way = records.line(connection)
+            stages = records.stages(connection, *([] if limit is None else [one.id for one in found]))
         return [
             Standing(
                 one,
-                tuple(stage for stage in all_stages if stage.release == one.id),
+                tuple(stage for stage in stages if stage.release == one.id),
                 bool(way) and way[-1] == one.id,
             )
             for one in found
@@ -160,6 +161,11 @@ class Releases:
             return Standing(
                 found, tuple(records.stages(connection, found.id)), bool(way) and way[-1] == found.id
             )
+
+    def last_check(self) -> tuple[str, Staged] | None:
+        """Return the newest check of any release, with the release's name, or None before the first."""
+        with self._database.read() as connection:
+            return records.newest_check(connection)
 
     def in_force(self) -> Release | None:
         """Return the release in force, or None before the first."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from muniment.foundation.errors import BadInput
+from muniment.foundation.setting_name import Name
 from muniment.governance.audit.cosignature import COSIGNATURE, ED25519, read_key
 from muniment.governance.audit.sinks.sink_settings import SinkSettings
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 _NEEDED = {"folder": ("folder",), "s3": ("bucket", "region"), "muniment": ("address", "key", "public_key")}
 
 

@@ -6,16 +6,14 @@ deleted ones included, is the whole history.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Protocol
 from urllib.parse import quote
 
+from muniment.foundation.bucket import Bucket, checksum, locked
 from muniment.foundation.clock import Clock
-from muniment.foundation.egress import Egress, Reply, Unreached
+from muniment.foundation.egress import Reply, Unreached
 from muniment.foundation.errors import NotSetUp, Tampered, Unavailable
 from muniment.governance.audit.checkpoint import Checkpoint
 from muniment.governance.audit.witness import NOTHING, Forked, Seen
@@ -27,14 +25,6 @@ _SAFE = "-._~"
 _REFUSED = frozenset({400, 401, 403, 404, 405, 409, 412})
 
 
-class Signs(Protocol):
-    """Signs requests to the service."""
-
-    def headers(
-        self, method: str, url: str, headers: Mapping[str, str], content: bytes
-    ) -> dict[str, str]: ...
-
-
 class BucketWitness:
     """Fills `Witness` with a bucket."""
 
@@ -42,20 +32,17 @@ class BucketWitness:
 
     def __init__(
         self,
-        address: str,
+        bucket: Bucket,
         prefix: str,
         origin: str,
         days: int,
-        egress: Egress,
-        signature: Signs,
         clock: Clock,
     ) -> None:
-        """`address` is the URL of the bucket; objects of `origin` are kept for so many days."""
-        self._address = address.rstrip("/")
+        """Objects of `origin` are kept for so many days."""
+        self._bucket = bucket
+        self._address = bucket.address.rstrip("/")
         self._prefix = f"{prefix}{origin}/"
         self._days = days
-        self._egress = egress
-        self._signature = signature
         self._clock = clock
 
     def public_key(self) -> str:
@@ -94,10 +81,8 @@ class BucketWitness:
         until = self._clock.now() + timedelta(days=self._days)
         headers = {
             "content-type": "text/plain; charset=utf-8",
-            "x-amz-checksum-sha256": base64.b64encode(hashlib.sha256(content).digest()).decode(),
-            "x-amz-sdk-checksum-algorithm": "SHA256",
-            "x-amz-object-lock-mode": "COMPLIANCE",
-            "x-amz-object-lock-retain-until-date": f"{until:%Y-%m-%dT%H:%M:%SZ}",
+            **checksum(content),
+            **locked("compliance", until),
         }
         name = quote(self._object(Seen(checkpoint.size, checkpoint.root)), safe=_SAFE + "/")
         reply = self._send("PUT", f"/{name}", headers, content)
@@ -144,10 +129,8 @@ class BucketWitness:
     def _send(
         self, method: str, path: str, headers: Mapping[str, str] | None = None, content: bytes = b""
     ) -> Reply:
-        url = self._address + path
-        signed = self._signature.headers(method, url, headers or {}, content)
         try:
-            return self._egress.exchange(method, url, signed, content, SECONDS)
+            return self._bucket.ask(method, path, SECONDS, headers, content)
         except Unreached as error:
             raise Unavailable(
                 f"The bucket {self._address} cannot be reached now ({error}).", fix="See that it can be."

@@ -91,9 +91,9 @@ class Versions:
             named = current if version is None else _named(connection, version)
             return _stored(connection, named, current)
 
-    def history(self) -> list[Activation]:
-        """Return what was put in force, newest first."""
-        query = sa.select(policy_activation).order_by(policy_activation.c.number.desc())
+    def history(self, limit: int | None = None) -> list[Activation]:
+        """Return what was put in force, newest first; None for `limit` is all of it."""
+        query = sa.select(policy_activation).order_by(policy_activation.c.number.desc()).limit(limit)
         with self._database.read() as connection:
             rows = connection.execute(query).all()
         return [

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from muniment.foundation.errors import MunimentError, NotSetUp
@@ -97,18 +97,17 @@ class ChatEndpoint(ABC):
     def complete(self, request: Request, budget: Budget) -> Iterator[Chunk]:
         """Yield the reply as it comes; raises as `Provider.complete` says."""
         self._load()
+        key = self.endpoint.key()
+        headers = {} if key is None else self.credential(key.reveal())
 
         async def run(give: Give) -> None:
-            await self._run(request, budget, give)
+            await self._run(request, budget, headers, give)
 
         return streamed(run, self.translated, budget)
 
-    async def _run(self, request: Request, budget: Budget, give: Give) -> None:
+    async def _run(self, request: Request, budget: Budget, headers: Mapping[str, str], give: Give) -> None:
         from pydantic_ai.direct import model_request_stream
         from pydantic_ai.messages import ModelRequest
-
-        key = self.endpoint.key()
-        headers = {} if key is None else self.credential(key.reveal())
 
         async def ours(sent: Any) -> None:
             for name in [name for name in sent.headers if name.lower() not in _HEADERS]:

@@ -38,6 +38,7 @@ def listed(settings: Settings) -> list[dict[str, object]]:
             "fallbacks": list(e.fallbacks),
             "allowed": " ".join(sorted(e.allowed_groups)),
             "default": e.name == catalog.default,
+            "missing_key": e.missing_key,
         }
         for e in catalog.endpoints()
     ]
@@ -53,6 +54,10 @@ def list_tables(rows: list[dict[str, object]]) -> list[RenderableType]:
     def price(row: dict[str, object]) -> str:
         prices = (row["prompt_price"], row["completion_price"])
         return "" if prices == (0.0, 0.0) else f"{prices[0]:g} / {prices[1]:g}"
+
+    keyless = [
+        f"{row['name']}: its key is not set ({row['missing_key']})" for row in rows if row["missing_key"]
+    ]
 
     return [
         table(
@@ -73,6 +78,7 @@ def list_tables(rows: list[dict[str, object]]) -> list[RenderableType]:
                 for row in rows
             ],
         ),
+        *(visible(line) for line in keyless),
     ]
 
 

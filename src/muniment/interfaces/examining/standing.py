@@ -169,9 +169,15 @@ def emergency(workspace: Workspace) -> Check:
 
 
 def models(workspace: Workspace) -> Check:
-    """Name the endpoints."""
-    names = ", ".join(endpoint.name for endpoint in workspace.catalog.endpoints())
-    return Check("models", "ok", f"{names} (default {workspace.catalog.default})")
+    """Name the endpoints, and those whose key is not set."""
+    found = workspace.catalog.endpoints()
+    names = ", ".join(endpoint.name for endpoint in found)
+    says = f"{names} (default {workspace.catalog.default})"
+    missing = [f"{one.name} ({reference})" for one in found if (reference := one.missing_key)]
+    if missing:
+        fix = "Set it where muniment starts, or change api_key in the settings."
+        return Check("models", "warn", f"{says}; the key is not set of {', '.join(missing)}", fix)
+    return Check("models", "ok", says)
 
 
 def loops() -> Check:

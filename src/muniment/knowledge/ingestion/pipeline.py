@@ -9,7 +9,7 @@ Invariants:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -18,7 +18,7 @@ from muniment.foundation.clock import timestamp
 from muniment.foundation.errors import BadInput, MunimentError
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.inference.embedding import Embedder
-from muniment.knowledge import changes, library
+from muniment.knowledge import changes, library, originals
 from muniment.knowledge.access import NOBODY
 from muniment.knowledge.ingestion.ahead import ahead
 from muniment.knowledge.ingestion.chunk import HIGHEST, UNRECORDED, rules
@@ -55,6 +55,8 @@ class _Tally:
     changed: int = 0
     access_changed: int = 0
     chunks: int = 0
+    originals: int = 0
+    """Kept of versions that were stored without."""
     formats: Counter[str] = field(default_factory=Counter[str])
     failed: list[Problem] = field(default_factory=list[Problem])
     unfit: list[Problem] = field(default_factory=list[Problem])
@@ -139,6 +141,7 @@ class Pipeline:
         todo = plan(known, hashes, [problem.path for problem in tally.failed], stale)
         if not dry_run:
             self._settle(source, listing, todo, by, tally)
+            self._add_originals(folder, source, listing, hashes, tally)
             self._index(folder, source, listing, todo, by, tally, embedder, on_progress)
             self._finish(source, by, tally)
         else:
@@ -204,6 +207,24 @@ class Pipeline:
                 changes.remove_document(connection, row.id, self._now())
                 entries.append(Entry("ingest.removed", by, {"document": row.id, "source": source}))
             self._parts.audit.append(connection, entries)
+
+    def _add_originals(
+        self, folder: Folder, source: str, listing: Listing, hashes: Mapping[str, str], tally: _Tally
+    ) -> None:
+        small = {entry.path for entry in listing.files if entry.size <= originals.LARGEST}
+        with self._parts.database.read() as connection:
+            lacking = originals.lacking(connection, source)
+        for bare in lacking:
+            if bare.path not in small or hashes.get(bare.path) != bare.content_hash:
+                continue
+            try:
+                file = folder.read(bare.path)
+            except BadInput:
+                # It was there a moment ago: the next ingest sees what became of it.
+                continue
+            if file.sha256 == bare.content_hash:
+                with self._parts.database.write() as connection:
+                    tally.originals += originals.add(connection, bare, file.content)
 
     def _index(
         self,
@@ -285,6 +306,7 @@ class Pipeline:
                 "changed": tally.changed,
                 "failed": len(tally.failed),
                 "chunks": tally.chunks,
+                **({"originals": tally.originals} if tally.originals else {}),
             }
             self._parts.audit.append(connection, [*failures, Entry("ingest.finished", by, about)])
         self._index_writer.finish(by)

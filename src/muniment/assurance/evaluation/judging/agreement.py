@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from muniment.assurance.kappa import beyond, chance_of
 
 LEAST_KAPPA = 0.6
 LEAST_LABELS = 50
@@ -47,12 +48,11 @@ def agreement(labels: Mapping[str, str], judgements: Mapping[str, str | None]) -
         (labels[item], judgements[item] or _SILENT) for item in sorted(labels.keys() & judgements.keys())
     ]
     count, alike = len(pairs), sum(label == judged for label, judged in pairs)
-    people, judge = Counter(label for label, _ in pairs), Counter(judged for _, judged in pairs)
-    chance = sum(people[one] * judge[one] for one in people) / count**2 if count else 1.0
+    chance = chance_of(pairs)
     if chance >= 1.0:
         return Agreement(0.0, -1.0, 1.0, count, alike)
     low, high = _interval(alike, count)
-    kappa, least, most = ((share - chance) / (1 - chance) for share in (alike / count, low, high))
+    kappa, least, most = (beyond(chance, share) for share in (alike / count, low, high))
     return Agreement(kappa, max(least, -1.0), min(most, 1.0), count, alike)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from muniment.foundation.aws_error import error_name
 from muniment.foundation.aws_signature import AwsSignature
 from muniment.foundation.egress import Egress, Reply, Unreached
 from muniment.foundation.errors import MunimentError
@@ -43,18 +44,18 @@ class CloudWatchSink:
             events.append({"timestamp": latest, "message": entry.body.decode()})
         body = {"logGroupName": self.group, "logStreamName": self.stream, "logEvents": events}
         reply = self._ask("PutLogEvents", body)
-        if reply.status == 400 and _error(reply) == "ResourceNotFoundException":
+        if reply.status == 400 and error_name(reply) == "ResourceNotFoundException":
             self._make_stream()
             reply = self._ask("PutLogEvents", body)
         if reply.status != 200:
-            raise Untaken(f"rejected {_error(reply) or reply.status}")
-        if _document(reply).get("rejectedLogEventsInfo"):
+            raise Untaken(f"rejected {error_name(reply) or reply.status}")
+        if reply.document().get("rejectedLogEventsInfo"):
             raise Untaken("rejected: too old or too new")
 
     def _make_stream(self) -> None:
         made = self._ask("CreateLogStream", {"logGroupName": self.group, "logStreamName": self.stream})
-        if made.status != 200 and _error(made) != "ResourceAlreadyExistsException":
-            raise Untaken(f"no log group or stream: {_error(made) or made.status}")
+        if made.status != 200 and error_name(made) != "ResourceAlreadyExistsException":
+            raise Untaken(f"no log group or stream: {error_name(made) or made.status}")
 
     def _ask(self, action: str, body: Mapping[str, object]) -> Reply:
         content = json.dumps(body, ensure_ascii=False).encode()
@@ -69,17 +70,3 @@ class CloudWatchSink:
             raise Untaken(f"unreached {error}") from error
         except MunimentError as error:
             raise Untaken(error.code) from error
-
-
-def _document(reply: Reply) -> Mapping[str, Any]:
-    try:
-        said = json.loads(reply.body)
-    except ValueError:
-        return {}
-    return said if isinstance(said, dict) else {}
-
-
-def _error(reply: Reply) -> str:
-    said = _document(reply).get("__type")
-    name = said.rpartition("#")[2] if isinstance(said, str) else ""
-    return name if name.isascii() and name.isalnum() else ""

@@ -5,17 +5,15 @@ Invariant: no object is ever replaced: a name that is taken must hold the very s
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 from urllib.parse import quote
 
-from muniment.foundation.aws_signature import AwsSignature
+from muniment.foundation.bucket import Bucket, checksum, locked
 from muniment.foundation.clock import Clock
-from muniment.foundation.egress import Egress, Reply, Unreached
+from muniment.foundation.egress import Reply, Unreached
 from muniment.foundation.errors import MunimentError
 from muniment.governance.audit.sinks.objects import batch_of, object_bytes, object_name
 from muniment.governance.audit.sinks.sink import Batch, Copied, Untaken
@@ -28,14 +26,11 @@ LockMode = Literal["none", "governance", "compliance"]
 class S3Sink:
     """Puts each batch as one object."""
 
-    address: str
-    """Of the bucket, such as `https://s3.eu-west-1.amazonaws.com/BUCKET`."""
+    bucket: Bucket
     prefix: str
     lock: LockMode
     lock_days: int
     wait: float
-    signature: AwsSignature
-    egress: Egress
     clock: Clock
 
     @property
@@ -45,35 +40,28 @@ class S3Sink:
 
     def take(self, entries: Sequence[Copied]) -> None:
         """Put an object that was not there; raises Untaken."""
-        url = f"{self.address.rstrip('/')}/{quote(self.prefix + object_name(entries))}"
+        path = f"/{quote(self.prefix + object_name(entries))}"
         content = object_bytes(entries)
-        reply = self._ask("PUT", url, self._headers(content), content)
+        reply = self._ask("PUT", path, self._headers(content), content)
         if reply.status == 412:
             # An answer that was lost, or somebody else's object under this name.
-            if self._ask("GET", url, {}, b"").body != content:
+            if self._ask("GET", path).body != content:
                 raise Untaken("another object has this name")
             return
         if reply.status != 200:
             raise Untaken(f"rejected {reply.status}")
 
     def _headers(self, content: bytes) -> dict[str, str]:
-        digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
-        headers = {
-            "content-type": "application/x-ndjson",
-            "if-none-match": "*",
-            "x-amz-checksum-sha256": digest,
-            "x-amz-sdk-checksum-algorithm": "SHA256",
-        }
+        headers = {"content-type": "application/x-ndjson", "if-none-match": "*", **checksum(content)}
         if self.lock != "none":
-            until = self.clock.now() + timedelta(days=self.lock_days)
-            headers["x-amz-object-lock-mode"] = self.lock.upper()
-            headers["x-amz-object-lock-retain-until-date"] = f"{until:%Y-%m-%dT%H:%M:%SZ}"
+            headers |= locked(self.lock, self.clock.now() + timedelta(days=self.lock_days))
         return headers
 
-    def _ask(self, method: str, url: str, headers: dict[str, str], content: bytes) -> Reply:
+    def _ask(
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, content: bytes = b""
+    ) -> Reply:
         try:
-            signed = self.signature.headers(method, url, headers, content)
-            return self.egress.exchange(method, url, signed, content, TIMEOUT)
+            return self.bucket.ask(method, path, TIMEOUT, headers, content)
         except Unreached as error:
             raise Untaken(f"unreached {error}") from error
         except MunimentError as error:

@@ -10,10 +10,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from muniment.foundation.errors import MunimentError, NotFound, TooMany
 from muniment.governance.identity.sessions import Session
 from muniment.governance.policy.decision import Resource
-from muniment.interfaces.authenticate import workspace_of
+from muniment.interfaces.authenticate import Caller, workspace_of
 from muniment.interfaces.problems import problem_of
 from muniment.interfaces.web.rendering import sentences
-from muniment.interfaces.web.shell import proving_anew
+from muniment.interfaces.web.shell import admitted, proving_anew
 
 Asked = tuple[str, Resource]
 SURE = "yes"
@@ -54,6 +54,29 @@ def changed(
         return refused(error, shown)
     stated = f"version={version}&done={done}" if version else f"done={done}"
     return RedirectResponse(f"{instead or page}?{stated}", 303)
+
+
+def changed_on(
+    request: Request,
+    session: Session,
+    page: tuple[str, str],
+    shown: Callable[[Request, Session, str], str],
+    work: Callable[[Caller], str | None],
+    *,
+    done: str,
+    anew: bool = True,
+) -> Response:
+    """Do a change for whoever may open a page, and go on as `changed` does. `page` is its key and its address."""
+    who = admitted(request, session, page[0])
+    return changed(
+        request,
+        session,
+        page[1],
+        lambda: work(who),
+        lambda trouble: shown(request, session, trouble),
+        done=done,
+        anew=anew,
+    )
 
 
 def refused(error: MunimentError, shown: Callable[[str], str]) -> Response:

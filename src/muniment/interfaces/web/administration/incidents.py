@@ -23,7 +23,7 @@ from muniment.governance.policy.rules import LONGEST_REASON
 from muniment.interfaces.authenticate import Caller, PageSession, check_change, workspace_of
 from muniment.interfaces.problems import NOTHING_HERE
 from muniment.interfaces.rest.answers import Threads
-from muniment.interfaces.web.administration.changes import allowed, changed, refused, told
+from muniment.interfaces.web.administration.changes import allowed, changed, changed_on, refused, told
 from muniment.interfaces.web.attachment import attachment
 from muniment.interfaces.web.forms import form_of
 from muniment.interfaces.web.rendering import render, say
@@ -73,22 +73,12 @@ async def open_one(request: Request, session: PageSession, threads: Threads) -> 
     fields = await form_of(request, "csrf", "subject", "severity", "says")
     check_change(request, session, fields.get("csrf"))
 
-    def shown(trouble: str) -> str:
-        return _page(request, session, trouble)
+    def work(who: Caller) -> str:
+        subject, severity, says = (fields.get(name, "").strip() for name in ("subject", "severity", "says"))
+        incidents = workspace_of(request).incidents
+        return f"{PAGE}/{incidents.open(subject, severity, says, who.principal, who.actor).id}"
 
-    def opened() -> Response:
-        who = admitted(request, session, HERE)
-
-        def work() -> str:
-            subject, severity, says = (
-                fields.get(name, "").strip() for name in ("subject", "severity", "says")
-            )
-            incidents = workspace_of(request).incidents
-            return f"{PAGE}/{incidents.open(subject, severity, says, who.principal, who.actor).id}"
-
-        return changed(request, session, PAGE, work, shown, done="opened")
-
-    return await threads.run(opened)
+    return await threads.run(lambda: changed_on(request, session, (HERE, PAGE), _page, work, done="opened"))
 
 
 @router.get(PAGE + "/{incident_id}")

@@ -20,7 +20,7 @@ from muniment.governance.policy.decision import KEYS
 from muniment.governance.policy.rules import LONGEST_REASON
 from muniment.interfaces.authenticate import Caller, PageSession, check_change, workspace_of
 from muniment.interfaces.rest.answers import Threads
-from muniment.interfaces.web.administration.changes import SURE, allowed, changed, refused, told
+from muniment.interfaces.web.administration.changes import SURE, allowed, changed_on, refused, told
 from muniment.interfaces.web.forms import form_of
 from muniment.interfaces.web.rendering import render, say
 from muniment.interfaces.web.shell import admitted, person, proving_anew
@@ -53,7 +53,7 @@ async def rotate(request: Request, session: PageSession, threads: Threads) -> Re
         kept = fields.get("keep") == SURE
         workspace_of(request).key_changes.rotate(fields.get("reason", ""), kept, who.principal, who.actor)
 
-    return await threads.run(lambda: _changed(request, session, work, "rotated"))
+    return await threads.run(lambda: changed_on(request, session, (HERE, PAGE), _page, work, done="rotated"))
 
 
 @router.post(f"{PAGE}/services")
@@ -97,19 +97,7 @@ async def revoke(key_id: str, request: Request, session: PageSession, threads: T
     def work(who: Caller) -> None:
         workspace_of(request).key_changes.revoke_api_key(key_id, who.principal, who.actor)
 
-    return await threads.run(lambda: _changed(request, session, work, "revoked"))
-
-
-def _changed(request: Request, session: Session, work: Callable[[Caller], None], done: str) -> Response:
-    who = admitted(request, session, HERE)
-    return changed(
-        request,
-        session,
-        PAGE,
-        lambda: work(who),
-        lambda trouble: _page(request, session, trouble),
-        done=done,
-    )
+    return await threads.run(lambda: changed_on(request, session, (HERE, PAGE), _page, work, done="revoked"))
 
 
 def _issued(request: Request, session: Session, work: Callable[[Caller], IssuedKey]) -> Response:

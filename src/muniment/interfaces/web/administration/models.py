@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -19,7 +19,7 @@ from muniment.inference.catalog import Endpoint
 from muniment.inference.spending import EVERYBODY, MILLION, Most, Use
 from muniment.interfaces.authenticate import Caller, PageSession, check_change, workspace_of
 from muniment.interfaces.rest.answers import Threads
-from muniment.interfaces.web.administration.changes import allowed, changed, told
+from muniment.interfaces.web.administration.changes import allowed, changed_on, told
 from muniment.interfaces.web.forms import form_of
 from muniment.interfaces.web.rendering import render, say
 from muniment.interfaces.web.shell import admitted, person
@@ -80,7 +80,7 @@ async def freeze(request: Request, session: PageSession, threads: Threads) -> Re
         made = incidents.open(f"endpoint:{name}"[:200], "medium", reason, who.principal, who.actor)
         incidents.freeze(made.id, "endpoint", name, reason, who.principal, who.actor)
 
-    return await threads.run(lambda: _changed(request, session, work, "frozen"))
+    return await threads.run(lambda: changed_on(request, session, (HERE, PAGE), _page, work, done="frozen"))
 
 
 @router.post(f"{PAGE}/thaw")
@@ -93,19 +93,7 @@ async def thaw(request: Request, session: PageSession, threads: Threads) -> Resp
         name, reason = fields.get("name", ""), fields.get("reason", "")
         workspace_of(request).incidents.thaw("endpoint", name, reason, who.principal, who.actor)
 
-    return await threads.run(lambda: _changed(request, session, work, "thawed"))
-
-
-def _changed(request: Request, session: Session, work: Callable[[Caller], None], done: str) -> Response:
-    who = admitted(request, session, HERE)
-    return changed(
-        request,
-        session,
-        PAGE,
-        lambda: work(who),
-        lambda trouble: _page(request, session, trouble),
-        done=done,
-    )
+    return await threads.run(lambda: changed_on(request, session, (HERE, PAGE), _page, work, done="thawed"))
 
 
 def _page(request: Request, session: Session, trouble: str = "", done: str = "") -> str:

@@ -141,12 +141,13 @@ async def _form(request: Request, session: Session) -> dict[str, str]:
 
 def _overview(request: Request, session: Session) -> Response:
     workspace = workspace_of(request)
-    now, history = workspace.policies.show(), workspace.policies.history()
+    now, history = workspace.policies.show(), workspace.policies.history(LISTED)
     values = {
         "here": HERE,
         "now": now,
-        "history": history[:LISTED],
-        "older": max(0, len(history) - LISTED),
+        "history": history,
+        # They are numbered from one, and none is ever taken away.
+        "older": history[-1].number - 1 if history else 0,
         "activates": _activates(request, session),
         "minute": minute,
     }

@@ -13,7 +13,7 @@ from muniment.governance.identity.sessions import Session
 from muniment.governance.policy.decision import Resource
 from muniment.governance.policy.rules import LONGEST_REASON
 from muniment.inference.prompt_file import PURPOSES
-from muniment.inference.prompt_registry import Promotion, Staged
+from muniment.inference.prompt_registry import Staged
 from muniment.interfaces.authenticate import Caller, PageSession, check_change, workspace_of
 from muniment.interfaces.problems import NOTHING_HERE
 from muniment.interfaces.rest.answers import Threads
@@ -46,7 +46,7 @@ async def prompts(request: Request, session: PageSession, threads: Threads) -> R
         except BadInput as error:
             # One draft that is no prompt hides them all: it is named, and the live ones are in the database.
             found, trouble = [], f"{error.public} {error.fix}".strip()
-        history = workspace.prompts.history()
+        history = workspace.prompts.history(limit=LISTED + 1)
         order = list(PURPOSES)
         live = [one for one in found if one.stage == "live"]
         values = {
@@ -55,7 +55,7 @@ async def prompts(request: Request, session: PageSession, threads: Threads) -> R
             "others": [one for one in found if one.stage != "live"],
             "history": history[:LISTED],
             "more": len(history) > LISTED,
-            "since": _since(history),
+            "since": workspace.prompts.since(),
             "digits": digits,
             "minute": minute,
             "trouble": trouble,
@@ -154,7 +154,8 @@ def _page(
     versions = _versions(request, name)
     chosen = _chosen(versions, version)
     other = _chosen(versions, against) if against else None
-    history = [one for one in workspace_of(request).prompts.history() if one.purpose == chosen.prompt.purpose]
+    registry, purpose = workspace_of(request).prompts, chosen.prompt.purpose
+    history = registry.history(purpose, LISTED + 1)
     values = {
         "here": HERE,
         "one": chosen,
@@ -163,7 +164,7 @@ def _page(
         "lines": differences(other.prompt.content, chosen.prompt.content) if other else [],
         "history": history[:LISTED],
         "more": len(history) > LISTED,
-        "goes_back": len({one.version for one in history if one.stage == "live"}) > 1,
+        "goes_back": registry.had_others(purpose),
         "may": allowed(request, session, {"change": ("change_prompt", Resource("Prompt", name))}),
         "digits": digits,
         "minute": minute,
@@ -189,12 +190,3 @@ def _chosen(versions: Sequence[Staged], given: str) -> Staged:
     if not found:
         raise NOTHING_HERE
     return found[0]
-
-
-def _since(history: Sequence[Promotion]) -> dict[str, Promotion]:
-    """Return by purpose when what is live came to be so; a purpose without one has what ships."""
-    found: dict[str, Promotion] = {}
-    for one in history:
-        if one.stage == "live":
-            found.setdefault(one.purpose, one)
-    return found

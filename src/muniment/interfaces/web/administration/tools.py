@@ -20,7 +20,7 @@ from muniment.governance.policy.rules import LONGEST_REASON
 from muniment.interfaces.authenticate import Caller, PageSession, check_change, workspace_of
 from muniment.interfaces.problems import NOTHING_HERE
 from muniment.interfaces.rest.answers import Threads
-from muniment.interfaces.web.administration.changes import SURE, allowed, changed, told
+from muniment.interfaces.web.administration.changes import SURE, allowed, changed, changed_on, told
 from muniment.interfaces.web.administration.models import place
 from muniment.interfaces.web.forms import form_of
 from muniment.interfaces.web.rendering import render, say
@@ -52,7 +52,9 @@ async def stop(request: Request, session: PageSession, threads: Threads) -> Resp
             raise BadInput(say("stops.unsure"), fix=say("stops.unsure_fix"))
         workspace_of(request).stops.stop(kind, name, reason, who.principal, who.actor)
 
-    return await threads.run(lambda: _changed(request, session, work, "stopped", anew=False))
+    return await threads.run(
+        lambda: changed_on(request, session, (HERE, PAGE), _page, work, done="stopped", anew=False)
+    )
 
 
 @router.post(PAGE + "/stops/{stop_id}/end")
@@ -64,7 +66,7 @@ async def go_on(stop_id: str, request: Request, session: PageSession, threads: T
     def work(who: Caller) -> None:
         workspace_of(request).stops.end(stop_id, who.principal, who.actor)
 
-    return await threads.run(lambda: _changed(request, session, work, "resumed"))
+    return await threads.run(lambda: changed_on(request, session, (HERE, PAGE), _page, work, done="resumed"))
 
 
 @router.get(PAGE + "/{tool_id}")
@@ -189,21 +191,6 @@ def host(made: Manifest) -> str:
     if isinstance(runs, PythonFunction):
         return runs.function.partition(":")[0]
     return "/".join(place(runs.url).split("/")[:3]) if isinstance(runs, HttpOperation) else runs.server
-
-
-def _changed(
-    request: Request, session: Session, work: Callable[[Caller], None], done: str, anew: bool = True
-) -> Response:
-    who = admitted(request, session, HERE)
-    return changed(
-        request,
-        session,
-        PAGE,
-        lambda: work(who),
-        lambda trouble: _page(request, session, trouble),
-        done=done,
-        anew=anew,
-    )
 
 
 def _switched(

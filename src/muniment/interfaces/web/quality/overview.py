@@ -55,7 +55,7 @@ def _opens(me: Person, key: str) -> bool:
 
 def _gone(request: Request) -> Gone:
     rooms = releasing_of(workspace_of(request))
-    return gone(rooms.releases.listing(), rooms.canary.running())
+    return gone(rooms.releases, rooms.canary.running())
 
 
 def _waiting(request: Request, who: Caller) -> int:

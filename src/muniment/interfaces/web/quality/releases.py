@@ -37,12 +37,12 @@ async def releases(request: Request, session: PageSession, threads: Threads) -> 
     def shown() -> str:
         admitted(request, session, PAGE)
         rooms = releasing_of(workspace_of(request))
-        found, running = rooms.releases.listing(), rooms.canary.running()
+        found, running = rooms.releases.listing(LISTED + 1), rooms.canary.running()
         values = {
             "here": PAGE,
             "releases": found[:LISTED],
             "cut": len(found) > LISTED,
-            "gone": gone(found, running),
+            "gone": gone(rooms.releases, running),
             "signals": rooms.canary.signals(running) if running else (),
             "minute": minute,
         }
@@ -76,8 +76,8 @@ def release_page(request: Request, session: Session, name: str, against: str = "
     """Return the page of a release, with what was refused."""
     who, workspace = admitted(request, session, PAGE), workspace_of(request)
     rooms = releasing_of(workspace)
-    found, listing = standing_of(rooms, name), rooms.releases.listing()
-    now = gone(listing, rooms.canary.running())
+    found, listing = standing_of(rooms, name), rooms.releases.listing(LISTED + 1)
+    now = gone(rooms.releases, rooms.canary.running())
     if against:
         standing_of(rooms, against)
     made = found.release

@@ -8,7 +8,7 @@ from typing import cast
 
 from muniment.assurance.release.canary import Running
 from muniment.assurance.release.records import Staged
-from muniment.assurance.release.releases import Standing
+from muniment.assurance.release.releases import Releases, Standing
 from muniment.governance.audit.entry import Json
 
 
@@ -34,13 +34,13 @@ class Gone:
     """The newest check of any release."""
 
 
-def gone(listing: Sequence[Standing], canary: Running | None) -> Gone:
+def gone(releases: Releases, canary: Running | None) -> Gone:
     """Return what went out."""
-    now = next((one for one in listing if one.in_force), None)
+    release = releases.in_force()
+    now = None if release is None else releases.find(release.id)
     moves = [] if now is None else [one.at for one in now.stages if one.stage == "promoted"]
-    checks = [(stage, one) for one in listing for stage in one.stages if stage.stage == "checked"]
-    newest = max(checks, key=lambda pair: pair[0].number, default=None)
-    checked = None if newest is None else as_checked(newest[0], newest[1].release.name)
+    newest = releases.last_check()
+    checked = None if newest is None else as_checked(newest[1], newest[0])
     return Gone(now, moves[-1] if moves else "", canary, checked)
 
 

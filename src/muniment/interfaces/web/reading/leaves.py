@@ -50,11 +50,6 @@ def address(read: DocumentRead, asked: Asked = Asked()) -> str:
     return "&".join(parts)
 
 
-def document_view(read: DocumentRead, at: Span | None, number: int | None) -> DocumentView:
-    """Return the leaves around the quote at `at`, or from unit `number` on."""
-    return text_view(read, Asked(at, number))
-
-
 def text_view(read: DocumentRead, asked: Asked) -> DocumentView:
     """Return the leaves around what is asked for."""
     version, sheets = read.version, read.document.media_type in _SHEETS
@@ -84,7 +79,7 @@ def text_view(read: DocumentRead, asked: Asked) -> DocumentView:
         if unit.kind == "message":
             return mail(*here, {name: say(key) for name, key in _MAIL.items()})
         markdown = read.document.media_type == MEDIA_TYPES["md"]
-        return Leaf(here[0], here[1], _paragraphs(unit, marker, markdown))
+        return Leaf(here[0], here[1], paragraphs(unit, marker, markdown))
 
     leaves = tuple(leaf(unit) for unit in groups[index])
     entries = tuple(LeafLink(_label(u), u.named("leaf"), href(u), u == chosen) for u in units)
@@ -178,20 +173,16 @@ def _groups(units: list[Unit]) -> list[list[Unit]]:
     return groups
 
 
-def paragraphs(text: str, unit: Unit, at: Span | None, markdown: bool = False) -> tuple[Paragraph, ...]:
+def text_of(unit: Unit, marker: Marker) -> Leaf:
+    """Return the text of a page."""
+    return Leaf(unit.number, "", paragraphs(unit, marker, False))
+
+
+def paragraphs(unit: Unit, marker: Marker, markdown: bool) -> tuple[Paragraph, ...]:
     """Return a unit's paragraphs as runs of plain and marked characters; only blank lines are dropped.
 
     In Markdown a line of its own that begins with `#` is a heading, shown without its `#` unless that is quoted.
     """
-    return _paragraphs(unit, Marker(text, at), markdown)
-
-
-def text_of(unit: Unit, marker: Marker) -> Leaf:
-    """Return the text of a page."""
-    return Leaf(unit.number, "", _paragraphs(unit, marker, False))
-
-
-def _paragraphs(unit: Unit, marker: Marker, markdown: bool) -> tuple[Paragraph, ...]:
     text, mark = marker.text, marker.mark
     made: list[Paragraph] = []
     for first, last in _bounds(text, unit, markdown):

@@ -1,32 +1,15 @@
-"""How far two reviewers agree beyond chance. No I/O."""
+"""How far two reviewers agree beyond chance, with how sure that is. No I/O."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 
+from muniment.assurance.kappa import Pair, kappa
 from muniment.assurance.monitoring.shares import Estimate
 
 _RESAMPLES = 1_000
-Pair = tuple[str, str]
-"""Two labels of one item."""
-
-
-def kappa(pairs: Sequence[Pair]) -> float | None:
-    """Return Cohen's kappa; None where chance alone would always agree, which tells nothing.
-
-    Pairs have the label of the same reviewer first wherever the same two people labelled.
-    """
-    if not pairs:
-        return None
-    first, second = Counter(one for one, _ in pairs), Counter(other for _, other in pairs)
-    chance = sum(count * second[label] for label, count in first.items()) / len(pairs) ** 2
-    if chance >= 1.0:
-        return None
-    agreed = sum(one == other for one, other in pairs) / len(pairs)
-    return (agreed - chance) / (1 - chance)
 
 
 def kappa_estimate(pairs: Sequence[Pair], seed: int) -> Estimate:
