@@ -37,6 +37,7 @@ from muniment.governance.privacy.sensitive_settings import SensitiveSettings, un
 from muniment.inference.catalog import QUOTES, Endpoint, fallback_problem
 from muniment.inference.endpoint_settings import ModelSettings
 from muniment.knowledge.ingestion.chunk import HIGHEST
+from muniment.knowledge.ingestion.quality.quality_settings import QualitySettings
 
 if TYPE_CHECKING:
     from muniment.inference.embedders import Offer
@@ -161,6 +162,7 @@ class IngestionSettings(_Section):
     """Most time that one file may take to parse."""
     nice: int = Field(5, ge=0, le=19)
     """How far `ingest` and the `index` commands stand back behind searches, as the system counts priority."""
+    quality: QualitySettings = QualitySettings()
     labels: bool = False
     """Label names of persons and places at the end of each ingest; needs the extra `labels`."""
 

@@ -105,7 +105,14 @@ class Searching(Governed):
         from muniment.knowledge.ingestion.parts import Parts
 
         return Parts(
-            self.database, self.audit, self.segments, self.keyring, self.embedders, self.clock, self.ids
+            self.database,
+            self.audit,
+            self.segments,
+            self.keyring,
+            self.embedders,
+            self.clock,
+            self.ids,
+            self.settings.ingestion.quality,
         )
 
     @cached_property

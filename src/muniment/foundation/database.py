@@ -21,7 +21,7 @@ from muniment.foundation.errors import NotSetUp
 metadata = sa.MetaData()
 """Every room registers its tables here."""
 
-HEAD = "0030"
+HEAD = "0032"
 """The schema revision that this code reads and writes."""
 
 BUSY_SECONDS = 30

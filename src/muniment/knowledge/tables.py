@@ -70,6 +70,7 @@ document_version = sa.Table(
     sa.Column("notes", sa.Text, nullable=False),
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("chunking", sa.Text, nullable=False, server_default=""),
+    sa.Column("withheld", sa.Integer, nullable=False, server_default="0"),
 )
 version_original = sa.Table(
     "version_original",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from muniment.foundation.clock import Clock
 from muniment.foundation.database import Database
@@ -11,6 +11,7 @@ from muniment.foundation.keys import Keyring
 from muniment.foundation.segments import Segments
 from muniment.governance.audit.log import AuditLog
 from muniment.inference.embedders import Embedders
+from muniment.knowledge.ingestion.quality.quality_settings import QualitySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +25,4 @@ class Parts:
     embedders: Embedders
     clock: Clock
     ids: Ids
+    quality: QualitySettings = field(default_factory=QualitySettings)

@@ -32,9 +32,11 @@ from muniment.knowledge.ingestion.parsed import ParseFailed
 from muniment.knowledge.ingestion.parser import Parser
 from muniment.knowledge.ingestion.parts import Parts
 from muniment.knowledge.ingestion.plan import Plan, plan
+from muniment.knowledge.ingestion.judging_again import judge_again
 from muniment.knowledge.ingestion.report import IngestReport, OnProgress, Progress
 from muniment.knowledge.ingestion.turn import turn_beside_builds
 from muniment.knowledge.library import ChunkText, NewDocument, NewVersion
+from muniment.knowledge.quarantine import held_now
 from muniment.knowledge.sources.folder import Folder, Listing, Problem, Why
 
 
@@ -146,6 +148,7 @@ class Pipeline:
             renamed=len(todo.renamed),
             removed=len(todo.removed),
             withheld=len(todo.withheld),
+            quarantined=self._quarantined(source),
             access_changed=tally.access_changed,
             failed=tuple(sorted([*tally.failed, *tally.unfit], key=lambda problem: problem.path)),
             formats=dict(sorted(tally.formats.items())),
@@ -301,7 +304,12 @@ class Pipeline:
                 "chunks": tally.chunks,
             }
             self._parts.audit.append(connection, [*failures, Entry("ingest.finished", by, about)])
+        judge_again(self._parts, source, by)
         self._index_writer.finish(by)
+
+    def _quarantined(self, source: str) -> int:
+        with self._parts.database.read() as connection:
+            return held_now(connection, source)
 
     @property
     def _cut_as_now(self) -> frozenset[str]:

@@ -130,7 +130,7 @@ class _Writer:
             if tag in _GONE or tag == f"{_W}txbxContent":
                 continue
             if tag == f"{_W}r" and _is_hidden(element):
-                self._out.hidden_characters += sum(len(text.text or "") for text in _below(element, f"{_W}t"))
+                self._out.hide("".join(text.text or "" for text in _below(element, f"{_W}t")))
             elif tag == f"{_W}t":
                 pieces.append(element.text or "")
             elif tag in _BREAKS:
