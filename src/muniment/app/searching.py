@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from muniment.knowledge.passage import Retrieval
     from muniment.knowledge.places import Places
     from muniment.knowledge.provenance import Provenances
+    from muniment.knowledge.quarantine_review import QuarantineReview
     from muniment.knowledge.reading import Reading
     from muniment.knowledge.retrieval.compare import Comparison
     from muniment.knowledge.retrieval.engine import Engine
@@ -178,6 +179,13 @@ class Searching(Governed):
 
         most = self.settings.ingestion.max_file_mb << 20
         return SourcePages(self.database, self.audit, self.policy, self.gate, most)
+
+    @cached_property
+    def quarantine(self) -> QuarantineReview:
+        """What ingestion held back, and letting it through."""
+        from muniment.knowledge.quarantine_review import QuarantineReview
+
+        return QuarantineReview(self.database, self.audit, self.policy, self.gate, self.clock)
 
     @cached_property
     def reading(self) -> Reading:

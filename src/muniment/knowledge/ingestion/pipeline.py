@@ -27,12 +27,12 @@ from muniment.knowledge.ingestion.fitness import UNFIT
 from muniment.knowledge.ingestion.in_use import embedder_in_use, why_none
 from muniment.knowledge.ingestion.index_writer import IndexWriter
 from muniment.knowledge.ingestion.indexing import Indexing
+from muniment.knowledge.ingestion.judging_again import judge_again
 from muniment.knowledge.ingestion.labelling import Labelling
 from muniment.knowledge.ingestion.parsed import ParseFailed
 from muniment.knowledge.ingestion.parser import Parser
 from muniment.knowledge.ingestion.parts import Parts
 from muniment.knowledge.ingestion.plan import Plan, plan
-from muniment.knowledge.ingestion.judging_again import judge_again
 from muniment.knowledge.ingestion.report import IngestReport, OnProgress, Progress
 from muniment.knowledge.ingestion.turn import turn_beside_builds
 from muniment.knowledge.library import ChunkText, NewDocument, NewVersion
