@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from muniment.inference.reranking import Reranker
     from muniment.knowledge.access_control import AccessControl
     from muniment.knowledge.access_explorer import AccessExplorer
+    from muniment.knowledge.flag_listing import FlagListing
     from muniment.knowledge.ingestion.index_writer import IndexWriter
     from muniment.knowledge.ingestion.labelling import Labelling
     from muniment.knowledge.ingestion.parts import Parts
@@ -179,6 +180,13 @@ class Searching(Governed):
 
         most = self.settings.ingestion.max_file_mb << 20
         return SourcePages(self.database, self.audit, self.policy, self.gate, most)
+
+    @cached_property
+    def source_flags(self) -> FlagListing:
+        """What ingestion noted about documents."""
+        from muniment.knowledge.flag_listing import FlagListing
+
+        return FlagListing(self.database, self.audit, self.policy)
 
     @cached_property
     def quarantine(self) -> QuarantineReview:

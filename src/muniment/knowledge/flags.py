@@ -11,10 +11,12 @@ import sqlalchemy as sa
 
 from muniment.foundation.database import metadata
 
-FlagKind = Literal["injection", "invisible", "duplicate", "near_duplicate", "boilerplate"]
+FlagKind = Literal["injection", "invisible", "boilerplate", "repeated", "duplicate", "near_duplicate"]
 Severity = Literal["low", "medium", "high"]
 SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high")
 """From what is worth knowing to what is worth stopping for."""
+
+_ALONE = frozenset({"injection", "invisible", "boilerplate"})
 
 document_flag = sa.Table(
     "document_flag",
@@ -39,9 +41,14 @@ class Flag:
     found: tuple[str, ...] = ()
     """What, by name: patterns, or kinds of hidden text. Never words of the document."""
     others: Mapping[str, float] = field(default_factory=dict[str, float])
-    """Documents that it is like, and how much, from 0 to 1. Who may not read one must not learn that it is there."""
+    """Documents that it is like, and how much, from 0 to 1; some of them where there are many."""
     count: int = 0
     """How much of it there is, where that is more than `spans` lists."""
+
+    @property
+    def alone(self) -> bool:
+        """Return whether it depends on the version alone: only then it tells its reader of nothing else."""
+        return self.kind in _ALONE
 
 
 def flags_of(connection: sa.Connection, document: str, version: int) -> list[Flag]:

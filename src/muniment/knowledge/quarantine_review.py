@@ -30,7 +30,7 @@ from muniment.knowledge.access import nearest
 from muniment.knowledge.flags import Flag, flags_of
 from muniment.knowledge.library import DocumentRow
 from muniment.knowledge.quarantine import Case, State, cases, cases_named, put_case, withheld_text
-from muniment.knowledge.retrieval.visibility import Visibility, visible
+from muniment.knowledge.retrieval.visibility import visible
 
 if TYPE_CHECKING:
     from muniment.governance.policy.decide import Policy
@@ -50,7 +50,7 @@ class Listed:
     case: Case
     source: str
     flags: tuple[Flag, ...]
-    """Those that are about no other document."""
+    """Those that depend on the document alone; all of them for whoever can open the keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Shown:
     case: Case
     source: str
     flags: tuple[Flag, ...]
-    """They name other documents only where whoever looks may read those."""
+    """As in the list."""
     title: str | None
     """None where whoever looks may not read the document; then there are no excerpts either."""
     path: str | None
@@ -101,9 +101,7 @@ class QuarantineReview:
                 Listed(
                     one,
                     rows[one.document].source,
-                    tuple(
-                        flag for flag in flags_of(connection, one.document, one.version) if not flag.others
-                    ),
+                    _told(flags_of(connection, one.document, one.version), who),
                 )
                 for one in found
             ]
@@ -117,19 +115,15 @@ class QuarantineReview:
             if who is not None and not self._may(connection, who, row.source):
                 raise NotFound(ABSENT)
             flags = flags_of(connection, row.id, case.version)
-            stored = library.get_documents(connection, sorted({one for flag in flags for one in flag.others}))
             text = withheld_text(connection, case) or ""
             # The last thing that is read: from here on the database shows what this person may read alone.
-            sees = None if who is None else self._sees(connection, who, row)
-            others = {one for one, document in stored.items() if who is None or _reads(sees, document)}
-        reads = who is None or (sees is not None and sees[1])
+            reads = who is None or self._reads(connection, who, row)
         about: dict[str, Json] = {**_about(case, row), "excerpt": reads}
         self._audit.record([Entry("quarantine.read", by, about)])
-        shown = [_only(flag, others) for flag in flags]
         return Shown(
             case=case,
             source=row.source,
-            flags=tuple(one for one in shown if one is not None),
+            flags=_told(flags, who),
             title=row.title if reads else None,
             path=row.path if reads else None,
             excerpts=_excerpts(text, flags) if reads else (),
@@ -183,34 +177,25 @@ class QuarantineReview:
     def _may(self, connection: sa.Connection, who: Principal, source: str) -> bool:
         return self._policy.standing(connection, who).decide(REVIEW, Resource("Source", source)).allowed
 
-    def _sees(
-        self, connection: sa.Connection, who: Principal, row: DocumentRow
-    ) -> tuple[Visibility, bool] | None:
-        """Return what somebody may read, and whether a document would be among it if it were let through."""
+    def _reads(self, connection: sa.Connection, who: Principal, row: DocumentRow) -> bool:
+        """Return whether somebody could read a document if it were let through."""
         by_hand = nearest(row.path, library.overrides(connection, row.source))
         stated = library.access_class_at(connection, row.source_access_class)
-        cold = is_frozen(connection, "source", row.source)
+        if is_frozen(connection, "source", row.source):
+            return False
         try:
             standing = self._policy.standing(connection, who)
             sees = visible(connection, who)
         except Denied:
-            return None
-        if not standing.decide("read_document", WORKSPACE).allowed:
-            return None
+            return False
         lists = [stated, by_hand or stated]
-        return sees, not cold and all(one is not None and sees.admits(one) for one in lists)
+        return standing.decide("read_document", WORKSPACE).allowed and all(
+            one is not None and sees.admits(one) for one in lists
+        )
 
 
-def _reads(sees: tuple[Visibility, bool] | None, document: DocumentRow) -> bool:
-    return sees is not None and sees[0].may_read(document)
-
-
-def _only(flag: Flag, others: set[str]) -> Flag | None:
-    """Return a flag that names these other documents alone, None where it would name none of its own."""
-    if not flag.others:
-        return flag
-    named = {one: share for one, share in flag.others.items() if one in others}
-    return replace(flag, others=named, count=len(named)) if named else None
+def _told(flags: Sequence[Flag], who: Principal | None) -> tuple[Flag, ...]:
+    return tuple(one for one in flags if who is None or one.alone)
 
 
 def _excerpts(text: str, flags: Sequence[Flag]) -> tuple[Excerpt, ...]:

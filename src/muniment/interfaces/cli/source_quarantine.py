@@ -8,12 +8,10 @@ import typer
 
 from muniment.interfaces.cli.options import example
 from muniment.interfaces.cli.policy import AsOfficer, Reason, acting
+from muniment.interfaces.cli.source_flags import plain_flags
 from muniment.interfaces.cli.terminal import TERMINAL, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from muniment.knowledge.flags import Flag
     from muniment.knowledge.quarantine import Case
 
 app = typer.Typer(no_args_is_help=True)
@@ -37,7 +35,7 @@ def list_(
         by, who = acting(workspace, as_)
         found = workspace.quarantine.listing(who, by, "rejected" if rejected else "held")
     if TERMINAL.json:
-        cases = [{**_plain(one.case), "source": one.source, "flags": _flags(one.flags)} for one in found]
+        cases = [{**_plain(one.case), "source": one.source, "flags": plain_flags(one.flags)} for one in found]
         TERMINAL.document({"cases": cases})
         return
     if not found:
@@ -62,7 +60,7 @@ def show(id: CaseId, as_: AsOfficer = None) -> None:
         "source": found.source,
         "title": found.title,
         "path": found.path,
-        "flags": _flags(found.flags),
+        "flags": plain_flags(found.flags),
         "excerpts": [one.before + one.flagged + one.after for one in found.excerpts],
     }
     if TERMINAL.json:
@@ -116,17 +114,3 @@ def _plain(case: Case) -> dict[str, object]:
         "by": case.by,
         "at": case.at,
     }
-
-
-def _flags(flags: Sequence[Flag]) -> list[dict[str, object]]:
-    return [
-        {
-            "kind": one.kind,
-            "severity": one.severity,
-            "found": list(one.found),
-            "spans": [list(span) for span in one.spans],
-            "others": dict(one.others),
-            "count": one.count,
-        }
-        for one in flags
-    ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from muniment.interfaces.cli import source_quarantine
+from muniment.interfaces.cli import source_flags, source_quarantine
 from muniment.interfaces.cli.options import example
 from muniment.interfaces.cli.terminal import TERMINAL, visible
 
@@ -20,6 +20,7 @@ app = typer.Typer(no_args_is_help=True)
 def register(parent: typer.Typer) -> None:
     """Add the group."""
     parent.add_typer(app, name="sources", help="Where documents come from.")
+    source_flags.register(app)
     source_quarantine.register(app)
 
 

@@ -78,4 +78,4 @@ def _boilerplate(version: NewVersion) -> Flag | None:
     spans = repeated(version.text, version.units)
     if not spans:
         return None
-    return Flag("boilerplate", "low", tuple(spans[:MOST_SPANS]), ("over pages",), count=len(spans))
+    return Flag("boilerplate", "low", tuple(spans[:MOST_SPANS]), count=len(spans))

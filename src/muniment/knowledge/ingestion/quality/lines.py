@@ -12,7 +12,7 @@ LEAST_PAGES = 3
 SHARE = 0.6
 """A line that stands near the edge of so many of the pages is boilerplate."""
 LEAST_DOCUMENTS = 8
-"""A line that stands near the edge of so many documents of a source is boilerplate."""
+"""A line that stands near the edge of so many documents of a source is a repeated one."""
 _EDGE, _HEAD, _FOOT = 3, 6, 10
 _SHORTEST, _LONGEST = 12, 1000
 _NUMBER = re.compile(r"\d+")

@@ -6,7 +6,6 @@ A line is remembered for the first few documents alone, so the cost does not gro
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import sqlalchemy as sa
 
@@ -16,13 +15,11 @@ from muniment.knowledge.ingestion.quality.lines import LEAST_DOCUMENTS, Line
 from muniment.knowledge.ingestion.quality.tables import document_line
 from muniment.knowledge.library import DocumentRow, get_documents
 
-_OVER = "over documents"
-
 
 def repeats(connection: sa.Connection, row: DocumentRow, lines: Sequence[Line], at: str) -> list[Line]:
-    """Return which lines of a document are boilerplate of its source, and remember the others.
+    """Return which lines of a document many of its source have, and remember the others.
 
-    With the document that makes a line boilerplate, those before it are flagged too.
+    With the document that makes a line one of many, those before it are flagged too.
     """
     table = document_line.c
     connection.execute(sa.delete(document_line).where(table.document == row.id))
@@ -51,15 +48,10 @@ def repeats(connection: sa.Connection, row: DocumentRow, lines: Sequence[Line], 
 
 
 def with_lines(flags: Sequence[Flag], spans: Sequence[tuple[int, int]]) -> list[Flag]:
-    """Return flags in which these lines are boilerplate over documents too."""
+    """Return flags in which these lines are repeated ones too."""
     if not spans:
         return list(flags)
-    now = next((one for one in flags if one.kind == "boilerplate"), Flag("boilerplate", "low"))
-    every = sorted({*now.spans, *spans})
-    made = replace(
-        now,
-        spans=tuple(every[:MOST_SPANS]),
-        found=tuple(dict.fromkeys((*now.found, _OVER))),
-        count=now.count + len(every) - len(now.spans),
-    )
-    return [*(one for one in flags if one.kind != "boilerplate"), made]
+    now = next((one.spans for one in flags if one.kind == "repeated"), ())
+    every = sorted({*now, *spans})[:MOST_SPANS]
+    rest = [one for one in flags if one.kind != "repeated"]
+    return [*rest, Flag("repeated", "low", tuple(every), count=len(every))]
