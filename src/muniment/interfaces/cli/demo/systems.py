@@ -73,8 +73,8 @@ def running(program: Path, folder: Path, key: Mapping[str, str]) -> Generator[Sy
 
 
 _POISON = """
-# Poisoned documents are read like any other here, to show that they move nothing. Without this line they are held back
-# until somebody looks at them.
+# Poisoned documents are read like any other here, to show that they move nothing. Without this line they are held
+# back until somebody looks at them.
 [ingestion.quality]
 quarantine = []
 """
