@@ -37,6 +37,7 @@ from benchmarks.copies import with_copies
 from benchmarks.machine import described
 from benchmarks.options import checked, whole_number
 from benchmarks.paired import beside, verdict
+from benchmarks.past_the_door import SERVED
 from muniment import app
 from muniment.assistant.answer import Assistant
 from muniment.assistant.gate import Failure, Gate, Verified
@@ -155,7 +156,7 @@ def run(options: Mapping[str, object], progress: Progress) -> dict[str, object]:
         copies = with_copies(
             sample / "documents", [path for case in known for path in case.relevant], documents
         )
-        with closing(app.create(Path(temporary) / "home")) as workspace:
+        with closing(app.create(Path(temporary) / "home", settings=SERVED)) as workspace:
             _require(workspace, endpoint)
             workspace.directory.import_file(sample / "directory.toml", OPERATOR)
             progress(f"ingesting the sample company and {copies} copies")

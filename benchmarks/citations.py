@@ -23,6 +23,7 @@ from benchmarks import attribution, first_sentence, wording
 from benchmarks.bars import Bar, Progress, bar, p50
 from benchmarks.machine import described
 from benchmarks.options import checked, whole_number
+from benchmarks.past_the_door import SERVED
 from muniment import app
 from muniment.assistant.gate import Gate, Verified
 from muniment.foundation.shipped import shipped
@@ -55,7 +56,7 @@ def run(options: Mapping[str, object], progress: Progress) -> dict[str, object]:
     chance = random.Random(7)
     with (
         tempfile.TemporaryDirectory(prefix="muniment-citations-") as temporary,
-        closing(app.create(Path(temporary) / "home")) as workspace,
+        closing(app.create(Path(temporary) / "home", settings=SERVED)) as workspace,
     ):
         sample = shipped("examples/acme")
         workspace.directory.import_file(sample / "directory.toml", OPERATOR)

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
+from benchmarks.past_the_door import SERVED
 from muniment import app
 from muniment.governance.identity.principal import OPERATOR
 from muniment.knowledge import library
@@ -36,7 +37,7 @@ def run(options: Mapping[str, object], progress: Callable[[str], None]) -> dict[
     cases = [json.loads(line) for line in (ROOT / "evals/sample/cases.jsonl").read_text().splitlines()]
     bars: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory(prefix="muniment-everyday-") as temporary:
-        workspace = app.create(Path(temporary) / "home")
+        workspace = app.create(Path(temporary) / "home", settings=SERVED)
         workspace.directory.import_file(sample / "directory.toml", OPERATOR)
         if workspace.embedder is None:
             progress("no embedding weights: run `muniment models fetch` first")

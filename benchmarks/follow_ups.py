@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.past_the_door import QUALITY
 from muniment import app, settings
 from muniment.assistant.follow_up import standalone
 from muniment.governance.audit.entry import Actor
@@ -69,7 +70,7 @@ def main() -> None:
     """Print the shares."""
     name = sys.argv[sys.argv.index("--model") + 1] if "--model" in sys.argv else ""
     chosen = settings.parse(
-        {"models": {name: {"kind": "local", "model": name, "threads": 1}}} if name else {}
+        {**QUALITY, "models": {name: {"kind": "local", "model": name, "threads": 1}} if name else {}}
     )
     used: list[str] = []
     with tempfile.TemporaryDirectory() as place:

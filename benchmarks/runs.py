@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks.bars import Bar, Progress, bar
+from benchmarks.past_the_door import QUALITY
 from benchmarks.reader import Reader, reading
 from benchmarks.seeded_home import READER, SOURCE, WHY
 from muniment import app
@@ -42,7 +43,7 @@ def bars(root: Path, progress: Progress) -> list[Bar]:
             "max_sensitivity": "any",
             "base_url": reader.url,
         }
-        settings = parse({"models": {READER: model}, "answers": {"model": READER}})
+        settings = parse({**QUALITY, "models": {READER: model}, "answers": {"model": READER}})
         workspace = app.create(root / "home", settings=settings)
         try:
             workspace.directory.import_file(shipped("examples/acme/directory.toml"), OPERATOR)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.bars import Bar, Progress, bar
+from benchmarks.past_the_door import QUALITY
 from benchmarks.reader import Reader, reading
 from benchmarks.seeded_changes import changes as changes_of
 from benchmarks.seeded_home import CARELESS, READER, SOURCE, WHY, Change, Home, Settings
@@ -159,6 +160,7 @@ def _base(root: Path, good: str, careless: str) -> Settings:
     shutil.copytree(shipped("examples/acme/documents"), root / "documents")
     model = {"model": "reader", "hosting": "self-managed", "max_sensitivity": "any"}
     settings: Settings = {
+        **QUALITY,
         "models": {
             READER: {**model, "base_url": good},
             CARELESS: {**model, "base_url": careless},

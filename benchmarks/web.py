@@ -19,6 +19,7 @@ from benchmarks.bars import Bar, Progress, bar, p50, p95
 from benchmarks.machine import described
 from benchmarks.options import checked, whole_number
 from benchmarks.pages import Page
+from benchmarks.past_the_door import SERVED
 from benchmarks.scale import FEWEST, MOST
 from benchmarks.workload import GROUPS, Workload
 from muniment import app
@@ -57,7 +58,7 @@ def _sample(
 ) -> tuple[list[Bar], list[dict[str, object]], list[str]]:
     progress("ingesting the sample company")
     place = scratch / "sample"
-    with closing(app.create(place)) as workspace:
+    with closing(app.create(place, settings=SERVED)) as workspace:
         workspace.directory.import_file(shipped("examples/acme/directory.toml"), OPERATOR)
         workspace.ingest(shipped("examples/acme/documents"), "acme")
         cookies, samples = pages.staffed(workspace, _STAFF), _asked(workspace, "alice")

@@ -39,6 +39,7 @@ from muniment.inference.catalog import QUOTES, Endpoint, fallback_problem
 from muniment.inference.endpoint_settings import ModelSettings
 from muniment.knowledge.ingestion.chunk import HIGHEST
 from muniment.knowledge.ingestion.ocr import LANGUAGE
+from muniment.knowledge.ingestion.quality.quality_settings import QualitySettings
 from muniment.knowledge.ingestion.sensitivity_settings import SensitivityRule, rules_problem
 
 if TYPE_CHECKING:
@@ -172,6 +173,7 @@ class IngestionSettings(_Section):
         ("eng",), min_length=1, max_length=10
     )
     """Languages to read them in, as Tesseract names its data; each more takes more time."""
+    quality: QualitySettings = QualitySettings()
     labels: bool = False
     """Label names of persons and places at the end of each ingest; needs the extra `labels`."""
     sensitivity: tuple[SensitivityRule, ...] = ()

@@ -120,7 +120,7 @@ def seen(http: TestClient, route: str, ids: dict[str, str], headers: dict[str, s
         }
         | {"name": "none", "set_id": "none", "number": "1", "form": "html"}
         | {"source_id": "handbook", "kind_id": "user", "member_id": "bob", "version_id": "x"}
-        | {"prompt_id": "none", "key_id": "key_none"}
+        | {"prompt_id": "none", "key_id": "key_none", "case_id": "none"}
         | dict(ids)
     )
     body = bodies(ids).get(path)

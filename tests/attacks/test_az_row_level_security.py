@@ -36,6 +36,12 @@ def company(make_workspace: Callable[..., Workspace], folder: Path) -> Workspace
     with made.database.write() as connection:
         kept = "INSERT INTO version_original SELECT document, version, convert_to(text, 'UTF8') FROM document_version"
         connection.execute(sa.text(kept))
+        for filled in (
+            "INSERT INTO document_flag SELECT id, version, 'boilerplate', 'low', '{}', '' FROM document "
+            "ON CONFLICT DO NOTHING",
+            "INSERT INTO quarantine SELECT id, content_hash, version, '[]', 'released', '', '', '', '' FROM document",
+        ):
+            connection.execute(sa.text(filled))
     return made
 
 
@@ -51,7 +57,16 @@ def owner_of(table: str) -> str:
         return "id"
     return (
         "document"
-        if table in ("document_version", "document_label", "version_original", "chunk", "index_document")
+        if table
+        in (
+            "document_version",
+            "document_label",
+            "version_original",
+            "document_flag",
+            "quarantine",
+            "chunk",
+            "index_document",
+        )
         else "number"
     )
 

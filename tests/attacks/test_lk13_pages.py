@@ -157,6 +157,7 @@ def site() -> Iterator[Site]:
             "version_id": workspace.policies.show().version[7:],
             "prompt_id": "answer",
             "key_id": "key_none",
+            "case_id": "none",
         }
         yield Site(workspace, create_server(workspace), places)
         workspace.close()

@@ -121,6 +121,7 @@ def test_a_program_decides_nothing_whatever_it_holds() -> None:
         "activate_policy",
         "manage_keys",
         "review_answers",
+        "review_quarantine",
     }
     assert not may(bot) & decides
 

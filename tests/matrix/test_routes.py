@@ -169,6 +169,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "version_id": "none",
         "prompt_id": "none",
         "key_id": "key_none",
+        "case_id": "none",
         "described_id": "none",
         "resource_id": "none",
     }

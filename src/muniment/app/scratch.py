@@ -138,6 +138,8 @@ def scratch_settings(
             model["model"] = _absolute(model["model"], home)
     for embedding in kept["embedding"].values():
         embedding["folder"] = _absolute(embedding["folder"], home)
+    # Nobody is there to let a document through, and a suite tries what stands behind that door.
+    kept["ingestion"]["quality"]["quarantine"] = []
     network = stated["network"]
     allow = {"models": network["allow"]["models"], **{purpose: () for purpose in _PURPOSES}}
     kept["network"] = {name: network[name] for name in ("private", "proxy", "proxy_resolves")}

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from muniment.inference.reranking import Reranker
     from muniment.knowledge.access_control import AccessControl
     from muniment.knowledge.access_explorer import AccessExplorer
+    from muniment.knowledge.flag_listing import FlagListing
     from muniment.knowledge.ingestion.index_writer import IndexWriter
     from muniment.knowledge.ingestion.labelling import Labelling
     from muniment.knowledge.ingestion.parser import Parser
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from muniment.knowledge.passage import Retrieval
     from muniment.knowledge.places import Places
     from muniment.knowledge.provenance import Provenances
+    from muniment.knowledge.quarantine_review import QuarantineReview
     from muniment.knowledge.reading import Reading
     from muniment.knowledge.retrieval.compare import Comparison
     from muniment.knowledge.retrieval.engine import Engine
@@ -120,6 +122,7 @@ class Searching(Governed):
             self.clock,
             self.ids,
             Sensitivity(self.settings.ingestion.sensitivity),
+            self.settings.ingestion.quality,
         )
 
     @cached_property
@@ -185,6 +188,20 @@ class Searching(Governed):
 
         most = self.settings.ingestion.max_file_mb << 20
         return SourcePages(self.database, self.audit, self.policy, self.gate, most)
+
+    @cached_property
+    def source_flags(self) -> FlagListing:
+        """What ingestion noted about documents."""
+        from muniment.knowledge.flag_listing import FlagListing
+
+        return FlagListing(self.database, self.audit, self.policy)
+
+    @cached_property
+    def quarantine(self) -> QuarantineReview:
+        """What ingestion held back, and letting it through."""
+        from muniment.knowledge.quarantine_review import QuarantineReview
+
+        return QuarantineReview(self.database, self.audit, self.policy, self.gate, self.clock)
 
     @cached_property
     def reading(self) -> Reading:

@@ -23,7 +23,7 @@ from muniment.foundation.errors import NotSetUp
 metadata = sa.MetaData()
 """Every room registers its tables here."""
 
-HEAD = "0033"
+HEAD = "0034"
 """The schema revision that this code reads and writes."""
 
 BUSY_SECONDS = 30

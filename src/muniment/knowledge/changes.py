@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,6 +34,7 @@ from muniment.knowledge.library import (
     overrides,
 )
 from muniment.knowledge.name_labels import NameLabel
+from muniment.knowledge.quarantine import STANDS, held_in
 from muniment.knowledge.tables import (
     access_class,
     access_override,
@@ -66,6 +67,18 @@ _RULE_AT = sa.select(access_override.c.access_class).where(_RULE_HERE)
 _FORGET_RULE = sa.delete(access_override).where(_RULE_HERE)
 _RULES = sa.select(access_override.c.path, access_override.c.access_class).where(
     access_override.c.source == sa.bindparam("of_source")
+)
+_HELD_BACK = {
+    whole: sa.update(document)
+    .where(live_below(whole), STANDS)
+    .values(access_class=sa.bindparam("number"), epoch=sa.bindparam("reached"))
+    for whole in (True, False)
+}
+_ANY_HELD = {whole: sa.select(sa.exists().where(live_below(whole), STANDS)) for whole in (True, False)}
+_RULED_ONE = (
+    sa.update(document)
+    .where(document.c.id == sa.bindparam("of"))
+    .values(access_class=sa.bindparam("number"), epoch=sa.bindparam("reached"))
 )
 _BELOW = {
     whole: sa.select(document.c.id, document.c.access_class).where(live_below(whole)).order_by(document.c.id)
@@ -180,7 +193,7 @@ def put_versions(
     _write_documents(connection, rows, known, _next_epoch(connection))
     document_labels.store(connection, {row.id: labels[row.path] for row in rows}, at)
     drop_labels(connection, [row.id for row in known.values()])
-    _write_versions(connection, [(row, one.version) for row, one in zip(rows, new, strict=True)], at)
+    _write_versions(connection, [(row, one.version) for row, one in zip(rows, new, strict=True)], rule, at)
     if rows:
         revisions.bump(connection, "content")
     if any(row.path in known and known[row.path].access_class != row.access_class for row in rows):
@@ -189,20 +202,28 @@ def put_versions(
 
 
 class _Rule:
-    """The class that rules at a path: nobody's while its source is frozen, else the list set by hand nearest to it,
-    else what its source states; the latter two as high as the document's label."""
+    """The class that rules for a document: nobody's while its source is frozen or its content is held back, else the
+    list set by hand nearest to it, else what its source states; the latter two as high as the document's label."""
 
     def __init__(self, connection: sa.Connection, source_name: str) -> None:
         self._connection = connection
         self._by_hand = overrides(connection, source_name)
         self._frozen = is_frozen(connection, "source", source_name)
+        self._held = held_in(connection, source_name)
         self._classes: dict[AccessList, int] = {}
 
-    def classes(self, path: str, stated: AccessList, label: str) -> tuple[int, int]:
+    def classes(
+        self, path: str, stated: AccessList, label: str, document_id: str | None, content_hash: str
+    ) -> tuple[int, int]:
         """Return the classes that the source states and that rules."""
-        by_hand = NOBODY if self._frozen else nearest(path, self._by_hand)
-        ruling = stated if by_hand is None else by_hand
-        return self._class(stated), self._class(raised(ruling, label))
+        if self._frozen or self.holds(document_id, content_hash):
+            return self._class(stated), self._class(NOBODY)
+        by_hand = nearest(path, self._by_hand)
+        return self._class(stated), self._class(raised(stated if by_hand is None else by_hand, label))
+
+    def holds(self, document_id: str | None, content_hash: str) -> bool:
+        """Return whether this content of a document is held back."""
+        return (document_id, content_hash) in self._held
 
     def _class(self, access: AccessList) -> int:
         if access not in self._classes:
@@ -220,9 +241,10 @@ def _row(
     at: str,
     label: DocumentLabel,
 ) -> DocumentRow:
-    source_class, effective = rule.classes(new.path, new.access, label.label)
+    name = known.id if known else derived_id(identifier_key, "doc", source_name, new.path, str(earlier))
+    source_class, effective = rule.classes(new.path, new.access, label.label, name, new.version.content_hash)
     return DocumentRow(
-        id=known.id if known else derived_id(identifier_key, "doc", source_name, new.path, str(earlier)),
+        id=name,
         source=source_name,
         path=new.path,
         title=new.version.title,
@@ -272,7 +294,7 @@ def _write_documents(
 
 
 def _write_versions(
-    connection: sa.Connection, versions: Sequence[tuple[DocumentRow, NewVersion]], at: str
+    connection: sa.Connection, versions: Sequence[tuple[DocumentRow, NewVersion]], rule: _Rule, at: str
 ) -> None:
     texts: list[dict[str, Any]] = []
     pieces: list[dict[str, Any]] = []
@@ -292,6 +314,7 @@ def _write_versions(
                 "chunking": new.chunking,
                 "stated": None if new.stated is None else json.dumps(new.stated.as_json()),
                 "language": new.language,
+                "withheld": int(rule.holds(row.id, new.content_hash)),
             }
         )
         pieces += [{"document": row.id, "version": row.version, **_columns(piece)} for piece in new.chunks]
@@ -350,7 +373,11 @@ def set_source_access(connection: sa.Connection, changes: Mapping[str, AccessLis
     for part in in_parts(list(changes)):
         for row in get_documents(connection, part).values():
             source_class, effective = rule.classes(
-                row.path, changes[row.id], labels.get(row.id, NOTHING).label
+                row.path,
+                changes[row.id],
+                labels.get(row.id, NOTHING).label,
+                row.id,
+                row.content_hash,
             )
             if (source_class, effective) != (row.source_access_class, row.access_class):
                 left |= {row.source_access_class, row.access_class}
@@ -393,6 +420,42 @@ def set_override(
     return [row.id for row in found]
 
 
+def rule_documents(
+    connection: sa.Connection, source_name: str, rows: Sequence[DocumentRow]
+) -> list[DocumentRow]:
+    """Work out anew who may read these documents, after their content was held back or let through; return them."""
+    rule = _Rule(connection, source_name)
+    epoch = _next_epoch(connection)
+    labels = document_labels.labels_of(connection, [row.id for row in rows])
+    lists: dict[int, AccessList] = {}
+    for number in {row.source_access_class for row in rows}:
+        access = access_class_at(connection, number)
+        lists[number] = NOBODY if access is None else access
+    ruled = [
+        replace(
+            row,
+            access_class=rule.classes(
+                row.path,
+                lists[row.source_access_class],
+                labels.get(row.id, NOTHING).label,
+                row.id,
+                row.content_hash,
+            )[1],
+        )
+        for row in rows
+    ]
+    moved = [
+        {"of": row.id, "number": row.access_class, "reached": epoch}
+        for row, before in zip(ruled, rows, strict=True)
+        if row.access_class != before.access_class
+    ]
+    if moved:
+        connection.execute(_RULED_ONE, moved)
+        _drop_unused_classes(connection, {row.access_class for row in rows})
+        revisions.bump(connection, "access")
+    return ruled
+
+
 def rule_source(connection: sa.Connection, source_name: str) -> int:
     """Work out anew who may read each document of a source, after it was frozen or is so no more; return how many."""
     found = connection.execute(_BELOW[True], below(source_name, "")).all()
@@ -414,6 +477,11 @@ def _rule_again(connection: sa.Connection, source_name: str, path: str) -> None:
         values = {**below(source_name, at_path), "reached": epoch, **stated}
         connection.execute(_RULED[not at_path, effective is not None], values)
     _raise_again(connection, source_name, path)
+    if connection.execute(_ANY_HELD[not path], below(source_name, path)).scalar():
+        number = class_of(connection, NOBODY)
+        connection.execute(
+            _HELD_BACK[not path], {**below(source_name, path), "number": number, "reached": epoch}
+        )
     revisions.bump(connection, "access")
 
 

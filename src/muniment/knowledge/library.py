@@ -253,7 +253,7 @@ def in_parts(paths: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def version_row(connection: sa.Connection, document_id: str, version: int) -> VersionRow | None:
-    """Return a stored version, or None."""
+    """Return a stored version, or None; one that is withheld is not there."""
     table = document_version.c
     row = connection.execute(
         sa.select(
@@ -266,7 +266,7 @@ def version_row(connection: sa.Connection, document_id: str, version: int) -> Ve
             table.notes,
             table.text,
             table.language,
-        ).where(table.document == document_id, table.version == version)
+        ).where(table.document == document_id, table.version == version, table.withheld == 0)
     ).first()
     if row is None:
         return None
@@ -369,10 +369,12 @@ def labels_unread(
 
 
 def version_text(connection: sa.Connection, document_id: str, version: int) -> str | None:
-    """Return the text of a stored version, or None."""
+    """Return the text of a stored version, or None; one that is withheld is not there."""
     table = document_version.c
     return connection.execute(
-        sa.select(table.text).where(table.document == document_id, table.version == version)
+        sa.select(table.text).where(
+            table.document == document_id, table.version == version, table.withheld == 0
+        )
     ).scalar()
 
 
@@ -386,6 +388,7 @@ _SLICE = Worded(
     ).where(
         document_version.c.document == sa.bindparam("document"),
         document_version.c.version == sa.bindparam("version"),
+        sa.text("document_version.withheld = 0"),
     )
 )
 
@@ -393,7 +396,7 @@ _SLICE = Worded(
 def version_slice(
     connection: sa.Connection, document_id: str, version: int, start: int, end: int
 ) -> str | None:
-    """Return the characters `start` to `end` of a stored version, or None."""
+    """Return the characters `start` to `end` of a stored version, or None; one that is withheld is not there."""
     place = {"document": document_id, "version": version, "first": start + 1, "length": end - start}
     rows = _SLICE.rows(connection, **place)
     return rows[0][0] if rows else None

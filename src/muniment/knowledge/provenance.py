@@ -8,7 +8,7 @@ Invariants:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -23,7 +23,9 @@ from muniment.governance.policy.rules import Standing
 from muniment.knowledge import document_labels, library
 from muniment.knowledge.access import AccessList
 from muniment.knowledge.document_labels import NOTHING, Reason
+from muniment.knowledge.flags import Flag, flags_of
 from muniment.knowledge.library import DocumentRow
+from muniment.knowledge.quarantine import Case, case_of
 from muniment.knowledge.reading import ABSENT
 from muniment.knowledge.retrieval.visibility import visible
 from muniment.knowledge.tables import source
@@ -49,6 +51,10 @@ class Provenance:
     """Its label as of now."""
     raised_by: tuple[Reason, ...]
     """What raises it to that, besides its list."""
+    flags: tuple[Flag, ...] = ()
+    """What ingestion noted about the current version, as far as it depends on that alone."""
+    released: Case | None = None
+    """That it was held back and let through; by whom and why is told where the whole list is."""
 
 
 class Provenances:
@@ -90,6 +96,7 @@ class Provenances:
         access = library.access_lists(connection, [row.access_class])[row.access_class]
         decision = _shows_lists(self._policy.standing(connection, principal, sees.grants), row.source)
         synced = sa.select(source.c.synced_at).where(source.c.name == row.source)
+        case = case_of(connection, row.id, row.content_hash)
         made = Provenance(
             source=row.source,
             synced_at=connection.execute(synced).scalar(),
@@ -98,6 +105,8 @@ class Provenances:
             access=access if decision.allowed else None,
             sensitivity=access.sensitivity,
             raised_by=document_labels.labels_of(connection, [row.id]).get(row.id, NOTHING).reasons,
+            flags=tuple(one for one in flags_of(connection, row.id, row.version) if one.alone),
+            released=case if case is None or decision.allowed else replace(case, reason="", by=""),
         )
         return row, decision, made
 

@@ -72,6 +72,7 @@ document_version = sa.Table(
     sa.Column("chunking", sa.Text, nullable=False, server_default=""),
     sa.Column("language", sa.Text, nullable=False, server_default=""),
     sa.Column("stated", sa.Text),
+    sa.Column("withheld", sa.Integer, nullable=False, server_default="0"),
 )
 document_label = sa.Table(
     "document_label",

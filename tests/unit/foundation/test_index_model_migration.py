@@ -18,6 +18,12 @@ from muniment.knowledge import index_model
 
 pytestmark = BOTH
 LATER = (
+    "DROP TABLE document_flag",
+    "DROP TABLE quarantine",
+    "DROP TABLE document_sketch",
+    "DROP TABLE document_band",
+    "DROP TABLE document_line",
+    "ALTER TABLE document_version DROP COLUMN withheld",
     "DROP TABLE document_label",
     "ALTER TABLE document_version DROP COLUMN stated",
     "DROP TABLE source_team",

@@ -161,7 +161,11 @@ def test_text_comes_in_normal_form(parser: Parser) -> None:
     parsed = parser.parse("x.txt", "Cafe\u0301\u200b \u202eabc\u202c\r\nta\U000e0041g\x00\ufeff".encode())
     assert parsed.text == "Café abc\ntag"
     assert unicodedata.is_normalized("NFC", parsed.text)
-    assert parsed.notes == ("5 invisible characters were removed",)
+    assert parsed.notes == (
+        "5 invisible characters were removed",
+        "1 of them spell words in tag characters",
+        "2 of them turn the direction of text",
+    )
 
 
 @pytest.mark.parametrize(

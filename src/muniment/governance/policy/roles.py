@@ -29,7 +29,7 @@ from muniment.governance.policy.tables import first_administrator, role_grant
 ROLES: Mapping[str, str] = {
     "reader": "search, ask, and open what access lists open to them; everyone, as shipped",
     "contributor": "bring documents in from sources",
-    "curator": "say who may read what; change collections and prompts",
+    "curator": "say who may read what; let through what was held back; change collections and prompts",
     "tool-user": "use the tools that name one of their groups",
     "approver": "approve what others propose, and emergency access of others",
     "evaluator": "write suites and run them; review answers of others",

@@ -132,6 +132,12 @@ def _show(report: IngestReport) -> None:
             TERMINAL.show(f"  {visible(problem.path)[-120:]}: {visible(problem.reason)}")
         if len(report.failed) > SHOWN_FAILURES:
             TERMINAL.show(f"  and {len(report.failed) - SHOWN_FAILURES} more; --json lists all")
+    _show_kept_back(report)
+
+
+def _show_kept_back(report: IngestReport) -> None:
+    if report.quarantined:
+        TERMINAL.show(f"{report.quarantined} wait for somebody to look: muniment sources quarantine list")
     if report.withheld:
         TERMINAL.show(f"{report.withheld} known documents are withheld until they can be read again.")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from muniment.interfaces.cli import source_labels
+from muniment.interfaces.cli import source_flags, source_labels, source_quarantine
 from muniment.interfaces.cli.options import example
 from muniment.interfaces.cli.terminal import TERMINAL, visible
 
@@ -21,6 +21,8 @@ def register(parent: typer.Typer) -> None:
     """Add the group."""
     source_labels.register(app)
     parent.add_typer(app, name="sources", help="Where documents come from.")
+    source_flags.register(app)
+    source_quarantine.register(app)
 
 
 @app.command("list", epilog=example("muniment sources list"))

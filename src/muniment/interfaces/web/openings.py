@@ -54,6 +54,7 @@ OPENINGS = (
     Opening("quality.live", "/quality/live", "read_suite", _SUITES),
     Opening("administration.health", "/administration", "read_settings", SETTINGS),
     Opening("administration.sources", "/administration/sources", "read_source", _SOURCES),
+    Opening("administration.quarantine", "/administration/quarantine", "review_quarantine", _SOURCES),
     Opening("administration.directory", "/administration/directory", "read_directory", DIRECTORY),
     Opening("administration.access", "/administration/access", "read_directory", DIRECTORY),
     Opening("administration.policy", "/administration/policy", "read_policy", POLICY),

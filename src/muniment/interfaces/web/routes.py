@@ -14,6 +14,7 @@ from muniment.interfaces.web.administration import (
     network,
     policy,
     prompts,
+    quarantine,
     sources,
     tools,
 )
@@ -48,6 +49,7 @@ ROUTERS = tuple(
         audit_proof,
         *QUALITY,
         sources,
+        quarantine,
         directory,
         access,
         policy,

@@ -23,8 +23,9 @@ from muniment.inference.embedding import Embedder, Vectors, cores
 from muniment.knowledge import changes
 from muniment.knowledge.ingestion.fitness import by_fitness
 from muniment.knowledge.ingestion.index_writer import IndexWriter
-from muniment.knowledge.ingestion.orders import orders_in
 from muniment.knowledge.ingestion.parts import Parts
+from muniment.knowledge.ingestion.quality.assess import assess
+from muniment.knowledge.ingestion.quality.store import store
 from muniment.knowledge.library import DocumentRow, NewDocument, NewVersion
 from muniment.knowledge.retrieval import segment
 
@@ -141,17 +142,19 @@ class Indexing:
         at = timestamp(parts.clock.now())
         # Before the transaction, since searches, which are recorded, wait for it.
         words = [_words(one.version) for one in batch.documents]
-        judged = {one.path: parts.sensitivity.of_new(self._source, one) for one in batch.documents}
+        labels = {one.path: parts.sensitivity.of_new(self._source, one) for one in batch.documents}
+        assessed = [assess(one.version) for one in batch.documents]
         with parts.database.write() as connection:
             key = parts.keyring.data_key("identifiers")
             documents = batch.documents
             if self._accord is not None:
                 documents = self._accord.before(connection, documents)
-            stored = changes.put_versions(connection, key, self._source, documents, at, judged)
+            put = changes.put_versions(connection, key, self._source, documents, at, labels)
+            judged = store(connection, put, assessed, parts.quality, self._by, at)
+            stored, entries = judged.rows, list[Entry]()
             if self._accord is not None:
                 self._accord.after(connection, stored)
             rows: list[segment.IndexRow] = []
-            entries: list[Entry] = []
             for row, new, theirs in zip(stored, batch.documents, words, strict=True):
                 version = new.version
                 rows += [
@@ -174,18 +177,15 @@ class Indexing:
                     "chunks": len(version.chunks),
                     "access_class": row.access_class,
                 }
-                if (label := judged[row.path]).label:
+                if (label := labels[row.path]).label:
                     about["sensitivity"] = label.level
                 entries.append(Entry("ingest.document", self._by, about))
-                if patterns := orders_in(version.text):
-                    odd = {"document": row.id, "version": row.version, "source": self._source}
-                    entries.append(Entry("ingest.suspect", self._by, {**odd, "patterns": patterns}))
             unfit: set[str] = set()
             for some, theirs in by_fitness(rows, vectors):
                 self._index.add(connection, some, theirs, "" if theirs is None else model)
                 if model and theirs is None:
                     unfit = {row.document for row in some}
-            parts.audit.append(connection, entries)
+            parts.audit.append(connection, [*entries, *judged.entries])
         self._index.settle(self._by)
         return {row.path for row in stored if row.id in unfit}
 

@@ -11,6 +11,7 @@ from muniment.foundation.keys import Keyring
 from muniment.foundation.segments import Segments
 from muniment.governance.audit.log import AuditLog
 from muniment.inference.embedders import Embedders
+from muniment.knowledge.ingestion.quality.quality_settings import QualitySettings
 from muniment.knowledge.ingestion.sensitivity import Sensitivity
 
 
@@ -26,3 +27,4 @@ class Parts:
     clock: Clock
     ids: Ids
     sensitivity: Sensitivity = field(default_factory=Sensitivity)
+    quality: QualitySettings = field(default_factory=QualitySettings)

@@ -26,6 +26,7 @@ from muniment.knowledge.ingestion.fitness import UNFIT
 from muniment.knowledge.ingestion.in_use import embedder_in_use, why_none
 from muniment.knowledge.ingestion.index_writer import IndexWriter
 from muniment.knowledge.ingestion.indexing import Indexing
+from muniment.knowledge.ingestion.judging_again import judge_again
 from muniment.knowledge.ingestion.labelling import Labelling
 from muniment.knowledge.ingestion.parsed import ParseFailed
 from muniment.knowledge.ingestion.parser import Parser
@@ -37,6 +38,7 @@ from muniment.knowledge.ingestion.sensitivity import LABELS_IN
 from muniment.knowledge.ingestion.turn import turn_beside_builds
 from muniment.knowledge.ingestion.versions import version_of
 from muniment.knowledge.library import NewDocument, NewVersion
+from muniment.knowledge.quarantine import held_now
 from muniment.knowledge.sources.folder import Folder, Listing, Problem, Why
 
 
@@ -154,6 +156,7 @@ class Pipeline:
             renamed=len(todo.renamed),
             removed=len(todo.removed),
             withheld=len(todo.withheld),
+            quarantined=self._quarantined(source),
             access_changed=tally.access_changed,
             failed=tuple(sorted([*tally.failed, *tally.unfit], key=lambda problem: problem.path)),
             formats=dict(sorted(tally.formats.items())),
@@ -309,7 +312,12 @@ class Pipeline:
                 **({"originals": tally.originals} if tally.originals else {}),
             }
             self._parts.audit.append(connection, [*failures, Entry("ingest.finished", by, about)])
+        judge_again(self._parts, source, by)
         self._index_writer.finish(by)
+
+    def _quarantined(self, source: str) -> int:
+        with self._parts.database.read() as connection:
+            return held_now(connection, source)
 
     @property
     def _cut_as_now(self) -> frozenset[str]:

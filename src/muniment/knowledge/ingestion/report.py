@@ -49,6 +49,8 @@ class IngestReport:
     """Why there are no vectors, and what to do about it."""
     dry_run: bool
     seconds: float
+    quarantined: int = 0
+    """Documents of the source that nobody may read until somebody has looked at them."""
     labels: Labelled | None = None
     """What was labelled at the end, where names are."""
 
@@ -62,6 +64,7 @@ class IngestReport:
             "renamed": self.renamed,
             "removed": self.removed,
             "withheld": self.withheld,
+            "quarantined": self.quarantined,
             "access_changed": self.access_changed,
             "failed": [{"path": p.path, "reason": p.reason} for p in self.failed],
             "formats": dict(self.formats),

@@ -1,7 +1,7 @@
 """Documents as they were at an earlier time, for whoever may read them now.
 
 Invariant: an earlier version is read by those who may read the document now, and by nobody else; what was readable
-then plays no part.
+then plays no part. One that is withheld was never there.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from muniment.knowledge import library
+from muniment.knowledge.quarantine import withheld_versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class Earlier:
     """Those documents whose version of then is another than that of now."""
 
     versions: Mapping[str, int]
-    """The version to search, by document; 0: it was not there yet."""
+    """The version to search, by document; 0: there is none."""
     classes: Mapping[str, int]
     """The access class of each, as of now."""
     titles: Mapping[str, str]
@@ -34,6 +35,9 @@ def as_of(connection: sa.Connection, moment: str, pinned: Mapping[str, int]) -> 
     titles: dict[str, str] = {}
     names = sorted(versions)
     for part in library.in_parts(names):
+        for name, version in withheld_versions(connection, part):
+            if versions[name] == version:
+                versions[name] = 0
         made = library.versions_made(connection, {(name, versions[name]) for name in part})
         titles |= {name: one.title for (name, _), one in made.items()}
     return Earlier(versions, {name: now[name].access_class for name in versions}, titles)

@@ -72,11 +72,20 @@ def running(program: Path, folder: Path, key: Mapping[str, str]) -> Generator[Sy
         _end(process)
 
 
+_POISON = """
+# Poisoned documents are read like any other here, to show that they move nothing. Without this line they are held
+# back until somebody looks at them.
+[ingestion.quality]
+quarantine = []
+"""
+
+
 def write_settings(home: Path, systems: Systems) -> None:
     """Let a home's settings name the systems, below what they say already."""
     stated = {"issuer": ISSUER, "origins": [systems.url], "mail_domains": [MAIL_DOMAIN]}
     with (home / FILE_NAME).open("a", encoding="utf-8") as settings:
         settings.write(f"# The sample company's systems, while the demo runs.\n{table('tools', stated)}\n")
+        settings.write(_POISON)
 
 
 def _address(process: subprocess.Popen[bytes], said: Path) -> str:

@@ -131,7 +131,7 @@ class _Writer:
         """Take in a node; return whether its children are to be visited."""
         tag = node.tag or ""
         if node.is_comment_node:
-            self._out.hidden_characters += len((node.comment_content or "").strip())
+            self._out.hide(node.comment_content or "")
             return False
         if node.is_text_node:
             self._line.append(self._text(node))
@@ -139,7 +139,7 @@ class _Writer:
         if tag in _NEVER_SHOWN:
             return False
         if self._is_hidden(node):
-            self._out.hidden_characters += len((node.text(deep=True) or "").strip())
+            self._out.hide(node.text(deep=True) or "")
             return False
         if tag == "table" and self._is_plain_table(node):
             self._flush()
@@ -278,7 +278,7 @@ class _Writer:
     def _counted(self, node: LexborNode) -> bool:
         if not self._is_hidden(node):
             return False
-        self._out.hidden_characters += len((node.text(deep=True) or "").strip())
+        self._out.hide(node.text(deep=True) or "")
         return True
 
     def _cell(self, cell: LexborNode) -> str:
@@ -286,7 +286,7 @@ class _Writer:
 
         def enter(node: LexborNode) -> bool:
             if node.is_comment_node:
-                self._out.hidden_characters += len((node.comment_content or "").strip())
+                self._out.hide(node.comment_content or "")
                 return False
             if node.is_text_node:
                 text.append(self._text(node))

@@ -10,8 +10,12 @@ import re
 import unicodedata
 
 from muniment.knowledge.ingestion.parsed import Heading, Parsed, ParseFailed, Unit, UnitKind
+from muniment.knowledge.ingestion.quality.injection import orders_in
+from muniment.knowledge.ingestion.unseen import Unseen
 
 MOST_CHARACTERS = 6_000_000
+_MOST_HIDDEN = 200_000
+"""Characters of hidden text that are looked into."""
 
 _JOINERS_IN_USE = re.compile("(?<=[\u0600-\u109f])[\u200c\u200d](?=[\u0600-\u109f])")
 """Zero-width joiners that Arabic and Indic spelling needs."""
@@ -19,6 +23,9 @@ _INVISIBLE = re.compile(
     "[\u200b-\u200f\u2060-\u2064\u202a-\u202e\u2066-\u206f"
     "\u061c\u180e\ufeff\U000e0000-\U000e0fff\ufe00-\ufe0e]"
 )
+_TAGS = re.compile("(?<!\U0001f3f4)(?<![\U000e0020-\U000e007f])[\U000e0020-\U000e007e]+")
+"""Tag characters, but those that make a flag of a region."""
+_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _QUIET = re.compile("[\u00ad\ufe0f\x00-\x08\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ufff9-\ufffb\ufffe\uffff]")
 _LINE_ENDS = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _SPACES = re.compile("[\u00a0\u2007\u202f]")
@@ -74,9 +81,11 @@ class Composer:
         self._open: tuple[UnitKind, str, int, int] | None = None
         self._headings: list[Heading] = []
         self._notes: list[str] = []
-        self._invisible = 0
+        self._invisible = self._tags = self._turns = 0
+        self._hidden: list[str] = []
+        self._room = _MOST_HIDDEN
         self.hidden_characters = 0
-        """Characters that a reader of the document would not see, and that were left out."""
+        """Characters that a reader of the document would not see, and that were left out; `hide` counts them."""
         self.author = ""
         """As the file names its author or sender."""
 
@@ -97,9 +106,27 @@ class Composer:
 
     def clean(self, text: str) -> str:
         """Return `text` in normal form, counting what was dropped."""
+        given = text
         text, dropped = normal(text)
-        self._invisible += dropped
+        if dropped:
+            self._invisible += dropped
+            tags = _TAGS.findall(given)
+            self._tags += sum(map(len, tags))
+            self._turns += len(_TURNS.findall(given))
+            self._look_into(*("".join(chr(ord(one) - 0xE0000) for one in run) for run in tags))
         return text
+
+    def hide(self, text: str) -> None:
+        """Leave out what a reader of the document would not see; what it says is looked into, and not kept."""
+        text = text.strip()
+        self.hidden_characters += len(text)
+        self._look_into(text)
+
+    def _look_into(self, *texts: str) -> None:
+        for text in texts:
+            if text and self._room > 0:
+                self._hidden.append(text[: self._room])
+                self._room -= len(text)
 
     def block(self, text: str, *, tight: bool = False, keep_layout: bool = False) -> int | None:
         """Append a paragraph; return where it starts, None if it is empty.
@@ -182,10 +209,10 @@ class Composer:
         text = "".join(self._pieces)
         if not text or text.isspace():
             raise ParseFailed("holds no text.", fix="Add text, or leave the file out.")
-        if self.hidden_characters:
-            self.note(f"{self.hidden_characters} hidden characters were left out")
-        if self._invisible:
-            self.note(f"{self._invisible} invisible characters were removed")
+        said = orders_in(normal("\n".join(self._hidden))[0]) if self._hidden else ()
+        unseen = Unseen(self.hidden_characters, self._invisible, self._tags, self._turns, said)
+        for note in unseen.notes():
+            self.note(note)
         return Parsed(
             one_line(self.clean(title))[:300],
             text,

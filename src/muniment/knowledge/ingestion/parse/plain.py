@@ -44,7 +44,8 @@ def read_markdown(name: str, content: bytes) -> Parsed:
     out = Composer()
     source = out.clean(decode(content, out))
     visible = _COMMENT.sub("", source) if "<!--" in source else source
-    out.hidden_characters += len(source) - len(visible)
+    if visible != source:
+        out.hide("\n".join(_COMMENT.findall(source)))
     text = html_shown(_EMBEDDED.sub(r"[image: \1]", visible), out).strip("\n")
     start = out.block(text, keep_layout=True)
     front = _FRONT_MATTER.match(text)

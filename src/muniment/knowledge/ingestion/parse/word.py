@@ -169,7 +169,7 @@ class _Writer:
             if tag in GONE or tag == f"{W}txbxContent":
                 continue
             if tag == f"{W}r" and _is_hidden(element):
-                self._out.hidden_characters += sum(len(text.text or "") for text in below(element, f"{W}t"))
+                self._out.hide("".join(text.text or "" for text in below(element, f"{W}t")))
             elif tag == f"{MATH}oMath":
                 pieces.append(equation(element))
             elif tag == f"{W}commentReference":
