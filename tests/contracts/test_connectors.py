@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.simulators.sources.graph_scene import GraphScene
 from tests.simulators.sources.memory_source import MemoryScene
 from tests.simulators.sources.scene import GUEST, PEOPLE, Scene
 
@@ -17,7 +18,10 @@ from muniment.governance.identity.principal import OPERATOR
 from muniment.knowledge.sources import kinds
 
 DIRECTORY = "".join(f'[users.{name}]\nname = "{name.title()}"\ngroups = []\n' for name in (*PEOPLE, GUEST))
-SCENES: dict[str, Callable[[Path], Scene]] = {"memory": lambda _place: MemoryScene()}
+SCENES: dict[str, Callable[[Path], Scene]] = {
+    "memory": lambda _place: MemoryScene(),
+    "sharepoint": GraphScene,
+}
 """Every source under test, made in an empty folder; one that cannot run here skips with its reason."""
 
 
