@@ -50,9 +50,12 @@ class Node:
     version: int = 1
     grants: list[Grant] | None = None
     """None: it inherits."""
+    made: int = 0
     changed: int = 0
     shared: int = 0
     """When its permissions changed."""
+    stirred: int = 0
+    """When something in it changed."""
     locked: bool = False
     extra: Json = field(default_factory=dict)
 
@@ -108,7 +111,7 @@ class World:
     def add_drive(self, name: str) -> Drive:
         drive = Drive("b!" + hashlib.sha256(name.encode()).hexdigest()[:24], name)
         self.drives[name] = drive
-        root = Node("01ROOT" + name.upper(), "root", "", changed=next(self.serial), grants=[])
+        root = Node("01ROOT" + name.upper(), "root", "", made=next(self.serial), grants=[])
         drive.nodes[root.id] = root
         return drive
 
@@ -126,7 +129,7 @@ class World:
         if found is None:
             folder, _, name = path.rpartition("/")
             above = self.make(drive, folder, None) if folder else drive.root
-            found = Node(f"01{secrets.token_hex(8).upper()}", name, above.id)
+            found = Node(f"01{secrets.token_hex(8).upper()}", name, above.id, made=next(self.serial))
             drive.nodes[found.id] = found
             self.touch(drive, found)
         if text is not None:
@@ -137,7 +140,7 @@ class World:
     def touch(self, drive: Drive, node: Node, shared: bool = False) -> None:
         """Put an item into the feed, and before it the folders that it lies in."""
         for one in reversed(self.above(drive, node)):
-            one.changed = next(self.serial)
+            one.stirred = next(self.serial)
         if shared:
             node.shared = next(self.serial)
         else:
@@ -174,6 +177,7 @@ class World:
         drive.nodes.pop(node.id)
 
     def move(self, drive: Drive, node: Node, to: str) -> None:
+        assert self.find(drive, to) is None, "two of one name"
         folder, _, name = to.rpartition("/")
         node.parent = (self.make(drive, folder, None) if folder else drive.root).id
         node.name = name
@@ -428,46 +432,50 @@ class _Api(_Handler):
 
     def _delta(self, drive: Drive, query: dict[str, str]) -> tuple[int, Any, dict[str, str]]:
         world = self.service.world
-        prefer = (
-            {one.strip() for one in self.headers.get("prefer", "").split(",")}
-            if world.full_control
-            else set()
-        )
-        since, after = _token(query.get("token", ""))
-        if query.get("token") and since and (world.lost_tokens or since < world.oldest_token):
+        prefer = {one.strip() for one in self.headers.get("prefer", "").split(",")}
+        if not world.full_control:
+            prefer = {"deltashowsharingchanges"}
+        text = query.get("token", "")
+        start, since, after = _token(text) if text else (next(world.serial), 0, 0)
+        if since and (world.lost_tokens or since < world.oldest_token):
             world.lost_tokens = max(0, world.lost_tokens - 1)
             return _error(410, "resyncRequired")
-        sharing = "deltashowsharingchanges" in prefer
-        hierarchy = "hierarchicalsharing" in prefer
-        found: list[tuple[int, Json]] = []
-        for node in drive.nodes.values():
-            at = max(node.changed, node.shared) if sharing else node.changed
-            if at > after:
-                found.append((at, world.item(drive, node, hierarchy)))
-        for at, name in drive.gone if since else []:
-            if at > after:
-                found.append((at, {"id": name, "deleted": {"state": "deleted"}}))
-        found.sort(key=lambda one: one[0])
+        found = self._moved(drive, since, prefer)
+        found = sorted((one for one in found if one[0] > after), key=lambda one: one[0])
         page = found[:PAGE]
         url = f"{self.service.url}/v1.0/drives/{drive.id}/root/delta?token="
         said: Json = {"value": [one for _, one in page]}
         if len(found) > PAGE:
-            said["@odata.nextLink"] = url + _spelled(since, page[-1][0])
+            said["@odata.nextLink"] = url + _spelled(start, since, page[-1][0])
         else:
-            last = next(world.serial)
-            said["@odata.deltaLink"] = url + _spelled(last, last)
-        return 200, said, {"preference-applied": ", ".join(sorted(prefer))} if prefer - {""} else {}
+            last = next(world.serial) if since else start
+            said["@odata.deltaLink"] = url + _spelled(last, last, last)
+        applied = {"preference-applied": ", ".join(sorted(prefer))} if world.full_control else {}
+        return 200, said, applied
+
+    def _moved(self, drive: Drive, since: int, prefer: set[str]) -> list[tuple[int, Json]]:
+        """Return entries with their places in the feed: as they were made, or as they changed since."""
+        world = self.service.world
+        sharing, hierarchy = "deltashowsharingchanges" in prefer, "hierarchicalsharing" in prefer
+        found: list[tuple[int, Json]] = []
+        for node in drive.nodes.values():
+            at = node.made
+            if since:
+                at = max(node.changed, node.stirred, node.shared if sharing else 0)
+            found.append((at, world.item(drive, node, hierarchy)))
+        gone = drive.gone if since else []
+        return found + [(at, {"id": name, "deleted": {"state": "deleted"}}) for at, name in gone]
 
 
-def _spelled(since: int, after: int) -> str:
-    return base64.urlsafe_b64encode(f"{since}.{after}".encode()).decode().rstrip("=")
+def _spelled(*numbers: int) -> str:
+    text = ".".join(str(one) for one in numbers)
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _token(text: str) -> tuple[int, int]:
-    if not text:
-        return 0, 0
-    since, after = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().split(".")
-    return int(since), int(after)
+def _token(text: str) -> tuple[int, int, int]:
+    said = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+    start, since, after = (int(one) for one in said.split("."))
+    return start, since, after
 
 
 def _member(world: World, one: str) -> Json:

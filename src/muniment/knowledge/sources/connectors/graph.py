@@ -74,7 +74,7 @@ class Settings(SourceSettings):
     """`assumed`: take it that the service says which items inherit, though it does not confirm that."""
     labels: dict[str, str] = Field(default_factory=dict[str, str])
     """Name of a sensitivity label there to the sensitivity here; items with another label are nobody's."""
-    whole_seconds: int = Field(21600, ge=60, le=604800)
+    whole_seconds: int = Field(default=21600, ge=60, le=604800)
     """How long passes over access may build on the last whole one."""
     client_state: str = ""
     """Reference to what calls of the service must carry; empty: none is taken."""
