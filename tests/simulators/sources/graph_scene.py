@@ -7,7 +7,6 @@ from pathlib import Path
 
 from tests.simulators.sources.graph_server import (
     CLIENT,
-    HOST,
     SECRET,
     SITE_PATH,
     TENANT,
@@ -90,7 +89,7 @@ class GraphScene:
 def settings_for(server: GraphServer, secret: Path, **more: object) -> dict[str, object]:
     """Return the settings by which a server is connected."""
     return {
-        "site": f"https://{HOST}{SITE_PATH}",
+        "site": f"{server.url}{SITE_PATH}",
         "drives": ["Documents"],
         "tenant": TENANT,
         "client_id": CLIENT,

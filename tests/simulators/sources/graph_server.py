@@ -19,8 +19,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+
 TENANT = "0f9f1fe1-76a4-4d3b-9c7a-5f7f7a1f0d11"
-HOST, SITE_PATH = "acme.sharepoint.example", "/sites/team"
+HOST, SITE_PATH = "127.0.0.1", "/sites/team"
 CLIENT, SECRET = "muniment-app", "hush-hush"
 PAGE = 3
 Json = dict[str, Any]
@@ -88,6 +93,10 @@ class World:
         self.users: dict[str, User] = {}
         self.groups: dict[str, tuple[str, list[str], list[str]]] = {}
         """Id, members and owners, by name; a member is a user, or a group as `@NAME`."""
+        self.site_groups: dict[int, tuple[str, list[str]]] = {}
+        """Title and members by number; a member is a user, a group as `@NAME` or its owners as `@NAME_o`."""
+        self.certificate: bytes = b""
+        """In DER; where there is one, it is what an application proves itself by."""
         self.drives: dict[str, Drive] = {}
         self.full_control = True
         self.throttled = 0
@@ -197,7 +206,16 @@ class World:
             return grant.kind == "user" and grant.to == user.name
         if grant.kind == "owners":
             return user.name in self.groups[grant.to][2]
+        if grant.kind == "site_group":
+            members = self.site_groups[int(grant.to)][1]
+            return any(user.name == one or user.name in self._through(one) for one in members)
         return grant.kind == "group" and user.name in self.members(grant.to)
+
+    def _through(self, member: str) -> set[str]:
+        name = member.removeprefix("@")
+        if not member.startswith("@"):
+            return set()
+        return set(self.groups[name[:-2]][2]) if name.endswith("_o") else self.members(name)
 
     def members(self, group: str, seen: frozenset[str] = frozenset()) -> set[str]:
         found = set[str]()
@@ -328,10 +346,17 @@ class _Api(_Handler):
         right = {
             "grant_type": "client_credentials",
             "client_id": CLIENT,
-            "client_secret": SECRET,
             "scope": "https://127.0.0.1/.default",
         }
-        if said != right or TENANT not in self.path:
+        world = self.service.world
+        if world.certificate:
+            right["client_assertion_type"] = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+            proved = _is_proof(
+                said.pop("client_assertion", ""), self.service.url + self.path, world.certificate
+            )
+        else:
+            proved = said.pop("client_secret", "") == SECRET
+        if said != right or TENANT not in self.path or not proved:
             return self.send(401, b'{"error": "invalid_client"}')
         token = secrets.token_hex(16)
         self.service.world.tokens.add(token)
@@ -382,7 +407,24 @@ class _Api(_Handler):
             return self._page(path, query, [{"id": one[0]} for one in world.groups.values()])
         if path == "/groups/delta":
             return self._page(path, query, self._groups(), "@odata.deltaLink")
+        if path.startswith(f"{SITE_PATH}/_api/web/sitegroups"):
+            return self._site_groups(path, query)
         return self._drive(path.split("/")[1:], query)
+
+    def _site_groups(self, path: str, query: dict[str, str]) -> tuple[int, Any, dict[str, str]]:
+        """Answer as SharePoint's own interface does, which takes no application that came with a secret."""
+        world = self.service.world
+        if not world.certificate or "odata=nometadata" not in self.headers.get("accept", ""):
+            return _error(401, "unsupported app only token")
+        found: list[Json] = [{"Id": number, "Title": one[0]} for number, one in world.site_groups.items()]
+        if "getbyid(" in path:
+            number = int(path.partition("getbyid(")[2].partition(")")[0])
+            found = [{"LoginName": _login(world, one)} for one in world.site_groups[number][1]]
+        start = int(query.get("$skiptoken", 0))
+        said: Json = {"value": found[start : start + PAGE]}
+        if start + PAGE < len(found):
+            said["odata.nextLink"] = f"{self.service.url}{path}?$skiptoken={start + PAGE}"
+        return 200, said, {}
 
     def _page(
         self, path: str, query: dict[str, str], found: list[Json], last: str = ""
@@ -482,6 +524,24 @@ def _member(world: World, one: str) -> Json:
     if one.startswith("@"):
         return {"@odata.type": "#microsoft.graph.group", "id": world.groups[one[1:]][0]}
     return {"@odata.type": "#microsoft.graph.user", "id": world.users[one].id}
+
+
+def _login(world: World, one: str) -> str:
+    if not one.startswith("@"):
+        return f"i:0#.f|membership|{one}@acme.example"
+    name, owners = one[1:].removesuffix("_o"), one.endswith("_o")
+    return f"c:0o.c|federateddirectoryclaimprovider|{world.groups[name][0]}{'_o' if owners else ''}"
+
+
+def _is_proof(assertion: str, url: str, certificate: bytes) -> bool:
+    """Return whether an assertion was signed for us by the key of a certificate."""
+    known = x509.load_der_x509_certificate(certificate)
+    key = known.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    token = jwt.decode(assertion, RSAKey.import_key(key), algorithms=["PS256"])
+    thumbprint = base64.urlsafe_b64encode(hashlib.sha256(certificate).digest()).decode().rstrip("=")
+    claims = token.claims
+    told = (claims["aud"], claims["iss"], claims["sub"], token.header["x5t#S256"])
+    return told == (url, CLIENT, CLIENT, thumbprint) and 0 < claims["exp"] - claims["nbf"] <= 600
 
 
 def _user(one: User) -> Json:

@@ -5,8 +5,8 @@ their own, and puts the others into the scope of the folder above; later passes 
 where a folder moved or has other readers, where a grant ended by itself, and every `whole_seconds`. Where the service
 does not say which items inherit, every item is asked for its permissions.
 
-Narrower than the source in what graph_permissions says, and for groups that a site keeps itself: Graph does not say
-who is in them, so that nobody is.
+Narrower than the source in what graph_permissions says, and for groups that a site keeps itself: with a certificate
+their members are read as graph_site_groups says, without one nobody is in them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from muniment.foundation.errors import BadInput
 from muniment.knowledge.sources.connector import (
@@ -32,10 +32,12 @@ from muniment.knowledge.sources.connector import (
 )
 from muniment.knowledge.sources.connectors.graph_access import SHARING, AccessFeed
 from muniment.knowledge.sources.connectors.graph_content import ContentFeed
+from muniment.knowledge.sources.connectors.graph_credentials import by_certificate
 from muniment.knowledge.sources.connectors.graph_drives import SERVICE, Drives, site_of
 from muniment.knowledge.sources.connectors.graph_item import part
 from muniment.knowledge.sources.connectors.graph_people import people
 from muniment.knowledge.sources.connectors.graph_place import Drive
+from muniment.knowledge.sources.connectors.graph_site_groups import site_groups
 from muniment.knowledge.sources.http_api import (
     GrantedToken,
     HttpApi,
@@ -64,8 +66,10 @@ class Settings(SourceSettings):
     tenant: Annotated[str, StringConstraints(pattern=_GUID)]
     """Id of the Entra tenant."""
     client_id: str = Field(min_length=1)
-    client_secret: str
-    """Reference."""
+    client_secret: str = ""
+    """Reference; or a certificate."""
+    certificate: str = ""
+    """Reference to a certificate with its key, in PEM; only with one SharePoint tells who is in a site's groups."""
     graph: str = "https://graph.microsoft.com/v1.0"
     login: str = "https://login.microsoftonline.com"
     download_hosts: tuple[str, ...] = ()
@@ -83,8 +87,17 @@ class Settings(SourceSettings):
     @field_validator("site")
     @classmethod
     def _is_site(cls, stated: str) -> str:
-        site_of(stated)
+        try:
+            site_of(stated)
+        except BadInput as error:
+            raise ValueError(error.public) from error
         return stated
+
+    @model_validator(mode="after")
+    def _proves_itself(self) -> Settings:
+        if bool(self.client_secret) == bool(self.certificate):
+            raise ValueError("state either client_secret or certificate")
+        return self
 
 
 def connect(settings: SourceSettings, doors: Doors) -> Graph:
@@ -100,19 +113,12 @@ class Graph:
     def __init__(self, settings: Settings, doors: Doors) -> None:
         self._settings = settings
         self._doors = doors
-        site = f"https://{site_of(settings.site)[0]}"
+        site = origin_for_secrets(settings.site, "site")
         self._downloads = [site, *(_download_origin(one) for one in settings.download_hosts)]
         named = [origin_for_secrets(settings.graph, "graph"), origin_for_secrets(settings.login, "login")]
-        egress = doors.egress([*named, *self._downloads], settings.private_network)
-        form = client_credentials(
-            settings.client_id,
-            lambda: doors.secret(settings.client_secret, "client_secret"),
-            "client_secret",
-            f"https://{urlsplit(settings.graph).hostname}/.default",
-        )
-        url = f"{settings.login.rstrip('/')}/{settings.tenant}/oauth2/v2.0/token"
-        token = GrantedToken(egress, url, form, doors.clock, "The sign-in service")
-        self._api = HttpApi(egress, settings.graph, token, doors.clock, SERVICE)
+        self._egress = doors.egress([*named, *self._downloads], settings.private_network)
+        self._api = self._api_at(settings.graph, SERVICE)
+        self._site_api = self._api_at(site, "SharePoint") if settings.certificate else None
         chosen, whole = settings.drives, settings.whole_seconds
         self._drives = Drives(self._api, settings.site, chosen, bool(settings.labels))
         assumed = settings.hierarchical_sharing == "assumed"
@@ -134,12 +140,19 @@ class Graph:
                 "The service does not confirm `hierarchicalsharing`, so that every item is asked for its "
                 "permissions. Grant the application Sites.FullControl.All."
             )
+        if self._site_api is None:
+            warnings.append("Without a certificate nobody is in the groups that the site keeps itself.")
+        else:
+            list(site_groups(self._site_api, site_of(self._settings.site)[1], self._settings.tenant))
         if not accounts:
             warnings.append("No accounts are to be seen. Grant the application User.Read.All.")
         return Checked([f"{len(drives)} libraries: {', '.join(drives.values())}"[:300]], warnings)
 
     def people(self) -> Iterable[People]:
-        return people(self._api)
+        yield from people(self._api)
+        if self._site_api is not None:
+            path = site_of(self._settings.site)[1]
+            yield People(teams=list(site_groups(self._site_api, path, self._settings.tenant)))
 
     def access(self, cursor: str) -> AccessPage:
         return self._access.page(cursor)
@@ -181,6 +194,29 @@ class Graph:
         if not states or not all(hmac.compare_digest(one.encode(), right) for one in states):
             return None
         return Notice()
+
+    def _api_at(self, base: str, place: str) -> HttpApi:
+        """Return what asks a service, with a token for it."""
+        settings, doors = self._settings, self._doors
+        url = f"{settings.login.rstrip('/')}/{settings.tenant}/oauth2/v2.0/token"
+        scope = f"https://{urlsplit(base).hostname}/.default"
+        if settings.certificate:
+            form = by_certificate(
+                settings.client_id,
+                lambda: doors.secret(settings.certificate, "certificate"),
+                url,
+                scope,
+                doors.clock,
+            )
+        else:
+            form = client_credentials(
+                settings.client_id,
+                lambda: doors.secret(settings.client_secret, "client_secret"),
+                "client_secret",
+                scope,
+            )
+        token = GrantedToken(self._egress, url, form, doors.clock, "The sign-in service")
+        return HttpApi(self._egress, base, token, doors.clock, place)
 
     def close(self) -> None:
         """Nothing is held open."""

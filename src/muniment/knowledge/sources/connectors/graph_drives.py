@@ -18,6 +18,7 @@ from muniment.knowledge.sources.http_api import (
     Refusal,
     object_of,
     objects_in,
+    origin_for_secrets,
     stated_in,
     text_in,
 )
@@ -32,9 +33,10 @@ _PAGE = 200
 
 
 def site_of(address: str) -> tuple[str, str]:
-    """Return host and path of a site; raises ValueError for what is no address of one."""
+    """Return host and path of a site; raises ValueError for what is no address of one, or one in clear."""
     parts = urlsplit(address)
-    if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment or parts.username:
+    origin_for_secrets(address, "site")
+    if not parts.hostname or parts.query or parts.fragment:
         raise ValueError("Write https://HOST/sites/NAME.")
     return parts.hostname, parts.path.rstrip("/")
 

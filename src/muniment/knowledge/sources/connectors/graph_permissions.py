@@ -146,13 +146,13 @@ def _entry(identity: Object, tenant: str) -> str:
         number = text_in(site_group, "id")
         return team(f"{SITE_GROUP}{number}") if number and not (login or user or group) else ""
     if login and not login.startswith(_PERSON_CLAIM):
-        return _claimed(login, group, tenant)
+        return claimed(login, group, tenant)
     if user and not group:
         return account(user)
     return team(group.lower()) if group and not user and not login else ""
 
 
-def _claimed(login: str, group: str, tenant: str) -> str:
+def claimed(login: str, group: str, tenant: str) -> str:
     """Return whom a claim of SharePoint means; a group that is named beside it must be the same."""
     if login == _EVERYONE_CLAIM:
         return EVERYONE_THERE
