@@ -12,7 +12,7 @@ from muniment.foundation.clock import Clock, FixedClock
 from muniment.foundation.egress import Egress
 from muniment.foundation.secret import Secret
 from muniment.knowledge.sources import kinds
-from muniment.knowledge.sources.connector import CursorLost, Item, Stated
+from muniment.knowledge.sources.connector import CursorLost, Item, People, Stated
 from muniment.knowledge.sources.connectors.graph import Graph
 from muniment.knowledge.sources.kinds import Doors
 from muniment.knowledge.syncing.people import known
@@ -47,11 +47,13 @@ class GraphMirror:
     cursor: str = ""
     scopes: dict[str, Stated] = field(default_factory=dict)
     items: dict[str, str] = field(default_factory=dict)
+    people: list[People] = field(default_factory=list)
     restarts: int = 0
 
     def access(self) -> None:
         """Read access to the end, as a pass does."""
         whole = not self.cursor
+        self.people = list(self.graph.people())
         scopes: dict[str, Stated] = {}
         items: dict[str, str] = {}
         while True:
@@ -83,8 +85,7 @@ class GraphMirror:
     def readers(self, item: str) -> set[str]:
         """Return the names of those who read an item."""
         settings = self.graph._settings
-        found = known(self.graph.people(), settings)
-        holders = found.holders()
+        holders = known(self.people or self.graph.people(), settings).holders()
         stated = self.scopes.get(self.items.get(item, ""))
         if stated is None or not stated.clauses:
             return set()

@@ -5,6 +5,9 @@ their own, and puts the others into the scope of the folder above; later passes 
 where a folder moved or has other readers, where a grant ended by itself, and every `whole_seconds`. Where the service
 does not say which items inherit, every item is asked for its permissions.
 
+Not seen, and so not for libraries that rely on it: what denies beyond permissions, such as restricted access control,
+information barriers, conditional access, encryption by labels, and drafts that only their authors see.
+
 Narrower than the source in what graph_permissions says, and for groups that a site keeps itself: with a certificate
 their members are read as graph_site_groups says, without one nobody is in them.
 """

@@ -26,7 +26,7 @@ from muniment.knowledge.sources.http_api import (
 SERVICE = "Microsoft Graph"
 LABEL = "sensitivityLabel"
 _SELECT = (
-    "id,name,parentReference,file,folder,package,remoteItem,root,deleted,shared,malware,size,cTag,eTag,"
+    "id,name,parentReference,file,folder,package,remoteItem,root,deleted,shared,malware,publication,size,cTag,eTag,"
     "lastModifiedDateTime,webUrl,createdBy"
 )
 _PAGE = 200

@@ -48,7 +48,9 @@ def plain(name: str) -> str:
 
 
 def revision(one: Object) -> str:
-    """Return what moves when the content does, empty where nothing of it is said."""
+    """Return what moves when the content does, empty where nothing of it is said or it is not to be read now."""
+    if problem(one):
+        return ""
     hashes = object_in(object_in(one, "file"), "hashes")
     return text_in(one, "cTag") or text_in(hashes, "quickXorHash") or text_in(one, "eTag")
 
@@ -67,6 +69,8 @@ def problem(one: Object) -> str:
         return "It is a link to another place, which has to be added by itself."
     if one.get("package") is not None:
         return "It is a package, such as a notebook, which has no file to be read."
+    if text_in(object_in(one, "publication"), "level").lower() not in ("", "published"):
+        return "It is checked out or a draft: we would see what its readers do not."
     return "" if one.get("file") is not None else "It is of a kind that is not known."
 
 
