@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from muniment.knowledge.sources.connector import EVERYONE_THERE, UNREADABLE, account, readers, team
@@ -160,6 +160,7 @@ FIELDS = st.sampled_from(
 )
 
 
+@settings(max_examples=40)
 @given(st.lists(st.dictionaries(FIELDS, VALUES), max_size=3))
 def test_whatever_is_printed_lets_in_only_who_is_named(permissions: list[Json]) -> None:
     found = read(permissions, TENANT, NOW).stated
