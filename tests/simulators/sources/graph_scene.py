@@ -28,8 +28,11 @@ class GraphScene:
     )
     binds = "account"
 
-    def __init__(self, place: Path) -> None:
-        self.server = GraphServer()
+    def __init__(self, place: Path, server: GraphServer | None = None) -> None:
+        """A server that is given is begun anew, and left running by `close`."""
+        self.server = server or GraphServer()
+        self._own = server is None
+        self.server.renew()
         self.world = self.server.world
         self.drive = self.world.drives["Documents"]
         for name in (*PEOPLE, STRANGER):
@@ -78,7 +81,8 @@ class GraphScene:
         return node is not None and self.world.reads(self.drive, node, who)
 
     def close(self) -> None:
-        self.server.close()
+        if self._own:
+            self.server.close()
 
     def _node(self, path: str) -> Node:
         found = self.world.find(self.drive, path)

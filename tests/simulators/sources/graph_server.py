@@ -288,10 +288,14 @@ class GraphServer:
     """The running service."""
 
     def __init__(self) -> None:
-        self.world = World()
-        self.world.add_drive("Documents")
+        self.renew()
         self._servers = [self._serve(_Api), self._serve(_Downloads)]
         self.url, self.downloads = (f"http://127.0.0.1:{one.server_address[1]}" for one in self._servers)
+
+    def renew(self) -> None:
+        """Begin with an empty library and nobody."""
+        self.world = World()
+        self.world.add_drive("Documents")
 
     def _serve(self, handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
         made = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (handler,), {"service": self}))

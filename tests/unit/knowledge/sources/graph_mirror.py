@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from tests.simulators.sources.graph_scene import settings_for
@@ -27,7 +28,7 @@ def connected(server: GraphServer, place: Path, clock: Clock | None = None, **mo
     file = place / "secret"
     file.write_text("hush-hush")
     doors = Doors(
-        lambda origins, private: Egress([] if private else origins, origins if private else []),
+        lambda origins, _private: _egress(tuple(origins)),
         secret,
         clock or FixedClock(),
         place,
@@ -37,6 +38,12 @@ def connected(server: GraphServer, place: Path, clock: Clock | None = None, **mo
     made = kinds.connect("sharepoint", kinds.settings_of("sharepoint", stated), doors)
     assert isinstance(made, Graph)
     return made
+
+
+@cache
+def _egress(origins: tuple[str, ...]) -> Egress:
+    """Reading the authorities takes its time, so that is done once."""
+    return Egress(origins)
 
 
 @dataclass

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from tests.simulators.sources.graph_scene import GraphScene
-from tests.simulators.sources.graph_server import Grant, Node
+from tests.simulators.sources.graph_server import Grant, GraphServer, Node
 from tests.simulators.sources.scene import GUEST, PEOPLE
 from tests.unit.knowledge.sources.graph_mirror import GraphMirror, connected
 
@@ -38,11 +38,16 @@ from muniment.knowledge.sources.http_api import Malformed, Refusal
 Mirrored = Callable[..., GraphMirror]
 
 
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[GraphScene]:
-    made = GraphScene(tmp_path)
+@pytest.fixture(scope="module")
+def server() -> Iterator[GraphServer]:
+    made = GraphServer()
     yield made
     made.close()
+
+
+@pytest.fixture
+def scene(server: GraphServer, tmp_path: Path) -> GraphScene:
+    return GraphScene(tmp_path, server)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -94,8 +95,14 @@ def other(servers: tuple[Service, Service], service: Service) -> Service:
     return servers[1]
 
 
+@cache
+def egress_to(*origins: str) -> Egress:
+    """Reading the authorities takes its time, so that is done once."""
+    return Egress(origins)
+
+
 def api_of(service: Service, *more: Service) -> HttpApi:
-    egress = Egress([one.url for one in (service, *more)])
+    egress = egress_to(*(one.url for one in (service, *more)))
     token = FixedToken(lambda: Secret("quiet-token"), "token")
     return HttpApi(egress, service.url, token, FixedClock(), "The service")
 
@@ -148,7 +155,7 @@ def test_patience_is_as_long_as_was_asked_for(
 ) -> None:
     service.gives("/a", {}, status=status, retry_after=stated)
     api = HttpApi(
-        Egress([service.url]),
+        egress_to(service.url),
         service.url,
         FixedToken(lambda: Secret("t"), "token"),
         FixedClock(NOW),
@@ -251,7 +258,7 @@ def test_redirects_that_lead_on_and_on_end(service: Service) -> None:
 
 
 def granted(service: Service, clock: FixedClock) -> HttpApi:
-    egress = Egress([service.url])
+    egress = egress_to(service.url)
     form = client_credentials("us", lambda: Secret("hush"), "secret", "all")
     token = GrantedToken(egress, f"{service.url}/token", form, clock, "The service")
     return HttpApi(egress, service.url, token, clock, "The service")
