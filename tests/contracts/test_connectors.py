@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.simulators.sources.folder_scene import PosixScene
+from tests.simulators.sources.graph_scene import GraphScene
 from tests.simulators.sources.memory_source import MemoryScene
 from tests.simulators.sources.scene import GUEST, PEOPLE, Scene
 
@@ -22,6 +23,7 @@ DIRECTORY = "".join(f'[users.{name}]\nname = "{name.title()}"\ngroups = []\n' fo
 SCENES: dict[str, Callable[[Path], Scene]] = {
     "memory": lambda _place: MemoryScene(),
     "posix": PosixScene,
+    "sharepoint": GraphScene,
 }
 """Every source under test, made in an empty folder; one that cannot run here skips with its reason."""
 
@@ -66,7 +68,24 @@ class Mirror:
         return here
 
 
-@pytest.fixture(params=sorted(SCENES))
+ALWAYS = ("memory", "posix")
+"""Sources of which every run tries the whole contract; of the others it tries CORE, and the whole is `prove`."""
+CORE = (
+    "test_nothing_is_wider_than_the_source_through_random_changes",
+    "test_a_changed_item_is_found_by_its_new_words_alone",
+)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test for each source."""
+    if "mirror" in metafunc.fixturenames:
+        whole = metafunc.function.__name__ in CORE
+        marks = {name: () if whole or name in ALWAYS else (pytest.mark.prove,) for name in SCENES}
+        params = [pytest.param(name, marks=marks[name]) for name in sorted(SCENES)]
+        metafunc.parametrize("mirror", params, indirect=True)
+
+
+@pytest.fixture
 def mirror(
     request: pytest.FixtureRequest, make_workspace: Callable[..., Workspace], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Mirror]:

@@ -56,6 +56,12 @@ KINDS: Mapping[str, Kind] = {
             "A folder of this machine: POSIX owners, modes and ACLs, or access.toml.",
             f"{_CONNECTORS}.folder",
         ),
+        Kind(
+            "sharepoint",
+            "Libraries of a SharePoint site or a OneDrive, through Microsoft Graph.",
+            f"{_CONNECTORS}.graph",
+            proven="a simulator of its public API",
+        ),
     )
 }
 
