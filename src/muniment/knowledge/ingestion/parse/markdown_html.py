@@ -64,7 +64,7 @@ def _end(lines: Sequence[str], start: int, tag: str, unclosed: set[str]) -> int:
 def _shown(block: str, out: Composer) -> str:
     inner = Composer()
     write_html(block, inner)
-    out.hidden_characters += inner.hidden_characters
+    out.hide_what(inner)
     try:
         read = inner.parsed("", "")
     except ParseFailed:

@@ -122,6 +122,11 @@ class Composer:
         self.hidden_characters += len(text)
         self._look_into(text)
 
+    def hide_what(self, inner: Composer) -> None:
+        """Leave out what another one of the same document left out."""
+        self.hidden_characters += inner.hidden_characters
+        self._look_into(*inner._hidden)
+
     def _look_into(self, *texts: str) -> None:
         for text in texts:
             if text and self._room > 0:

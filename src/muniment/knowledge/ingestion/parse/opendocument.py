@@ -187,7 +187,7 @@ class _Writer:
             tag = element.tag
             if tag in _GONE or (tag == f"{_TEXT}section" and element.get(f"{_TEXT}display") == "none"):
                 if tag == f"{_TEXT}section":
-                    self._out.hidden_characters += len("".join(element.itertext()).strip())
+                    self._out.hide("".join(element.itertext()))
             elif tag in (f"{_TEXT}h", f"{_TEXT}p"):
                 self._paragraph(element, listed, grounded)
                 waiting.extend((box, False, True) for box in reversed(list(_boxes(element))))
@@ -246,8 +246,8 @@ class _Writer:
             if tag in _GONE or tag.startswith(_DRAW):
                 continue
             if tag in _HIDDEN_FIELDS or self._is_hidden(part, grounded):
-                self._out.hidden_characters += len("".join(part.itertext()).strip())
-                self._out.hidden_characters += len(part.get(f"{_TEXT}string-value") or "")
+                self._out.hide("".join(part.itertext()))
+                self._out.hide(part.get(f"{_TEXT}string-value") or "")
             elif tag == f"{_TEXT}s":
                 count = part.get(f"{_TEXT}c") or "1"
                 pieces.append(

@@ -281,7 +281,7 @@ class _Reader:
             (self.gathered.title if into == "title" else self.gathered.author).append(text)
         elif into in ("text", "note") and not self._html:
             if self._state.hidden:
-                self._out.hidden_characters += len(text.strip())
+                self._out.hide(text)
             else:
                 (self.gathered.text if into == "text" else self.gathered.note).append(text)
 
