@@ -169,9 +169,20 @@ class Samba:
             admin.make_folder("/".join(parts[:depth]))
         admin.put(path, content)
 
+    def make_folder(self, path: str) -> None:
+        """Make a folder in one that is there; it gets the rights that the one above hands down."""
+        self._caller(ADMIN).make_folder(path)
+
     def remove(self, path: str) -> None:
         """Remove a file or an empty folder."""
         self._caller(ADMIN).remove(path)
+
+    def move(self, path: str, to: str) -> None:
+        """Give a file or folder another name or place, making the folders there; it keeps its rights."""
+        admin, parts = self._caller(ADMIN), to.split("/")
+        for depth in range(1, len(parts)):
+            admin.make_folder("/".join(parts[:depth]))
+        admin.move(path, to)
 
     def set_acl(self, path: str, *entries: str, owner: str = "", protected: bool = True) -> None:
         """Set an access list of `NAME:ALLOWED|DENIED/FLAGS/RIGHTS`, as smbcacls writes them, in this order.

@@ -56,6 +56,12 @@ KINDS: Mapping[str, Kind] = {
             "A folder of this machine: POSIX owners, modes and ACLs, or access.toml.",
             f"{_CONNECTORS}.folder",
         ),
+        Kind(
+            "smb",
+            "A share of a Windows file server or of Samba: NT access lists.",
+            f"{_CONNECTORS}.smb",
+            needs="smb",
+        ),
     )
 }
 
