@@ -194,6 +194,10 @@ class Samba:
         made = descriptor(aces, self.sid(owner) if owner else "", protected)
         self._caller(ADMIN).set_rights(path, made, bool(owner))
 
+    def set_descriptor(self, path: str, raw: bytes) -> None:
+        """Set a security descriptor that no entries of `set_acl` make."""
+        self._caller(ADMIN).set_rights(path, raw, False)
+
     def smbcacls(self, path: str, *arguments: str) -> str:
         """Run Samba's own program on the access list of a path, and return what it prints."""
         if not answers((self.host, 445)):

@@ -92,6 +92,9 @@ def _counting(aces: tuple[Ace, ...]) -> Iterator[Ace]:
             continue
         if ace.kind in _DENY_PERHAPS:
             raise Unclear("an entry that denies under a condition")
+        if ace.kind == _ALLOW and not ace.mask:
+            # So Samba shows POSIX rights, of which another order holds.
+            raise Unclear("a list made from POSIX rights")
         yield ace
 
 
