@@ -54,14 +54,14 @@ def people_file(server: Samba, users: Collection[str], teams: Mapping[str, Colle
     return "".join(lines)
 
 
-def stated(server: Samba, place: Path, **more: object) -> dict[str, object]:
+def stated(samba: Samba, place: Path, /, **more: object) -> dict[str, object]:
     """Return settings that read the share as READER."""
-    (place / "password").write_text(server.password_of(READER))
+    (place / "password").write_text(samba.password_of(READER))
     (place / "password").chmod(0o600)
     return {
-        "server": server.host,
-        "port": server.port,
-        "share": server.share,
+        "server": samba.host,
+        "port": samba.port,
+        "share": samba.share,
         "user": READER,
         "password": f"file:{place / 'password'}",
         "people": str(place / "people.toml"),

@@ -39,8 +39,12 @@ class Found:
     @property
     def path(self) -> str:
         """Return its path; of a name that cannot be one, the part that can."""
-        clean = ("".join(c if storable(c) and c not in "/\\" else "?" for c in name) for name in self.parts)
+        clean = ("".join(_shown(letter) for letter in name) or "?" for name in self.parts)
         return "/".join(clean)
+
+
+def _shown(letter: str) -> str:
+    return letter if storable(letter) and letter not in "/\\" else "?"
 
 
 def walk(listed: Listed, top: Facts, hidden: bool, after: Sequence[str] = ()) -> Iterator[Found]:
