@@ -275,6 +275,17 @@ def test_a_source_that_cannot_be_asked_is_never_an_empty_one(
         assert says in str(failed.value)
 
 
+def test_who_is_who_is_not_taken_from_an_export_that_stopped(share: _Share) -> None:
+    share.put("x.txt", b"x", "alice:ALLOWED/0/READ")
+    there = share.connect(traverse="bypassed", people_seconds=60)
+    now = there._clock.now().timestamp()  # pyright: ignore[reportPrivateUsage]
+    os.utime(share.place / "people.toml", (now, now - 59))
+    assert share.readers(there) == {"x.txt": {"alice"}}
+    os.utime(share.place / "people.toml", (now, now - 61))
+    with pytest.raises(Unavailable, match="people"):
+        share.readers(there)
+
+
 def test_a_name_that_leads_inside_is_followed_only_where_the_operator_says_so(share: _Share) -> None:
     share.put("x.txt")
     with pytest.raises(Refused):

@@ -90,6 +90,8 @@ class Settings(SourceSettings):
     """Whether its name may lead into your own network."""
     people: str = Field(min_length=1)
     """A TOML file of accounts and groups with their SIDs."""
+    people_seconds: int = Field(default=86400, ge=60, le=2678400)
+    """How old that file may become, so that an export which stopped is noticed; past it, access is not read."""
     share_readers: list[str] = Field(min_length=1)
     """Whom the share itself lets read: names of the file, Everyone, Authenticated Users, Guests, or SIDs."""
     traverse: Literal["checked", "bypassed"] = "checked"
@@ -141,6 +143,7 @@ class SmbConnector:
     def __init__(self, settings: Settings, share: Share, doors: Doors) -> None:
         self._settings = settings
         self._share = share
+        self._clock = doors.clock
         self._max_file_bytes = doors.max_file_bytes
         self._people_file = doors.home / Path(settings.people).expanduser()
         self._known: tuple[tuple[int, ...], Readers] | None = None
@@ -275,6 +278,10 @@ class SmbConnector:
             raise Unavailable(
                 f"people: {self._people_file} cannot be read.", fix="Mend the file, or its path."
             ) from error
+        if self._clock.now().timestamp() - found.st_mtime > self._settings.people_seconds:
+            raise Unavailable(
+                f"people: {self._people_file} is older than people_seconds.", fix="Export it anew."
+            )
         state = (found.st_ino, found.st_size, found.st_mtime_ns)
         if self._known is None or self._known[0] != state:
             directory = directory_of(self._people_file)
