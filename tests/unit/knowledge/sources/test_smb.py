@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -273,6 +275,32 @@ def test_a_source_that_cannot_be_asked_is_never_an_empty_one(
         with pytest.raises((Unavailable, BadInput)) as failed:
             ask(share.connect(**wrong))
         assert says in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"\0\0\0\x08nonsense",
+        b"\0\0\0\x60\xfeSMB" + bytes(92),
+        b"\0\0\1\0\xfeSMB\x40" + b"\xff" * 251,
+    ],
+    ids=["nothing", "HTTP", "nonsense", "zeros", "ones"],
+)
+def test_what_speaks_no_smb_is_unavailable(share: _Share, answer: bytes) -> None:
+    with socket.create_server((share.server.host, 0)) as listening:
+        threading.Thread(target=_say, args=(listening, answer), daemon=True).start()
+        with pytest.raises(Unavailable):
+            share.connect(port=listening.getsockname()[1]).access("")
+
+
+def _say(listening: socket.socket, answer: bytes) -> None:
+    with suppress(OSError):
+        while True:
+            with listening.accept()[0] as asked:
+                asked.recv(4096)
+                asked.sendall(answer)
 
 
 def test_who_is_who_is_not_taken_from_an_export_that_stopped(share: _Share) -> None:

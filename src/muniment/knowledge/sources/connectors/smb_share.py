@@ -3,14 +3,13 @@
 Invariants:
 - only an address that was vetted is connected to; the name is what the server is asked for by;
 - a link is never followed, neither by us nor by the library;
-- every answer is waited for within a time; a session that drops is begun anew once for each question;
+- every answer is waited for within a time, and bounded; a session that drops is begun anew once for each question;
 - a status that is not understood never reads as "nothing there".
 """
 
 from __future__ import annotations
 
 import logging
-import struct
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -18,12 +17,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from smbprotocol.connection import Connection
-from smbprotocol.exceptions import SMBAuthenticationError, SMBException, SMBResponseException
+from smbprotocol.exceptions import SMBAuthenticationError, SMBResponseException
 from smbprotocol.header import NtStatus
 from smbprotocol.session import Session
+from smbprotocol.transport import Tcp
 from smbprotocol.tree import TreeConnect
 
-from muniment.foundation.errors import Unavailable
+from muniment.foundation.errors import MunimentError, Unavailable
 from muniment.foundation.ids import Ids
 from muniment.knowledge.sources.connector import Throttled
 from muniment.knowledge.sources.connectors.smb_facts import Entry, Fault, Seen
@@ -62,8 +62,26 @@ class Place:
     signing: bool
 
 
+class _Bounded(Tcp):
+    """Makes no room for more than an answer may be: the library would for what anybody says before signing in."""
+
+    def _recv(self, length, timeout):  # type: ignore[no-untyped-def]
+        if length > self.MAX_SIZE:
+            raise ValueError("an answer that is too long")
+        return super()._recv(length, timeout)
+
+
 class _Patient(Connection):
     """Waits for no answer for ever, and follows no link."""
+
+    @property
+    def transport(self) -> Tcp | None:
+        """What it is spoken over."""
+        return self._spoken_over
+
+    @transport.setter
+    def transport(self, made: Tcp | None) -> None:
+        self._spoken_over = None if made is None else _Bounded(made.server, made.port, made.timeout)
 
     def receive(self, request, wait=True, timeout=None, resolve_symlinks=True):  # type: ignore[no-untyped-def]
         return super().receive(request, wait, timeout or SECONDS, resolve_symlinks=False)
@@ -136,9 +154,12 @@ class Share:
 def _within_session(ask: Callable[[TreeConnect], T], tree: TreeConnect) -> T:
     try:
         return ask(tree)
+    except (MunimentError, Fault, Dropped):
+        raise
     except SMBResponseException as error:
         raise meant(error) from error
-    except (SMBException, OSError, ValueError, KeyError, IndexError, struct.error) as error:
+    except Exception as error:
+        # The library hands on whatever its thread that listens met, of any kind.
         raise Dropped(f"{type(error).__name__}: {error}") from error
 
 
@@ -148,7 +169,7 @@ def _connected(place: Place) -> TreeConnect:
         connection = _Patient(uuid.UUID(bytes=Ids().random_bytes(16)), address, place.port, place.signing)
         try:
             connection.connect(timeout=10)
-        except (SMBException, OSError, ValueError, KeyError, struct.error) as error:
+        except Exception as error:
             problem = error
             with suppress(Exception):
                 connection.disconnect(close=False)
@@ -195,7 +216,9 @@ def _admitted(connection: Connection, place: Place) -> TreeConnect:
             fix="Check the settings user, domain and password.",
             detail=str(error),
         ) from error
-    except (SMBException, OSError, ValueError, KeyError, struct.error) as error:
+    except MunimentError:
+        raise
+    except Exception as error:
         if "encryption" in str(error) or "guest" in str(error):
             raise Unavailable(
                 f"{place.server} does not encrypt or sign, or takes {place.user} for a guest.",
