@@ -12,6 +12,7 @@ from tests.simulators.sources.folder_scene import PosixScene
 from tests.simulators.sources.graph_scene import GraphScene
 from tests.simulators.sources.memory_source import MemoryScene
 from tests.simulators.sources.scene import GUEST, PEOPLE, Scene
+from tests.simulators.sources.smb_scene import SmbScene, end_samba
 
 from muniment.app import Workspace
 from muniment.foundation.clock import FixedClock
@@ -24,6 +25,7 @@ SCENES: dict[str, Callable[[Path], Scene]] = {
     "memory": lambda _place: MemoryScene(),
     "posix": PosixScene,
     "sharepoint": GraphScene,
+    "smb": SmbScene,
 }
 """Every source under test, made in an empty folder; one that cannot run here skips with its reason."""
 
@@ -66,6 +68,13 @@ class Mirror:
         there = {who for who in (*PEOPLE, GUEST) if self.scene.reads(who, path)}
         assert here == there, f"{path}: the source lets {sorted(there)} read, we {sorted(here)}"
         return here
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _servers() -> Iterator[None]:
+    """End the servers that scenes share."""
+    yield
+    end_samba()
 
 
 ALWAYS = ("memory", "posix")

@@ -169,9 +169,20 @@ class Samba:
             admin.make_folder("/".join(parts[:depth]))
         admin.put(path, content)
 
+    def make_folder(self, path: str) -> None:
+        """Make a folder in one that is there; it gets the rights that the one above hands down."""
+        self._caller(ADMIN).make_folder(path)
+
     def remove(self, path: str) -> None:
         """Remove a file or an empty folder."""
         self._caller(ADMIN).remove(path)
+
+    def move(self, path: str, to: str) -> None:
+        """Give a file or folder another name or place, making the folders there; it keeps its rights."""
+        admin, parts = self._caller(ADMIN), to.split("/")
+        for depth in range(1, len(parts)):
+            admin.make_folder("/".join(parts[:depth]))
+        admin.move(path, to)
 
     def set_acl(self, path: str, *entries: str, owner: str = "", protected: bool = True) -> None:
         """Set an access list of `NAME:ALLOWED|DENIED/FLAGS/RIGHTS`, as smbcacls writes them, in this order.
@@ -182,6 +193,10 @@ class Samba:
         aces = [self._ace(entry) for entry in entries]
         made = descriptor(aces, self.sid(owner) if owner else "", protected)
         self._caller(ADMIN).set_rights(path, made, bool(owner))
+
+    def set_descriptor(self, path: str, raw: bytes) -> None:
+        """Set a security descriptor that no entries of `set_acl` make."""
+        self._caller(ADMIN).set_rights(path, raw, False)
 
     def smbcacls(self, path: str, *arguments: str) -> str:
         """Run Samba's own program on the access list of a path, and return what it prints."""

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from smbprotocol import exceptions as refused
 from smbprotocol.connection import Connection
-from smbprotocol.file_info import InfoType
+from smbprotocol.file_info import FileInformationClass, InfoType
 from smbprotocol.header import NtStatus
 from smbprotocol.open import (
     CreateDisposition,
@@ -29,6 +29,7 @@ READ, WRITE = FilePipePrinterAccessMask.FILE_READ_DATA, FilePipePrinterAccessMas
 READ_RIGHTS = FilePipePrinterAccessMask.READ_CONTROL
 SET_RIGHTS = FilePipePrinterAccessMask.WRITE_DAC | FilePipePrinterAccessMask.WRITE_OWNER
 DELETE = FilePipePrinterAccessMask.DELETE
+RENAME = FileInformationClass.FILE_RENAME_INFORMATION
 _SHARED = ShareAccess.FILE_SHARE_READ | ShareAccess.FILE_SHARE_WRITE | ShareAccess.FILE_SHARE_DELETE
 _NO = (refused.AccessDenied, refused.ObjectNameNotFound, refused.ObjectPathNotFound)
 _NO_LOGIN = {
@@ -91,25 +92,35 @@ class SmbCaller:
         """Remove a file or an empty folder."""
         self._opened(path, DELETE, options=CreateOptions.FILE_DELETE_ON_CLOSE).close()
 
+    def move(self, path: str, to: str) -> None:
+        """Give a file or folder another name or place, where nothing lies yet."""
+        opened = self._opened(path, DELETE)
+        name = to.replace("/", "\\").encode("utf-16-le")
+        self._set(opened, InfoType.SMB2_0_INFO_FILE, struct.pack("<QQI", 0, 0, len(name)) + name, RENAME)
+        opened.close()
+
     def set_rights(self, path: str, descriptor: bytes, owner: bool) -> None:
         """Set the access list of a file or folder, and its owner where the descriptor names one."""
         opened = self._opened(path, SET_RIGHTS)
-        request = SMB2SetInfoRequest()
-        request["info_type"] = InfoType.SMB2_0_INFO_SECURITY
         which = InfoAdditionalInformation.DACL_SECURITY_INFORMATION
-        request["additional_information"] = which | (
-            owner and InfoAdditionalInformation.OWNER_SECURTIY_INFORMATION
-        )
-        request["file_id"] = opened.file_id
-        request["buffer"] = descriptor
-        sent = self._connection.send(request, self._tree.session.session_id, self._tree.tree_connect_id)
-        self._connection.receive(sent)
+        which |= owner and InfoAdditionalInformation.OWNER_SECURTIY_INFORMATION
+        self._set(opened, InfoType.SMB2_0_INFO_SECURITY, descriptor, more=which)
         opened.close()
 
     def close(self) -> None:
         """End the session."""
         with suppress(refused.SMBException, OSError):
             self._connection.disconnect()
+
+    def _set(self, opened: Open, kind: int, said: bytes, file_info: int = 0, more: int = 0) -> None:
+        request = SMB2SetInfoRequest()
+        request["info_type"] = kind
+        request["file_info_class"] = file_info
+        request["additional_information"] = more
+        request["file_id"] = opened.file_id
+        request["buffer"] = said
+        sent = self._connection.send(request, self._tree.session.session_id, self._tree.tree_connect_id)
+        self._connection.receive(sent)
 
     def _opened(
         self, path: str, access: int, how: int = CreateDisposition.FILE_OPEN, options: int = 0

@@ -62,6 +62,12 @@ KINDS: Mapping[str, Kind] = {
             f"{_CONNECTORS}.graph",
             proven="a simulator of its public API",
         ),
+        Kind(
+            "smb",
+            "A share of a Windows file server or of Samba: NT access lists.",
+            f"{_CONNECTORS}.smb",
+            needs="smb",
+        ),
     )
 }
 
