@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.simulators.sources.folder_scene import PosixScene
+from tests.simulators.sources.imap_scene import ImapScene, end_dovecot
 from tests.simulators.sources.memory_source import MemoryScene
 from tests.simulators.sources.scene import GUEST, PEOPLE, Scene
 
@@ -20,6 +21,7 @@ from muniment.knowledge.syncing import patience
 
 DIRECTORY = "".join(f'[users.{name}]\nname = "{name.title()}"\ngroups = []\n' for name in (*PEOPLE, GUEST))
 SCENES: dict[str, Callable[[Path], Scene]] = {
+    "imap": ImapScene,
     "memory": lambda _place: MemoryScene(),
     "posix": PosixScene,
 }
@@ -64,6 +66,13 @@ class Mirror:
         there = {who for who in (*PEOPLE, GUEST) if self.scene.reads(who, path)}
         assert here == there, f"{path}: the source lets {sorted(there)} read, we {sorted(here)}"
         return here
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _servers() -> Iterator[None]:
+    """End the servers that scenes share."""
+    yield
+    end_dovecot()
 
 
 @pytest.fixture(params=sorted(SCENES))

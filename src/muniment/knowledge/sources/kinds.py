@@ -56,6 +56,11 @@ KINDS: Mapping[str, Kind] = {
             "A folder of this machine: POSIX owners, modes and ACLs, or access.toml.",
             f"{_CONNECTORS}.folder",
         ),
+        Kind(
+            "imap",
+            "Mail on an IMAP server: folders of its accounts, shared by access lists.",
+            f"{_CONNECTORS}.imap",
+        ),
     )
 }
 
