@@ -50,14 +50,17 @@ class Mail:
         if kind < 0.2 or len(self.messages) < 4:
             self.deliver()
         elif kind < 0.3:
-            owner, folder, uid = self.messages.pop(self.drawn.randrange(len(self.messages)))
+            owner, folder, uid = draw(self.messages)
             to = draw(FOLDERS)
-            if to != folder:
-                uid = self.server.move(owner, wire(folder), uid, wire(to))
-            self.messages.append((owner, to, uid))
+            if to != folder and self.opens(owner, folder) and self.opens(owner, to):
+                moved = self.server.move(owner, wire(folder), uid, wire(to))
+                self.messages.remove((owner, folder, uid))
+                self.messages.append((owner, to, moved))
         elif kind < 0.4:
-            owner, folder, uid = self.messages.pop(self.drawn.randrange(len(self.messages)))
-            self.server.remove(owner, wire(folder), uid)
+            owner, folder, uid = draw(self.messages)
+            if self.opens(owner, folder):
+                self.server.remove(owner, wire(folder), uid)
+                self.messages.remove((owner, folder, uid))
         elif kind < 0.7:
             self.set_acl()
         elif kind < 0.85:
@@ -79,9 +82,16 @@ class Mail:
             self.disabled.add(who := draw(USERS))
             self.server.disable(who)
 
+    def opens(self, owner: str, folder: str) -> bool:
+        """Return whether no list may keep the owner from changing a folder of its own."""
+        above = [folder.rsplit("/", at)[0] for at in range(folder.count("/") + 1)]
+        stated = {one for place in above for one in self.lists.get((owner, place), set())}
+        takes = {one for one in stated if one.startswith(("-", "!")) or one == owner}
+        return owner not in self.disabled and not takes
+
     def deliver(self) -> None:
         owner, folder = self.drawn.choice(USERS[:3]), self.drawn.choice(FOLDERS)
-        if owner in self.disabled:
+        if not self.opens(owner, folder):
             return
         text = f"Subject: {len(self.messages)}\r\n\r\nHeron\r\n".encode()
         self.messages.append((owner, folder, self.server.deliver(owner, wire(folder), text)))

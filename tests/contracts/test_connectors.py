@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.simulators.sources.folder_scene import PosixScene
+from tests.simulators.sources.git_scene import GitScene
 from tests.simulators.sources.imap_scene import ImapScene, end_dovecot
 from tests.simulators.sources.memory_source import MemoryScene
 from tests.simulators.sources.scene import GUEST, PEOPLE, Scene
@@ -21,6 +22,7 @@ from muniment.knowledge.syncing import patience
 
 DIRECTORY = "".join(f'[users.{name}]\nname = "{name.title()}"\ngroups = []\n' for name in (*PEOPLE, GUEST))
 SCENES: dict[str, Callable[[Path], Scene]] = {
+    "git": GitScene,
     "imap": ImapScene,
     "memory": lambda _place: MemoryScene(),
     "posix": PosixScene,

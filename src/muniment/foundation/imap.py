@@ -1,4 +1,4 @@
-"""The door to a server that keeps mail (IMAP4rev1, RFC 3501): reads it, at an address that the egress rules let through.
+"""The door to a server that keeps mail (IMAP4rev1, RFC 3501), at an address that the egress rules let through.
 
 Invariants:
 - the server proves its name by a certificate before anything is said to it, unless TLS is switched off;
@@ -35,7 +35,7 @@ _LITERAL = re.compile(rb"~?\{\d+\+?\}$")
 
 
 class Rejected(Exception):
-    """The server answered that it will not: the text is the code of its answer (RFC 5530), empty where it gave none."""
+    """The server answered that it will not: the text is the code of its answer (RFC 5530), empty without one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -274,8 +274,12 @@ class ImapConnector:
             return self._selected[1]
         self._selected = None
         try:
-            opened = self._asked(lambda: session.open(mailbox), _ABSENT | _SHUT)
-        except Rejected:
+            opened = self._asked(lambda: session.open(mailbox), _ABSENT | _SHUT | {""})
+        except Rejected as error:
+            # Not every server says why: then what counts is whether the folder is still listed.
+            listed_now = self._asked(session.mailboxes) if not str(error) else []
+            if any(one.name == mailbox for one in listed_now):
+                raise self._refusal(error) from error
             return None
         self._selected = (mailbox, opened)
         return opened
@@ -334,6 +338,12 @@ class ImapConnector:
             raise BadInput(f"{field}: this cannot be a password.", fix="Take the null character out.")
         return user, secret.reveal()
 
+    def _refusal(self, error: Rejected) -> Unavailable:
+        said = str(error) or "without a reason"
+        return Unavailable(
+            f"{self._settings.server} will not say ({said}).", fix="See the log of the mail server."
+        )
+
     def _again(self, ask: Callable[[], T]) -> T:
         """Ask once more in a new session where an old one had ended."""
         had = self._session is not None
@@ -352,10 +362,7 @@ class ImapConnector:
         except Rejected as error:
             if str(error) in known:
                 raise
-            raise Unavailable(
-                f"{self._settings.server} will not say ({error or 'without a reason'}).",
-                fix="See the log of the mail server.",
-            ) from error
+            raise self._refusal(error) from error
         except (Unreached, Refused) as error:
             self.close()
             raise Unavailable(
