@@ -77,7 +77,12 @@ class Git:
         """Return what git prints; raises GitFailed, OutOfBounds, and NotSetUp where git is not installed."""
         process = self.start(*arguments)
         try:
+            if most_written:
+                # No file alone may pass the bound, however fast it grows between two looks.
+                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most_written, most_written))
             said, errors = _heard(process, seconds, most_bytes, self.folder, most_written)
+            if most_written and _size(self.folder) >= most_written:
+                raise OutOfBounds("Git wrote too much.")
             if process.wait(max(1.0, seconds)):
                 raise GitFailed("Git failed.", detail=errors.decode("utf-8", "replace"))
             return said

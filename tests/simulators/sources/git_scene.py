@@ -71,10 +71,8 @@ class GitScene:
 
     def reads(self, who: str, path: str) -> bool:
         """Return whether the server gives the branch, and the manifest lets the account read."""
-        if path not in self._lists or not self.git.can_read(who, "docs", _file(path)):
-            return False
-        allow, deny = self._lists[path]
-        return who in allow - deny
+        allow, deny = self._lists.get(path, (frozenset(), frozenset()))
+        return who in allow - deny and self.git.can_read(who, "docs", _file(path))
 
     def close(self) -> None:
         self._stack.close()
