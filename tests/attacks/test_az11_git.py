@@ -70,7 +70,9 @@ class Shelf:
     def change_rights(self) -> None:
         draw, kind = self.drawn.choice, self.drawn.random()
         below = [self.repository, *self.repository.rglob("*")]
-        seen = [one for one in below if one.parts[len(self.repository.parts) :][:1] not in (("hooks",), ("info",))]
+        seen = [
+            one for one in below if one.parts[len(self.repository.parts) :][:1] not in (("hooks",), ("info",))
+        ]
         # Most of them, so that somebody reads now and then.
         one = self.repository if kind < 0.3 else draw(seen)
         name = str(one.relative_to(self.tree.folder))
@@ -87,8 +89,12 @@ class Shelf:
 
     def reads(self, who: str, path: str) -> bool:
         """Return whether git gives a user a file, run as that user."""
+        return self.read(who, path).returncode == 0
+
+    def read(self, who: str, path: str) -> subprocess.CompletedProcess[bytes]:
+        """Let a user read a file with git."""
         first, *others = self.tree.groups_of(who)
-        done = subprocess.run(
+        return subprocess.run(
             ["git", "-c", "safe.directory=*", "-C", str(self.repository), "cat-file", "blob", f"main:{path}"],
             env=self.git.environment | {"HOME": "/"},
             cwd="/",
@@ -98,7 +104,6 @@ class Shelf:
             capture_output=True,
             timeout=20,
         )
-        return done.returncode == 0
 
 
 @pytest.fixture
@@ -139,7 +144,7 @@ def churn(shelf: Shelf, workspace: Workspace, changes: int, seed: int) -> tuple[
         for who in USERS:
             path = shelf.drawn.choice(sorted(shelf.paths or {"docs/none.md"}))
             there, here = shelf.reads(who, path), who in readers.get(path, set())
-            assert there or not here, f"{who} reads {path} here alone"
+            assert there or not here, f"{who} reads {path} here alone: {shelf.read(who, path).stderr!r}"
             compared, read, narrower = compared + 1, read + there, narrower + (there and not here)
     return compared, read, narrower
 

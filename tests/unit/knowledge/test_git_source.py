@@ -84,7 +84,7 @@ def place(git: Git, mode: str, path: str, content: bytes) -> None:
     blob = git.git("-C", where, "hash-object", "-w", "--stdin", said=content).decode().strip()
     if mode == "160000":
         blob = "1" * 40
-    told = f"commit refs/heads/main\ncommitter A <a@b> 1700000900 +0000\ndata 1\nx\nfrom refs/heads/main^0\n"
+    told = "commit refs/heads/main\ncommitter A <a@b> 1700000900 +0000\ndata 1\nx\nfrom refs/heads/main^0\n"
     git.git("-C", where, "fast-import", "--quiet", said=f"{told}M {mode} {blob} {path}\n".encode())
 
 
@@ -267,9 +267,7 @@ def test_a_repository_on_a_server_is_copied_and_the_copy_is_removed(
 
 def test_a_copy_that_becomes_too_large_is_given_up(git: Git, connect: Connect) -> None:
     git.commit("docs", {f"{number}.bin": os.urandom(1 << 20) for number in range(4)})
-    connector = connect(
-        git.url_of("docs"), user="reader", password="env:P", private_network=True, copy_mb=1
-    )
+    connector = connect(git.url_of("docs"), user="reader", password="env:P", private_network=True, copy_mb=1)
     with pytest.raises(Unavailable, match="too much"):
         listed(connector)
 

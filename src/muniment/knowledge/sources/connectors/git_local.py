@@ -77,7 +77,7 @@ class LocalRepository:
     def files(self) -> Iterator[tuple[str, os.stat_result]]:
         """Yield the folders and files by which its commits are read; raises Unavailable where one leads out of it."""
         try:
-            for name in ("HEAD", "packed-refs"):
+            for name in ("HEAD", "config", "packed-refs"):
                 if (self.folder / name).exists():
                     yield from self._seen(str(self.folder / name))
             for count, name in enumerate((*self._below("refs"), *self._below("objects"))):

@@ -44,12 +44,14 @@ from muniment.knowledge.sources.source_settings import SourceSettings
 
 T = TypeVar("T")
 PAGE = 500
+SECONDS = 30.0
+"""How long one answer of the server may take."""
 SPAN = 50_000
 """UIDs that are asked for at once, so that no answer is longer than a line may be."""
 _MOST_SPANS = 100_000
 _REFUSED = frozenset({"AUTHENTICATIONFAILED", "AUTHORIZATIONFAILED", "EXPIRED", "CONTACTADMIN"})
-_ABSENT = frozenset({"NONEXISTENT", "TRYCREATE"})
-_SHUT = frozenset({"NOPERM", "ACL"})
+_SHUT = frozenset({"NONEXISTENT", "TRYCREATE", "NOPERM", "ACL", ""})
+"""Of a folder that is listed and cannot be opened; Dovecot gives no code where a list keeps its owner out."""
 _NO_MAIL = frozenset({b"\\noselect", b"\\nonexistent"})
 
 
@@ -134,6 +136,7 @@ class ImapConnector:
             settings.tls,
             doors.egress([f"https://{settings.server}:{settings.port}"], settings.private_network),
             doors.home / Path(own).expanduser() if own else None,
+            SECONDS,
         )
         self._session: tuple[str, ImapSession] | None = None
         self._selected: tuple[bytes, Opened] | None = None
@@ -274,12 +277,8 @@ class ImapConnector:
             return self._selected[1]
         self._selected = None
         try:
-            opened = self._asked(lambda: session.open(mailbox), _ABSENT | _SHUT | {""})
-        except Rejected as error:
-            # Not every server says why: then what counts is whether the folder is still listed.
-            listed_now = self._asked(session.mailboxes) if not str(error) else []
-            if any(one.name == mailbox for one in listed_now):
-                raise self._refusal(error) from error
+            opened = self._asked(lambda: session.open(mailbox), _SHUT)
+        except Rejected:
             return None
         self._selected = (mailbox, opened)
         return opened
@@ -338,12 +337,6 @@ class ImapConnector:
             raise BadInput(f"{field}: this cannot be a password.", fix="Take the null character out.")
         return user, secret.reveal()
 
-    def _refusal(self, error: Rejected) -> Unavailable:
-        said = str(error) or "without a reason"
-        return Unavailable(
-            f"{self._settings.server} will not say ({said}).", fix="See the log of the mail server."
-        )
-
     def _again(self, ask: Callable[[], T]) -> T:
         """Ask once more in a new session where an old one had ended."""
         had = self._session is not None
@@ -362,7 +355,10 @@ class ImapConnector:
         except Rejected as error:
             if str(error) in known:
                 raise
-            raise self._refusal(error) from error
+            raise Unavailable(
+                f"{self._settings.server} will not say ({error or 'without a reason'}).",
+                fix="See the log of the mail server.",
+            ) from error
         except (Unreached, Refused) as error:
             self.close()
             raise Unavailable(
