@@ -22,6 +22,8 @@ from muniment.governance.identity.principal import OPERATOR
 
 USERS, GROUPS = ("alice", "bob", "carol", "dave"), ("engineers", "sellers")
 BATCH, CHANGES, PROVE_CHANGES, PARTS = 10, 40, 10_000, 10
+TRUSTED = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
+"""Else git works in no repository that was given to another user."""
 DIRECTORY = "".join(f'[users.{name}]\nname = "{name}"\ngroups = []\n' for name in USERS)
 FOLDER_MODES, FILE_MODES = (0o755, 0o755, 0o750, 0o710, 0o700), (0o644, 0o644, 0o640, 0o604, 0o600)
 
@@ -113,6 +115,7 @@ def shelf(tmp_path: Path) -> Iterator[Shelf]:
             tree.add_group(group)
         for name in USERS:
             tree.add_user(name)
+        git.environment |= TRUSTED
         git.add_repository("docs")
         made = Shelf(tree, git, tmp_path / "people.toml", random.Random())
         made.list_people()

@@ -73,6 +73,11 @@ plugin {{
   acl_user = %u
   acl_anyone = allow
 }}
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
 service imap-login {{
   service_count = 0
   inet_listener imap {{
