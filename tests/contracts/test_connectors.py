@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from tests.simulators.sources.folder_scene import PosixScene
+from tests.simulators.sources.git_scene import GitScene
 from tests.simulators.sources.graph_scene import GraphScene
+from tests.simulators.sources.imap_scene import ImapScene, end_dovecot
 from tests.simulators.sources.memory_source import MemoryScene
 from tests.simulators.sources.scene import GUEST, PEOPLE, Scene
 from tests.simulators.sources.smb_scene import SmbScene, end_samba
@@ -22,6 +24,8 @@ from muniment.knowledge.syncing import patience
 
 DIRECTORY = "".join(f'[users.{name}]\nname = "{name.title()}"\ngroups = []\n' for name in (*PEOPLE, GUEST))
 SCENES: dict[str, Callable[[Path], Scene]] = {
+    "git": GitScene,
+    "imap": ImapScene,
     "memory": lambda _place: MemoryScene(),
     "posix": PosixScene,
     "sharepoint": GraphScene,
@@ -75,6 +79,7 @@ def _servers() -> Iterator[None]:
     """End the servers that scenes share."""
     yield
     end_samba()
+    end_dovecot()
 
 
 ALWAYS = ("memory", "posix")

@@ -73,6 +73,11 @@ plugin {{
   acl_user = %u
   acl_anyone = allow
 }}
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
 service imap-login {{
   service_count = 0
   inet_listener imap {{
@@ -163,6 +168,26 @@ class Dovecot:
         _done(caller.select(_quoted(mailbox)))
         _done(caller.uid("STORE", str(uid), "+FLAGS.SILENT", r"(\Deleted)"))
         _done(caller.expunge())
+        _done(caller.unselect())
+
+    def move(self, user: str, mailbox: str, uid: int, to: str) -> int:
+        """Move a message into another folder of its owner, and return its UID there."""
+        caller = self._owner(user)
+        caller.create(_quoted(to))
+        _done(caller.select(_quoted(mailbox)))
+        caller.untagged_responses.clear()
+        _done(caller.uid("MOVE", str(uid), _quoted(to)))
+        said = caller.response("COPYUID")[1]
+        _done(caller.unselect())
+        found = re.search(rb"\d+ \d+ (\d+)", said[0] or b"")
+        assert found, said
+        return int(found[1])
+
+    def mark_deleted(self, user: str, mailbox: str, uid: int) -> None:
+        """Mark a message to be removed by the next one who tidies the folder."""
+        caller = self._owner(user)
+        _done(caller.select(_quoted(mailbox)))
+        _done(caller.uid("STORE", str(uid), "+FLAGS.SILENT", r"(\Deleted)"))
         _done(caller.unselect())
 
     def set_acl(self, owner: str, mailbox: str, who: str, rights: str) -> None:

@@ -68,6 +68,16 @@ KINDS: Mapping[str, Kind] = {
             f"{_CONNECTORS}.smb",
             needs="smb",
         ),
+        Kind(
+            "git",
+            "A branch of a Git repository: readers as stated, or POSIX rights, narrowed by access.toml.",
+            f"{_CONNECTORS}.git",
+        ),
+        Kind(
+            "imap",
+            "Mail on an IMAP server: folders of its accounts, shared by access lists.",
+            f"{_CONNECTORS}.imap",
+        ),
     )
 }
 

@@ -160,9 +160,8 @@ class FolderConnector:
         return self._listing[1]
 
     def _people(self) -> Mapping[str, Person]:
-        if not self._settings.people:
-            return _of_this_machine()
-        return _of_file(self._home / Path(self._settings.people).expanduser())
+        own = self._settings.people
+        return people_of(self._home / Path(own).expanduser() if own else None)
 
 
 class _Rights:
@@ -215,6 +214,11 @@ def _stated(access: AccessList) -> Stated:
 def _behind(listing: Listing, cursor: str) -> tuple[Sequence[str], bool]:
     paths = [entry.path for entry in listing.files if entry.path > cursor]
     return paths[:PAGE], len(paths) > PAGE
+
+
+def people_of(file: Path | None) -> Mapping[str, Person]:
+    """Return the accounts that a file states, those of this machine without one; raises Unavailable."""
+    return _of_this_machine() if file is None else _of_file(file)
 
 
 def _of_this_machine() -> dict[str, Person]:
