@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from muniment.knowledge.source_pages import SourcePages
     from muniment.knowledge.syncing.content_pass import ContentPass
     from muniment.knowledge.syncing.feeding import Feeding
+    from muniment.knowledge.syncing.removal import Removal
     from muniment.knowledge.syncing.sources import Sources
 
 
@@ -273,7 +274,14 @@ class Searching(Governed):
             self.settings.ingestion.max_file_mb << 20,
         )
         reading = AccessPass(self.database, self.audit, self.clock)
-        return Sources(self.database, self.audit, self.clock, doors, reading, self._content_pass)
+        return Sources(
+            self.database, self.audit, self.clock, doors, reading, self._content_pass, self._removal
+        )
+
+    def _removal(self) -> Removal:
+        from muniment.knowledge.syncing.removal import Removal
+
+        return Removal(self.ingestion, self.index)
 
     def _content_pass(self) -> ContentPass:
         from muniment.knowledge.syncing.content_pass import ContentPass

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from muniment.foundation.telemetry.instruments import SHORT, Histogram, Read, Reading
 from muniment.foundation.telemetry.labels import Label
 from muniment.foundation.telemetry.tracing import Attribute
-from muniment.knowledge.tables import index_model, segment, source
+from muniment.knowledge.tables import NO_SOURCE, index_model, segment, source
 
 PASSAGES = Attribute("muniment.passages")
 REVOCATION_LAG = Histogram(
@@ -34,7 +34,8 @@ _BACKLOG = Reading(
 
 def read(connection: sa.Connection, now: datetime) -> Iterator[Read]:
     """Yield what the documents themselves tell."""
-    rows = connection.execute(sa.select(source.c.name, source.c.created_at, source.c.synced_at)).all()
+    named = sa.select(source.c.name, source.c.created_at, source.c.synced_at)
+    rows = connection.execute(named.where(source.c.name != NO_SOURCE)).all()
     _SOURCE.admit(row.name for row in rows)
     for row in rows:
         since = datetime.fromisoformat(row.synced_at or row.created_at)

@@ -188,6 +188,12 @@ def put_ours(connection: sa.Connection, source: str, stated: Mapping[str, Sequen
     revisions.bump(connection, "access")
 
 
+def suspend(connection: sa.Connection, source: str) -> None:
+    """Rely on a source no more, until its lease is renewed."""
+    connection.execute(sa.delete(outside_lease).where(outside_lease.c.source == source))
+    revisions.bump(connection, "access")
+
+
 def forget(connection: sa.Connection, source: str) -> None:
     """Forget a source: nobody holds anything of it any more."""
     for table in (outside_lease, outside_entry, outside_ours):
