@@ -19,11 +19,12 @@ REVOCATION_LAG = Histogram(
     unit="s",
     bounds=SHORT,
 )
-_SOURCE = Label("muniment.source", most=50)
+SOURCE = Label("muniment.source", most=50)
+"""The name of a source; admitted before something is said of it."""
 _FEED_AGE = Reading(
     "muniment.source.feed.age",
     "Seconds since documents and access lists of a source were read whole.",
-    _SOURCE,
+    SOURCE,
     unit="s",
     merge="max",
 )
@@ -36,7 +37,7 @@ def read(connection: sa.Connection, now: datetime) -> Iterator[Read]:
     """Yield what the documents themselves tell."""
     named = sa.select(source.c.name, source.c.created_at, source.c.synced_at)
     rows = connection.execute(named.where(source.c.name != NO_SOURCE)).all()
-    _SOURCE.admit(row.name for row in rows)
+    SOURCE.admit(row.name for row in rows)
     for row in rows:
         since = datetime.fromisoformat(row.synced_at or row.created_at)
         yield _FEED_AGE.at((now - since).total_seconds(), row.name)

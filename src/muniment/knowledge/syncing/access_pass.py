@@ -27,7 +27,7 @@ from muniment.knowledge.library import in_parts
 from muniment.knowledge.sources.connector import AccessPage, Connector, CursorLost, Stated
 from muniment.knowledge.sources.source_settings import SourceSettings
 from muniment.knowledge.syncing import connection as connections
-from muniment.knowledge.syncing import people, scopes
+from muniment.knowledge.syncing import measured, people, scopes
 from muniment.knowledge.syncing.connection import Connected
 from muniment.knowledge.syncing.people import Known
 from muniment.knowledge.syncing.tables import source_item, source_scope
@@ -84,11 +84,12 @@ class AccessPass:
             while more:
                 more, round_ = self._page(name, connector, found, round_, by, report)
                 on_page(report)
-            self._finish(name, settings, found, began, round_, by)
+            waited = self._finish(name, settings, found, began, round_, by)
         except MunimentError as error:
             with self._database.write() as connection:
                 connections.failed(connection, name, "access", str(error))
             raise
+        measured.passed(name, waited)
         report.seconds = self._clock.seconds() - started
         return report
 
@@ -243,11 +244,12 @@ class AccessPass:
 
     def _finish(
         self, name: str, settings: SourceSettings, found: Known, began: float, round_: int, by: Actor
-    ) -> None:
-        """Renew the lease, and tidy what no list needs any more."""
+    ) -> float:
+        """Renew the lease, and tidy what no list needs any more; return how old the one before was."""
         with self._database.write() as connection:
             known = connections.going_on(connection, name, "access", round_)
             now = self._clock.now().timestamp()
+            before = outside.leases(connection).get(name)
             self._hold(connection, name, found)
             outside.renew(connection, name, Lease(began, began + settings.lease_seconds))
             connections.end(connection, name, "access", known.access, known.access.at, now)
@@ -256,6 +258,7 @@ class AccessPass:
             if known.alarmed and began + settings.lease_seconds > now:
                 connections.set_alarmed(connection, name, False)
                 self._audit.append(connection, [Entry("source.served_again", by, about)])
+        return max(0.0, now - (before.as_of if before else began))
 
 
 def _list(name: str, stated: Stated | None, found: Known) -> AccessList:
