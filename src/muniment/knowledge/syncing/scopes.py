@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -105,17 +105,46 @@ def depending(connection: sa.Connection, source: str, what: int) -> dict[str, St
 
 
 def held(people: Known, scopes: Iterable[Stated]) -> dict[str, set[str]]:
-    """Return the entries of the source by user here, with those that several clauses together make."""
-    holders = people.holders()
-    for stated in scopes:
-        if len(stated.clauses) > 1 and not _ours(frozenset().union(*stated.clauses)):
-            each = [set[str]().union(*(holders.get(e, set()) for e in clause)) for clause in stated.clauses]
-            holders[joint(stated)] = set.intersection(*each)
+    """Return the entries of the source by user here, with those that several clauses together make.
+
+    One account has to meet all clauses by itself: what two accounts of a user hold is never put together, since the
+    source would let neither read.
+    """
+    accounts = people.held()
     entries: dict[str, set[str]] = {}
-    for entry, refs in holders.items():
-        for ref in refs:
-            entries.setdefault(ref, set()).add(entry)
+    holders: dict[str, set[str]] = {}
+    for one, theirs in accounts.items():
+        entries.setdefault(people.principals[one], set()).update(theirs)
+        for entry in theirs:
+            holders.setdefault(entry, set()).add(one)
+    for stated in scopes:
+        if len(stated.clauses) < 2:
+            continue
+        each = [set[str]().union(*(holders.get(e, set()) for e in clause)) for clause in stated.clauses]
+        name = joint(stated)
+        if not _ours(frozenset().union(*stated.clauses)):
+            for one in set.intersection(*each):
+                entries[people.principals[one]].add(name)
+            continue
+        for ref, one in _best(people, each).items():
+            entries[ref].update(_part(name, at) for at, meet in enumerate(each) if one in meet)
     return entries
+
+
+def _best(people: Known, each: Sequence[Collection[str]]) -> dict[str, str]:
+    """Return the account of each user that meets most clauses."""
+    best: dict[str, str] = {}
+    count: dict[str, int] = {}
+    for one in sorted(set[str]().union(*each)):
+        ref, met = people.principals[one], sum(one in meet for meet in each)
+        if met > count.get(ref, 0):
+            best[ref], count[ref] = one, met
+    return best
+
+
+def _part(name: str, at: int) -> str:
+    """Return the entry of whoever meets one clause of several, some of which name entries of ours."""
+    return f"part:{at}:{name}"
 
 
 def state_ours(connection: sa.Connection, source: str) -> None:
@@ -125,7 +154,8 @@ def state_ours(connection: sa.Connection, source: str) -> None:
         for entry in _ours(stated.deny.union(*stated.clauses)):
             wanted[entry] = [[entry]]
         if len(stated.clauses) > 1 and _ours(frozenset().union(*stated.clauses)):
-            wanted[joint(stated)] = [sorted(clause) for clause in stated.clauses]
+            name = joint(stated)
+            wanted[name] = [[*_ours(one), _part(name, at)] for at, one in enumerate(stated.clauses)]
     outside.put_ours(connection, source, wanted)
 
 
