@@ -11,7 +11,8 @@ from muniment import settings as settings_file
 from muniment.app.governed import Governed
 from muniment.app.opened import PYTHON
 from muniment.foundation.collector import settle
-from muniment.foundation.errors import BadInput
+from muniment.foundation.database import storable
+from muniment.foundation.errors import BadInput, Conflict
 from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import OPERATOR, Principal
 
@@ -342,5 +343,10 @@ class Searching(Governed):
         dry_run: bool = False,
         by: Actor = OPERATOR,
     ) -> IngestReport:
-        """Make the library equal to a folder."""
+        """Make the library equal to a folder; raises Conflict for the name of a connected source."""
+        from muniment.knowledge.syncing import connection as connections
+
+        with self.database.read() as connection:
+            if storable(source) and connections.connected(connection, source) is not None:
+                raise Conflict(f"{source} is a connected source.", fix="Choose another name.")
         return self.pipeline.sync(Path(folder), source, by, on_progress or (lambda _: None), dry_run)

@@ -99,8 +99,8 @@ def found_by_lists(workspace: Workspace, world: World) -> dict[str, bool]:
         with workspace.database.write() as connection:
             scopes.put(connection, "wiki", {"s": world.stated}, 1)
             depending = scopes.depending(connection, "wiki", scopes.PEOPLE)
-            outside.put_entries(connection, "wiki", scopes.held(known, depending.values()))
-            scopes.state_ours(connection, "wiki")
+            outside.put_entries(connection, "wiki", scopes.held(scopes.Holders(known), depending.values()))
+            outside.put_ours(connection, "wiki", scopes.ours_of([world.stated]))
             now = workspace.clock.now().timestamp()
             outside.renew(connection, "wiki", Lease(now, now + 60))
             listed = scopes.access_list("wiki", world.stated, known)

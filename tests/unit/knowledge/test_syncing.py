@@ -156,6 +156,8 @@ def test_a_name_that_is_taken_connects_nothing_else(workspace: Workspace, folder
     workspace.ingest(folder, "by-hand")
     with pytest.raises(Conflict):
         workspace.sources.add("by-hand", KIND.name, {"root": "x"}, OPERATOR)
+    with pytest.raises(Conflict):
+        workspace.ingest(folder, "wiki")
     with pytest.raises(BadInput):
         workspace.sources.add("a:b", KIND.name, {"root": "x"}, OPERATOR)
 

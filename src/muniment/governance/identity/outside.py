@@ -46,6 +46,9 @@ outside_ours = sa.Table(
     sa.Column("clauses", sa.Text, nullable=False),
 )
 
+_PART = 500
+"""Names in one statement."""
+
 _LEASES = sa.select(outside_lease.c.source, outside_lease.c.as_of, outside_lease.c.until)
 _HELD = sa.select(outside_entry.c.source, outside_entry.c.entry).where(
     outside_entry.c.principal == sa.bindparam("ref")
@@ -169,6 +172,31 @@ def put_entries(connection: sa.Connection, source: str, holders: Mapping[str, Co
     if gone or new:
         revisions.bump(connection, "access")
     return len(gone) + len(new)
+
+
+def add_entries(connection: sa.Connection, source: str, holders: Mapping[str, Collection[str]]) -> None:
+    """Let accounts hold these entries at a source beside what they hold, entries by principal."""
+    named = sorted({entry for entries in holders.values() for entry in entries})
+    known: set[tuple[str, str]] = set()
+    for start in range(0, len(named), _PART):
+        query = sa.select(outside_entry.c.principal, outside_entry.c.entry).where(
+            outside_entry.c.source == source, outside_entry.c.entry.in_(named[start : start + _PART])
+        )
+        known |= {(row.principal, row.entry) for row in connection.execute(query)}
+    new = {(ref, entry) for ref, entries in holders.items() for entry in entries} - known
+    if new:
+        rows = [{"principal": ref, "source": source, "entry": entry} for ref, entry in sorted(new)]
+        connection.execute(sa.insert(outside_entry), rows)
+        revisions.bump(connection, "access")
+
+
+def add_ours(connection: sa.Connection, source: str, stated: Mapping[str, Sequence[Collection[str]]]) -> None:
+    """State entries as `put_ours` does, beside those that are stated."""
+    if not stated:
+        return
+    query = sa.select(outside_ours.c.entry, outside_ours.c.clauses).where(outside_ours.c.source == source)
+    known = {row.entry: json.loads(row.clauses) for row in connection.execute(query)}
+    put_ours(connection, source, {**known, **stated})
 
 
 def put_ours(connection: sa.Connection, source: str, stated: Mapping[str, Sequence[Collection[str]]]) -> None:

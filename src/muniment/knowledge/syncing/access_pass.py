@@ -30,6 +30,7 @@ from muniment.knowledge.syncing import connection as connections
 from muniment.knowledge.syncing import measured, people, scopes
 from muniment.knowledge.syncing.connection import Connected
 from muniment.knowledge.syncing.people import Known
+from muniment.knowledge.syncing.scopes import Holders
 from muniment.knowledge.syncing.tables import source_item, source_scope
 
 
@@ -79,12 +80,13 @@ class AccessPass:
             found = people.known(connector.people(), settings)
             report.accounts, report.groups = len(found.accounts), len(found.teams)
             report.matched = len(found.principals)
-            self._meet(name, found, round_, by, report)
+            holders = scopes.Holders(found)
+            self._meet(name, found, holders, round_, by, report)
             more = True
             while more:
-                more, round_ = self._page(name, connector, found, round_, by, report)
+                more, round_ = self._page(name, connector, found, holders, round_, by, report)
                 on_page(report)
-            waited = self._finish(name, settings, found, began, round_, by)
+            waited = self._finish(name, settings, holders, began, round_, by)
         except MunimentError as error:
             with self._database.write() as connection:
                 connections.failed(connection, name, "access", str(error))
@@ -107,7 +109,9 @@ class AccessPass:
             connections.begin_access(connection, name, now)
         return now, round_
 
-    def _meet(self, name: str, found: Known, round_: int, by: Actor, report: AccessReport) -> None:
+    def _meet(
+        self, name: str, found: Known, holders: Holders, round_: int, by: Actor, report: AccessReport
+    ) -> None:
         """Store accounts and groups, what users here hold of them, and the lists that depend on that."""
         digest = found.digest()
         with self._database.write() as connection:
@@ -115,7 +119,7 @@ class AccessPass:
                 return
             people.store(connection, name, found)
             depending = scopes.depending(connection, name, scopes.PEOPLE)
-            held = scopes.held(found, depending.values())
+            held = scopes.held(holders, depending.values())
             moved = outside.put_entries(connection, name, held)
             report.documents += self._rule(connection, name, found, depending)
             if moved:
@@ -124,7 +128,14 @@ class AccessPass:
             connections.keep_people(connection, name, digest)
 
     def _page(
-        self, name: str, connector: Connector, found: Known, round_: int, by: Actor, report: AccessReport
+        self,
+        name: str,
+        connector: Connector,
+        found: Known,
+        holders: Holders,
+        round_: int,
+        by: Actor,
+        report: AccessReport,
     ) -> tuple[bool, int]:
         """Take one page in; return whether the pass goes on, and its round."""
         with self._database.read() as connection:
@@ -141,7 +152,7 @@ class AccessPass:
             return True, round_ + 1
         with self._database.write() as connection:
             known = connections.going_on(connection, name, "access", round_)
-            moved = self._take(connection, name, page, found, round_)
+            moved = self._take(connection, name, page, found, holders, round_)
             if not page.more:
                 moved += self._leave_out(connection, name, found, known)
             report.lists += len(page.scopes)
@@ -152,19 +163,29 @@ class AccessPass:
             connections.advance(connection, name, "access", page.cursor)
         return page.more, round_
 
-    def _take(self, connection: sa.Connection, name: str, page: AccessPage, found: Known, round_: int) -> int:
+    def _take(
+        self,
+        connection: sa.Connection,
+        name: str,
+        page: AccessPage,
+        found: Known,
+        holders: Holders,
+        round_: int,
+    ) -> int:
         scopes.put(connection, name, page.scopes, round_)
         gone = set(page.gone) - page.scopes.keys()
         self._drop(connection, name, gone)
-        if any(scopes.depends(stated) for stated in page.scopes.values()):
-            self._hold(connection, name, found)
+        # Only what these scopes add: what none needs any more goes when the pass ends.
+        outside.add_entries(connection, name, holders.together(page.scopes.values()))
+        outside.add_ours(connection, name, scopes.ours_of(page.scopes.values()))
         moved = self._rule(connection, name, found, {**page.scopes, **dict.fromkeys(gone)})
         return moved + self._place(connection, name, page, found, round_)
 
-    def _hold(self, connection: sa.Connection, name: str, found: Known) -> None:
+    def _hold(self, connection: sa.Connection, name: str, holders: Holders) -> None:
         depending = scopes.depending(connection, name, scopes.PEOPLE)
-        outside.put_entries(connection, name, scopes.held(found, depending.values()))
-        scopes.state_ours(connection, name)
+        outside.put_entries(connection, name, scopes.held(holders, depending.values()))
+        ours = scopes.depending(connection, name, scopes.OURS)
+        outside.put_ours(connection, name, scopes.ours_of(ours.values()))
 
     def _drop(self, connection: sa.Connection, name: str, gone: Collection[str]) -> None:
         if gone:
@@ -243,14 +264,14 @@ class AccessPass:
         return moved + changes.set_source_access(connection, wanted, name)
 
     def _finish(
-        self, name: str, settings: SourceSettings, found: Known, began: float, round_: int, by: Actor
+        self, name: str, settings: SourceSettings, holders: Holders, began: float, round_: int, by: Actor
     ) -> float:
         """Renew the lease, and tidy what no list needs any more; return how old the one before was."""
         with self._database.write() as connection:
             known = connections.going_on(connection, name, "access", round_)
             now = self._clock.now().timestamp()
             before = outside.leases(connection).get(name)
-            self._hold(connection, name, found)
+            self._hold(connection, name, holders)
             outside.renew(connection, name, Lease(began, began + settings.lease_seconds))
             connections.end(connection, name, "access", known.access, known.access.at, now)
             connections.begin_access(connection, name, 0.0)

@@ -14,7 +14,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 
-from muniment.governance.identity import outside
 from muniment.governance.identity.outside import spelled
 from muniment.knowledge.access import NOBODY, AccessList
 from muniment.knowledge.sources.connector import Stated
@@ -104,30 +103,55 @@ def depending(connection: sa.Connection, source: str, what: int) -> dict[str, St
     return {row.id: from_json(row.stated) for row in connection.execute(query)}
 
 
-def held(people: Known, scopes: Iterable[Stated]) -> dict[str, set[str]]:
-    """Return the entries of the source by user here, with those that several clauses together make.
+class Holders:
+    """Who holds which entries of the source, worked out once for a pass."""
 
-    One account has to meet all clauses by itself: what two accounts of a user hold is never put together, since the
-    source would let neither read.
-    """
-    accounts = people.held()
-    entries: dict[str, set[str]] = {}
-    holders: dict[str, set[str]] = {}
-    for one, theirs in accounts.items():
-        entries.setdefault(people.principals[one], set()).update(theirs)
-        for entry in theirs:
-            holders.setdefault(entry, set()).add(one)
-    for stated in scopes:
-        if len(stated.clauses) < 2:
-            continue
-        each = [set[str]().union(*(holders.get(e, set()) for e in clause)) for clause in stated.clauses]
-        name = joint(stated)
-        if not _ours(frozenset().union(*stated.clauses)):
-            for one in set.intersection(*each):
-                entries[people.principals[one]].add(name)
-            continue
-        for ref, one in _best(people, each).items():
-            entries[ref].update(_part(name, at) for at, meet in enumerate(each) if one in meet)
+    def __init__(self, people: Known) -> None:
+        self._people = people
+        self._plain: dict[str, set[str]] = {}
+        """Entries by user here."""
+        self._accounts: dict[str, set[str]] = {}
+        """Accounts by entry."""
+        for one, theirs in people.held().items():
+            self._plain.setdefault(people.principals[one], set()).update(theirs)
+            for entry in theirs:
+                self._accounts.setdefault(entry, set()).add(one)
+
+    def plain(self) -> dict[str, set[str]]:
+        """Return the entries of the source by user here."""
+        return {ref: set(theirs) for ref, theirs in self._plain.items()}
+
+    def together(self, scopes: Iterable[Stated]) -> dict[str, set[str]]:
+        """Return by user here the entries that several clauses of scopes together make.
+
+        One account has to meet all clauses by itself: what two accounts of a user hold is never put together, since
+        the source would let neither read.
+        """
+        entries: dict[str, set[str]] = {}
+        principals = self._people.principals
+        for stated in scopes:
+            if len(stated.clauses) < 2:
+                continue
+            each = [
+                set[str]().union(*(self._accounts.get(entry, set()) for entry in clause))
+                for clause in stated.clauses
+            ]
+            name = joint(stated)
+            if not _ours(frozenset().union(*stated.clauses)):
+                for one in set.intersection(*each):
+                    entries.setdefault(principals[one], set()).add(name)
+                continue
+            for ref, one in _best(self._people, each).items():
+                met = {_part(name, at) for at, meet in enumerate(each) if one in meet}
+                entries.setdefault(ref, set()).update(met)
+        return entries
+
+
+def held(holders: Holders, scopes: Iterable[Stated]) -> dict[str, set[str]]:
+    """Return all that users here hold of a source with these scopes."""
+    entries = holders.plain()
+    for ref, theirs in holders.together(scopes).items():
+        entries.setdefault(ref, set()).update(theirs)
     return entries
 
 
@@ -147,16 +171,16 @@ def _part(name: str, at: int) -> str:
     return f"part:{at}:{name}"
 
 
-def state_ours(connection: sa.Connection, source: str) -> None:
-    """Tell identity which entries of a source stand for accounts and groups of ours, as its scopes name them."""
+def ours_of(scopes: Iterable[Stated]) -> dict[str, list[Collection[str]]]:
+    """Return which entries stand for accounts and groups of ours, as these scopes name them, each with its clauses."""
     wanted: dict[str, list[Collection[str]]] = {}
-    for stated in depending(connection, source, OURS).values():
+    for stated in scopes:
         for entry in _ours(stated.deny.union(*stated.clauses)):
             wanted[entry] = [[entry]]
         if len(stated.clauses) > 1 and _ours(frozenset().union(*stated.clauses)):
             name = joint(stated)
             wanted[name] = [[*_ours(one), _part(name, at)] for at, one in enumerate(stated.clauses)]
-    outside.put_ours(connection, source, wanted)
+    return wanted
 
 
 def _ours(entries: Collection[str]) -> frozenset[str]:
