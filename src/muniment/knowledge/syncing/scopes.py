@@ -172,7 +172,7 @@ def _part(name: str, at: int) -> str:
 
 
 def ours_of(scopes: Iterable[Stated]) -> dict[str, list[Collection[str]]]:
-    """Return which entries stand for accounts and groups of ours, as these scopes name them, each with its clauses."""
+    """Return which entries stand for accounts and groups of ours in these scopes, each with its clauses."""
     wanted: dict[str, list[Collection[str]]] = {}
     for stated in scopes:
         for entry in _ours(stated.deny.union(*stated.clauses)):
