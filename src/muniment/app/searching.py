@@ -11,7 +11,8 @@ from muniment import settings as settings_file
 from muniment.app.governed import Governed
 from muniment.app.opened import PYTHON
 from muniment.foundation.collector import settle
-from muniment.foundation.errors import BadInput
+from muniment.foundation.database import storable
+from muniment.foundation.errors import BadInput, Conflict
 from muniment.governance.audit.entry import Actor
 from muniment.governance.identity.principal import OPERATOR, Principal
 
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from muniment.knowledge.source_pages import SourcePages
     from muniment.knowledge.syncing.content_pass import ContentPass
     from muniment.knowledge.syncing.feeding import Feeding
+    from muniment.knowledge.syncing.removal import Removal
     from muniment.knowledge.syncing.sources import Sources
 
 
@@ -309,7 +311,14 @@ class Searching(Governed):
             self.settings.ingestion.max_file_mb << 20,
         )
         reading = AccessPass(self.database, self.audit, self.clock)
-        return Sources(self.database, self.audit, self.clock, doors, reading, self._content_pass)
+        return Sources(
+            self.database, self.audit, self.clock, doors, reading, self._content_pass, self._removal
+        )
+
+    def _removal(self) -> Removal:
+        from muniment.knowledge.syncing.removal import Removal
+
+        return Removal(self.ingestion, self.index)
 
     def _content_pass(self) -> ContentPass:
         from muniment.knowledge.syncing.content_pass import ContentPass
@@ -382,5 +391,10 @@ class Searching(Governed):
         dry_run: bool = False,
         by: Actor = OPERATOR,
     ) -> IngestReport:
-        """Make the library equal to a folder."""
+        """Make the library equal to a folder; raises Conflict for the name of a connected source."""
+        from muniment.knowledge.syncing import connection as connections
+
+        with self.database.read() as connection:
+            if storable(source) and connections.connected(connection, source) is not None:
+                raise Conflict(f"{source} is a connected source.", fix="Choose another name.")
         return self.pipeline.sync(Path(folder), source, by, on_progress or (lambda _: None), dry_run)

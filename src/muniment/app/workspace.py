@@ -376,10 +376,11 @@ class Workspace(Acting):
         from muniment.assurance.monitoring import measured as of_monitoring
         from muniment.governance.audit import measured as of_audit
         from muniment.knowledge import measured as of_knowledge
+        from muniment.knowledge.syncing import measured as of_syncing
 
         now = self.clock.now()
         with self.database.read() as connection:
-            rooms = (of_audit, of_knowledge, of_actions, of_monitoring)
+            rooms = (of_audit, of_knowledge, of_syncing, of_actions, of_monitoring)
             found = [one for room in rooms for one in room.read(connection, now)]
         return [*found, *(self.workflows.depths() if "workflows" in self.__dict__ else ())]
 

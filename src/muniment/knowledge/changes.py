@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from muniment.foundation import revisions
+from muniment.foundation.errors import Conflict
 from muniment.foundation.ids import derived_id
 from muniment.governance.frozen import is_frozen
 from muniment.knowledge import document_labels
@@ -30,12 +31,15 @@ from muniment.knowledge.library import (
     get_documents,
     in_parts,
     is_below,
+    is_leaving,
     live_below,
     overrides,
 )
 from muniment.knowledge.name_labels import NameLabel
 from muniment.knowledge.quarantine import STANDS, held_in
 from muniment.knowledge.tables import (
+    LEAVING,
+    NO_SOURCE,
     access_class,
     access_override,
     chunk,
@@ -142,8 +146,10 @@ def class_of(connection: sa.Connection, access: AccessList) -> int:
 
 
 def put_source(connection: sa.Connection, name: str, kind: str, location: str, at: str) -> None:
-    """Record a source, or its new location."""
-    known = connection.execute(sa.select(source.c.name).where(source.c.name == name)).scalar()
+    """Record a source, or its new location; raises Conflict for one that is being removed."""
+    known = connection.execute(sa.select(source.c.kind).where(source.c.name == name)).scalar()
+    if known == LEAVING:
+        raise Conflict(f"The source {name} is being removed.", fix="Wait until that is done.")
     if known is None:
         connection.execute(sa.insert(source).values(name=name, kind=kind, location=location, created_at=at))
     else:
@@ -166,8 +172,11 @@ def put_versions(
     """Store new documents, or the next versions of those at their paths, and return them in order.
 
     No path may come twice. Their text is searchable once indexed. `judged` says by path what raises a version; what
-    raised earlier ones goes on.
+    raised earlier ones goes on. Raises
+    Conflict for a source that is being removed.
     """
+    if is_leaving(connection, source_name):
+        raise Conflict(f"The source {source_name} is being removed.")
     paths = [one.path for one in new]
     known = {row.path: row for row in documents_at(connection, source_name, paths)}
     before = document_labels.labels_of(connection, [row.id for row in known.values()])
@@ -175,7 +184,8 @@ def put_versions(
         path: raised_only(before.get(known[path].id, NOTHING) if path in known else NOTHING, one)
         for path, one in ((path, (judged or {}).get(path, NOTHING)) for path in paths)
     }
-    earlier = _earlier(connection, source_name, [path for path in paths if path not in known])
+    new_paths = [path for path in paths if path not in known]
+    earlier = _earlier(connection, identifier_key, source_name, new_paths)
     rule = _Rule(connection, source_name)
     rows = [
         _row(
@@ -190,7 +200,7 @@ def put_versions(
         )
         for one in new
     ]
-    _write_documents(connection, rows, known, _next_epoch(connection))
+    _write_documents(connection, rows, known, next_epoch(connection))
     document_labels.store(connection, {row.id: labels[row.path] for row in rows}, at)
     drop_labels(connection, [row.id for row in known.values()])
     _write_versions(connection, [(row, one.version) for row, one in zip(rows, new, strict=True)], rule, at)
@@ -259,10 +269,20 @@ def _row(
     )
 
 
-def _earlier(connection: sa.Connection, source_name: str, paths: Sequence[str]) -> dict[str, int]:
-    """Return how many documents began at each path before."""
+def _earlier(
+    connection: sa.Connection, identifier_key: bytes, source_name: str, paths: Sequence[str]
+) -> dict[str, int]:
+    """Return how many documents began at each path before, those of a source of this name that was removed too."""
+    path_of = {tombstone(identifier_key, source_name, path): path for path in paths}
+    found = _origins(connection, source_name, paths)
+    for origin, count in _origins(connection, NO_SOURCE, list(path_of)).items():
+        found[path_of[origin]] = found.get(path_of[origin], 0) + count
+    return found
+
+
+def _origins(connection: sa.Connection, source_name: str, origins: Sequence[str]) -> dict[str, int]:
     found: dict[str, int] = {}
-    for part in in_parts(paths):
+    for part in in_parts(origins):
         query = (
             sa.select(document.c.origin, sa.func.count())
             .where(document.c.source == source_name, document.c.origin.in_(part))
@@ -270,6 +290,11 @@ def _earlier(connection: sa.Connection, source_name: str, paths: Sequence[str]) 
         )
         found |= {origin: count for origin, count in connection.execute(query)}
     return found
+
+
+def tombstone(identifier_key: bytes, source_name: str, path: str) -> str:
+    """Return what stands for the path at which a document of a removed source began."""
+    return derived_id(identifier_key, "gone", source_name, path)
 
 
 def _write_documents(
@@ -339,7 +364,7 @@ def rename_document(connection: sa.Connection, document_id: str, path: str, at: 
     connection.execute(
         sa.update(document)
         .where(document.c.id == document_id)
-        .values(path=path, changed_at=at, epoch=_next_epoch(connection))
+        .values(path=path, changed_at=at, epoch=next_epoch(connection))
     )
     revisions.bump(connection, "content")
 
@@ -357,7 +382,7 @@ def remove_document(connection: sa.Connection, document_id: str, at: str) -> Non
             access_class=nobody,
             source_access_class=nobody,
             changed_at=at,
-            epoch=_next_epoch(connection),
+            epoch=next_epoch(connection),
         )
     )
     revisions.bump(connection, "content")
@@ -383,8 +408,8 @@ def set_source_access(connection: sa.Connection, changes: Mapping[str, AccessLis
                 left |= {row.source_access_class, row.access_class}
                 moved.append({"of": row.id, "stated": source_class, "effective": effective})
     if moved:
-        connection.execute(_STATED.values(epoch=_next_epoch(connection)), moved)
-        _drop_unused_classes(connection, left)
+        connection.execute(_STATED.values(epoch=next_epoch(connection)), moved)
+        drop_unused_classes(connection, left)
         revisions.bump(connection, "access")
     return len(moved)
 
@@ -416,7 +441,7 @@ def set_override(
         connection.execute(sa.insert(access_override), row)
     found = connection.execute(_BELOW[not path], below(source_name, path)).all()
     _rule_again(connection, source_name, path)
-    _drop_unused_classes(connection, left | {row.access_class for row in found})
+    drop_unused_classes(connection, left | {row.access_class for row in found})
     return [row.id for row in found]
 
 
@@ -425,7 +450,7 @@ def rule_documents(
 ) -> list[DocumentRow]:
     """Work out anew who may read these documents, after their content was held back or let through; return them."""
     rule = _Rule(connection, source_name)
-    epoch = _next_epoch(connection)
+    epoch = next_epoch(connection)
     labels = document_labels.labels_of(connection, [row.id for row in rows])
     lists: dict[int, AccessList] = {}
     for number in {row.source_access_class for row in rows}:
@@ -451,7 +476,7 @@ def rule_documents(
     ]
     if moved:
         connection.execute(_RULED_ONE, moved)
-        _drop_unused_classes(connection, {row.access_class for row in rows})
+        drop_unused_classes(connection, {row.access_class for row in rows})
         revisions.bump(connection, "access")
     return ruled
 
@@ -460,7 +485,7 @@ def rule_source(connection: sa.Connection, source_name: str) -> int:
     """Work out anew who may read each document of a source, after it was frozen or is so no more; return how many."""
     found = connection.execute(_BELOW[True], below(source_name, "")).all()
     _rule_again(connection, source_name, "")
-    _drop_unused_classes(connection, {row.access_class for row in found})
+    drop_unused_classes(connection, {row.access_class for row in found})
     return len(found)
 
 
@@ -471,7 +496,7 @@ def _rule_again(connection: sa.Connection, source_name: str, path: str) -> None:
     rules = {path: nearest(path, by_hand), **{one: by_hand[one] for one in by_hand if is_below(one, path)}}
     if is_frozen(connection, "source", source_name):
         rules = {path: class_of(connection, NOBODY)}
-    epoch = _next_epoch(connection)
+    epoch = next_epoch(connection)
     for at_path, effective in sorted(rules.items(), key=lambda rule: len(rule[0])):
         stated = {} if effective is None else {"number": effective}
         values = {**below(source_name, at_path), "reached": epoch, **stated}
@@ -500,13 +525,13 @@ def _raise_again(connection: sa.Connection, source_name: str, path: str) -> None
             connection.execute(_RAISED[not path], values)
 
 
-def _next_epoch(connection: sa.Connection) -> int:
+def next_epoch(connection: sa.Connection) -> int:
     """Return the epoch of the changes of this transaction: above every earlier one, and reached when it commits."""
     now = revisions.current(connection)
     return now.content + now.access + 1
 
 
-def _drop_unused_classes(connection: sa.Connection, numbers: Iterable[int]) -> None:
+def drop_unused_classes(connection: sa.Connection, numbers: Iterable[int]) -> None:
     """Forget those of these lists that nothing points to any more; a number is never given twice."""
     for number in numbers:
         connection.execute(_DROP_UNUSED, {"number": number})

@@ -19,6 +19,8 @@ from muniment.knowledge.access import AccessList
 from muniment.knowledge.index_model import LIVE_GENERATION
 from muniment.knowledge.stated import Stated
 from muniment.knowledge.tables import (
+    LEAVING,
+    NO_SOURCE,
     access_class,
     access_override,
     chunk,
@@ -466,11 +468,24 @@ def sources(connection: sa.Connection) -> list[SourceRow]:
     """Return the sources with the number of their live documents, ordered by name."""
     count = sa.select(sa.func.count()).where(document.c.source == source.c.name, _LIVE).scalar_subquery()
     table = source.c
-    query = sa.select(table.name, table.kind, table.location, table.synced_at, count).order_by(table.name)
+    query = sa.select(table.name, table.kind, table.location, table.synced_at, count)
+    query = query.where(table.name != NO_SOURCE).order_by(table.name)
     return [SourceRow(*row) for row in connection.execute(query)]
 
 
-_SOURCE_NAMES = sa.select(source.c.name).order_by(source.c.name)
+def is_leaving(connection: sa.Connection, source_name: str) -> bool:
+    """Return whether a source is being removed."""
+    query = sa.select(source.c.kind).where(source.c.name == source_name)
+    return connection.execute(query).scalar() == LEAVING
+
+
+def leaving(connection: sa.Connection) -> list[str]:
+    """Return the sources that are being removed, by name."""
+    query = sa.select(source.c.name).where(source.c.kind == LEAVING).order_by(source.c.name)
+    return list(connection.execute(query).scalars())
+
+
+_SOURCE_NAMES = sa.select(source.c.name).where(source.c.name != NO_SOURCE).order_by(source.c.name)
 
 
 def source_names(connection: sa.Connection) -> list[str]:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from muniment.foundation.telemetry.instruments import SHORT, Histogram, Read, Reading
 from muniment.foundation.telemetry.labels import Label
 from muniment.foundation.telemetry.tracing import Attribute
-from muniment.knowledge.tables import index_model, segment, source
+from muniment.knowledge.tables import NO_SOURCE, index_model, segment, source
 
 PASSAGES = Attribute("muniment.passages")
 REVOCATION_LAG = Histogram(
@@ -19,11 +19,12 @@ REVOCATION_LAG = Histogram(
     unit="s",
     bounds=SHORT,
 )
-_SOURCE = Label("muniment.source", most=50)
+SOURCE = Label("muniment.source", most=50)
+"""The name of a source; admitted before something is said of it."""
 _FEED_AGE = Reading(
     "muniment.source.feed.age",
     "Seconds since documents and access lists of a source were read whole.",
-    _SOURCE,
+    SOURCE,
     unit="s",
     merge="max",
 )
@@ -34,8 +35,9 @@ _BACKLOG = Reading(
 
 def read(connection: sa.Connection, now: datetime) -> Iterator[Read]:
     """Yield what the documents themselves tell."""
-    rows = connection.execute(sa.select(source.c.name, source.c.created_at, source.c.synced_at)).all()
-    _SOURCE.admit(row.name for row in rows)
+    named = sa.select(source.c.name, source.c.created_at, source.c.synced_at)
+    rows = connection.execute(named.where(source.c.name != NO_SOURCE)).all()
+    SOURCE.admit(row.name for row in rows)
     for row in rows:
         since = datetime.fromisoformat(row.synced_at or row.created_at)
         yield _FEED_AGE.at((now - since).total_seconds(), row.name)

@@ -15,7 +15,7 @@ from muniment.governance.audit.query import Tells
 from muniment.governance.audit.recent import between, count_after, newest
 from muniment.governance.frozen import is_frozen
 from muniment.knowledge.library import SourceRow
-from muniment.knowledge.tables import access_class, chunk, document, document_version, source
+from muniment.knowledge.tables import NO_SOURCE, access_class, chunk, document, document_version, source
 
 LOOKED_AT = 400
 """Beginnings and ends of ingests, newest first, among which a source's last ones are looked for."""
@@ -71,7 +71,7 @@ def find(connection: sa.Connection, name: str) -> SourceRow | None:
     count = sa.select(sa.func.count()).where(document.c.source == source.c.name, _LIVE).scalar_subquery()
     table = source.c
     query = sa.select(table.name, table.kind, table.location, table.synced_at, count)
-    row = connection.execute(query.where(table.name == name)).first()
+    row = connection.execute(query.where(table.name == name, table.name != NO_SOURCE)).first()
     return SourceRow(*row) if row else None
 
 

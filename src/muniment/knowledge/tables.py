@@ -6,6 +6,11 @@ import sqlalchemy as sa
 
 from muniment.foundation.database import metadata
 
+LEAVING = "leaving"
+"""The kind of a source that is being removed."""
+NO_SOURCE = ""
+"""The source of what is left of documents whose source was removed: their ids, that none is given again."""
+
 source = sa.Table(
     "source",
     metadata,

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from tests.simulators.sources.memory_source import KIND, MemoryScene
 
 from muniment.app import Workspace
@@ -17,6 +18,7 @@ from muniment.governance.identity.principal import OPERATOR
 from muniment.knowledge.sources import kinds
 from muniment.knowledge.sources.connector import Content, Item, Throttled
 from muniment.knowledge.syncing import patience
+from muniment.knowledge.syncing.tables import source_connection
 
 
 def _at_once(_seconds: float) -> None:
@@ -154,6 +156,8 @@ def test_a_name_that_is_taken_connects_nothing_else(workspace: Workspace, folder
     workspace.ingest(folder, "by-hand")
     with pytest.raises(Conflict):
         workspace.sources.add("by-hand", KIND.name, {"root": "x"}, OPERATOR)
+    with pytest.raises(Conflict):
+        workspace.ingest(folder, "wiki")
     with pytest.raises(BadInput):
         workspace.sources.add("a:b", KIND.name, {"root": "x"}, OPERATOR)
 
@@ -193,3 +197,177 @@ def test_a_document_found_in_another_scope_than_is_known_is_nobodys_for_now(
     assert found(workspace) == 0
     workspace.sources.sync_access("wiki", OPERATOR)
     assert found(workspace) == 2
+
+
+def test_settings_that_are_changed_during_a_pass_end_it(workspace: Workspace, scene: MemoryScene) -> None:
+    """What the old settings let in must not outlive them: bob's account is taken from bob in the middle."""
+    for number in range(8):
+        scene.put(f"files/{number}.md", f"Quince number{number} of the orchard.\n")
+        scene.allow(f"files/{number}.md", ["bob"])
+    sync(workspace)
+    assert found(workspace, "bob") == 8
+    stricter = {**scene.settings, "accounts": {"bob": "nobody-here"}}
+
+    def change(_report: object) -> None:
+        workspace.sources.add("wiki", KIND.name, stricter, OPERATOR)
+        assert found(workspace, "bob") == 0
+
+    with pytest.raises(Conflict, match="settings"):
+        workspace.sources.sync_access("wiki", OPERATOR, change)
+    assert found(workspace, "bob") == 0
+    assert workspace.sources.standing("wiki").lease is None
+    workspace.sources.sync_access("wiki", OPERATOR)
+    assert workspace.sources.standing("wiki").served
+    assert found(workspace, "bob") == 0
+
+
+def test_settings_that_lead_elsewhere_leave_nothing_of_the_former_place(
+    workspace: Workspace, scene: MemoryScene
+) -> None:
+    """The other place has an item of the same id and revision, and lets others read it."""
+    scene.put("files/0.md", "Quince of the first orchard.\n")
+    scene.allow("files/0.md", ["alice"])
+    sync(workspace)
+    other = MemoryScene()
+    other.put("files/0.md", "Medlar of the second orchard.\n")
+    other.allow("files/0.md", ["bob"])
+    workspace.sources.add("wiki", KIND.name, other.settings, OPERATOR)
+    workspace.sources.sync_access("wiki", OPERATOR)
+    assert found(workspace, "bob") == found(workspace, "alice") == 0
+    workspace.sources.sync_content("wiki", OPERATOR)
+    workspace.sources.sync_access("wiki", OPERATOR)
+    assert (found(workspace, "bob", "medlar"), found(workspace, "alice")) == (1, 0)
+    assert found(workspace, "bob", "quince") == 0
+
+
+def test_content_read_with_former_settings_is_not_stored(
+    workspace: Workspace, scene: MemoryScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.simulators.sources import memory_source
+
+    fill(scene, 2)
+    workspace.sources.sync_access("wiki", OPERATOR)
+    whole, moved = memory_source.Memory.fetch, {**scene.settings, "accounts": {}}
+
+    def changing(self: memory_source.Memory, item: Item) -> Content:
+        workspace.sources.add("wiki", KIND.name, moved, OPERATOR)
+        return whole(self, item)
+
+    monkeypatch.setattr(memory_source.Memory, "fetch", changing)
+    with pytest.raises(Conflict):
+        workspace.sources.sync_content("wiki", OPERATOR)
+    monkeypatch.undo()
+    monkeypatch.setitem(kinds.KINDS, KIND.name, KIND)  # type: ignore[arg-type]
+    assert workspace.sources.standing("wiki").items["waiting"] == 2
+    sync(workspace)
+    assert found(workspace) == 2
+
+
+def test_a_schedule_alone_is_changed_without_withholding_anything(
+    workspace: Workspace, scene: MemoryScene
+) -> None:
+    fill(scene)
+    sync(workspace)
+    workspace.sources.add("wiki", KIND.name, {**scene.settings, "access_seconds": 5}, OPERATOR)
+    assert found(workspace) == 5
+
+
+def test_a_pass_begins_anew_when_the_clock_was_set_back_in_its_middle(
+    workspace: Workspace, scene: MemoryScene
+) -> None:
+    fill(scene, 8)
+    sync(workspace)
+    assert isinstance(workspace.clock, FixedClock)
+
+    class Killed(BaseException):
+        pass
+
+    def kill(_report: object) -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        workspace.sources.sync_access("wiki", OPERATOR, kill)
+    workspace.clock.advance(seconds=-3600)
+    assert found(workspace) == 0
+    scene.allow("files/0.md", [])
+    scene.allow("files/7.md", [])
+    workspace.sources.sync_access("wiki", OPERATOR)
+    assert found(workspace) == 6
+    lease = workspace.sources.standing("wiki").lease
+    assert lease is not None and lease.as_of == workspace.clock.now().timestamp()
+
+
+def test_a_pass_that_goes_on_vouches_from_when_it_began(workspace: Workspace, scene: MemoryScene) -> None:
+    fill(scene, 8)
+    sync(workspace)
+    assert isinstance(workspace.clock, FixedClock)
+    began = workspace.clock.now().timestamp()
+
+    class Killed(BaseException):
+        pass
+
+    def kill(_report: object) -> None:
+        raise Killed
+
+    scene.world.lost_cursors = 0
+    with pytest.raises(Killed):
+        workspace.sources.sync_access("wiki", OPERATOR, kill)
+    workspace.clock.advance(seconds=600)
+    workspace.sources.sync_access("wiki", OPERATOR)
+    lease = workspace.sources.standing("wiki").lease
+    assert lease is not None and lease.as_of == began
+
+
+def test_a_source_whose_settings_cannot_be_read_holds_up_no_other(
+    workspace: Workspace, scene: MemoryScene
+) -> None:
+    fill(scene)
+    names = ("damaged", "strange", "unknown")
+    for name in names:
+        workspace.sources.add(name, KIND.name, scene.settings, OPERATOR)
+    with workspace.database.write() as connection:
+        for name, said in zip(names, ("{", '{"colour": "red"}', "[]"), strict=True):
+            here = source_connection.c.source == name
+            connection.execute(sa.update(source_connection).where(here).values(settings=said))
+    assert {one.connected.name for one in workspace.sources.listing()} == {*names, "wiki"}
+    with ThreadPoolExecutor(2) as access, ThreadPoolExecutor(1) as content:
+        workspace.feeding.look(access, content)
+    with ThreadPoolExecutor(2) as access, ThreadPoolExecutor(1) as content:
+        workspace.feeding.look(access, content)
+    assert found(workspace) == 5
+    for name in names:
+        assert workspace.sources.standing(name).connected.access.problem
+        workspace.sources.add(name, KIND.name, scene.settings, OPERATOR)
+        workspace.sources.sync_access(name, OPERATOR)
+
+
+def test_a_removal_that_was_cut_short_is_finished_by_whoever_serves(
+    workspace: Workspace, scene: MemoryScene
+) -> None:
+    fill(scene)
+    sync(workspace)
+
+    def kill(*_: object) -> None:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        workspace.sources.remove("wiki", OPERATOR, kill)
+    with ThreadPoolExecutor(2) as access, ThreadPoolExecutor(1) as content:
+        workspace.feeding.look(access, content)
+    assert workspace.sources.leaving() == []
+    assert workspace.sources.listing() == []
+
+
+def test_what_another_process_read_lately_is_read_again_only_when_the_source_calls(
+    workspace: Workspace, scene: MemoryScene
+) -> None:
+    fill(scene)
+    sync(workspace)
+    scene.world.asked.clear()
+    with ThreadPoolExecutor(2) as access, ThreadPoolExecutor(1) as content:
+        workspace.feeding.look(access, content)
+    assert scene.world.asked == []
+    workspace.sources.notice("wiki", {"x-secret": "right"}, {}, b"")
+    with ThreadPoolExecutor(2) as access, ThreadPoolExecutor(1) as content:
+        workspace.feeding.look(access, content)
+    assert {"people", "changes"} <= set(scene.world.asked)

@@ -46,6 +46,9 @@ outside_ours = sa.Table(
     sa.Column("clauses", sa.Text, nullable=False),
 )
 
+_PART = 500
+"""Names in one statement."""
+
 _LEASES = sa.select(outside_lease.c.source, outside_lease.c.as_of, outside_lease.c.until)
 _HELD = sa.select(outside_entry.c.source, outside_entry.c.entry).where(
     outside_entry.c.principal == sa.bindparam("ref")
@@ -171,6 +174,31 @@ def put_entries(connection: sa.Connection, source: str, holders: Mapping[str, Co
     return len(gone) + len(new)
 
 
+def add_entries(connection: sa.Connection, source: str, holders: Mapping[str, Collection[str]]) -> None:
+    """Let accounts hold these entries at a source beside what they hold, entries by principal."""
+    named = sorted({entry for entries in holders.values() for entry in entries})
+    known: set[tuple[str, str]] = set()
+    for start in range(0, len(named), _PART):
+        query = sa.select(outside_entry.c.principal, outside_entry.c.entry).where(
+            outside_entry.c.source == source, outside_entry.c.entry.in_(named[start : start + _PART])
+        )
+        known |= {(row.principal, row.entry) for row in connection.execute(query)}
+    new = {(ref, entry) for ref, entries in holders.items() for entry in entries} - known
+    if new:
+        rows = [{"principal": ref, "source": source, "entry": entry} for ref, entry in sorted(new)]
+        connection.execute(sa.insert(outside_entry), rows)
+        revisions.bump(connection, "access")
+
+
+def add_ours(connection: sa.Connection, source: str, stated: Mapping[str, Sequence[Collection[str]]]) -> None:
+    """State entries as `put_ours` does, beside those that are stated."""
+    if not stated:
+        return
+    query = sa.select(outside_ours.c.entry, outside_ours.c.clauses).where(outside_ours.c.source == source)
+    known = {row.entry: json.loads(row.clauses) for row in connection.execute(query)}
+    put_ours(connection, source, {**known, **stated})
+
+
 def put_ours(connection: sa.Connection, source: str, stated: Mapping[str, Sequence[Collection[str]]]) -> None:
     """State which entries of a source stand for accounts and groups of ours.
 
@@ -185,6 +213,12 @@ def put_ours(connection: sa.Connection, source: str, stated: Mapping[str, Sequen
     rows = [{"source": source, "entry": entry, "clauses": said} for entry, said in sorted(wanted.items())]
     if rows:
         connection.execute(sa.insert(outside_ours), rows)
+    revisions.bump(connection, "access")
+
+
+def suspend(connection: sa.Connection, source: str) -> None:
+    """Rely on a source no more, until its lease is renewed."""
+    connection.execute(sa.delete(outside_lease).where(outside_lease.c.source == source))
     revisions.bump(connection, "access")
 
 

@@ -13,6 +13,7 @@ from muniment.interfaces.cli import doctor_tenants
 from muniment.interfaces.cli.terminal import TERMINAL, visible
 from muniment.interfaces.examining import machine, network, standing
 from muniment.interfaces.examining.check import Check, failed, guarded
+from muniment.interfaces.examining.sources import sources
 from muniment.interfaces.examining.witnesses import witnesses
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def checks(home: Path) -> Iterator[Check]:
         yield from guarded("database", lambda: _database(workspace))
         yield from guarded("segments", lambda: _segments(workspace))
         yield from guarded("index", lambda: standing.index(workspace))
+        yield from guarded("sources", lambda: sources(workspace))
         if settings.ingestion.labels:
             yield from guarded("labels", lambda: _labels(workspace))
         if settings.ingestion.sensitivity:

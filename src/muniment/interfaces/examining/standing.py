@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from muniment.interfaces.examining import machine, network
 from muniment.interfaces.examining.check import Check, guarded
+from muniment.interfaces.examining.sources import sources
 from muniment.interfaces.examining.witnesses import witnesses
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def at_once(workspace: Workspace) -> Iterator[Check]:
     yield from guarded("encryption", lambda: machine.encryption(workspace))
     yield from network.listening(settings, home, workspace.clock.now())
     yield from guarded("index", lambda: index(workspace, counted=False))
+    yield from guarded("sources", lambda: sources(workspace, counted=False))
     yield from guarded("models", lambda: models(workspace))
     yield from guarded("stops", lambda: _stopped(workspace))
     yield from guarded("emergency", lambda: emergency(workspace))

@@ -59,6 +59,18 @@ class Compaction:
                 done += len(group)
         return done
 
+    def rewrite(self, row: SegmentRow, by: Actor) -> bool:
+        """Write a segment anew with what is current of it; return whether it could be read."""
+        made = self._load(row)
+        if made is None:
+            return False
+        try:
+            self._merge([row], [made], by)
+        except DamagedRows as error:
+            self._leave(error.segment)
+            return False
+        return True
+
     def _group(self) -> list[SegmentRow]:
         """Return segments that should be one, or none."""
         with self._parts.database.read() as connection:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -58,6 +58,13 @@ class IndexWriter(Protocol):
 
     def finish(self, by: Actor) -> None:
         """Remove what nothing needs, and index again what is stale, missing or damaged."""
+        ...
+
+    def expel(self, documents: Collection[str], by: Actor) -> None:
+        """Take all rows of documents that are no more out of the index and off the disk, builds included.
+
+        May be done again. Raises Unavailable while readers hold an older state, which are waited for a while.
+        """
         ...
 
     def coverage(self, connection: sa.Connection, build: IndexModel) -> Coverage:

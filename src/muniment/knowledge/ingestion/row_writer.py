@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import sqlalchemy as sa
@@ -28,6 +28,7 @@ _DOCUMENTS = 256
 _FORGET = sa.text(
     "DELETE FROM index_document WHERE document = ANY(CAST(:documents AS text[])) AND generation = :generation"
 )
+_EXPEL = sa.text("DELETE FROM index_document WHERE document = ANY(CAST(:documents AS text[]))")
 _ENTER = sa.text("""
 INSERT INTO index_document (document, version, generation, model, wording, chunks, ordinals, lengths, longest)
 SELECT document, version, :generation, :model, :wording, chunks, ordinals, lengths, longest
@@ -167,6 +168,13 @@ class RowWriter:
         stale = self._stale()
         for start in range(0, len(stale), _DOCUMENTS):
             self._again(stale[start : start + _DOCUMENTS], by)
+
+    def expel(self, documents: Collection[str], by: Actor) -> None:
+        """Delete their rows; the caller scrubs the database."""
+        every = sorted(documents)
+        for start in range(0, len(every), _DOCUMENTS):
+            with self._parts.database.write() as connection:
+                connection.execute(_EXPEL, {"documents": every[start : start + _DOCUMENTS]})
 
     def coverage(self, connection: sa.Connection, build: IndexModel) -> Coverage:
         """Return what a build holds."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TypeGuard
 
 import sqlalchemy as sa
 
 from muniment.foundation.clock import timestamp
+from muniment.foundation.errors import Unavailable
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.inference.embedding import Vectors
-from muniment.knowledge import changes, library
+from muniment.knowledge import changes, index_model, library
 from muniment.knowledge.index_model import IndexModel
 from muniment.knowledge.ingestion.compaction import Compaction
 from muniment.knowledge.ingestion.condition import examine, quarantined
@@ -60,6 +61,35 @@ class SegmentWriter:
             named = {row.name for row in library.every_segment(connection)}
         self._parts.segments.sweep(named)
         Reindex(self._parts).run(by)
+
+    def expel(self, documents: Collection[str], by: Actor) -> None:
+        """Write anew, without them, the segments that hold rows of these documents; delete the files of the old ones.
+
+        A damaged file is put in quarantine, where it stays. A process that serves may hold a deleted file open until
+        its next requests.
+        """
+        parts, gone = self._parts, frozenset(documents)
+        with parts.database.read() as connection:
+            manifest = library.every_segment(connection)
+            live = index_model.live_generation(connection)
+        for row in manifest:
+            found = examine(parts.segments, row, whole=False).summary
+            if found is not None and gone.isdisjoint(name for name, _ in found.versions):
+                continue
+            if not self._compaction.rewrite(row, by) and row.generation != live:
+                # Whoever builds makes again what is missing.
+                with parts.database.write() as connection:
+                    changes.drop_segments(connection, [row.name])
+        Reindex(parts).run(by)
+        # Readers open files inside their snapshot: with none of an older one left, no file is waited for.
+        if not parts.database.scrub():
+            raise Unavailable(
+                "Somebody still reads an older state of the index.",
+                fix="Run it again: it goes on from there.",
+            )
+        with parts.database.read() as connection:
+            named = {row.name for row in library.every_segment(connection)}
+        parts.segments.sweep(named)
 
     def coverage(self, connection: sa.Connection, build: IndexModel) -> Coverage:
         """Return what a build holds, by the beginning of each of its segments."""

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from muniment.foundation.clock import Clock
 from muniment.foundation.database import Database
-from muniment.foundation.errors import MunimentError, NotFound
+from muniment.foundation.errors import MunimentError
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity import outside
@@ -27,9 +27,10 @@ from muniment.knowledge.library import in_parts
 from muniment.knowledge.sources.connector import AccessPage, Connector, CursorLost, Stated
 from muniment.knowledge.sources.source_settings import SourceSettings
 from muniment.knowledge.syncing import connection as connections
-from muniment.knowledge.syncing import people, scopes
+from muniment.knowledge.syncing import measured, people, scopes
 from muniment.knowledge.syncing.connection import Connected
 from muniment.knowledge.syncing.people import Known
+from muniment.knowledge.syncing.scopes import Holders
 from muniment.knowledge.syncing.tables import source_item, source_scope
 
 
@@ -75,40 +76,50 @@ class AccessPass:
         """
         started, report = self._clock.seconds(), AccessReport()
         try:
-            began = self._begin(name)
+            began, round_ = self._begin(name)
             found = people.known(connector.people(), settings)
             report.accounts, report.groups = len(found.accounts), len(found.teams)
             report.matched = len(found.principals)
-            self._meet(name, found, by, report)
-            while self._page(name, connector, found, by, report):
+            holders = scopes.Holders(found)
+            self._meet(name, found, holders, round_, by, report)
+            more = True
+            while more:
+                more, round_ = self._page(name, connector, found, holders, round_, by, report)
                 on_page(report)
-            self._finish(name, settings, found, began, by)
+            waited = self._finish(name, settings, holders, began, round_, by)
         except MunimentError as error:
             with self._database.write() as connection:
                 connections.failed(connection, name, "access", str(error))
             raise
+        measured.passed(name, waited)
         report.seconds = self._clock.seconds() - started
         return report
 
-    def _begin(self, name: str) -> float:
-        """Return when the pass began; one that goes on began when it did."""
+    def _begin(self, name: str) -> tuple[float, int]:
+        """Return when the pass began, and its round; one that goes on began when it did."""
         with self._database.write() as connection:
-            known = self._known(connection, name)
+            known = connections.staying(connection, name)
+            now, round_ = self._clock.now().timestamp(), known.access.round
+            if 0 < known.access_began <= now:
+                return known.access_began, round_
             if known.access_began:
-                return known.access_began
-            now = self._clock.now().timestamp()
+                # The clock was set back since: how old the pages are that were read is not known.
+                connections.restart(connection, name, "access", known.access)
+                round_ += 1
             connections.begin_access(connection, name, now)
-        return now
+        return now, round_
 
-    def _meet(self, name: str, found: Known, by: Actor, report: AccessReport) -> None:
+    def _meet(
+        self, name: str, found: Known, holders: Holders, round_: int, by: Actor, report: AccessReport
+    ) -> None:
         """Store accounts and groups, what users here hold of them, and the lists that depend on that."""
         digest = found.digest()
         with self._database.write() as connection:
-            if self._known(connection, name).people == digest:
+            if connections.going_on(connection, name, "access", round_).people == digest:
                 return
             people.store(connection, name, found)
             depending = scopes.depending(connection, name, scopes.PEOPLE)
-            held = scopes.held(found, depending.values())
+            held = scopes.held(holders, depending.values())
             moved = outside.put_entries(connection, name, held)
             report.documents += self._rule(connection, name, found, depending)
             if moved:
@@ -116,22 +127,32 @@ class AccessPass:
                 self._audit.append(connection, [Entry("source.people_changed", by, about)])
             connections.keep_people(connection, name, digest)
 
-    def _page(self, name: str, connector: Connector, found: Known, by: Actor, report: AccessReport) -> bool:
-        """Take one page in; return whether the pass goes on."""
+    def _page(
+        self,
+        name: str,
+        connector: Connector,
+        found: Known,
+        holders: Holders,
+        round_: int,
+        by: Actor,
+        report: AccessReport,
+    ) -> tuple[bool, int]:
+        """Take one page in; return whether the pass goes on, and its round."""
         with self._database.read() as connection:
-            cursor = self._known(connection, name).access.at
+            cursor = connections.going_on(connection, name, "access", round_).access.at
         try:
             page = connector.access(cursor)
         except CursorLost:
             with self._database.write() as connection:
-                connections.restart(connection, name, "access", self._known(connection, name).access)
+                known = connections.going_on(connection, name, "access", round_)
+                connections.restart(connection, name, "access", known.access)
                 connections.begin_access(connection, name, self._clock.now().timestamp())
             if not cursor:
                 raise
-            return True
+            return True, round_ + 1
         with self._database.write() as connection:
-            known = self._known(connection, name)
-            moved = self._take(connection, name, page, found, known.access.round)
+            known = connections.going_on(connection, name, "access", round_)
+            moved = self._take(connection, name, page, found, holders, round_)
             if not page.more:
                 moved += self._leave_out(connection, name, found, known)
             report.lists += len(page.scopes)
@@ -140,21 +161,31 @@ class AccessPass:
                 about = {"source": name, "documents": moved}
                 self._audit.append(connection, [Entry("source.access_changed", by, about)])
             connections.advance(connection, name, "access", page.cursor)
-        return page.more
+        return page.more, round_
 
-    def _take(self, connection: sa.Connection, name: str, page: AccessPage, found: Known, round_: int) -> int:
+    def _take(
+        self,
+        connection: sa.Connection,
+        name: str,
+        page: AccessPage,
+        found: Known,
+        holders: Holders,
+        round_: int,
+    ) -> int:
         scopes.put(connection, name, page.scopes, round_)
         gone = set(page.gone) - page.scopes.keys()
         self._drop(connection, name, gone)
-        if any(scopes.depends(stated) for stated in page.scopes.values()):
-            self._hold(connection, name, found)
+        # Only what these scopes add: what none needs any more goes when the pass ends.
+        outside.add_entries(connection, name, holders.together(page.scopes.values()))
+        outside.add_ours(connection, name, scopes.ours_of(page.scopes.values()))
         moved = self._rule(connection, name, found, {**page.scopes, **dict.fromkeys(gone)})
         return moved + self._place(connection, name, page, found, round_)
 
-    def _hold(self, connection: sa.Connection, name: str, found: Known) -> None:
+    def _hold(self, connection: sa.Connection, name: str, holders: Holders) -> None:
         depending = scopes.depending(connection, name, scopes.PEOPLE)
-        outside.put_entries(connection, name, scopes.held(found, depending.values()))
-        scopes.state_ours(connection, name)
+        outside.put_entries(connection, name, scopes.held(holders, depending.values()))
+        ours = scopes.depending(connection, name, scopes.OURS)
+        outside.put_ours(connection, name, scopes.ours_of(ours.values()))
 
     def _drop(self, connection: sa.Connection, name: str, gone: Collection[str]) -> None:
         if gone:
@@ -232,12 +263,15 @@ class AccessPass:
         connection.execute(sa.update(source_item).where(unstated).values(scope=""))
         return moved + changes.set_source_access(connection, wanted, name)
 
-    def _finish(self, name: str, settings: SourceSettings, found: Known, began: float, by: Actor) -> None:
-        """Renew the lease, and tidy what no list needs any more."""
+    def _finish(
+        self, name: str, settings: SourceSettings, holders: Holders, began: float, round_: int, by: Actor
+    ) -> float:
+        """Renew the lease, and tidy what no list needs any more; return how old the one before was."""
         with self._database.write() as connection:
-            known = self._known(connection, name)
+            known = connections.going_on(connection, name, "access", round_)
             now = self._clock.now().timestamp()
-            self._hold(connection, name, found)
+            before = outside.leases(connection).get(name)
+            self._hold(connection, name, holders)
             outside.renew(connection, name, Lease(began, began + settings.lease_seconds))
             connections.end(connection, name, "access", known.access, known.access.at, now)
             connections.begin_access(connection, name, 0.0)
@@ -245,12 +279,7 @@ class AccessPass:
             if known.alarmed and began + settings.lease_seconds > now:
                 connections.set_alarmed(connection, name, False)
                 self._audit.append(connection, [Entry("source.served_again", by, about)])
-
-    def _known(self, connection: sa.Connection, name: str) -> Connected:
-        found = connections.connected(connection, name)
-        if found is None or found.state == "leaving":
-            raise NotFound(f"No connected source named {name}.", fix="See `muniment sources list`.")
-        return found
+        return max(0.0, now - (before.as_of if before else began))
 
 
 def _list(name: str, stated: Stated | None, found: Known) -> AccessList:

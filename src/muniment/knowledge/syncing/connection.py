@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import sqlalchemy as sa
 
+from muniment.foundation.database import storable
+from muniment.foundation.errors import BadInput, Conflict, NotFound
 from muniment.knowledge.sources.kinds import settings_of
 from muniment.knowledge.sources.source_settings import SourceSettings
 from muniment.knowledge.syncing.tables import source_connection
@@ -39,8 +41,8 @@ class Connected:
 
     name: str
     kind: str
-    stated: Mapping[str, object]
-    """The settings as they were given."""
+    stated: Mapping[str, object] | None
+    """The settings as they were given; None where they are damaged."""
     state: State
     access: Cursor
     content: Cursor
@@ -55,6 +57,8 @@ class Connected:
 
     def settings(self) -> SourceSettings:
         """Return the settings as the kind reads them; raises BadInput where it cannot any more."""
+        if self.stated is None:
+            raise BadInput(f"The settings of {self.name} are damaged.", fix="Add the source again.")
         return settings_of(self.kind, self.stated)
 
 
@@ -68,6 +72,26 @@ def connected(connection: sa.Connection, name: str) -> Connected | None:
     """Return a connected source, or None for one that is unknown or read by hand."""
     row = connection.execute(_query().where(source_connection.c.source == name)).first()
     return None if row is None else _of(row)
+
+
+def staying(connection: sa.Connection, name: str) -> Connected:
+    """Return a connected source; raises NotFound, also for one that is being removed."""
+    found = connected(connection, name) if storable(name) else None
+    if found is None or found.state == "leaving":
+        raise NotFound(f"No connected source named {name}.", fix="See `muniment sources list`.")
+    return found
+
+
+def going_on(connection: sa.Connection, name: str, feed: Feed, round_: int) -> Connected:
+    """Return the source that a pass reads, in the round of its feed that it is in.
+
+    Raises as `staying`, and Conflict where its settings were changed meanwhile: what was read with the old ones says
+    nothing of what the new ones lead to.
+    """
+    found = staying(connection, name)
+    if (found.access if feed == "access" else found.content).round != round_:
+        raise Conflict(f"The settings of {name} were changed meanwhile.", fix="Run it again.")
+    return found
 
 
 def every_connected(connection: sa.Connection) -> list[Connected]:
@@ -89,7 +113,7 @@ def _of(row: sa.Row[Any]) -> Connected:
     return Connected(
         name=row.source,
         kind=row.kind,
-        stated=json.loads(row.settings),
+        stated=_stated(row.settings),
         state=row.state,
         access=feeds["access"],
         content=feeds["content"],
@@ -98,6 +122,14 @@ def _of(row: sa.Row[Any]) -> Connected:
         alarmed=bool(row.alarmed),
         woken=row.woken,
     )
+
+
+def _stated(text: str) -> Mapping[str, object] | None:
+    try:
+        said: object = json.loads(text)
+    except ValueError:
+        return None
+    return cast("dict[str, object]", said) if isinstance(said, dict) else None
 
 
 def put(connection: sa.Connection, name: str, settings: SourceSettings) -> None:

@@ -19,7 +19,7 @@ from typing import Literal
 import sqlalchemy as sa
 
 from muniment.foundation.clock import timestamp
-from muniment.foundation.errors import BadInput, MunimentError, NotFound, Unavailable
+from muniment.foundation.errors import BadInput, MunimentError, Unavailable
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.knowledge import changes, library
 from muniment.knowledge.access import NOBODY
@@ -36,7 +36,6 @@ from muniment.knowledge.library import DocumentRow, NewDocument, NewVersion
 from muniment.knowledge.sources.connector import Connector, CursorLost, Gone, Item, Throttled, Unreadable
 from muniment.knowledge.syncing import connection as connections
 from muniment.knowledge.syncing import items, people, scopes
-from muniment.knowledge.syncing.connection import Connected
 from muniment.knowledge.syncing.items import Waiting
 
 _PORTION = 200
@@ -115,14 +114,17 @@ class ContentPass:
         """
         started, report = self._parts.clock.seconds(), ContentReport()
         try:
-            while self._list(name, connector, by, report):
+            with self._parts.database.read() as connection:
+                round_ = connections.staying(connection, name).content.round
+            more = True
+            while more:
+                more, round_ = self._list(name, connector, round_, by, report)
                 on_step("list", report)
-            on_step("list", report)
             with self._parts.database.read() as connection:
                 report.waiting = items.count_waiting(connection, name, self._now())
             if report.waiting:
                 with turn_beside_builds(self._parts.database):
-                    self._read(name, connector, by, report, on_step)
+                    self._read(name, connector, round_, by, report, on_step)
                     self._index.finish(by)
         except MunimentError as error:
             with self._parts.database.write() as connection:
@@ -131,23 +133,25 @@ class ContentPass:
         report.seconds = self._parts.clock.seconds() - started
         return report
 
-    def _list(self, name: str, connector: Connector, by: Actor, report: ContentReport) -> bool:
-        """Take one page of the feed in; return whether the pass goes on."""
+    def _list(
+        self, name: str, connector: Connector, round_: int, by: Actor, report: ContentReport
+    ) -> tuple[bool, int]:
+        """Take one page of the feed in; return whether the pass goes on, and the round of what comes next."""
         database = self._parts.database
         with database.read() as connection:
-            cursor = self._known(connection, name).content.at
+            cursor = connections.going_on(connection, name, "content", round_).content.at
         try:
             page = connector.changes(cursor)
         except CursorLost:
             with database.write() as connection:
-                connections.restart(connection, name, "content", self._known(connection, name).content)
+                known = connections.going_on(connection, name, "content", round_)
+                connections.restart(connection, name, "content", known.content)
             if not cursor:
                 raise
-            return True
+            return True, round_ + 1
         at = timestamp(self._parts.clock.now())
         with database.write() as connection:
-            known = self._known(connection, name)
-            round_ = known.content.round
+            known = connections.going_on(connection, name, "content", round_)
             items.list_(connection, name, page.items, round_, at)
             listed = {one.id for one in page.items}
             removed = items.gone(connection, name, [one for one in page.gone if one not in listed], at)
@@ -164,7 +168,7 @@ class ContentPass:
             if removed:
                 about = {"source": name, "documents": removed}
                 self._parts.audit.append(connection, [Entry("source.removed_documents", by, about)])
-        return page.more
+        return page.more, round_ if page.more else round_ + 1
 
     def _recut(self, connection: sa.Connection, name: str) -> None:
         """Let what was cut by other rules than today's be read again."""
@@ -173,12 +177,18 @@ class ContentPass:
         items.read_again(connection, name, sorted(library.cut_otherwise(connection, name, cut)))
 
     def _read(
-        self, name: str, connector: Connector, by: Actor, report: ContentReport, on_step: OnStep
+        self,
+        name: str,
+        connector: Connector,
+        round_: int,
+        by: Actor,
+        report: ContentReport,
+        on_step: OnStep,
     ) -> None:
         parts = self._parts
         with parts.database.read() as connection:
             embedder = embedder_in_use(parts, connection)
-        accord = _Accord(name)
+        accord = _Accord(name, round_)
 
         def committed(documents: Sequence[NewDocument], unfit: set[str]) -> None:
             report.stored += len(documents)
@@ -191,10 +201,10 @@ class ContentPass:
                     accord.expect(read.one.item, read.revision, read.scope)
                     indexing.add(NewDocument(read.one.item.path, read.version, NOBODY))
                 elif read.same:
-                    self._keep(name, read)
+                    self._keep(name, round_, read)
                     report.same += 1
                 else:
-                    self._fail(name, read.one, read.error, by, report)
+                    self._fail(name, round_, read.one, read.error, by, report)
                 on_step("read", report)
 
     def _parsed(self, name: str, connector: Connector) -> Iterator[_Read]:
@@ -265,17 +275,25 @@ class ContentPass:
             return _Read(fetched.one, error=error)
         return _Read(fetched.one, version, fetched.revision, fetched.scope)
 
-    def _keep(self, name: str, read: _Read) -> None:
+    def _keep(self, name: str, round_: int, read: _Read) -> None:
         with self._parts.database.write() as connection:
+            connections.going_on(connection, name, "content", round_)
             if read.one.document is not None:
                 items.stored(connection, name, read.one.item.id, read.one.document, read.revision)
 
     def _fail(
-        self, name: str, one: Waiting, error: MunimentError | None, by: Actor, report: ContentReport
+        self,
+        name: str,
+        round_: int,
+        one: Waiting,
+        error: MunimentError | None,
+        by: Actor,
+        report: ContentReport,
     ) -> None:
         parts = self._parts
         why = error.why if isinstance(error, Unreadable) else "content"
         with parts.database.write() as connection:
+            connections.going_on(connection, name, "content", round_)
             if isinstance(error, Gone):
                 at = timestamp(parts.clock.now())
                 report.removed += items.gone(connection, name, [one.item.id], at)
@@ -290,12 +308,6 @@ class ContentPass:
         report.failed += 1
         report.given_up += int(dead)
 
-    def _known(self, connection: sa.Connection, name: str) -> Connected:
-        found = connections.connected(connection, name)
-        if found is None or found.state == "leaving":
-            raise NotFound(f"No connected source named {name}.", fix="See `muniment sources list`.")
-        return found
-
     def _now(self) -> float:
         return self._parts.clock.now().timestamp()
 
@@ -303,8 +315,11 @@ class ContentPass:
 class _Accord:
     """Fills `Accord`: gives documents the access of their items, and marks the items as read."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, round_: int) -> None:
         self._source = source
+        self._round = round_
+        self._people: tuple[str, people.Known] = ("", people.Known())
+        """As stored, with the digest of them."""
         self._expected: dict[str, tuple[Item, str, str | None]] = {}
 
     def expect(self, item: Item, revision: str, scope: str | None) -> None:
@@ -313,14 +328,14 @@ class _Accord:
 
     def before(self, connection: sa.Connection, documents: Sequence[NewDocument]) -> Sequence[NewDocument]:
         """Return the documents with the access of their items as of now."""
-        connected = connections.connected(connection, self._source)
-        if connected is None or connected.state == "leaving":
-            raise NotFound(f"The source {self._source} was removed meanwhile.")
+        connected = connections.going_on(connection, self._source, "content", self._round)
         found = items.at_path(connection, self._source, [one.path for one in documents])
         scope_of = {path: scope for path, (_, scope) in found.items() if self._agrees(path, scope)}
         stated = scopes.stated_of(connection, self._source, set(scope_of.values()))
         denied = any(one.deny for one in stated.values())
-        known = people.stored(connection, self._source) if denied else people.Known()
+        if denied and self._people[0] != connected.people:
+            self._people = connected.people, people.stored(connection, self._source)
+        known = self._people[1] if denied else people.Known()
         lists = {name: scopes.access_list(self._source, one, known) for name, one in stated.items()}
         return [replace(one, access=lists.get(scope_of.get(one.path, ""), NOBODY)) for one in documents]
 

@@ -37,21 +37,19 @@ class Known:
             return name in self.accounts
         return entry == EVERYONE_THERE or (kind == "team" and name in self.teams)
 
-    def holders(self) -> dict[str, set[str]]:
-        """Return, by entry of the source, the users here that hold it."""
-        found: dict[str, set[str]] = defaultdict(set)
+    def held(self) -> dict[str, set[str]]:
+        """Return the entries of the source that each account holds which is active and a user here."""
         above: dict[str, set[str]] = defaultdict(set)
         for one in self.teams.values():
             for member in one.members:
                 above[member].add(team(one.id))
-        for one, ref in self.principals.items():
+        found: dict[str, set[str]] = {}
+        for one in self.principals:
             standing = self.accounts[one]
-            if not standing.active:
-                continue
-            begin = [account(one), *([] if standing.guest else [EVERYONE_THERE])]
-            for entry in _reached(begin, above):
-                found[entry].add(ref)
-        return dict(found)
+            if standing.active:
+                begin = [account(one), *([] if standing.guest else [EVERYONE_THERE])]
+                found[one] = _reached(begin, above)
+        return found
 
     def digest(self) -> str:
         """Return what moves when anything of it does."""

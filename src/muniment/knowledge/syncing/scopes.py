@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 
-from muniment.governance.identity import outside
 from muniment.governance.identity.outside import spelled
 from muniment.knowledge.access import NOBODY, AccessList
 from muniment.knowledge.sources.connector import Stated
@@ -104,29 +103,84 @@ def depending(connection: sa.Connection, source: str, what: int) -> dict[str, St
     return {row.id: from_json(row.stated) for row in connection.execute(query)}
 
 
-def held(people: Known, scopes: Iterable[Stated]) -> dict[str, set[str]]:
-    """Return the entries of the source by user here, with those that several clauses together make."""
-    holders = people.holders()
-    for stated in scopes:
-        if len(stated.clauses) > 1 and not _ours(frozenset().union(*stated.clauses)):
-            each = [set[str]().union(*(holders.get(e, set()) for e in clause)) for clause in stated.clauses]
-            holders[joint(stated)] = set.intersection(*each)
-    entries: dict[str, set[str]] = {}
-    for entry, refs in holders.items():
-        for ref in refs:
-            entries.setdefault(ref, set()).add(entry)
+class Holders:
+    """Who holds which entries of the source, worked out once for a pass."""
+
+    def __init__(self, people: Known) -> None:
+        self._people = people
+        self._plain: dict[str, set[str]] = {}
+        """Entries by user here."""
+        self._accounts: dict[str, set[str]] = {}
+        """Accounts by entry."""
+        for one, theirs in people.held().items():
+            self._plain.setdefault(people.principals[one], set()).update(theirs)
+            for entry in theirs:
+                self._accounts.setdefault(entry, set()).add(one)
+
+    def plain(self) -> dict[str, set[str]]:
+        """Return the entries of the source by user here."""
+        return {ref: set(theirs) for ref, theirs in self._plain.items()}
+
+    def together(self, scopes: Iterable[Stated]) -> dict[str, set[str]]:
+        """Return by user here the entries that several clauses of scopes together make.
+
+        One account has to meet all clauses by itself: what two accounts of a user hold is never put together, since
+        the source would let neither read.
+        """
+        entries: dict[str, set[str]] = {}
+        principals = self._people.principals
+        for stated in scopes:
+            if len(stated.clauses) < 2:
+                continue
+            each = [
+                set[str]().union(*(self._accounts.get(entry, set()) for entry in clause))
+                for clause in stated.clauses
+            ]
+            name = joint(stated)
+            if not _ours(frozenset().union(*stated.clauses)):
+                for one in set.intersection(*each):
+                    entries.setdefault(principals[one], set()).add(name)
+                continue
+            for ref, one in _best(self._people, each).items():
+                met = {_part(name, at) for at, meet in enumerate(each) if one in meet}
+                entries.setdefault(ref, set()).update(met)
+        return entries
+
+
+def held(holders: Holders, scopes: Iterable[Stated]) -> dict[str, set[str]]:
+    """Return all that users here hold of a source with these scopes."""
+    entries = holders.plain()
+    for ref, theirs in holders.together(scopes).items():
+        entries.setdefault(ref, set()).update(theirs)
     return entries
 
 
-def state_ours(connection: sa.Connection, source: str) -> None:
-    """Tell identity which entries of a source stand for accounts and groups of ours, as its scopes name them."""
+def _best(people: Known, each: Sequence[Collection[str]]) -> dict[str, str]:
+    """Return the account of each user that meets most clauses."""
+    best: dict[str, str] = {}
+    count: dict[str, int] = {}
+    for one in sorted(set[str]().union(*each)):
+        ref, met = people.principals[one], sum(one in meet for meet in each)
+        if met > count.get(ref, 0):
+            best[ref], count[ref] = one, met
+    return best
+
+
+def _part(name: str, at: int) -> str:
+    """Return the entry of whoever meets one clause of several, some of which name entries of ours."""
+    return f"part:{at}:{name}"
+
+
+def ours_of(scopes: Iterable[Stated]) -> dict[str, list[Collection[str]]]:
+    """Return which entries stand for accounts and groups of ours in these scopes, each with its clauses."""
     wanted: dict[str, list[Collection[str]]] = {}
-    for stated in depending(connection, source, OURS).values():
+    for stated in scopes:
         for entry in _ours(stated.deny.union(*stated.clauses)):
             wanted[entry] = [[entry]]
         if len(stated.clauses) > 1 and _ours(frozenset().union(*stated.clauses)):
-            wanted[joint(stated)] = [sorted(clause) for clause in stated.clauses]
-    outside.put_ours(connection, source, wanted)
+            name = joint(stated)
+            wanted[name] = [[*_ours(one), _part(name, at)] for at, one in enumerate(stated.clauses)]
+    return wanted
 
 
 def _ours(entries: Collection[str]) -> frozenset[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from muniment.governance.audit.entry import Actor, Entry
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.identity import outside
 from muniment.governance.identity.outside import Lease
-from muniment.knowledge import changes, library
+from muniment.knowledge import changes, library, withdrawal
 from muniment.knowledge.sources import kinds
 from muniment.knowledge.sources.connector import Checked, Connector, Notice, Notifies
 from muniment.knowledge.sources.kinds import Doors
@@ -24,10 +23,12 @@ from muniment.knowledge.sources.source_settings import SourceSettings
 from muniment.knowledge.syncing import connection as connections
 from muniment.knowledge.syncing import items
 from muniment.knowledge.syncing.access_pass import AccessPass, AccessReport
-from muniment.knowledge.syncing.connection import Connected, Feed
+from muniment.knowledge.syncing.connection import Connected
 from muniment.knowledge.syncing.content_pass import ContentPass, ContentReport
 from muniment.knowledge.syncing.items import Dead
 from muniment.knowledge.syncing.patience import Patient
+from muniment.knowledge.syncing.removal import WAIT_SECONDS, OnStep, Removal, Removed, alone
+from muniment.knowledge.syncing.tables import source_account, source_item, source_scope, source_team
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +57,22 @@ class Sources:
         doors: Doors,
         access_pass: AccessPass,
         content_pass: Callable[[], ContentPass],
+        removal: Callable[[], Removal],
     ) -> None:
-        """`content_pass` is asked for only to read content: access needs no model."""
+        """`content_pass` and `removal` are asked for only when they work: access needs no model and no index."""
         self._database = database
         self._audit = audit
         self._clock = clock
         self._doors = doors
         self._access_pass = access_pass
         self._content_pass = content_pass
+        self._removal = removal
 
     def add(self, name: str, kind: str, stated: Mapping[str, object], by: Actor) -> Connected:
         """Connect a source, or give a connected one of that kind other settings; nothing is read yet.
+
+        With other settings its documents are withheld until access was read with them; where they lead to another
+        place, its documents are removed.
 
         Raises BadInput, and Conflict where the name belongs to another source.
         """
@@ -75,11 +81,13 @@ class Sources:
         with self._database.write() as connection:
             row = next((one for one in library.sources(connection) if one.name == name), None)
             known = connections.connected(connection, name)
+            if library.is_leaving(connection, name):
+                raise Conflict(f"The source {name} is being removed.", fix="Wait until that is done.")
             if row is not None and (known is None or known.kind != kind):
                 how = f"of the kind {row.kind}" if known else "read by hand"
                 raise Conflict(f"There is a source {name} already, {how}.", fix="Choose another name.")
-            if known is not None and known.state == "leaving":
-                raise Conflict(f"The source {name} is being removed.", fix="Wait until that is done.")
+            if known is not None and _lasting(known.stated) != _lasting(_plain(settings)):
+                self._unsettle(connection, known, _plain(settings))
             changes.put_source(connection, name, kind, place_of(stated), timestamp(self._clock.now()))
             connections.put(connection, name, settings)
             about = {"source": name, "type": kind}
@@ -98,8 +106,8 @@ class Sources:
         self, name: str, by: Actor, on_page: Callable[[AccessReport], None] = lambda _: None
     ) -> AccessReport:
         """Read who may read what, to the end; raises Conflict where another process does so."""
-        with self._alone(name, "access"):
-            known = self.get(name)
+        with alone(self._database, name, "access"):
+            known = self._staying(name)
             settings = known.settings()
             with self._opened(known.kind, settings) as connector:
                 return self._access_pass.run(name, connector, settings, by, on_page)
@@ -111,8 +119,8 @@ class Sources:
         on_step: Callable[[str, ContentReport], None] = lambda _stage, _report: None,
     ) -> ContentReport:
         """Read what is new or changed; raises Conflict where another process does so."""
-        with self._alone(name, "content"):
-            known = self.get(name)
+        with alone(self._database, name, "content"):
+            known = self._staying(name)
             with self._opened(known.kind, known.settings()) as connector:
                 return self._content_pass().run(name, connector, by, on_step)
 
@@ -142,6 +150,26 @@ class Sources:
         """Read a paused source again."""
         self._set_state(name, "active", "source.resumed", by)
 
+    def remove(
+        self,
+        name: str,
+        by: Actor,
+        on_step: OnStep = lambda _step, _done, _total: None,
+        wait: float = WAIT_SECONDS,
+    ) -> Removed:
+        """Remove a source, connected or read by hand, with everything of it; raises as `Removal.run`.
+
+        Nobody reads it from the beginning on. One that was cut short goes on.
+        """
+        if not storable(name):
+            raise NotFound("No source of this name.", fix="See `muniment sources list`.")
+        return self._removal().run(name, by, on_step, wait)
+
+    def leaving(self) -> list[str]:
+        """Return the sources whose removal has begun and not ended, by name."""
+        with self._database.read() as connection:
+            return library.leaving(connection)
+
     def dead(self, name: str, after: str = "", limit: int = 500) -> list[Dead]:
         """Return items that were given up, behind an id."""
         with self._database.read() as connection:
@@ -164,12 +192,25 @@ class Sources:
             known = connections.connected(connection, name) if storable(name) else None
         if known is None or known.state != "active":
             return None
-        with self._connector(known.kind, known.settings()) as connector:
+        try:
+            settings = known.settings()
+        except BadInput:
+            return None
+        with self._connector(known.kind, settings) as connector:
             found = connector.notice(headers, query, body) if isinstance(connector, Notifies) else None
         if found is not None and (found.access or found.content):
             with self._database.write() as connection:
                 connections.wake(connection, name)
         return found
+
+    def _unsettle(self, connection: sa.Connection, known: Connected, stated: Mapping[str, object]) -> None:
+        """Rely no more on what was read with other settings."""
+        outside.suspend(connection, known.name)
+        if known.stated is None or _places(known.stated) != _places(stated):
+            withdrawal.clear(connection, known.name, timestamp(self._clock.now()))
+            for table in (source_item, source_scope, source_account, source_team):
+                connection.execute(sa.delete(table).where(table.c.source == known.name))
+            outside.forget(connection, known.name)
 
     def _standing(self, connection: sa.Connection, known: Connected, leases: Mapping[str, Lease]) -> Standing:
         now = self._clock.now().timestamp()
@@ -181,6 +222,10 @@ class Sources:
             age=None if lease is None else max(0.0, now - lease.as_of),
             items=items.counts(connection, known.name),
         )
+
+    def _staying(self, name: str) -> Connected:
+        with self._database.read() as connection:
+            return connections.staying(connection, name)
 
     def _set_state(self, name: str, state: connections.State, kind: str, by: Actor) -> None:
         with self._database.write() as connection:
@@ -202,13 +247,6 @@ class Sources:
         finally:
             connector.close()
 
-    @contextmanager
-    def _alone(self, name: str, feed: Feed) -> Generator[None]:
-        # A name may hold what no file name can.
-        mark = hashlib.sha256(name.encode()).hexdigest()[:16]
-        with self._database.alone(f"{feed}-{mark}"):
-            yield
-
 
 def check_name(name: str) -> None:
     """Raise BadInput for what cannot name a source."""
@@ -216,9 +254,28 @@ def check_name(name: str) -> None:
         raise BadInput(f"{name!r} cannot name a source.", fix="Use letters, digits and dashes.")
 
 
+_PLACES = ("root", "url", "site", "server", "bucket", "repository", "workspace")
+_WHERE = (*_PLACES, "host", "port", "share", "tenant", "drive", "database", "mailbox", "branch", "endpoint")
+"""Settings that lead to other items when they change, which may bear the same ids."""
+
+
+def _plain(settings: SourceSettings) -> Mapping[str, object]:
+    return settings.model_dump(mode="json", exclude_unset=True)
+
+
+def _lasting(stated: Mapping[str, object] | None) -> Mapping[str, object] | None:
+    """Return the settings without those that say only when to look."""
+    hours = ("access_seconds", "content_seconds")
+    return None if stated is None else {key: one for key, one in stated.items() if key not in hours}
+
+
+def _places(stated: Mapping[str, object]) -> dict[str, object]:
+    return {key: stated[key] for key in _WHERE if key in stated}
+
+
 def place_of(stated: Mapping[str, object]) -> str:
     """Return where a source lies, in words that hold no secret."""
-    for key in ("root", "url", "site", "server", "bucket", "repository", "workspace"):
+    for key in _PLACES:
         if isinstance(stated.get(key), str):
             return str(stated[key])
     return ""

@@ -80,6 +80,12 @@ class PlaceSettings(RuleSettings):
     severity: Severity = "high"
 
 
+class WithheldSettings(RuleSettings):
+    """`[detection.withheld]`: a source is withheld, since who may read it was not read in time."""
+
+    severity: Severity = "high"
+
+
 class DetectionSettings(BaseModel):
     """`[detection]`"""
 
@@ -93,3 +99,4 @@ class DetectionSettings(BaseModel):
     hasty: HastySettings = HastySettings()  # pyright: ignore[reportCallIssue]
     spending: SpendingSettings = SpendingSettings()  # pyright: ignore[reportCallIssue]
     places: PlaceSettings = PlaceSettings()
+    withheld: WithheldSettings = WithheldSettings()

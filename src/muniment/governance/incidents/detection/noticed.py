@@ -1,4 +1,4 @@
-"""Rules about what other rooms put on record as odd: documents that give orders, and keys from new places."""
+"""Rules about what other rooms put on record: documents that give orders, keys from new places, stale sources."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import cast
 
 from muniment.governance.audit.entry import StoredEntry
-from muniment.governance.incidents.detection.detection_settings import InjectionSettings, PlaceSettings
+from muniment.governance.incidents.detection.detection_settings import (
+    InjectionSettings,
+    PlaceSettings,
+    WithheldSettings,
+)
 from muniment.governance.incidents.detection.rule import account
 from muniment.governance.incidents.incident import Finding
 
@@ -51,3 +55,22 @@ class Places:
         found = account(owner)
         touches = () if found is None else (found,)
         yield Finding(self.name, f"api_key:{key}", self._settings.severity, says, (entry.seq,), touches)
+
+
+class Withheld:
+    """Documents of a source are withheld, since what is known of who may read them is too old."""
+
+    name = "withheld"
+    minutes = 0.0
+
+    def __init__(self, settings: WithheldSettings) -> None:
+        self._settings = settings
+
+    def look(self, entry: StoredEntry) -> Iterator[Finding]:
+        """Take an entry in, and yield what is found with it."""
+        source = entry.about.get("source")
+        if entry.kind != "source.withheld" or not isinstance(source, str):
+            return
+        says = f"The source {source} is withheld: who may read it was not read to the end in time."
+        touches = (("source", source),)
+        yield Finding(self.name, f"source:{source}", self._settings.severity, says, (entry.seq,), touches)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from muniment.governance.incidents.detection.acting import Hasty, Rejections
 from muniment.governance.incidents.detection.detection_settings import DetectionSettings, Freezes
-from muniment.governance.incidents.detection.noticed import Injection, Places
+from muniment.governance.incidents.detection.noticed import Injection, Places, Withheld
 from muniment.governance.incidents.detection.reading import Breadth, Canaries, Denials
 from muniment.governance.incidents.detection.rule import Rule
 from muniment.governance.incidents.detection.spending import Spending
@@ -23,6 +23,7 @@ def rules_of(settings: DetectionSettings, resolve: Callable[[str], str | None]) 
         (settings.hasty.enabled, lambda: Hasty(settings.hasty)),
         (settings.spending.enabled, lambda: Spending(settings.spending)),
         (settings.places.enabled, lambda: Places(settings.places)),
+        (settings.withheld.enabled, lambda: Withheld(settings.withheld)),
     )
     return [make() for enabled, make in every if enabled]
 
@@ -38,4 +39,5 @@ def freezes_of(settings: DetectionSettings) -> Mapping[str, Freezes]:
         "hasty": settings.hasty.freeze,
         "spending": settings.spending.freeze,
         "places": settings.places.freeze,
+        "withheld": settings.withheld.freeze,
     }
