@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from muniment.knowledge.retrieval.retrieve import Retriever
     from muniment.knowledge.retrieval.versions import RankingVersions
     from muniment.knowledge.source_pages import SourcePages
+    from muniment.knowledge.source_readers import SourceReaders
     from muniment.knowledge.syncing.content_pass import ContentPass
     from muniment.knowledge.syncing.feeding import Feeding
     from muniment.knowledge.syncing.sources import Sources
@@ -176,6 +177,13 @@ class Searching(Governed):
         from muniment.knowledge.access_explorer import AccessExplorer
 
         return AccessExplorer(self.database, self.audit, self.policy, self.gate)
+
+    @cached_property
+    def source_readers(self) -> SourceReaders:
+        """Who may read a document and why, for whoever runs the installation."""
+        from muniment.knowledge.source_readers import SourceReaders
+
+        return SourceReaders(self.database, self.audit, self.policy, self.clock)
 
     @cached_property
     def source_pages(self) -> SourcePages:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -26,6 +26,7 @@ from muniment.knowledge.syncing import items
 from muniment.knowledge.syncing.access_pass import AccessPass, AccessReport
 from muniment.knowledge.syncing.connection import Connected, Feed
 from muniment.knowledge.syncing.content_pass import ContentPass, ContentReport
+from muniment.knowledge.syncing.dry_run import Counted, DryRun, OnCounted
 from muniment.knowledge.syncing.items import Dead
 from muniment.knowledge.syncing.patience import Patient
 
@@ -93,6 +94,19 @@ class Sources:
         """Try a connection without keeping anything; raises BadInput, Unavailable, NotSetUp."""
         with self._opened(kind, kinds.settings_of(kind, stated)) as connector:
             return connector.check()
+
+    def preview(
+        self,
+        kind: str,
+        stated: Mapping[str, object],
+        feeds: Collection[Feed],
+        name: str = "",
+        on_step: OnCounted = lambda _: None,
+    ) -> Counted:
+        """Count what passes would read, without keeping anything; of a connected source, from where its feeds are."""
+        settings = kinds.settings_of(kind, stated)
+        with self._opened(kind, settings) as connector:
+            return DryRun(self._database, name).run(connector, settings, feeds, on_step)
 
     def sync_access(
         self, name: str, by: Actor, on_page: Callable[[AccessReport], None] = lambda _: None

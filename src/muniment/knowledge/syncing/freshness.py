@@ -1,0 +1,116 @@
+"""How fresh a connected source is, in the words and numbers that commands and pages show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from muniment.foundation.clock import timestamp
+from muniment.foundation.errors import MunimentError
+
+if TYPE_CHECKING:
+    from muniment.knowledge.syncing.connection import Cursor
+    from muniment.knowledge.syncing.sources import Standing
+
+
+@dataclass(frozen=True, slots=True)
+class FeedState:
+    """Where one feed of a source is."""
+
+    cursor: str
+    """`begins anew`, `in a whole pass` that goes on where it was, or `follows changes`."""
+    ended_at: str | None
+    """When a pass last came to its end; None: never."""
+    next_at: str | None
+    """When it is read next by a server, unless its source calls before; None: not while it is as it is."""
+    problem: str
+    """Why the last attempt failed; empty where it did not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How fresh a source is."""
+
+    name: str
+    kind: str
+    state: str
+    served: bool
+    why: str
+    """Why its documents are withheld; empty where they are not."""
+    age: float | None
+    """Seconds since the reading of access began that is in force; None: it was never read to its end."""
+    left: float | None
+    """Seconds until its documents are withheld unless access is read anew."""
+    lease_seconds: int | None
+    """None where its settings cannot be read any more."""
+    until: str | None
+    access: FeedState
+    content: FeedState
+    items: Mapping[str, int]
+    """By state: waiting, stored, dead, unlisted."""
+
+    def as_json(self) -> dict[str, object]:
+        """Return it as plain values."""
+        return asdict(self)
+
+
+def freshness(standing: Standing, now: datetime) -> Freshness:
+    """Return how fresh a source is."""
+    known, lease = standing.connected, standing.lease
+    every: dict[str, int] = {}
+    lease_seconds: int | None = None
+    broken = ""
+    try:
+        settings = known.settings()
+        lease_seconds = settings.lease_seconds
+        every = {"access": settings.access_seconds, "content": settings.content_seconds}
+    except MunimentError as error:
+        broken = str(error)
+    active = known.state == "active" and bool(every)
+    access = _feed(known.access, every.get("access", 0), active)
+    content = _feed(known.content, every.get("content", 0), active and bool(known.access.ended))
+    return Freshness(
+        name=known.name,
+        kind=known.kind,
+        state=known.state,
+        served=standing.served,
+        why="" if standing.served else _why(standing, broken),
+        age=standing.age,
+        left=None if lease is None else max(0.0, lease.until - now.timestamp()),
+        lease_seconds=lease_seconds,
+        until=None if lease is None else _at(lease.until),
+        access=access,
+        content=content,
+        items=dict(standing.items),
+    )
+
+
+def _why(standing: Standing, broken: str) -> str:
+    known = standing.connected
+    if known.state == "leaving":
+        return "It is being removed."
+    if broken:
+        return broken
+    if known.access.problem:
+        return f"Its access cannot be read: {known.access.problem}"
+    if standing.lease is None:
+        return "Its access was not read to the end yet."
+    if known.state == "paused":
+        return "It is paused, and its lease has run out."
+    return "Its lease has run out: its access was not read since."
+
+
+def _feed(cursor: Cursor, seconds: int, active: bool) -> FeedState:
+    at = "in a whole pass" if cursor.whole else "follows changes"
+    return FeedState(
+        cursor=at if cursor.at else "begins anew",
+        ended_at=_at(cursor.ended) if cursor.ended else None,
+        next_at=_at(cursor.ended + seconds) if active and cursor.ended else None,
+        problem=cursor.problem,
+    )
+
+
+def _at(seconds: float) -> str:
+    return timestamp(datetime.fromtimestamp(seconds, UTC))
