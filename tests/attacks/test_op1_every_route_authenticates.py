@@ -29,6 +29,7 @@ PUBLIC = {
     ("POST", "/signin"),
     ("GET", "/signin/callback"),
     ("GET", "/static/{build}/{name}"),
+    ("POST", "/v1/sources/{source_id}/notifications"),
     ("GET", "/.well-known/oauth-protected-resource"),
     ("GET", "/.well-known/oauth-protected-resource/mcp"),
 }
@@ -125,6 +126,7 @@ BY_PEOPLE |= {
     ("POST", "/v1/incidents/{incident_id}/freeze"): {"kind": "user", "name": "x", "reason": "x"},
     ("POST", "/v1/incidents/{incident_id}/thaw"): {"kind": "user", "name": "x", "reason": "x"},
     ("POST", "/v1/incidents/{incident_id}/close"): {"outcome": "x"},
+    ("GET", "/v1/sources"): None,
 }
 WITNESS: dict[tuple[str, str], Any] = {
     ("GET", "/v1/audit/witness"): None,
@@ -282,6 +284,7 @@ PAGES |= {
     ("POST", "/administration/sources/{source_id}/readers"),
     ("POST", "/administration/sources/{source_id}/access"),
     ("POST", "/administration/sources/{source_id}/access/set"),
+    ("POST", "/administration/sources/{source_id}/care"),
     ("GET", "/administration/directory"),
     ("POST", "/administration/directory/search"),
     ("POST", "/administration/directory/roles"),

@@ -157,7 +157,7 @@ def try_(
         known = {one.connected.name: one.connected for one in workspace.sources.listing()}
         if name in known:
             kind = known[name].kind
-            checked = workspace.sources.test(kind, {**known[name].stated, **given})
+            checked = workspace.sources.test(kind, {**(known[name].stated or {}), **given})
         elif name in KINDS:
             kind = name
             checked = workspace.sources.test(kind, given)

@@ -86,7 +86,7 @@ def _operator() -> Actor:
 
 def _count(workspace: Workspace, name: str, feeds: tuple[Feed, ...]) -> None:
     known = workspace.sources.get(name)
-    counted = workspace.sources.preview(known.kind, known.stated, feeds, name)
+    counted = workspace.sources.preview(known.kind, known.stated or {}, feeds, name)
     if TERMINAL.json:
         TERMINAL.document({"source": name, "dry_run": True, "would_read": asdict(counted)})
         return
@@ -122,7 +122,8 @@ def status(
 
     with TERMINAL.workspace() as workspace:
         every = workspace.sources.listing() if name is None else [workspace.sources.standing(name)]
-        found = [freshness(one, workspace.clock.now()) for one in every]
+        now = workspace.clock.now()
+        found = [freshness(one.connected, one.lease, one.items, now) for one in every]
     if TERMINAL.json:
         TERMINAL.document({"sources": [one.as_json() for one in found]})
         return

@@ -84,7 +84,7 @@ def show(name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)
     }
     facts: dict[str, object] = {
         **_plain(found, standing),
-        **({"settings": dict(standing.connected.stated)} if standing else {}),
+        **({"settings": dict(standing.connected.stated or {})} if standing else {}),
         "formats": dict(sorted(formats.items())),
         "set_by_hand": rules,
     }

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
 
 from muniment.foundation.clock import timestamp
 from muniment.foundation.errors import MunimentError
-
-if TYPE_CHECKING:
-    from muniment.knowledge.syncing.connection import Cursor
-    from muniment.knowledge.syncing.sources import Standing
+from muniment.governance.identity import outside
+from muniment.governance.identity.outside import Lease
+from muniment.knowledge.syncing import connection as connections
+from muniment.knowledge.syncing import items
+from muniment.knowledge.syncing.connection import Connected, Cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,9 @@ class Freshness:
         return asdict(self)
 
 
-def freshness(standing: Standing, now: datetime) -> Freshness:
-    """Return how fresh a source is."""
-    known, lease = standing.connected, standing.lease
+def freshness(known: Connected, lease: Lease | None, counts: Mapping[str, int], now: datetime) -> Freshness:
+    """Return how fresh a source is; `counts` are its items by state."""
+    at = now.timestamp()
     every: dict[str, int] = {}
     lease_seconds: int | None = None
     broken = ""
@@ -68,34 +70,41 @@ def freshness(standing: Standing, now: datetime) -> Freshness:
         every = {"access": settings.access_seconds, "content": settings.content_seconds}
     except MunimentError as error:
         broken = str(error)
+    served = lease is not None and lease.runs(at) and known.state != "leaving"
     active = known.state == "active" and bool(every)
-    access = _feed(known.access, every.get("access", 0), active)
-    content = _feed(known.content, every.get("content", 0), active and bool(known.access.ended))
     return Freshness(
         name=known.name,
         kind=known.kind,
         state=known.state,
-        served=standing.served,
-        why="" if standing.served else _why(standing, broken),
-        age=standing.age,
-        left=None if lease is None else max(0.0, lease.until - now.timestamp()),
+        served=served,
+        why="" if served else _why(known, lease, broken),
+        age=None if lease is None else max(0.0, at - lease.as_of),
+        left=None if lease is None else max(0.0, lease.until - at),
         lease_seconds=lease_seconds,
         until=None if lease is None else _at(lease.until),
-        access=access,
-        content=content,
-        items=dict(standing.items),
+        access=_feed(known.access, every.get("access", 0), active),
+        content=_feed(known.content, every.get("content", 0), active and bool(known.access.ended)),
+        items=dict(counts),
     )
 
 
-def _why(standing: Standing, broken: str) -> str:
-    known = standing.connected
+def every_freshness(connection: sa.Connection, now: datetime) -> dict[str, Freshness]:
+    """Return how fresh each connected source is, by name."""
+    leases = outside.leases(connection)
+    return {
+        one.name: freshness(one, leases.get(one.name), items.counts(connection, one.name), now)
+        for one in connections.every_connected(connection)
+    }
+
+
+def _why(known: Connected, lease: Lease | None, broken: str) -> str:
     if known.state == "leaving":
         return "It is being removed."
     if broken:
         return broken
     if known.access.problem:
         return f"Its access cannot be read: {known.access.problem}"
-    if standing.lease is None:
+    if lease is None:
         return "Its access was not read to the end yet."
     if known.state == "paused":
         return "It is paused, and its lease has run out."

@@ -30,6 +30,8 @@ from muniment.knowledge.syncing.dry_run import Counted, DryRun, OnCounted
 from muniment.knowledge.syncing.items import Dead
 from muniment.knowledge.syncing.patience import Patient
 
+_CALLING = Actor("muniment", "http")
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -171,19 +173,40 @@ class Sources:
         return count
 
     def notice(
-        self, name: str, headers: Mapping[str, str], query: Mapping[str, str], body: bytes
+        self,
+        name: str,
+        headers: Mapping[str, str],
+        query: Mapping[str, str],
+        body: bytes,
+        admit: Callable[[], None] = lambda: None,
     ) -> Notice | None:
-        """Take a call of the source; None where it does not prove that it comes from there, or none such is known."""
+        """Take a call of the source; None where it does not prove that it comes from there, or none such is known.
+
+        `admit` is called once it is proven, and may raise.
+        """
         with self._database.read() as connection:
             known = connections.connected(connection, name) if storable(name) else None
         if known is None or known.state != "active":
             return None
-        with self._connector(known.kind, known.settings()) as connector:
-            found = connector.notice(headers, query, body) if isinstance(connector, Notifies) else None
+        found = self._proven(known, headers, query, body)
+        if found is not None:
+            admit()
         if found is not None and (found.access or found.content):
             with self._database.write() as connection:
                 connections.wake(connection, name)
+                about = {"source": name, "access": found.access, "content": found.content}
+                self._audit.append(connection, [Entry("source.called", _CALLING, about)])
         return found
+
+    def _proven(
+        self, known: Connected, headers: Mapping[str, str], query: Mapping[str, str], body: bytes
+    ) -> Notice | None:
+        try:
+            with self._connector(known.kind, known.settings()) as connector:
+                return connector.notice(headers, query, body) if isinstance(connector, Notifies) else None
+        except Exception:
+            # Whoever sent it chose every byte: what cannot be looked at proves nothing.
+            return None
 
     def _standing(self, connection: sa.Connection, known: Connected, leases: Mapping[str, Lease]) -> Standing:
         now = self._clock.now().timestamp()
