@@ -33,7 +33,7 @@ router = APIRouter(tags=["sources"])
 
 
 @router.get(ALL)
-async def listing(request: Request, caller: Person, threads: Threads) -> SourcesResponse:
+async def fresh_sources(request: Request, caller: Person, threads: Threads) -> SourcesResponse:
     """List the sources that you may look at, and how fresh each is."""
     workspace = workspace_of(request)
 
