@@ -238,5 +238,8 @@ def test_the_explorer_says_entries_of_a_source_in_words(workspace: Workspace) ->
     assert "group engineering at wiki" in words
     assert "user:alice › account alice at wiki › group engineering at wiki" in " ".join(words.split())
     assert "outside:" not in words and "walnut" not in words
+    later(workspace, 901)
+    shown = olga.post("/administration/access/document", csrf=csrf_of(olga), document=document).text
+    assert "Its source is withheld" in shown and "Nobody may read it" in shown
     shown = olga.post("/administration/access/person", csrf=csrf_of(olga), name="alice").text
     assert "user:alice" in shown

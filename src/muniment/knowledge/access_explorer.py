@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from muniment.foundation.database import Database, storable
+from muniment.foundation.database import Database, moment, storable
 from muniment.foundation.errors import BadInput, Denied
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.frozen import is_frozen
 from muniment.governance.identity.everybody import Account, Everybody
+from muniment.governance.identity.outside import leases
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decision import DIRECTORY, WORKSPACE, Decision
 from muniment.governance.policy.gate import Gate
@@ -28,6 +29,7 @@ from muniment.knowledge.access import AccessList, nearest
 from muniment.knowledge.eyes import Eyes
 from muniment.knowledge.judgement import Judgement, judged
 from muniment.knowledge.library import DocumentRow
+from muniment.knowledge.syncing import connection as connections
 from muniment.knowledge.syncing.ways import Ways, is_outside
 from muniment.knowledge.tables import document
 
@@ -106,6 +108,8 @@ class DocumentReaders:
     """Up to SHOWN accounts whom the list allows and that may not read for another reason."""
     number: int
     """Accounts that may read it by its list, all of them."""
+    withheld: bool
+    """Whether nobody reads its source, since what is known of access there is too old."""
     words: Mapping[str, str]
     """Entries of the list that are of a source, in words."""
 
@@ -173,6 +177,7 @@ class AccessExplorer:
                 for account, said in by_list[:SHOWN]
             ]
             kept = [explained(everybody, account, said, outside=outside) for account, said in out[:SHOWN]]
+            withheld = _is_withheld(connection, row.source)
             named_there = sorted(access.allow | access.deny) if access is not None else []
             words = {entry: outside.said(entry) for entry in named_there if is_outside(entry)}
         self._audit.record([Entry("access.explored", by, {**stated, "document": row.id})])
@@ -188,6 +193,7 @@ class AccessExplorer:
             readers=tuple(one for one in shown if one.reads),
             kept_out=(*refused, *kept),
             number=len(by_list),
+            withheld=withheld,
             words=words,
         )
 
@@ -228,6 +234,13 @@ def _rule(connection: sa.Connection, row: DocumentRow) -> str:
     if is_frozen(connection, "source", row.source):
         return "frozen"
     return "source" if nearest(row.path, library.overrides(connection, row.source)) is None else "hand"
+
+
+def _is_withheld(connection: sa.Connection, source: str) -> bool:
+    if connections.connected(connection, source) is None:
+        return False
+    lease = leases(connection).get(source)
+    return lease is None or not lease.runs(moment(connection).timestamp())
 
 
 def _by_class(connection: sa.Connection) -> dict[tuple[str, int], int]:
