@@ -88,10 +88,12 @@ def test_whoever_may_look_at_a_source_is_told_how_fresh_it_is(
         workspace.sources.sync_access("wiki", OPERATOR)
     later(workspace, 900)
     fresh = seen("olga")[0]["freshness"]
-    assert isinstance(fresh, dict) and not fresh["served"] and "left alone" in str(fresh["why"])
-    # Somebody who only brings documents in is told no counts and no words of the source.
+    assert isinstance(fresh, dict) and (fresh["served"], fresh["cause"]) == (False, "unreadable")
+    shown = Browser(workspace).sign_in("olga").http.get("/administration/sources/wiki").text
+    assert "could not be read when it was tried last" in shown and "left alone" not in shown
+    # Somebody who only brings documents in is told no counts.
     fresh = seen("cora")[0]["freshness"]
-    assert isinstance(fresh, dict) and (fresh["served"], fresh["why"], fresh["waiting"]) == (False, "", None)
+    assert isinstance(fresh, dict) and (fresh["cause"], fresh["waiting"]) == ("unreadable", None)
 
 
 def test_a_call_that_proves_itself_is_answered_as_its_kind_says(workspace: Workspace) -> None:

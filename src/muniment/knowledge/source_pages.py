@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 FAILURES = 50
 """Failures of one page."""
+_FAILED = "failed"
 RULES = 50
 """Rules set by hand that are listed."""
 
@@ -57,7 +58,7 @@ class Listed:
     whole: bool
     """Whether `source.documents` counts all of them; otherwise those that whoever looks may read."""
     freshness: Freshness | None = None
-    """None for one that is read by hand. What failed and how many items there are is for whoever is told it."""
+    """None for one that is read by hand. It holds no words of the source; counts are for whoever is told them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,11 +279,13 @@ def _may(standing: Standing, action: str, source: str) -> bool:
 
 
 def _told(fresh: Freshness | None, told: bool) -> Freshness | None:
-    """Return what may be said: what failed may hold names, and counts are whole ones."""
-    if fresh is None or told:
-        return fresh
-    access, content = (replace(one, problem="") for one in (fresh.access, fresh.content))
-    return replace(fresh, why="", access=access, content=content, items={})
+    """Return what may be said: no words of the source, which may hold names; counts where they are told."""
+    if fresh is None:
+        return None
+    access, content = (
+        replace(one, problem=_FAILED if one.problem and told else "") for one in (fresh.access, fresh.content)
+    )
+    return replace(fresh, why="", access=access, content=content, items=fresh.items if told else {})
 
 
 def _with(row: SourceRow, documents: int) -> SourceRow:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -14,8 +16,8 @@ class FreshnessBody(BaseModel):
     """`active`, `paused` or `leaving`."""
     served: bool
     """Whether its documents are given to those who may read them."""
-    why: str
-    """Why they are withheld; empty where they are not, and for whoever is not told."""
+    cause: Literal["", "leaving", "settings", "unreadable", "never", "paused", "lapsed"]
+    """Why they are withheld; empty where they are not."""
     age_seconds: float | None
     """Since the reading of access began that is in force; none: it was never read to its end."""
     left_seconds: float | None

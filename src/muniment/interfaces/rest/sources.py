@@ -94,7 +94,7 @@ def _fresh(found: Freshness, whole: bool) -> FreshnessBody:
     return FreshnessBody(
         state=found.state,
         served=found.served,
-        why=found.why,
+        cause=found.cause,
         age_seconds=found.age,
         left_seconds=found.left,
         until=found.until,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 import sqlalchemy as sa
 
@@ -15,6 +16,8 @@ from muniment.governance.identity.outside import Lease
 from muniment.knowledge.syncing import connection as connections
 from muniment.knowledge.syncing import items
 from muniment.knowledge.syncing.connection import Connected, Cursor
+
+Cause = Literal["", "leaving", "settings", "unreadable", "never", "paused", "lapsed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,10 @@ class Freshness:
     kind: str
     state: str
     served: bool
+    cause: Cause
+    """Why its documents are withheld, without a word of the source; empty where they are not."""
     why: str
-    """Why its documents are withheld; empty where they are not."""
+    """The same in words, which may hold names; for whoever runs the machine."""
     age: float | None
     """Seconds since the reading of access began that is in force; None: it was never read to its end."""
     left: float | None
@@ -71,13 +76,15 @@ def freshness(known: Connected, lease: Lease | None, counts: Mapping[str, int], 
     except MunimentError as error:
         broken = str(error)
     served = lease is not None and lease.runs(at) and known.state != "leaving"
+    cause = "" if served else _cause(known, lease, broken)
     active = known.state == "active" and bool(every)
     return Freshness(
         name=known.name,
         kind=known.kind,
         state=known.state,
         served=served,
-        why="" if served else _why(known, lease, broken),
+        cause=cause,
+        why=_why(cause, known, broken),
         age=None if lease is None else max(0.0, at - lease.as_of),
         left=None if lease is None else max(0.0, lease.until - at),
         lease_seconds=lease_seconds,
@@ -97,18 +104,28 @@ def every_freshness(connection: sa.Connection, now: datetime) -> dict[str, Fresh
     }
 
 
-def _why(known: Connected, lease: Lease | None, broken: str) -> str:
+def _cause(known: Connected, lease: Lease | None, broken: str) -> Cause:
     if known.state == "leaving":
-        return "It is being removed."
+        return "leaving"
     if broken:
-        return broken
+        return "settings"
     if known.access.problem:
-        return f"Its access cannot be read: {known.access.problem}"
+        return "unreadable"
     if lease is None:
-        return "Its access was not read to the end yet."
-    if known.state == "paused":
-        return "It is paused, and its lease has run out."
-    return "Its lease has run out: its access was not read since."
+        return "never"
+    return "paused" if known.state == "paused" else "lapsed"
+
+
+def _why(cause: Cause, known: Connected, broken: str) -> str:
+    return {
+        "": "",
+        "leaving": "It is being removed.",
+        "settings": broken,
+        "unreadable": f"Its access cannot be read: {known.access.problem}",
+        "never": "Its access was not read to the end yet.",
+        "paused": "It is paused, and its lease has run out.",
+        "lapsed": "Its lease has run out: its access was not read since.",
+    }[cause]
 
 
 def _feed(cursor: Cursor, seconds: int, active: bool) -> FeedState:
