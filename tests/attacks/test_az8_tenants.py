@@ -102,6 +102,7 @@ def bodies(ids: dict[str, str]) -> dict[str, object]:
         f"/v1/incidents/{ids['incident_id']}/thaw": {"kind": "user", "name": "bob", "reason": "tea"},
         f"/v1/incidents/{ids['incident_id']}/close": {"outcome": "tea"},
         "/v1/audit/witness": {"checkpoint": "tea", "old_size": 0},
+        "/v1/sources/handbook/notifications": {"value": []},
         "/mcp": {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": opened},
     }
 

@@ -29,6 +29,7 @@ PUBLIC = {
     ("POST", "/signin"),
     ("GET", "/signin/callback"),
     ("GET", "/static/{build}/{name}"),
+    ("POST", "/v1/sources/{source_id}/notifications"),
     ("GET", "/.well-known/oauth-protected-resource"),
     ("GET", "/.well-known/oauth-protected-resource/mcp"),
 }
@@ -125,6 +126,7 @@ BY_PEOPLE |= {
     ("POST", "/v1/incidents/{incident_id}/freeze"): {"kind": "user", "name": "x", "reason": "x"},
     ("POST", "/v1/incidents/{incident_id}/thaw"): {"kind": "user", "name": "x", "reason": "x"},
     ("POST", "/v1/incidents/{incident_id}/close"): {"outcome": "x"},
+    ("GET", "/v1/sources"): None,
 }
 WITNESS: dict[tuple[str, str], Any] = {
     ("GET", "/v1/audit/witness"): None,
@@ -286,6 +288,7 @@ PAGES |= {
     ("GET", "/administration/quarantine/{case_id}"),
     ("POST", "/administration/quarantine/{case_id}/release"),
     ("POST", "/administration/quarantine/{case_id}/reject"),
+    ("POST", "/administration/sources/{source_id}/care"),
     ("GET", "/administration/directory"),
     ("POST", "/administration/directory/search"),
     ("POST", "/administration/directory/roles"),

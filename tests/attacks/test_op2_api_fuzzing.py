@@ -45,7 +45,7 @@ CHECKS = [
 ]
 FIT, MISFIT = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 SHARE = {
-    "POST /v1/search": {FIT: 0.03, MISFIT: 0.045},
+    "POST /v1/search": {FIT: 0.03, MISFIT: 0.04},
     "POST /v1/answers": {FIT: 0.07, MISFIT: 0.065},
     "GET /v1/tools": {FIT: 0},
     "GET /v1/tools/{tool_id}": {FIT: 0.01},
@@ -104,6 +104,8 @@ SHARE = {
     "GET /v1/evaluations": {FIT: 0.005, MISFIT: 0.005},
     "GET /v1/evaluations/{evaluation_id}": {FIT: 0.005},
     "GET /v1/evaluations/{evaluation_id}/comparison": {FIT: 0.005, MISFIT: 0.005},
+    "GET /v1/sources": {FIT: 0},
+    "POST /v1/sources/{source_id}/notifications": {FIT: 0.005},
     "GET /healthz": {FIT: 0},
     "GET /readyz": {FIT: 0},
     "GET /metrics": {FIT: 0},
@@ -140,7 +142,8 @@ class Site:
         refusable = mode is MISFIT and answer.status_code != 413
         checks = [*CHECKS, described.negative_data_rejection] if refusable else CHECKS
         case.validate_response(answer, checks=checks, headers=headers)
-        if who in ("nobody", "forged") and not case.path.endswith("z") and case.path != "/metrics":
+        public = case.path.endswith(("z", "/notifications")) or case.path == "/metrics"
+        if who in ("nobody", "forged") and not public:
             assert answer.status_code in (400, 401, 413, 422)
 
 
@@ -204,6 +207,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "evaluation_id": run_of(workspace),
         "entry_id": 1,
         "old_size": 2,
+        "source_id": "papers",
     }
     server = create_server(workspace)
     schema = schemathesis.openapi.from_dict(server.openapi())

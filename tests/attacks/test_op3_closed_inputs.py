@@ -96,3 +96,14 @@ def test_a_large_body_is_refused_with_and_without_a_stated_length(workspace: Wor
     assert http.post("/v1/search", content=large, headers=headers).status_code == 413
     chunks = iter([large[:1000], large[1000:]])
     assert http.post("/v1/search", content=chunks, headers=headers).status_code == 413
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe", b'{"value": ["' + CANARY.encode() + b'"]}', b""])
+def test_a_call_of_a_source_may_hold_anything_and_none_of_it_comes_back(
+    workspace: Workspace, body: bytes
+) -> None:
+    headers = {"content-type": "application/json", "x-walnut": CANARY}
+    path = f"/v1/sources/x/notifications?validationToken={CANARY}"
+    got = client(workspace).post(path, content=body, headers=headers)
+    assert (got.status_code, got.headers["content-type"]) == (404, "application/problem+json")
+    assert CANARY not in got.text

@@ -43,7 +43,9 @@ if TYPE_CHECKING:
     from muniment.knowledge.retrieval.engine import Engine
     from muniment.knowledge.retrieval.retrieve import Retriever
     from muniment.knowledge.retrieval.versions import RankingVersions
+    from muniment.knowledge.source_care import SourceCare
     from muniment.knowledge.source_pages import SourcePages
+    from muniment.knowledge.source_readers import SourceReaders
     from muniment.knowledge.syncing.content_pass import ContentPass
     from muniment.knowledge.syncing.feeding import Feeding
     from muniment.knowledge.syncing.removal import Removal
@@ -184,12 +186,26 @@ class Searching(Governed):
         return AccessExplorer(self.database, self.audit, self.policy, self.gate)
 
     @cached_property
+    def source_care(self) -> SourceCare:
+        """Connected sources, for those whom policy lets look after them."""
+        from muniment.knowledge.source_care import SourceCare
+
+        return SourceCare(self.database, self.policy, self.gate, lambda: self.sources)
+
+    @cached_property
+    def source_readers(self) -> SourceReaders:
+        """Who may read a document and why, for whoever runs the installation."""
+        from muniment.knowledge.source_readers import SourceReaders
+
+        return SourceReaders(self.database, self.audit, self.policy, self.clock)
+
+    @cached_property
     def source_pages(self) -> SourcePages:
         """Sources as they are shown."""
         from muniment.knowledge.source_pages import SourcePages
 
         most = self.settings.ingestion.max_file_mb << 20
-        return SourcePages(self.database, self.audit, self.policy, self.gate, most)
+        return SourcePages(self.database, self.audit, self.policy, self.gate, self.clock, most)
 
     @cached_property
     def source_flags(self) -> FlagListing:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from muniment.app import Workspace
 
 ANONYMOUS = "anonymous"
+SOURCE_CALLS = 60
+"""Calls of one source that are taken in a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,12 @@ class Limits:
     def failed(self, request: Request) -> None:
         """Count a credential that does not hold."""
         self._rates.take(f"address {_address(request)}", self._settings.failures_per_minute)
+
+    def admit_source(self, source: str) -> None:
+        """Count a call that a source proved to be its own; raises TooMany."""
+        if wait := self._rates.take(f"source {source}", SOURCE_CALLS):
+            said = f"More than {SOURCE_CALLS} calls of this source in a minute."
+            raise self.reached(ANONYMOUS, "source-calls", said, wait)
 
     def reached(self, who: str, limit: str, said: str, wait: float, address: str = "") -> TooMany:
         """Record that a limit is reached; return what its caller is told."""

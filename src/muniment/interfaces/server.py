@@ -53,6 +53,7 @@ from muniment.interfaces.rest import (
     metrics,
     models,
     search,
+    sources,
     stops,
     token,
     tools,
@@ -143,6 +144,7 @@ def create_server(
         audit,
         incidents,
         evaluations,
+        sources,
     )
     for room in (*rooms, chat, models, token, health, metrics, mcp):
         app.include_router(room.router)
@@ -162,6 +164,7 @@ def create_server(
         larger={
             scim.PREFIX: max(scim.LONGEST_BODY, limits.body_kb << 10),
             openai.CHAT: max(openai.LONGEST_BODY, limits.body_kb << 10),
+            sources.ALL: sources.LONGEST_CALL,
         },
         deepest_json=limits.json_depth,
         plain=plain,

@@ -6,6 +6,7 @@ Nothing here is proven: it says who is to verify the credential. Any other tenan
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -25,6 +26,7 @@ from muniment.interfaces.problems import SIGN_IN
 LONGEST_FORM = 4096
 """Bytes of a sign-in form; a longer one is the form of nobody."""
 _LOCAL = "muniment:"
+_CALL = re.compile("/v1/sources/([^/:]+):[^/]+/notifications")
 TenantOf = Callable[[Mapping[str, object]], str | None]
 
 
@@ -45,6 +47,9 @@ async def hint_of(request: Request, receive: Receive, tenant_of: TenantOf) -> tu
     bearer = _bearer(request)
     if bearer is not None:
         return Hint(tenant_of_bearer(bearer, tenant_of)), receive
+    if called := _CALL.fullmatch(request.url.path):
+        # Of a source, which proves itself to the tenant.
+        return Hint(called[1]), receive
     if request.url.path == SIGN_IN:
         return await _of_sign_in(request, receive)
     name = attempt_cookie_name if request.url.path == CALLBACK else cookie_name

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from muniment.foundation.database import Database, storable
+from muniment.foundation.database import Database, moment, storable
 from muniment.foundation.errors import BadInput, Denied
 from muniment.governance.audit.entry import Actor, Entry
 from muniment.governance.audit.log import AuditLog
 from muniment.governance.frozen import is_frozen
 from muniment.governance.identity.everybody import Account, Everybody
+from muniment.governance.identity.outside import leases
 from muniment.governance.identity.principal import Principal
 from muniment.governance.policy.decision import DIRECTORY, WORKSPACE, Decision
 from muniment.governance.policy.gate import Gate
@@ -28,6 +29,8 @@ from muniment.knowledge.access import AccessList, nearest
 from muniment.knowledge.eyes import Eyes
 from muniment.knowledge.judgement import Judgement, judged
 from muniment.knowledge.library import DocumentRow
+from muniment.knowledge.syncing import connection as connections
+from muniment.knowledge.syncing.ways import Ways, is_outside
 from muniment.knowledge.tables import document
 
 if TYPE_CHECKING:
@@ -105,6 +108,10 @@ class DocumentReaders:
     """Up to SHOWN accounts whom the list allows and that may not read for another reason."""
     number: int
     """Accounts that may read it by its list, all of them."""
+    withheld: bool
+    """Whether nobody reads its source, since what is known of access there is too old."""
+    words: Mapping[str, str]
+    """Entries of the list that are of a source, in words."""
 
 
 class AccessExplorer:
@@ -138,12 +145,13 @@ class AccessExplorer:
         with self._database.read() as connection:
             both = Eyes(connection, self._policy, who).of(reads)
             rows, more = _documents(connection, both, page)
+            outside = Ways(connection)
+            named = tuple(
+                Named(row, explained(everybody, account, verdicts[row.access_class], outside=outside))
+                for row in rows
+                if row.access_class in verdicts
+            )
         seen = sum(count for (_, number), count in held.items() if number in both)
-        named = tuple(
-            Named(row, explained(everybody, account, verdicts[row.access_class]))
-            for row in rows
-            if row.access_class in verdicts
-        )
         return PersonReads(account, may, sources, named, page, more, sum(sources.values()) - seen)
 
     def of_document(self, document_id: str, who: Principal, by: Actor) -> DocumentReaders:
@@ -156,7 +164,7 @@ class AccessExplorer:
                     "There is no document with this id.",
                     fix="Write an id as answers and the log state it: doc_…",
                 )
-            everybody = Everybody(connection)
+            everybody, outside = Everybody(connection), Ways(connection)
             access = library.access_lists(connection, [row.access_class]).get(row.access_class)
             rule = _rule(connection, row)
             every = [(account, judged(access, account)) for account in everybody.accounts.values()]
@@ -165,14 +173,17 @@ class AccessExplorer:
             if access is not None:
                 out += [(a, s) for a, s in every if a.state != "active" and a.principal.ref in access.allow]
             shown = [
-                explained(everybody, account, said, self._reading(connection, account))
+                explained(everybody, account, said, self._reading(connection, account), outside)
                 for account, said in by_list[:SHOWN]
             ]
+            kept = [explained(everybody, account, said, outside=outside) for account, said in out[:SHOWN]]
+            withheld = _is_withheld(connection, row.source)
+            named_there = sorted(access.allow | access.deny) if access is not None else []
+            words = {entry: outside.said(entry) for entry in named_there if is_outside(entry)}
         self._audit.record([Entry("access.explored", by, {**stated, "document": row.id})])
         with self._database.read() as connection:
             named = row if Eyes(connection, self._policy, who).of([row.access_class]) else None
         refused = [one for one in shown if not one.reads]
-        kept = [explained(everybody, account, said) for account, said in out[:SHOWN]]
         return DocumentReaders(
             id=row.id,
             source=row.source,
@@ -182,6 +193,8 @@ class AccessExplorer:
             readers=tuple(one for one in shown if one.reads),
             kept_out=(*refused, *kept),
             number=len(by_list),
+            withheld=withheld,
+            words=words,
         )
 
     def _reading(self, connection: sa.Connection, account: Account) -> Decision | None:
@@ -200,10 +213,20 @@ def ref_of(name: str) -> str:
 
 
 def explained(
-    everybody: Everybody, account: Account, said: Judgement, policy: Decision | None = None
+    everybody: Everybody,
+    account: Account,
+    said: Judgement,
+    policy: Decision | None = None,
+    outside: Ways | None = None,
 ) -> Explained:
-    """Return what a list says of an account, with how it comes to each entry."""
-    ways = {entry: everybody.way(account.principal.ref, entry) for entry in (*said.allowed, *said.denied)}
+    """Return what a list says of an account, with how it comes to each entry; to those of sources by `outside`."""
+    ref = account.principal.ref
+    ways = {
+        entry: outside.way(ref, entry, account.grants)
+        if outside is not None and is_outside(entry)
+        else everybody.way(ref, entry)
+        for entry in (*said.allowed, *said.denied)
+    }
     return Explained(account, said, ways, policy)
 
 
@@ -211,6 +234,13 @@ def _rule(connection: sa.Connection, row: DocumentRow) -> str:
     if is_frozen(connection, "source", row.source):
         return "frozen"
     return "source" if nearest(row.path, library.overrides(connection, row.source)) is None else "hand"
+
+
+def _is_withheld(connection: sa.Connection, source: str) -> bool:
+    if connections.connected(connection, source) is None:
+        return False
+    lease = leases(connection).get(source)
+    return lease is None or not lease.runs(moment(connection).timestamp())
 
 
 def _by_class(connection: sa.Connection) -> dict[tuple[str, int], int]:

@@ -9,12 +9,13 @@ Invariants:
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from muniment.foundation.clock import Clock
 from muniment.foundation.database import Database, storable
 from muniment.foundation.errors import BadInput, NotFound
 from muniment.governance.audit.entry import Actor, Entry
@@ -32,6 +33,9 @@ from muniment.knowledge.judgement import judged
 from muniment.knowledge.library import SourceRow
 from muniment.knowledge.source_condition import Counts, Failure, Reading
 from muniment.knowledge.sources.folder import Folder
+from muniment.knowledge.syncing import connection as connections
+from muniment.knowledge.syncing.freshness import Freshness, every_freshness
+from muniment.knowledge.syncing.troubles import Trouble, troubles
 from muniment.knowledge.tables import document
 
 if TYPE_CHECKING:
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
 
 FAILURES = 50
 """Failures of one page."""
+_FAILED = "failed"
 RULES = 50
 """Rules set by hand that are listed."""
 
@@ -52,6 +57,8 @@ class Listed:
     frozen: bool
     whole: bool
     """Whether `source.documents` counts all of them; otherwise those that whoever looks may read."""
+    freshness: Freshness | None = None
+    """None for one that is read by hand. It holds no words of the source; counts are for whoever is told them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,8 @@ class Shown:
     sets_access: bool
     """Whether whoever looks may set lists by hand."""
     ingests: bool
+    troubles: tuple[Trouble, ...] = ()
+    """What of a connected source could not be read, for whoever is told it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +117,19 @@ class SourcePages:
     """The sources of one workspace."""
 
     def __init__(
-        self, database: Database, audit: AuditLog, policy: Policy, gate: Gate, max_file_bytes: int
+        self,
+        database: Database,
+        audit: AuditLog,
+        policy: Policy,
+        gate: Gate,
+        clock: Clock,
+        max_file_bytes: int,
     ) -> None:
         self._database = database
         self._audit = audit
         self._policy = policy
         self._gate = gate
+        self._clock = clock
         self._max_file_bytes = max_file_bytes
 
     def listing(self, who: Principal) -> list[Listed]:
@@ -124,7 +140,13 @@ class SourcePages:
             readings = source_condition.last_readings(connection, self._audit)
             rows = [row for row in library.sources(connection) if _may(standing, "read_source", row.name)]
             cold = {row.name for row in rows if source_condition.frozen(connection, row.name)}
-            found = [Listed(row, readings.get(row.name), row.name in cold, whole) for row in rows]
+            fresh = every_freshness(connection, self._clock.now())
+            found = [
+                Listed(
+                    row, readings.get(row.name), row.name in cold, whole, _told(fresh.get(row.name), whole)
+                )
+                for row in rows
+            ]
             return found if whole else self._counted_for(connection, who, found)
 
     def show(self, name: str, after: int, who: Principal, by: Actor) -> Shown:
@@ -148,6 +170,8 @@ class SourcePages:
             stated = library.overrides(connection, name)
             below = {path: _classes_below(connection, name, path) for path in sorted(stated)[:RULES]}
             every = source_condition.classes_of(connection, name)
+            fresh = every_freshness(connection, self._clock.now()).get(name)
+            found = troubles(connection, name) if fresh is not None and (whole or ingests) else []
         self._audit.record([Entry("source.read", by, {"source": name})])
         with self._database.read() as connection:
             eyes = Eyes(connection, self._policy, who)
@@ -164,7 +188,7 @@ class SourcePages:
                 for path, held in below.items()
             )
         return Shown(
-            listed=Listed(row, reading, cold, whole),
+            listed=Listed(row, reading, cold, whole, _told(fresh, whole or ingests)),
             counts=counts,
             withheld=withheld,
             failures=tuple(failed[:FAILURES]),
@@ -172,14 +196,16 @@ class SourcePages:
             told=whole or ingests,
             rules=rules,
             unlisted=max(0, len(stated) - RULES),
-            sets_access=_may(standing, "set_access", name),
+            sets_access=fresh is None and _may(standing, "set_access", name),
             ingests=ingests,
+            troubles=tuple(found),
         )
 
     def ruling(self, name: str, place: str, who: Principal, by: Actor) -> Ruling:
         """Return who could read a file or folder of a source by what is stated now, whether or not it is there.
 
-        Raises NotFound for no such source, and where policy refuses; BadInput for what is no place in it.
+        Raises NotFound for no such source, and where policy refuses; BadInput for what is no place in it, and for a
+        connected source, whose lists are known of what it has alone.
         """
         path = _tidy(place)
         with self._database.read() as connection:
@@ -187,6 +213,11 @@ class SourcePages:
             row = source_condition.find(connection, name) if storable(name) else None
             if row is None or not _may(standing, "read_source", name):
                 raise NotFound("No source of this name.")
+            if connections.connected(connection, name) is not None:
+                raise BadInput(
+                    f"Who may read {name} is decided where its documents come from.",
+                    fix="Ask there, or about one document by its id on the page of access.",
+                )
             stated = library.overrides(connection, name)
             cold = source_condition.frozen(connection, name)
             by_hand = nearest(path, stated)
@@ -237,6 +268,7 @@ class SourcePages:
                 one.reading,
                 one.frozen,
                 False,
+                one.freshness,
             )
             for one in found
         ]
@@ -244,6 +276,16 @@ class SourcePages:
 
 def _may(standing: Standing, action: str, source: str) -> bool:
     return standing.decide(action, Resource("Source", source)).allowed
+
+
+def _told(fresh: Freshness | None, told: bool) -> Freshness | None:
+    """Return what may be said: no words of the source, which may hold names; counts where they are told."""
+    if fresh is None:
+        return None
+    access, content = (
+        replace(one, problem=_FAILED if one.problem and told else "") for one in (fresh.access, fresh.content)
+    )
+    return replace(fresh, why="", access=access, content=content, items=fresh.items if told else {})
 
 
 def _with(row: SourceRow, documents: int) -> SourceRow:

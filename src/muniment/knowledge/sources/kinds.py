@@ -47,6 +47,17 @@ class Kind:
     """What its tests run against."""
 
 
+@dataclass(frozen=True, slots=True)
+class FieldRead:
+    """A setting of a kind of source, for whoever is to state it."""
+
+    name: str
+    takes: str
+    needed: bool
+    default: object
+    says: str
+
+
 _CONNECTORS = "muniment.knowledge.sources.connectors"
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
@@ -102,6 +113,46 @@ def settings_of(kind: str, stated: Mapping[str, object]) -> SourceSettings:
         raise BadInput(
             f"{field}: {first['msg']}.", fix=f"See `muniment sources kinds {kind}` for its settings."
         ) from error
+
+
+def fields_of(kind: str) -> list[FieldRead]:
+    """Return the settings of a kind, those that every kind has last."""
+    model = cast("type[SourceSettings]", _module(kind_of(kind)).Settings)
+    schema = model.model_json_schema()
+    needed, shapes = schema.get("required", []), schema.get("$defs", {})
+    found = [
+        FieldRead(
+            name,
+            _shape(said, shapes),
+            name in needed,
+            said.get("default"),
+            " ".join(str(said.get("description", "")).split()),
+        )
+        for name, said in schema["properties"].items()
+    ]
+    return sorted(found, key=lambda one: (one.name in SourceSettings.model_fields, not one.needed))
+
+
+def _shape(said: Mapping[str, Any], shapes: Mapping[str, Any]) -> str:
+    """Return in words what a setting takes."""
+    if "$ref" in said:
+        return _shape(shapes.get(said["$ref"].rpartition("/")[2], {}), shapes)
+    if "enum" in said or "const" in said:
+        return " or ".join(str(one) for one in said.get("enum", [said.get("const")]))
+    if options := said.get("anyOf") or said.get("oneOf"):
+        return " or ".join(_shape(one, shapes) for one in options if one.get("type") != "null")
+    match said.get("type"):
+        case "array":
+            return f"list of {_shape(said.get('items', {}), shapes)}"
+        case "object":
+            return "table"
+        case "boolean":
+            return "true or false"
+        case "integer" | "number":
+            low, high = said.get("minimum"), said.get("maximum")
+            return f"number from {low} to {high}" if low is not None and high is not None else "number"
+        case _:
+            return "text"
 
 
 def connect(kind: str, settings: SourceSettings, doors: Doors) -> Connector:

@@ -13,7 +13,7 @@ LEASE_SECONDS = 900
 class SourceSettings(BaseModel):
     """Settings of every kind of source."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     match: Literal["name", "email", "table"] = "name"
     """How accounts there become accounts here: the name or the mail address there is the name here, or only those of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -23,12 +23,15 @@ from muniment.knowledge.sources.source_settings import SourceSettings
 from muniment.knowledge.syncing import connection as connections
 from muniment.knowledge.syncing import items
 from muniment.knowledge.syncing.access_pass import AccessPass, AccessReport
-from muniment.knowledge.syncing.connection import Connected
+from muniment.knowledge.syncing.connection import Connected, Feed
 from muniment.knowledge.syncing.content_pass import ContentPass, ContentReport
+from muniment.knowledge.syncing.dry_run import Counted, DryRun, OnCounted
 from muniment.knowledge.syncing.items import Dead
 from muniment.knowledge.syncing.patience import Patient
 from muniment.knowledge.syncing.removal import WAIT_SECONDS, OnStep, Removal, Removed, alone
 from muniment.knowledge.syncing.tables import source_account, source_item, source_scope, source_team
+
+_CALLING = Actor("muniment", "http")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,19 @@ class Sources:
         """Try a connection without keeping anything; raises BadInput, Unavailable, NotSetUp."""
         with self._opened(kind, kinds.settings_of(kind, stated)) as connector:
             return connector.check()
+
+    def preview(
+        self,
+        kind: str,
+        stated: Mapping[str, object],
+        feeds: Collection[Feed],
+        name: str = "",
+        on_step: OnCounted = lambda _: None,
+    ) -> Counted:
+        """Count what passes would read, without keeping anything; of a connected source, from where its feeds are."""
+        settings = kinds.settings_of(kind, stated)
+        with self._opened(kind, settings) as connector:
+            return DryRun(self._database, name).run(connector, settings, feeds, on_step)
 
     def sync_access(
         self, name: str, by: Actor, on_page: Callable[[AccessReport], None] = lambda _: None
@@ -185,22 +201,29 @@ class Sources:
         return count
 
     def notice(
-        self, name: str, headers: Mapping[str, str], query: Mapping[str, str], body: bytes
+        self,
+        name: str,
+        headers: Mapping[str, str],
+        query: Mapping[str, str],
+        body: bytes,
+        admit: Callable[[], None] = lambda: None,
     ) -> Notice | None:
-        """Take a call of the source; None where it does not prove that it comes from there, or none such is known."""
+        """Take a call of the source; None where it does not prove that it comes from there, or none such is known.
+
+        `admit` is called once it is proven, and may raise.
+        """
         with self._database.read() as connection:
             known = connections.connected(connection, name) if storable(name) else None
         if known is None or known.state != "active":
             return None
-        try:
-            settings = known.settings()
-        except BadInput:
-            return None
-        with self._connector(known.kind, settings) as connector:
-            found = connector.notice(headers, query, body) if isinstance(connector, Notifies) else None
+        found = self._proven(known, headers, query, body)
+        if found is not None:
+            admit()
         if found is not None and (found.access or found.content):
             with self._database.write() as connection:
                 connections.wake(connection, name)
+                about = {"source": name, "access": found.access, "content": found.content}
+                self._audit.append(connection, [Entry("source.called", _CALLING, about)])
         return found
 
     def _unsettle(self, connection: sa.Connection, known: Connected, stated: Mapping[str, object]) -> None:
@@ -211,6 +234,16 @@ class Sources:
             for table in (source_item, source_scope, source_account, source_team):
                 connection.execute(sa.delete(table).where(table.c.source == known.name))
             outside.forget(connection, known.name)
+
+    def _proven(
+        self, known: Connected, headers: Mapping[str, str], query: Mapping[str, str], body: bytes
+    ) -> Notice | None:
+        try:
+            with self._connector(known.kind, known.settings()) as connector:
+                return connector.notice(headers, query, body) if isinstance(connector, Notifies) else None
+        except Exception:
+            # Whoever sent it chose every byte: what cannot be looked at proves nothing.
+            return None
 
     def _standing(self, connection: sa.Connection, known: Connected, leases: Mapping[str, Lease]) -> Standing:
         now = self._clock.now().timestamp()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from muniment.foundation.errors import MunimentError, NotFound
+from muniment.foundation.errors import BadInput, MunimentError, NotFound
 from muniment.governance.identity.clearance import LEVELS
 from muniment.governance.identity.sessions import Session
 from muniment.interfaces.authenticate import PageSession, check_change, workspace_of
@@ -20,7 +20,7 @@ from muniment.interfaces.web.administration.refusal import Refusal, refusal_of
 from muniment.interfaces.web.forms import form_of
 from muniment.interfaces.web.rendering import render, say
 from muniment.interfaces.web.shell import admitted, caller, person, proving_anew
-from muniment.interfaces.web.wording import minute, span
+from muniment.interfaces.web.wording import minute, short_span, span
 from muniment.knowledge.access import AccessList
 from muniment.knowledge.access_preview import Preview
 from muniment.knowledge.formats import MEDIA_TYPES
@@ -31,7 +31,8 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 HERE = "administration.sources"
 _FIELDS = ("place", "allow", "deny", "sensitivity", "clear")
 _KINDS = {media_type: kind for kind, media_type in MEDIA_TYPES.items()}
-_SAID = frozenset({"set", "cleared"})
+_CARE = ("pause", "resume", "retry", "remove")
+_SAID = frozenset({"set", "cleared", *_CARE})
 
 
 @router.get("/administration/sources")
@@ -41,7 +42,8 @@ async def sources(request: Request, session: PageSession, threads: Threads) -> R
 
     def shown() -> str:
         who = admitted(request, session, HERE)
-        values = {"here": HERE, "sources": workspace.source_pages.listing(who.principal), "minute": minute}
+        listed = workspace.source_pages.listing(who.principal)
+        values = {"here": HERE, "sources": listed, "minute": minute, "lasted": _lasted}
         return render(
             "administration/sources.html", say("sources.title"), person=person(request, session), **values
         )
@@ -128,6 +130,39 @@ async def set_access(source_id: str, request: Request, session: PageSession, thr
     return await threads.run(done)
 
 
+@router.post("/administration/sources/{source_id}/care")
+async def care(source_id: str, request: Request, session: PageSession, threads: Threads) -> Response:
+    """Pause a connected source, let it go on, have what failed read again, or remove it."""
+    fields = await form_of(request, "csrf", "do", "name")
+    check_change(request, session, fields.get("csrf"))
+
+    def done() -> Response:
+        who, do = admitted(request, session, HERE), fields.get("do", "")
+        if anew := proving_anew(request, session, _place(source_id)):
+            return anew
+        tended = workspace_of(request).source_care
+        try:
+            match do:
+                case "pause":
+                    tended.pause(source_id, who.principal, who.actor)
+                case "resume":
+                    tended.resume(source_id, who.principal, who.actor)
+                case "retry":
+                    tended.retry(source_id, who.principal, who.actor)
+                case "remove":
+                    tended.remove(source_id, fields.get("name", ""), who.principal, who.actor)
+                case _:
+                    raise BadInput("This form asks for nothing that is done here.")
+        except NotFound as absent:
+            raise NOTHING_HERE from absent
+        except MunimentError as error:
+            refused = refusal_of(error)
+            return HTMLResponse(_page(request, session, source_id, refused=refused), refused.status)
+        return RedirectResponse(f"{_place(source_id)}?said={do}", 303)
+
+    return await threads.run(done)
+
+
 def _previewed(
     request: Request, session: Session, name: str, fields: dict[str, str], refused: Refusal | None = None
 ) -> Response:
@@ -201,6 +236,8 @@ def _page(
         "trouble": (refused or Refusal()).said,
         "after": after,
         "minute": minute,
+        "lasted": _lasted,
+        "fresh": found.listed.freshness,
     }
     return render("administration/source.html", row.name, person=person(request, session), **values)
 
@@ -214,6 +251,10 @@ def _wanted(fields: dict[str, str]) -> AccessList | None:
         for field in ("allow", "deny")
     )
     return AccessList(allow, deny, fields.get("sensitivity", "").strip() or None)
+
+
+def _lasted(seconds: float) -> str:
+    return short_span(timedelta(seconds=int(seconds)))
 
 
 def _place(name: str) -> str:
