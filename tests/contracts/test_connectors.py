@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.simulators.sources.folder_scene import PosixScene
 from tests.simulators.sources.memory_source import MemoryScene
+from tests.simulators.sources.postgres_scene import PostgresScene
 from tests.simulators.sources.scene import GUEST, PEOPLE, Scene
 
 from muniment.app import Workspace
@@ -19,10 +20,13 @@ from muniment.knowledge.sources import kinds
 from muniment.knowledge.syncing import patience
 
 DIRECTORY = "".join(f'[users.{name}]\nname = "{name.title()}"\ngroups = []\n' for name in (*PEOPLE, GUEST))
-SCENES: dict[str, Callable[[Path], Scene]] = {
+SCENES: dict[str, Callable[..., Scene]] = {
     "memory": lambda _place: MemoryScene(),
     "posix": PosixScene,
+    "postgres": PostgresScene,
 }
+SERVERS = {"postgres": "postgres"}
+"""The fixture that gives the server which a source under test lies on."""
 """Every source under test, made in an empty folder; one that cannot run here skips with its reason."""
 
 
@@ -71,7 +75,8 @@ def mirror(
     request: pytest.FixtureRequest, make_workspace: Callable[..., Workspace], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Mirror]:
     place: Path = request.getfixturevalue("tmp_path")
-    scene = SCENES[request.param](place)
+    servers = [request.getfixturevalue(SERVERS[request.param])] if request.param in SERVERS else []
+    scene = SCENES[request.param](*servers, place)
     monkeypatch.setitem(kinds.KINDS, scene.kind.name, scene.kind)  # type: ignore[arg-type]
     monkeypatch.setattr(patience.time, "sleep", _at_once)
     workspace = make_workspace(directory=DIRECTORY, clock=FixedClock())
@@ -279,7 +284,7 @@ def test_nothing_is_wider_than_the_source_through_random_changes(mirror: Mirror)
     paths = [f"files/{number}.md" for number in range(4)]
     for path in paths:
         mirror.put(path)
-        mirror.scene.allow(path, [])
+        mirror.scene.allow(path, ["alice"])
     mirror.sync()
     groups = ["@engineering"] if "groups" in mirror.scene.can else []
     for _ in range(12):

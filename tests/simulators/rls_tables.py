@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 import sqlalchemy as sa
@@ -62,6 +63,10 @@ class Tickets:
     def execute(self, statement: sql.Composable | str) -> None:
         """Run a statement as the administrator, such as one that makes a policy."""
         self._admin.execute(statement)  # type: ignore[arg-type]
+
+    def ask(self, statement: str, *said: object) -> list[tuple[Any, ...]]:
+        """Return what a superuser is shown."""
+        return self._admin.execute(statement, said).fetchall()  # type: ignore[arg-type]
 
     def add_user(self, user: str, *groups: str) -> None:
         """Make a user who may ask the table."""

@@ -56,6 +56,12 @@ KINDS: Mapping[str, Kind] = {
             "A folder of this machine: POSIX owners, modes and ACLs, or access.toml.",
             f"{_CONNECTORS}.folder",
         ),
+        Kind(
+            "postgres",
+            "Tables of a Postgres database: row-level security, as the server answers each role.",
+            f"{_CONNECTORS}.postgres",
+            needs="postgres",
+        ),
     )
 }
 

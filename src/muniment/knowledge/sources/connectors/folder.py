@@ -7,8 +7,6 @@ machine, through every folder from the root of the file system down; a scope is 
 from __future__ import annotations
 
 import grp
-import hashlib
-import json
 import os
 import pwd
 import tomllib
@@ -45,6 +43,7 @@ from muniment.knowledge.sources.connectors.posix_rights import (
 )
 from muniment.knowledge.sources.folder import Folder, Listing
 from muniment.knowledge.sources.kinds import Doors
+from muniment.knowledge.sources.reader_sets import scope_of
 from muniment.knowledge.sources.source_settings import SourceSettings
 
 PAGE = 500
@@ -198,12 +197,6 @@ class _Rights:
 
     def _pass(self, folder: str, reached: frozenset[str]) -> frozenset[str]:
         return readers_of(self._people, reached, rights_of(folder), PASS)
-
-
-def scope_of(stated: Stated) -> str:
-    """Return the scope of what is stated: equal for equal readers."""
-    said = [[sorted(clause) for clause in stated.clauses], sorted(stated.deny), stated.sensitivity]
-    return hashlib.sha256(json.dumps(said).encode("ascii")).hexdigest()[:32]
 
 
 def _stated(access: AccessList) -> Stated:
