@@ -156,7 +156,8 @@ def _mark(snapshot: Snapshot, asked: Asked, seen: Mapping[Key, Seen]) -> None:
 def _keys(
     snapshot: Snapshot, asked: Asked, role: str, where: str, said: Sequence[object], limit: int
 ) -> list[tuple[Key, int, str, str]]:
-    numbers = [f"k{at}" for at in range(len(asked.key))]
+    # Without its table a name in ORDER BY is that of the output, which is text.
+    numbers = [f"r.k{at}" for at in range(len(asked.key))]
     digest = "''" if asked.shape.same_for_all else _digest(asked)
     statement = (
         f"SELECT {_outputs(asked)}, count(*), min({digest}), max({digest}) FROM ({_inner(asked)}) AS r "
