@@ -162,14 +162,15 @@ def run(workspace: Workspace, place: Path, changes: int, at_once: int, seed: int
         compared = Compared(workspace, "files", USERS)
         compared.read_access()
         compared.read_content()
+        compared.compare(world.files(), tree.can_read, world.why)
         for batch in range(changes // at_once):
             for _ in range(at_once):
                 world.step()
             compared.read_access()
-            compared.compare(world.files(), lambda user, path: tree.can_read(user, path), world.why)
+            compared.compare(world.files(), tree.can_read, world.why)
             if batch % CONTENT_EVERY == CONTENT_EVERY - 1:
                 compared.read_content()
-                compared.compare(world.files(), lambda user, path: tree.can_read(user, path), world.why)
+                compared.compare(world.files(), tree.can_read, world.why)
     return compared.tally
 
 
