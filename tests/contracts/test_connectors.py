@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.simulators.sources.folder_scene import PosixScene
+from tests.simulators.sources.manifest_scene import ManifestScene
 from tests.simulators.sources.memory_source import MemoryScene
 from tests.simulators.sources.postgres_scene import PostgresScene
 from tests.simulators.sources.scene import GUEST, PEOPLE, Scene
@@ -21,6 +22,7 @@ from muniment.knowledge.syncing import patience
 
 DIRECTORY = "".join(f'[users.{name}]\nname = "{name.title()}"\ngroups = []\n' for name in (*PEOPLE, GUEST))
 SCENES: dict[str, Callable[..., Scene]] = {
+    "manifests": ManifestScene,
     "memory": lambda _place: MemoryScene(),
     "posix": PosixScene,
     "postgres": PostgresScene,
