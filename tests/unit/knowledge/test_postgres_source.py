@@ -194,6 +194,23 @@ def test_a_table_whose_policy_asks_for_the_session_is_nobodys(
     assert readers(opened(), table)
 
 
+def test_a_view_that_asks_for_the_session_or_stands_on_one_is_nobodys(
+    table: Tickets, opened: Callable[..., PostgresConnector]
+) -> None:
+    table.put("For all", team="everyone")
+    table.execute(
+        "CREATE VIEW odd AS SELECT id, body FROM ticket WHERE session_user = session_user; "
+        "CREATE VIEW above AS SELECT id, body FROM odd; GRANT SELECT ON odd, above TO PUBLIC"
+    )
+    try:
+        for name in ("odd", "above"):
+            connector = opened({"name": name, "key": ["id"], "text": ["body"]})
+            assert readers(connector, table) == {}
+            assert any("view odd asks for the session" in one for one in connector.check().warnings)
+    finally:
+        table.execute("DROP VIEW above, odd")
+
+
 def test_a_row_of_a_view_that_differs_by_reader_is_nobodys(
     table: Tickets, opened: Callable[..., PostgresConnector]
 ) -> None:

@@ -43,6 +43,8 @@ from muniment.knowledge.sources.kinds import Doors
 from muniment.knowledge.sources.reader_sets import scope_of
 from muniment.knowledge.sources.source_settings import SourceSettings
 
+_LATELY_SECONDS = 5.0
+
 
 class Table(BaseModel):
     """A table or view, a row of which is a document."""
@@ -110,6 +112,8 @@ class PostgresConnector:
         self._settings = settings
         self._tables = {one.place: one for one in settings.tables}
         self._max_file_bytes = doors.max_file_bytes
+        self._clock = doors.clock
+        self._kept: dict[str, tuple[float, Asked, list[str]]] = {}
         url = doors.secret(settings.url, "url")
         if url is None:
             raise BadInput("url leads to nothing.", fix="Mend the reference.")
@@ -193,10 +197,10 @@ class PostgresConnector:
         if table is None:
             raise Gone(f"{place} is not read any more.")
         with self._server.snapshot() as snapshot:
-            asked = self._shaped(snapshot, table)
+            asked, people = self._lately(snapshot, table)
             if asked.shape.problem or len(key) != len(asked.key):
                 raise Unreadable(f"{item.path} cannot be read: {asked.shape.problem}.", why="refused")
-            seen = rows.row(snapshot, asked, self._asked(catalog.roles(snapshot)), key)
+            seen = rows.row(snapshot, asked, people, key)
             if seen is None:
                 raise Gone(f"{item.path} is shown to nobody.")
             if seen.problem:
@@ -226,6 +230,18 @@ class PostgresConnector:
         columns = [*table.text, *beside, *table.where]
         shape = catalog.shape(snapshot, table.in_schema, table.name, table.key, columns)
         return Asked(shape, table.key, table.text, table.title, table.modified, table.where)
+
+    def _lately(self, snapshot: Snapshot, table: Table) -> tuple[Asked, list[str]]:
+        """Return a table and whom to ask as of some seconds ago at most, for whoever asks for each row.
+
+        A role that was shut out since is found in no scope that access, read anew, knows.
+        """
+        now = self._clock.seconds()
+        kept = self._kept.get(table.place)
+        if kept is None or now - kept[0] > _LATELY_SECONDS:
+            shaped, people = self._shaped(snapshot, table), self._asked(catalog.roles(snapshot))
+            self._kept[table.place] = kept = (now, shaped, people)
+        return kept[1], kept[2]
 
     def _asked(self, people: Iterable[Role]) -> list[str]:
         return [one.name for one in people if one.logs_in and one.ours and self._is_meant(one.name)]

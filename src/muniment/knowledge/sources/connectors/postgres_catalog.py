@@ -50,13 +50,14 @@ WITH RECURSIVE reached(oid) AS (
 ), rule(oid, class) AS (
   SELECT p.oid, 'pg_policy'::regclass FROM pg_policy p JOIN reached ON p.polrelid = reached.oid
   UNION ALL SELECT w.oid, 'pg_rewrite'::regclass FROM pg_rewrite w JOIN reached ON w.ev_class = reached.oid
+), seen AS MATERIALIZED (
+  SELECT c.oid, c.relname FROM pg_class c JOIN reached USING (oid) WHERE c.relkind = 'v'
 )
 SELECT 'policy ' || p.polname FROM pg_policy p JOIN reached ON p.polrelid = reached.oid
   WHERE p.polcmd IN ('r', '*') AND pg_get_expr(p.polqual, p.polrelid) ~* %s
-UNION ALL SELECT 'view ' || c.relname FROM pg_class c JOIN reached USING (oid)
-  WHERE c.relkind = 'v' AND pg_get_viewdef(c.oid) ~* %s
+UNION ALL SELECT 'view ' || seen.relname FROM seen WHERE pg_get_viewdef(seen.oid) ~* %s
 UNION ALL SELECT 'function ' || f.proname FROM pg_proc f
-  WHERE f.oid >= 16384 AND f.prokind IN ('f', 'p') AND pg_get_functiondef(f.oid) ~* %s
+  WHERE CASE WHEN f.oid >= 16384 AND f.prokind IN ('f', 'p') THEN pg_get_functiondef(f.oid) ~* %s ELSE false END
     AND EXISTS (SELECT FROM rule JOIN pg_depend d ON d.classid = rule.class AND d.objid = rule.oid
       WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass))
 LIMIT 1
