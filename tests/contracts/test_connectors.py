@@ -12,7 +12,9 @@ from tests.simulators.sources.folder_scene import PosixScene
 from tests.simulators.sources.git_scene import GitScene
 from tests.simulators.sources.graph_scene import GraphScene
 from tests.simulators.sources.imap_scene import ImapScene, end_dovecot
+from tests.simulators.sources.manifest_scene import ManifestScene
 from tests.simulators.sources.memory_source import MemoryScene
+from tests.simulators.sources.postgres_scene import PostgresScene
 from tests.simulators.sources.scene import GUEST, PEOPLE, Scene
 from tests.simulators.sources.smb_scene import SmbScene, end_samba
 
@@ -23,15 +25,19 @@ from muniment.knowledge.sources import kinds
 from muniment.knowledge.syncing import patience
 
 DIRECTORY = "".join(f'[users.{name}]\nname = "{name.title()}"\ngroups = []\n' for name in (*PEOPLE, GUEST))
-SCENES: dict[str, Callable[[Path], Scene]] = {
+SCENES: dict[str, Callable[..., Scene]] = {
     "git": GitScene,
     "imap": ImapScene,
+    "manifests": ManifestScene,
     "memory": lambda _place: MemoryScene(),
     "posix": PosixScene,
+    "postgres": PostgresScene,
     "sharepoint": GraphScene,
     "smb": SmbScene,
 }
 """Every source under test, made in an empty folder; one that cannot run here skips with its reason."""
+SERVERS = {"postgres": "postgres"}
+"""The fixture that gives the server which a source under test lies on."""
 
 
 @dataclass
@@ -104,7 +110,8 @@ def mirror(
     request: pytest.FixtureRequest, make_workspace: Callable[..., Workspace], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Mirror]:
     place: Path = request.getfixturevalue("tmp_path")
-    scene = SCENES[request.param](place)
+    servers = [request.getfixturevalue(SERVERS[request.param])] if request.param in SERVERS else []
+    scene = SCENES[request.param](*servers, place)
     monkeypatch.setitem(kinds.KINDS, scene.kind.name, scene.kind)  # type: ignore[arg-type]
     monkeypatch.setattr(patience.time, "sleep", _at_once)
     workspace = make_workspace(directory=DIRECTORY, clock=FixedClock())
@@ -312,7 +319,7 @@ def test_nothing_is_wider_than_the_source_through_random_changes(mirror: Mirror)
     paths = [f"files/{number}.md" for number in range(4)]
     for path in paths:
         mirror.put(path)
-        mirror.scene.allow(path, [])
+        mirror.scene.allow(path, ["alice"])
     mirror.sync()
     groups = ["@engineering"] if "groups" in mirror.scene.can else []
     for _ in range(12):

@@ -20,13 +20,16 @@ _FIRST = 71_000
 _ASKER = """
 import json, os, sys
 for line in sys.stdin:
-    uid, groups, path = json.loads(line)
+    uid, groups, path, what = json.loads(line)
     os.setgroups(groups)
     os.setegid(groups[0])
     os.seteuid(uid)
     try:
-        with open(path, "rb", buffering=0) as file:
-            file.read(1)
+        if what == "list":
+            os.listdir(path)
+        else:
+            with open(path, "rb", buffering=0) as file:
+                file.read(1)
         said = "read"
     except OSError as error:
         said = type(error).__name__
@@ -123,12 +126,19 @@ class PosixTree:
 
     def can_read(self, user: str, path: str) -> bool:
         """Return whether the system lets a user open a file and read of it."""
+        return self._ask(user, path, "read")
+
+    def can_list(self, user: str, path: str) -> bool:
+        """Return whether the system shows a user the names in a folder."""
+        return self._ask(user, path, "list")
+
+    def _ask(self, user: str, path: str, what: str) -> bool:
         assert self._asker.stdin and self._asker.stdout
-        question = self.uid(user), self.groups_of(user), str(self.folder / path)
+        question = self.uid(user), self.groups_of(user), str(self.folder / path), what
         self._asker.stdin.write(json.dumps(question) + "\n")
         self._asker.stdin.flush()
         said = self._asker.stdout.readline().strip()
-        assert said in ("read", "PermissionError", "FileNotFoundError", "NotADirectoryError"), said
+        assert said in ("read", "PermissionError", "FileNotFoundError", "NotADirectoryError", "OSError"), said
         return said == "read"
 
     def _numbered(self, entry: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 import sqlalchemy as sa
@@ -63,6 +64,10 @@ class Tickets:
         """Run a statement as the administrator, such as one that makes a policy."""
         self._admin.execute(statement)  # type: ignore[arg-type]
 
+    def ask(self, statement: str, *said: object) -> list[tuple[Any, ...]]:
+        """Return what a superuser is shown."""
+        return self._admin.execute(statement, said).fetchall()  # type: ignore[arg-type]
+
     def add_user(self, user: str, *groups: str) -> None:
         """Make a user who may ask the table."""
         self._make(user, "LOGIN")
@@ -111,14 +116,22 @@ class Tickets:
 
     def visible_ids(self, user: str) -> set[int]:
         """Return the tickets that a user, who connects for it, is shown; none where the server refuses."""
+        return self.visible_by(user, "SELECT id FROM ticket")[0]
+
+    def visible_by(self, user: str, *asking: str) -> list[set[int]]:
+        """Return the ids that a user is shown by each of these questions, none where the server refuses."""
         try:
-            with psycopg.connect(self.address(user)) as connection:
-                return {row[0] for row in connection.execute("SELECT id FROM ticket")}
-        except psycopg.errors.InsufficientPrivilege:
-            return set()
+            with psycopg.connect(self.address(user), autocommit=True) as connection:
+                return [self._ids(connection, one) for one in asking]
         except psycopg.OperationalError as error:
             if "not permitted to log in" not in str(error):
                 raise
+            return [set[int]() for _ in asking]
+
+    def _ids(self, connection: psycopg.Connection, ask: str) -> set[int]:
+        try:
+            return {row[0] for row in connection.execute(ask.encode())}
+        except psycopg.errors.InsufficientPrivilege:
             return set()
 
     def can_read(self, user: str, ticket: int) -> bool:

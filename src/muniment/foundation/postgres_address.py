@@ -18,13 +18,13 @@ _ELSEWHERE = ("host", "hostaddr", "port", "service", "servicefile")
 """Parameters that could lead to another server than the address names."""
 
 
-def place_of(url: str) -> tuple[str, int] | None:
-    """Return host and port of the server, None for a socket of this machine; raises BadInput."""
+def place_of(url: str, setting: str = "database.url") -> tuple[str, int] | None:
+    """Return host and port of the server, None for a socket of this machine; raises BadInput naming the setting."""
     try:
         address = sa.make_url(url)
     except (exc.ArgumentError, ValueError) as error:
         raise BadInput(
-            "database.url does not lead to an address of Postgres.",
+            f"{setting} does not lead to an address of Postgres.",
             fix="Write postgresql://USER:PASSWORD@HOST:PORT/DATABASE.",
         ) from error
     beside = next((name for name in _ELSEWHERE if name in address.query), None)
@@ -32,7 +32,7 @@ def place_of(url: str) -> tuple[str, int] | None:
         return None
     if beside is not None or (address.host and "," in address.host):
         raise BadInput(
-            f"database.url names its server {f'by {beside}' if beside else 'twice'}.",
+            f"{setting} names its server {f'by {beside}' if beside else 'twice'}.",
             fix="Name one HOST:PORT before the database, so that it can be compared with network.allow.",
         )
     if not address.host or address.host.startswith("/"):

@@ -48,6 +48,8 @@ class Problem:
     reason: str
     why: Why = "content"
     """The reason without a word of the file, as the log may hold it."""
+    errno: int = 0
+    """What the system said, where it did not let us look."""
 
 
 @dataclass(slots=True)
@@ -81,6 +83,8 @@ class FileContent:
     content: bytes
     sha256: str
     modified_ns: int
+    identity: tuple[int, int, int]
+    """Device, inode and time of change, which no program can set."""
 
 
 class Folder:
@@ -115,7 +119,12 @@ class Folder:
                 entries = sorted(scan, key=lambda entry: entry.name)
         except OSError as error:
             listing.problems.append(
-                Problem(folder, f"the folder cannot be read ({error.strerror})", "unreachable")
+                Problem(
+                    folder,
+                    f"the folder cannot be read ({error.strerror})",
+                    "unreachable",
+                    error.errno or 0,
+                )
             )
             listing.manifests[folder] = NOBODY
             return
@@ -147,7 +156,8 @@ class Folder:
         try:
             facts = entry.stat(follow_symlinks=False)
         except OSError as error:
-            listing.problems.append(Problem(path, f"cannot be read ({error.strerror})", "unreachable"))
+            reason = f"cannot be read ({error.strerror})"
+            listing.problems.append(Problem(path, reason, "unreachable", error.errno or 0))
             return
         if not stat.S_ISREG(facts.st_mode):
             listing.problems.append(Problem(path, "not a plain file", "kind"))
@@ -219,7 +229,9 @@ class Folder:
             content
         ) != after.st_size:
             return None
-        return FileContent(content, hashlib.sha256(content).hexdigest(), after.st_mtime_ns)
+        return FileContent(
+            content, hashlib.sha256(content).hexdigest(), after.st_mtime_ns, identity_of(before)
+        )
 
     def _open(self, path: str) -> int:
         """Open below the root without following any link on the way."""
@@ -233,6 +245,11 @@ class Folder:
             return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at)
         finally:
             os.close(at)
+
+
+def identity_of(facts: os.stat_result) -> tuple[int, int, int]:
+    """Return what is another for another file, and for one whose content or rights were changed."""
+    return facts.st_dev, facts.st_ino, facts.st_ctime_ns
 
 
 def _is_text(path: str) -> bool:

@@ -89,6 +89,12 @@ KINDS: Mapping[str, Kind] = {
             "Mail on an IMAP server: folders of its accounts, shared by access lists.",
             f"{_CONNECTORS}.imap",
         ),
+        Kind(
+            "postgres",
+            "Tables of a Postgres database: row-level security, as the server answers each role.",
+            f"{_CONNECTORS}.postgres",
+            needs="postgres",
+        ),
     )
 }
 

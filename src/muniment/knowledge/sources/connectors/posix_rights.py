@@ -1,16 +1,22 @@
-"""Who may read a file by POSIX owners, modes and access lists (POSIX.1e draft 17; acl(5), path_resolution(7))."""
+"""Who may read a file by POSIX owners, modes and access lists (POSIX.1e draft 17; acl(5), path_resolution(7)).
+
+Narrower than Linux where a list's mask grants nothing: Linux then passes the list over, and asks the mode what others
+may do, even for whom the list names. Linux capabilities and security modules are not seen.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-_XATTR = "system.posix_acl_access"
+_XATTR, _INHERITED = "system.posix_acl_access", "system.posix_acl_default"
 _VERSION = 2
 _OWNER, _USER, _GROUP, _NAMED, _MASK, _OTHER = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
+_TAGS = {_OWNER, _USER, _GROUP, _NAMED, _MASK, _OTHER}
 READ, PASS = 4, 1
 
 
@@ -55,6 +61,8 @@ class Rights:
         if version != _VERSION or (len(self.acl) - 4) % 8:
             raise ValueError("an access list of another kind")
         entries = list(struct.iter_unpack("<HHI", self.acl[4:]))
+        if any(tag not in _TAGS or perm > 7 for tag, perm, _ in entries):
+            raise ValueError("an entry of another kind")
         mask = next((perm for tag, perm, _ in entries if tag == _MASK), 7)
         if person.uid == self.owner:
             return [perm for tag, perm, _ in entries if tag == _OWNER]
@@ -69,28 +77,35 @@ class Rights:
         return groups or [perm for tag, perm, _ in entries if tag == _OTHER]
 
 
-def rights_of(path: str | int, facts: os.stat_result | None = None) -> Rights:
-    """Return what a path, or an open file, grants; raises OSError where that cannot be read."""
-    found = facts or (os.fstat(path) if isinstance(path, int) else os.lstat(path))
-    return Rights(found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode), _list_of(path))
+def rights_of(path: str, kind: Callable[[int], bool]) -> tuple[Rights, os.stat_result]:
+    """Return what a path itself grants, and its facts.
+
+    Raises OSError where that cannot be read, or the path is not of the kind that is told, such as `stat.S_ISREG`: a
+    link would show the rights of the link.
+    """
+    found = os.lstat(path)
+    if not kind(found.st_mode):
+        raise OSError(errno.EINVAL, "something else lies there", path)
+    return Rights(found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode), _list_of(path)), found
 
 
-def _list_of(path: str | int) -> bytes:
+def _list_of(path: str) -> bytes:
+    """Return the POSIX list; raises OSError where there is one of another kind, as of NFS 4, which may deny."""
     try:
-        if isinstance(path, int):
-            return os.getxattr(path, _XATTR)
-        return os.getxattr(path, _XATTR, follow_symlinks=False)
+        names = os.listxattr(path, follow_symlinks=False)
     except OSError as error:
-        if error.errno in _NONE:
+        if error.errno == errno.EOPNOTSUPP:
             return b""
         raise
-
-
-_NONE = (61, 95)  # ENODATA, EOPNOTSUPP: there is no list
+    if any(name.startswith("system.") and name not in (_XATTR, _INHERITED) for name in names):
+        raise OSError(errno.EOPNOTSUPP, "an access list of another kind", path)
+    if _XATTR not in names:
+        return b""
+    return os.getxattr(path, _XATTR, follow_symlinks=False)
 
 
 def readers_of(
-    people: Mapping[str, Person], passing: frozenset[str], rights: Rights, what: int
+    people: Mapping[str, Person], passing: frozenset[str], rights: Rights, *what: int
 ) -> frozenset[str]:
-    """Return which of those who reach the folder above are granted READ, or PASS."""
-    return frozenset(name for name in passing if rights.grants(people[name], what))
+    """Return which of those who reach the folder above are granted each of these: READ, PASS."""
+    return frozenset(name for name in passing if all(rights.grants(people[name], one) for one in what))
