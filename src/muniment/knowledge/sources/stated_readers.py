@@ -1,0 +1,84 @@
+"""Readers that an operator states for a source which says nothing itself that can be mirrored.
+
+Invariant: what lies below no stated path is nobody's, and what lies below several is its nearest path's alone.
+
+They are our own users, groups and services. Paths are compared in one Unicode form, so that no other spelling of a
+name falls to the folder above.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from muniment.foundation.errors import BadInput
+from muniment.knowledge.access import nearest
+from muniment.knowledge.sources.connector import UNREADABLE, Stated
+from muniment.knowledge.sources.manifest import check_entry
+
+_PREFIX = "readers:"
+
+
+class ReaderList(BaseModel):
+    """Who may read: any of `allow`, none of `deny`, each `user:NAME`, `group:NAME` or `service:NAME`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    allow: tuple[str, ...]
+    deny: tuple[str, ...] = ()
+
+    @field_validator("allow", "deny")
+    @classmethod
+    def _check(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(check_entry(one, "entry") for one in entries)
+        except BadInput as error:
+            raise ValueError(str(error)) from error
+
+
+class PathReaders(ReaderList):
+    """One `[[readers]]` of a source: who may read what lies at a path and below."""
+
+    path: str = ""
+    """Without a slash at the beginning or the end; empty: all of the source."""
+    sensitivity: str | None = Field(default=None, pattern=r"\S")
+
+    @field_validator("path")
+    @classmethod
+    def _plain(cls, path: str) -> str:
+        if path and not {"", ".", ".."}.isdisjoint(path.split("/")):
+            raise ValueError("write names joined by single slashes, without . and ..")
+        return _one_form(path)
+
+
+class StatedReaders:
+    """The readers of a source by path."""
+
+    def __init__(self, stated: Sequence[PathReaders]) -> None:
+        """Raises BadInput where two are stated for one path."""
+        self._of: dict[str, Stated] = {}
+        for one in stated:
+            if one.path in self._of:
+                raise BadInput(f"readers: {one.path!r} is stated twice.", fix="State each path once.")
+            allow, deny = frozenset(one.allow), frozenset(one.deny)
+            self._of[one.path] = Stated((allow,) if allow else (), deny, one.sensitivity)
+        self._paths = {one: one for one in self._of}
+
+    def scopes(self) -> Mapping[str, Stated]:
+        """Return what is stated, by scope; that of all the source is there always."""
+        found = {_PREFIX + path: stated for path, stated in self._of.items()}
+        return {_PREFIX: UNREADABLE, **found}
+
+    def scope(self, path: str) -> str:
+        """Return the scope in which what lies at a path is."""
+        return _PREFIX + (nearest(_one_form(path), self._paths) or "")
+
+    def of(self, path: str) -> Stated:
+        """Return who may read what lies at a path."""
+        return self.scopes()[self.scope(path)]
+
+
+def _one_form(path: str) -> str:
+    return unicodedata.normalize("NFC", path)
