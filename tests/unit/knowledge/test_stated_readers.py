@@ -48,6 +48,19 @@ def test_another_spelling_of_the_same_letters_does_not_fall_to_the_folder_above(
     assert found.of("cafe\u0301/a.md").clauses == (frozenset({"user:alice"}),)
 
 
+@pytest.mark.parametrize(
+    "path", ["open/../hr/a.md", "open/../../hr/a.md", "/hr/a.md", "./hr/a.md", "hr/../a.md"]
+)
+def test_a_path_that_leads_around_other_readers_is_nobodys(path: str) -> None:
+    stated = [PathReaders(path=one, allow=(f"user:{one or 'all'}",)) for one in ("", "open", "hr")]
+    assert StatedReaders(stated).of(path) == UNREADABLE
+
+
+def test_an_odd_path_below_one_list_has_its_readers() -> None:
+    found = _stated(hr="alice")
+    assert found.of("hr//a.md") == found.of("hr/./a.md") == found.of("hr/x/../a.md") == found.of("hr/")
+
+
 @pytest.mark.parametrize("path", ["/hr", "hr/", "a//b", "a/../b", ".", ".."])
 def test_a_path_that_could_mean_another_is_refused(path: str) -> None:
     with pytest.raises(ValidationError, match="single slashes"):

@@ -1,9 +1,11 @@
 """Readers that an operator states for a source which says nothing itself that can be mirrored.
 
-Invariant: what lies below no stated path is nobody's, and what lies below several is its nearest path's alone.
+Invariants:
+- what lies below no stated path is nobody's, and what lies below several is its nearest path's alone;
+- a path that would have other readers if it were tidied, as `a/../b` and `/a`, is nobody's;
+- paths are compared in one Unicode form, so that no other spelling of a name falls to the folder above.
 
-They are our own users, groups and services. Paths are compared in one Unicode form, so that no other spelling of a
-name falls to the folder above.
+Readers are our own users, groups and services.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from muniment.knowledge.access import nearest
 from muniment.knowledge.sources.connector import UNREADABLE, Stated
 from muniment.knowledge.sources.manifest import check_entry
 
-_PREFIX = "readers:"
+_PREFIX, _NOBODYS = "readers:", "nobody"
 
 
 class ReaderList(BaseModel):
@@ -67,13 +69,15 @@ class StatedReaders:
         self._paths = {one: one for one in self._of}
 
     def scopes(self) -> Mapping[str, Stated]:
-        """Return what is stated, by scope; that of all the source is there always."""
-        found = {_PREFIX + path: stated for path, stated in self._of.items()}
-        return {_PREFIX: UNREADABLE, **found}
+        """Return what is stated, by scope."""
+        return {_NOBODYS: UNREADABLE, **{_PREFIX + path: stated for path, stated in self._of.items()}}
 
     def scope(self, path: str) -> str:
         """Return the scope in which what lies at a path is."""
-        return _PREFIX + (nearest(_one_form(path), self._paths) or "")
+        found = nearest(_one_form(path), self._paths)
+        if found is None or found != nearest(_tidied(_one_form(path)), self._paths):
+            return _NOBODYS
+        return _PREFIX + found
 
     def of(self, path: str) -> Stated:
         """Return who may read what lies at a path."""
@@ -82,3 +86,13 @@ class StatedReaders:
 
 def _one_form(path: str) -> str:
     return unicodedata.normalize("NFC", path)
+
+
+def _tidied(path: str) -> str:
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/".join(parts)
