@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from tests.simulators.sources.folder_scene import PosixScene
 from tests.simulators.sources.memory_source import MemoryScene
+from tests.simulators.sources.s3_scene import S3Scene
 from tests.simulators.sources.scene import GUEST, PEOPLE, Scene
 
 from muniment.app import Workspace
@@ -22,6 +23,8 @@ DIRECTORY = "".join(f'[users.{name}]\nname = "{name.title()}"\ngroups = []\n' fo
 SCENES: dict[str, Callable[[Path], Scene]] = {
     "memory": lambda _place: MemoryScene(),
     "posix": PosixScene,
+    "s3": lambda place: S3Scene(place, "readers"),
+    "s3 by tags": lambda place: S3Scene(place, "tags"),
 }
 """Every source under test, made in an empty folder; one that cannot run here skips with its reason."""
 
@@ -34,6 +37,8 @@ class Mirror:
     workspace: Workspace
     words: dict[str, str] = field(default_factory=dict)
     """The word that only this item holds, by path."""
+    stated: Mapping[str, object] = field(default_factory=dict)
+    """The settings that were last given."""
 
     def put(self, path: str) -> str:
         """Make an item, and return the word that it alone holds."""
@@ -47,7 +52,15 @@ class Mirror:
         self.access()
         self.workspace.sources.sync_content("under-test", OPERATOR)
 
+    def state(self) -> None:
+        """Give the source its settings, where they are new: access can be a matter of settings."""
+        settings = dict(self.scene.settings)
+        if settings != self.stated:
+            self.workspace.sources.add("under-test", self.scene.kind.name, settings, OPERATOR)
+            self.stated = settings
+
     def access(self) -> None:
+        self.state()
         self.workspace.sources.sync_access("under-test", OPERATOR)
 
     def finds(self, who: str, path: str) -> bool:
@@ -75,9 +88,10 @@ def mirror(
     monkeypatch.setitem(kinds.KINDS, scene.kind.name, scene.kind)  # type: ignore[arg-type]
     monkeypatch.setattr(patience.time, "sleep", _at_once)
     workspace = make_workspace(directory=DIRECTORY, clock=FixedClock())
-    workspace.sources.add("under-test", scene.kind.name, scene.settings, OPERATOR)
+    made = Mirror(scene, workspace)
+    made.state()
     try:
-        yield Mirror(scene, workspace)
+        yield made
     finally:
         scene.close()
 

@@ -49,6 +49,8 @@ class S3:
         self._session = botocore.session.Session()
         self.keys: dict[str, tuple[str, str]] = {}
         """What each user signs requests with: the id of a key and its secret."""
+        self.throttled = 0
+        """How many of the next requests are refused as too many; the account's own are not."""
         self._clients: dict[str, Any] = {}
         self._buckets: list[str] = []
         self._groups: list[str] = []
@@ -178,6 +180,9 @@ class S3:
         user = self._signer(environ, authorization) if authorization else None
         if authorization and user is None:
             return "403 Forbidden", "SignatureDoesNotMatch", "No active key has signed this."
+        if self.throttled and user != ADMIN:
+            self.throttled -= 1
+            return "503 Slow Down", "SlowDown", "Please reduce your request rate."
         path, _, query = environ["RAW_URI"].partition("?")
         bucket, _, key = unquote(path).lstrip("/").partition("/")
         asked = dict(parse_qsl(query, keep_blank_values=True))

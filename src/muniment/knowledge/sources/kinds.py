@@ -56,6 +56,13 @@ KINDS: Mapping[str, Kind] = {
             "A folder of this machine: POSIX owners, modes and ACLs, or access.toml.",
             f"{_CONNECTORS}.folder",
         ),
+        Kind(
+            "s3",
+            "A bucket of Amazon S3 or of a service like it: readers by prefix, or by prefix and tag.",
+            f"{_CONNECTORS}.s3",
+            needs="aws",
+            proven="a server of that interface (moto)",
+        ),
     )
 }
 
