@@ -66,10 +66,12 @@ class S3Scene:
         return {**stated, "readers": lists}
 
     def put(self, path: str, text: str) -> None:
-        self._keys.add(path)
         self.server.put(BUCKET, path, text.encode())
         if path in self._lists:
             self._tag(path)
+        if path not in self._keys:
+            self._keys.add(path)
+            self._state_policy()
 
     def remove(self, path: str) -> None:
         self._keys.discard(path)
@@ -127,7 +129,7 @@ class S3Scene:
 
 def value(allow: Collection[str], deny: Collection[str] = ()) -> str:
     """Return the value of the tag that names a list."""
-    return f"{' '.join(sorted(allow))} - {' '.join(sorted(deny))}"
+    return f"{'+'.join(sorted(allow))}/{'+'.join(sorted(deny))}"
 
 
 def tagged() -> dict[str, dict[str, list[str]]]:

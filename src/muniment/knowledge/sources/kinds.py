@@ -63,6 +63,12 @@ KINDS: Mapping[str, Kind] = {
             needs="aws",
             proven="a server of that interface (moto)",
         ),
+        Kind(
+            "webdav",
+            "A WebDAV server: readers by path, or its own access lists (RFC 3744).",
+            f"{_CONNECTORS}.webdav",
+            proven="a real server (wsgidav) with stated readers; a simulator of RFC 3744 with its lists",
+        ),
     )
 }
 

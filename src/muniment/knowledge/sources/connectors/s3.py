@@ -40,9 +40,9 @@ from muniment.knowledge.sources.connectors.s3_keys import (
     id_of,
     is_addressable,
     key_of,
-    path_of,
 )
 from muniment.knowledge.sources.http_api import origin_for_secrets
+from muniment.knowledge.sources.item_path import path_of
 from muniment.knowledge.sources.kinds import Doors
 from muniment.knowledge.sources.source_settings import SourceSettings
 from muniment.knowledge.sources.stated_readers import PathReaders, ReaderList, StatedReaders
