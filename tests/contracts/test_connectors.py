@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.simulators.sources.dav_acl_scene import DavAclScene
 from tests.simulators.sources.folder_scene import PosixScene
 from tests.simulators.sources.memory_source import MemoryScene
 from tests.simulators.sources.s3_scene import S3Scene
 from tests.simulators.sources.scene import GUEST, PEOPLE, Scene
+from tests.simulators.sources.webdav_scene import WebdavScene
 
 from muniment.app import Workspace
 from muniment.foundation.clock import FixedClock
@@ -25,6 +27,8 @@ SCENES: dict[str, Callable[[Path], Scene]] = {
     "posix": PosixScene,
     "s3": lambda place: S3Scene(place, "readers"),
     "s3 by tags": lambda place: S3Scene(place, "tags"),
+    "webdav": WebdavScene,
+    "webdav by lists": DavAclScene,
 }
 """Every source under test, made in an empty folder; one that cannot run here skips with its reason."""
 

@@ -68,7 +68,8 @@ class Settings(SourceSettings):
     principals: tuple[str, ...] = ()
     """Paths of the server at which its principals lie; empty: those that it names."""
     people_below: str = ""
-    """Path of the server below which principals are people, where it gives people members as it does groups."""
+    """Path of the server below which principals are people, and beside which they are groups; empty: what has members
+    is a group."""
     private_network: bool = False
 
     @field_validator("url")
@@ -199,22 +200,22 @@ class Webdav:
         """Return who reads a file by its own list and those of its inherited-acl-set."""
         principals = self._principals or self._read_principals()
         hrefs = inherited_from(one)
-        above = [None] if hrefs is None else [self._list(self._api.located(each, one.path)) for each in hrefs]
+        above = [None] if hrefs is None else [self._list(each, one.path) for each in hrefs]
         return stated_of(one, above, principals.entry)
 
-    def _list(self, path: Path | None) -> Resource | None:
+    def _list(self, href: str, at: Path) -> Resource | None:
+        path = self._api.located(href, at)
         if path is None:
             return None
         if path not in self._lists:
             try:
-                self._lists[path] = self._api.one(path, _ACCESS)
+                self._lists[path] = self._api.one(path, _ACCESS, collection=href.strip().endswith("/"))
             except (Gone, Unreadable):
                 self._lists[path] = None
         return self._lists[path]
 
     def _item(self, one: Resource) -> Item:
         name, size = self._id(one.path), one.text("getcontentlength")
-        path = path_of("/".join(part.replace("/", "_") for part in one.path[len(self._root) :]))
         if one.problem:
             plain = name.encode("utf-8", "replace").decode().replace("\0", "?")
             mark = hashlib.sha256(repr(one.path).encode()).hexdigest()
@@ -222,7 +223,7 @@ class Webdav:
         etag, modified = one.text("getetag"), one.text("getlastmodified")
         revision = f"{etag} {size} {modified}" if etag or modified else ""
         bytes_ = int(size) if size.isascii() and size.isdecimal() and len(size) <= 15 else 0
-        return Item(name, path, revision, size=bytes_, modified_at=_moment(modified))
+        return Item(name, path_of(name), revision, size=bytes_, modified_at=_moment(modified))
 
     def _id(self, path: Path) -> str:
         return "/".join(path[len(self._root) :])

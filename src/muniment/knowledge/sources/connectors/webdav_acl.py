@@ -85,7 +85,7 @@ def _of_list(acl: Element, owner: str, entry: Entry) -> tuple[frozenset[str], fr
             raise _NotUnderstood
         who = _principal(parts, owner, entry)
         if grant is not None and not _READS.isdisjoint(_privileges(grant)):
-            allowed |= who or ()
+            allowed |= who or frozenset()
         if refuse is not None and not _OTHERS.issuperset(_privileges(refuse)):
             if who is None:
                 raise _NotUnderstood

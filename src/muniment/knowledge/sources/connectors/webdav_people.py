@@ -1,8 +1,9 @@
 """The principals of a WebDAV server (RFC 3744): who is somebody, who is a group, and who is in it.
 
-A principal with a `DAV:group-member-set` is a group. A server that gives one for people too needs `people_below`: the
-principals below that path are people whatever they hold. An account's name is the last part of its address, which
-people cannot choose as they can a display name.
+A principal with a `DAV:group-member-set` is a group. For a server that gives one for people too, or hides those of
+groups, `people_below` says it: the principals below that path are people, all others are groups.
+
+An account's name is the last part of its address, which people cannot choose as they can a display name.
 """
 
 from __future__ import annotations
@@ -97,8 +98,8 @@ class Principals:
         return (self._named.get(located) or None) if located is not None else None
 
     def _is_group(self, path: Path, one: Resource) -> bool:
-        if self._below is not None and path[: len(self._below)] == self._below:
-            return False
+        if self._below is not None:
+            return path[: len(self._below)] != self._below
         if _MEMBERS in one.properties:
             return True
         if one.refused.get(_MEMBERS, 404) != 404:
@@ -108,7 +109,8 @@ class Principals:
         return False
 
     def _members(self, path: Path) -> list[Path | None]:
-        return [self._path(link) for link in links(self._found[path].properties[_MEMBERS])]
+        found = self._found[path].properties.get(_MEMBERS)
+        return [None] if found is None else [self._path(link) for link in links(found)]
 
     def _entry(self, path: Path | None) -> str:
         if path is None:
