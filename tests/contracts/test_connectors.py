@@ -11,7 +11,7 @@ import pytest
 from tests.simulators.sources.dav_acl_scene import DavAclScene
 from tests.simulators.sources.folder_scene import PosixScene
 from tests.simulators.sources.memory_source import MemoryScene
-from tests.simulators.sources.s3_scene import S3Scene
+from tests.simulators.sources.s3_scene import S3Scene, end_server
 from tests.simulators.sources.scene import GUEST, PEOPLE, Scene
 from tests.simulators.sources.webdav_scene import WebdavScene
 
@@ -31,6 +31,8 @@ SCENES: dict[str, Callable[[Path], Scene]] = {
     "webdav by lists": DavAclScene,
 }
 """Every source under test, made in an empty folder; one that cannot run here skips with its reason."""
+AT_FULL_SIZE = frozenset({"s3", "webdav"})
+"""Those whose kind has another way to say who reads, which is tried each time."""
 
 
 @dataclass
@@ -83,7 +85,19 @@ class Mirror:
         return here
 
 
-@pytest.fixture(params=sorted(SCENES))
+@pytest.fixture(scope="module", autouse=True)
+def shared_servers() -> Iterator[None]:
+    """End what scenes shared."""
+    yield
+    end_server()
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=pytest.mark.prove) if name in AT_FULL_SIZE else name
+        for name in sorted(SCENES)
+    ]
+)
 def mirror(
     request: pytest.FixtureRequest, make_workspace: Callable[..., Workspace], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Mirror]:

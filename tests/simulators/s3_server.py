@@ -52,7 +52,7 @@ class S3:
         self.throttled = 0
         """How many of the next requests are refused as too many; the account's own are not."""
         self._clients: dict[str, Any] = {}
-        self._buckets: list[str] = []
+        self.buckets: list[str] = []
         self._groups: list[str] = []
         self.add_user(ADMIN)
 
@@ -102,7 +102,7 @@ class S3:
         """Make a bucket that only the account may read."""
         admin = self.client(ADMIN)
         admin.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-        self._buckets.append(bucket)
+        self.buckets.append(bucket)
         if versioned:
             admin.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
 
@@ -229,7 +229,7 @@ class S3:
 
     def close(self) -> None:
         """Remove what was made, for other servers of this process hold it too."""
-        for bucket in self._buckets:
+        for bucket in self.buckets:
             self._s3.buckets[bucket].keys.clear()
             self._s3.delete_bucket(bucket)
         for group in self._groups:

@@ -15,10 +15,28 @@ from tests.simulators.sources.scene import GUEST, PEOPLE, STRANGER
 from muniment.knowledge.access import nearest
 from muniment.knowledge.sources.kinds import KINDS
 
-BUCKET, READER = "company-files", "muniment"
-_ALL = f"arn:aws:s3:::{BUCKET}"
-_ARN = _ALL + "/"
+READER = "muniment"
 _ANYONE = (*PEOPLE, GUEST)
+_KEPT = ExitStack()
+_servers: list[S3] = []
+
+
+def _server() -> S3:
+    """Return a server with everybody's keys, made once: it takes as long to start as a scene to play."""
+    if not _servers:
+        made = _KEPT.enter_context(s3())
+        for name in (*_ANYONE, STRANGER, READER):
+            made.add_user(name)
+        actions = ["s3:ListBucket", "s3:GetObject", "s3:GetObjectTagging"]
+        made.set_user_policy(READER, statement("Allow", actions, "arn:aws:s3:::*"))
+        _servers.append(made)
+    return _servers[0]
+
+
+def end_server() -> None:
+    """End what scenes shared."""
+    _servers.clear()
+    _KEPT.close()
 
 
 class S3Scene:
@@ -27,8 +45,9 @@ class S3Scene:
     kind = KINDS["s3"]
 
     def __init__(self, place: Path, access: Literal["readers", "tags"]) -> None:
-        self._stack = ExitStack()
-        self.server: S3 = self._stack.enter_context(s3())
+        self.server = _server()
+        self.bucket = f"company-{len(self.server.buckets)}"
+        self._arn = f"arn:aws:s3:::{self.bucket}/"
         self._access = access
         self.can = frozenset({"deny", "unreadable", "throttle"})
         if access == "readers":
@@ -37,20 +56,14 @@ class S3Scene:
         """By key or prefix: who is allowed and who is denied."""
         self._keys: set[str] = set()
         self._locked: set[str] = set()
-        for name in (*_ANYONE, STRANGER, READER):
-            self.server.add_user(name)
-        self.server.set_user_policy(
-            READER,
-            statement("Allow", ["s3:ListBucket", "s3:GetObject", "s3:GetObjectTagging"], [_ALL, _ARN + "*"]),
-        )
-        self.server.add_bucket(BUCKET)
+        self.server.add_bucket(self.bucket)
         self._secret = place / "s3-secret"
         self._secret.write_text(self.server.keys[READER][1])
 
     @property
     def settings(self) -> Mapping[str, object]:
         stated = {
-            "bucket": BUCKET,
+            "bucket": self.bucket,
             "endpoint": self.server.url,
             "region": REGION,
             "access_key_id": self.server.keys[READER][0],
@@ -66,7 +79,7 @@ class S3Scene:
         return {**stated, "readers": lists}
 
     def put(self, path: str, text: str) -> None:
-        self.server.put(BUCKET, path, text.encode())
+        self.server.put(self.bucket, path, text.encode())
         if path in self._lists:
             self._tag(path)
         if path not in self._keys:
@@ -75,7 +88,7 @@ class S3Scene:
 
     def remove(self, path: str) -> None:
         self._keys.discard(path)
-        self.server.remove(BUCKET, path)
+        self.server.remove(self.bucket, path)
 
     def move(self, path: str, to: str) -> None:
         raise NotImplementedError
@@ -103,28 +116,28 @@ class S3Scene:
         self.server.throttled = answers
 
     def reads(self, who: str, path: str) -> bool:
-        return self.server.can_read(who, BUCKET, path)
+        return self.server.can_read(who, self.bucket, path)
 
     def close(self) -> None:
-        self._stack.close()
+        self.server.throttled = 0
 
     def _tag(self, path: str) -> None:
         if self._access == "tags":
             tags = [{"Key": "readers", "Value": value(*self._lists[path])}]
             client = self.server.client(ADMIN)
-            client.put_object_tagging(Bucket=BUCKET, Key=path, Tagging={"TagSet": tags})
+            client.put_object_tagging(Bucket=self.bucket, Key=path, Tagging={"TagSet": tags})
 
     def _state_policy(self) -> None:
-        self.server.set_bucket_policy(BUCKET, *map(self._allowing, sorted(self._keys)), *self._locking())
+        self.server.set_bucket_policy(self.bucket, *map(self._allowing, sorted(self._keys)), *self._locking())
 
     def _allowing(self, key: str) -> Statement:
         allow, deny = nearest(key, self._lists) or ((), ())
         arns = [self.server.arn_of(one) for one in allow if one not in deny]
-        return statement("Allow", "s3:GetObject", _ARN + key, arns)
+        return statement("Allow", "s3:GetObject", self._arn + key, arns)
 
     def _locking(self) -> list[Statement]:
         reader = self.server.arn_of(READER)
-        return [statement("Deny", "s3:GetObject", _ARN + key, reader) for key in sorted(self._locked)]
+        return [statement("Deny", "s3:GetObject", self._arn + key, reader) for key in sorted(self._locked)]
 
 
 def value(allow: Collection[str], deny: Collection[str] = ()) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Literal, Self
 from urllib.parse import unquote
@@ -49,6 +49,7 @@ from muniment.knowledge.sources.stated_readers import PathReaders, StatedReaders
 
 _FACTS = ("resourcetype", "getetag", "getcontentlength", "getlastmodified")
 _ACCESS = ("resourcetype", *PROPERTIES)
+_FRESH_SECONDS = 2.0
 
 
 class Settings(SourceSettings):
@@ -222,6 +223,8 @@ class Webdav:
             return Item(f"{plain[:200]}#{mark}", path_of(plain), "", problem=one.problem)
         etag, modified = one.text("getetag"), one.text("getlastmodified")
         revision = f"{etag} {size} {modified}" if etag or modified else ""
+        if _is_fresh(modified, one.told_at):
+            revision = ""
         bytes_ = int(size) if size.isascii() and size.isdecimal() and len(size) <= 15 else 0
         return Item(name, path_of(name), revision, size=bytes_, modified_at=_moment(modified))
 
@@ -241,9 +244,20 @@ def _server_path(stated: str) -> Path | None:
     return tuple(unquote(one) for one in stated.split("/") if one) if stated else None
 
 
+def _is_fresh(modified: str, told: str) -> bool:
+    """Return whether something may change again within the second that its time, and often its tag, tells."""
+    at, then = _time(modified), _time(told)
+    return at is not None and then is not None and (then - at).total_seconds() < _FRESH_SECONDS
+
+
 def _moment(stated: str) -> str:
+    at = _time(stated)
+    return timestamp(at) if at is not None else ""
+
+
+def _time(stated: str) -> datetime | None:
     try:
         at = parsedate_to_datetime(stated)
     except (TypeError, ValueError):
-        return ""
-    return timestamp(at if at.tzinfo else at.replace(tzinfo=UTC))
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -46,6 +46,8 @@ class Resource:
     """The status of those that it did not give."""
     problem: str = ""
     """Why it cannot be read."""
+    told_at: str = ""
+    """When the server said so, as its `Date`."""
 
     def text(self, name: str) -> str:
         """Return the text of a property, empty where there is none."""
@@ -116,7 +118,8 @@ class WebdavApi:
         root = _parsed(reply.body)
         if root.tag != f"{DAV}multistatus":
             raise Malformed(f"{PLACE} answered with no multistatus.")
-        found = [self._resource(one, path) for one in root if one.tag == f"{DAV}response"]
+        told = reply.headers.get("date", "")
+        found = [self._resource(one, path, told) for one in root if one.tag == f"{DAV}response"]
         there = [one for one in found if one is not None]
         if len({one.path for one in there}) != len(there):
             raise Malformed(f"{PLACE} told of something twice.")
@@ -124,7 +127,7 @@ class WebdavApi:
             raise Malformed(f"{PLACE} did not tell of what was asked for.")
         return there
 
-    def _resource(self, response: Element, at: Path) -> Resource | None:
+    def _resource(self, response: Element, at: Path, told: str) -> Resource | None:
         """Return what a response tells of; None for what is no more."""
         hrefs = [one.text or "" for one in response if one.tag == f"{DAV}href"]
         path = self.located(hrefs[0], at) if len(hrefs) == 1 else None
@@ -147,7 +150,7 @@ class WebdavApi:
         problem = _problem_of(path)
         if not problem and (kind is None or status not in (None, HTTPStatus.OK)):
             problem = f"{PLACE} refused to tell of it."
-        return Resource(path, collection, properties, refused, problem)
+        return Resource(path, collection, properties, refused, problem, told)
 
     def _address(self, path: Path, collection: bool) -> str:
         if _problem_of(path):
