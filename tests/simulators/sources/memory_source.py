@@ -68,6 +68,8 @@ class World:
     lost_cursors: int = 0
     twice: bool = False
     """Whether each item comes twice."""
+    tells_revisions: bool = False
+    """Whether access is told with the revision that it is of."""
     fails: str = ""
     """The next request of this name fails for good."""
     asked: list[str] = field(default_factory=list)
@@ -194,7 +196,8 @@ class Memory:
             if node.text:
                 items[node.id] = node.id
         more = start + PAGE < len(nodes)
-        return AccessPage(scopes, items, (), str(start + PAGE) if more else "", more)
+        told = {node.id: str(node.revision) for node in page if self._world.tells_revisions}
+        return AccessPage(scopes, items, (), str(start + PAGE) if more else "", more, told)
 
     def changes(self, cursor: str) -> ContentPage:
         self._ask("changes")

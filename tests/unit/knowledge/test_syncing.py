@@ -73,6 +73,33 @@ def test_a_feed_whose_cursor_is_lost_begins_anew_and_loses_nothing(
     assert found(workspace) == 4
 
 
+def test_what_was_read_before_is_given_to_nobody_new_until_it_is_read_again(
+    workspace: Workspace, scene: MemoryScene
+) -> None:
+    scene.world.tells_revisions = True
+    fill(scene, 2)
+    sync(workspace)
+    for path in ("files/0.md", "files/1.md"):
+        scene.put(path, "Quince, rewritten.\n")
+    scene.allow("files/0.md", ["bob"])
+    workspace.sources.sync_access("wiki", OPERATOR)
+    assert (found(workspace, "bob"), found(workspace, "alice")) == (0, 1)
+    sync(workspace)
+    workspace.sources.sync_access("wiki", OPERATOR)
+    assert (found(workspace, "bob"), found(workspace, "alice")) == (1, 1)
+
+
+def test_who_may_read_on_reads_what_was_read_before(workspace: Workspace, scene: MemoryScene) -> None:
+    scene.world.tells_revisions = True
+    fill(scene, 1)
+    scene.allow("files/0.md", ["alice", "bob"])
+    sync(workspace)
+    scene.put("files/0.md", "Quince, rewritten.\n")
+    scene.allow("files/0.md", ["bob"])
+    workspace.sources.sync_access("wiki", OPERATOR)
+    assert (found(workspace, "bob"), found(workspace, "alice")) == (1, 0)
+
+
 @pytest.mark.parametrize("what", ["people", "access"])
 def test_a_pass_over_access_that_fails_renews_no_lease(
     workspace: Workspace, scene: MemoryScene, what: str

@@ -107,6 +107,12 @@ class AccessPage:
     """Scopes that are no more."""
     cursor: str
     more: bool
+    revisions: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By item of a scope on this page, the revision that its access was read at, or what it begins with.
+
+    Where what was read of the item is of another, it is given to nobody new: to nobody at all, if somebody new may
+    read the item by now, until it is read again.
+    """
 
 
 @dataclass(frozen=True, slots=True)

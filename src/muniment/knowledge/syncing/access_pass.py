@@ -143,13 +143,14 @@ class AccessPass:
         return page.more
 
     def _take(self, connection: sa.Connection, name: str, page: AccessPage, found: Known, round_: int) -> int:
+        unread = self._unread(connection, name, page)
         scopes.put(connection, name, page.scopes, round_)
         gone = set(page.gone) - page.scopes.keys()
         self._drop(connection, name, gone)
         if any(scopes.depends(stated) for stated in page.scopes.values()):
             self._hold(connection, name, found)
         moved = self._rule(connection, name, found, {**page.scopes, **dict.fromkeys(gone)})
-        return moved + self._place(connection, name, page, found, round_)
+        return moved + self._place(connection, name, page, found, round_, unread)
 
     def _hold(self, connection: sa.Connection, name: str, found: Known) -> None:
         depending = scopes.depending(connection, name, scopes.PEOPLE)
@@ -176,7 +177,13 @@ class AccessPass:
         return changes.set_source_access(connection, wanted, name)
 
     def _place(
-        self, connection: sa.Connection, name: str, page: AccessPage, found: Known, round_: int
+        self,
+        connection: sa.Connection,
+        name: str,
+        page: AccessPage,
+        found: Known,
+        round_: int,
+        unread: Collection[str],
     ) -> int:
         """Put items into the scopes that the page names for them; those not yet listed wait for that."""
         before: dict[str, tuple[str, str | None]] = {}
@@ -184,8 +191,9 @@ class AccessPass:
             query = sa.select(source_item).where(source_item.c.source == name, source_item.c.id.in_(part))
             for row in connection.execute(query):
                 before[row.id] = (row.scope, None if row.state == "dead" else row.document)
+        to = {**page.items, **dict.fromkeys(unread, "")}
         here = sa.and_(source_item.c.source == name, source_item.c.id == sa.bindparam("of"))
-        known = [{"of": one, "to": page.items[one], "at": round_} for one in before]
+        known = [{"of": one, "to": to[one], "at": round_} for one in before]
         if known:
             values = {"scope": sa.bindparam("to"), "ruled": sa.bindparam("at")}
             connection.execute(sa.update(source_item).where(here).values(values), known)
@@ -206,14 +214,32 @@ class AccessPass:
         if new:
             connection.execute(sa.insert(source_item), new)
         moved = {
-            document: page.items[one]
+            document: to[one]
             for one, (scope, document) in before.items()
-            if document is not None and scope != page.items[one]
+            if document is not None and scope != to[one]
         }
         stated = scopes.stated_of(connection, name, set(moved.values()))
         lists = {scope: _list(name, one, found) for scope, one in stated.items()}
         wanted = {document: lists.get(scope, NOBODY) for document, scope in moved.items()}
         return changes.set_source_access(connection, wanted, name)
+
+    def _unread(self, connection: sa.Connection, name: str, page: AccessPage) -> frozenset[str]:
+        """Return items that go into no scope: who may read what they are now may never have read what they were."""
+        placed: dict[str, str] = {}
+        for part in in_parts(sorted(page.revisions.keys() & page.items.keys())):
+            query = sa.select(source_item).where(
+                source_item.c.source == name, source_item.c.id.in_(part), source_item.c.document.is_not(None)
+            )
+            for row in connection.execute(query):
+                if not (row.state == "stored" and row.revision.startswith(page.revisions[row.id])):
+                    placed[row.id] = row.scope
+        before = scopes.stated_of(connection, name, {*placed.values(), *(page.items[one] for one in placed)})
+        now = {**before, **page.scopes}
+        return frozenset(
+            one
+            for one, scope in placed.items()
+            if not scopes.is_within(now.get(page.items[one]), before.get(scope))
+        )
 
     def _leave_out(self, connection: sa.Connection, name: str, found: Known, known: Connected) -> int:
         """After a whole pass, make nobody's what it did not state."""

@@ -58,6 +58,15 @@ def access_list(source: str, stated: Stated, people: Known) -> AccessList:
     )
 
 
+def is_within(stated: Stated | None, other: Stated | None) -> bool:
+    """Return whether whoever a scope lets in is let in by another one for sure; None lets nobody in."""
+    if stated is None or not all(stated.clauses) or not stated.clauses:
+        return True
+    if other is None or len(stated.clauses) != 1 or len(other.clauses) != 1:
+        return False
+    return stated.clauses[0] <= other.clauses[0] and stated.deny >= other.deny
+
+
 def joint(stated: Stated) -> str:
     """Return the entry that whoever holds something of each clause holds."""
     said = json.dumps(sorted(sorted(clause) for clause in stated.clauses))
