@@ -49,6 +49,7 @@ class World:
         self.now: dict[str, str] = {}
         """Digest by path."""
         self.stated: set[str] = set()
+        self.team_changed = False
         for path in FILES:
             self.write(path)
             self.allow(path)
@@ -79,6 +80,7 @@ class World:
             self.stated.discard(path)
         elif kind < 0.35 and "groups" in self.scene.can:
             self.scene.team(draw.choice(list(TEAMS)), draw.sample(PEOPLE, draw.randint(0, 3)))
+            self.team_changed = True
         elif kind < 0.45 and isinstance(self.scene, DavAclScene):
             self.odd_list(self.scene, path)
         elif kind < 0.55:
@@ -146,9 +148,11 @@ def run(workspace: Workspace, scene: Scene, changes: int, seed: int) -> Tally:
             stated = dict(scene.settings)
             workspace.sources.add("objects", scene.kind.name, stated, OPERATOR)
         compared.read_access()
-        if batch:
+        # Who joins a group is shown what the group was, as it was last read, until content is read again.
+        team_changed, world.team_changed = world.team_changed, False
+        if batch and not team_changed:
             compared.compare(world.now, scene.reads, world.why)
-        if batch % CONTENT_EVERY == 0:
+        if batch % CONTENT_EVERY == 0 or team_changed:
             compared.read_content()
             compared.compare(world.now, scene.reads, world.why)
     return compared.tally

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,6 +30,7 @@ class WebdavScene:
         self._stack = ExitStack()
         self._lists: Lists = {}
         self._locked: set[str] = set()
+        self._moment = 1_700_000_000
         folder = place / "webdav"
         folder.mkdir()
         self.server: Webdav = self._stack.enter_context(webdav(folder, controller=self._controller()))
@@ -50,6 +52,9 @@ class WebdavScene:
 
     def put(self, path: str, text: str) -> None:
         self.server.put(f"{SHARE}/{path}", text.encode())
+        # The server tells whole seconds, and what changes twice within one is another test's matter.
+        self._moment += 10
+        os.utime(self.server.folder / "shares" / SHARE / path, (self._moment, self._moment))
 
     def remove(self, path: str) -> None:
         self.server.remove(f"{SHARE}/{path}")

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, Self
 
@@ -23,6 +22,7 @@ from muniment.foundation.aws_signature import AwsKey, AwsSignature
 from muniment.foundation.bucket import Bucket
 from muniment.foundation.errors import BadInput
 from muniment.knowledge.sources.connector import (
+    UNREADABLE,
     AccessPage,
     Checked,
     Content,
@@ -44,10 +44,13 @@ from muniment.knowledge.sources.connectors.s3_keys import (
 from muniment.knowledge.sources.http_api import origin_for_secrets
 from muniment.knowledge.sources.item_path import path_of
 from muniment.knowledge.sources.kinds import Doors
+from muniment.knowledge.sources.reader_sets import scope_of
 from muniment.knowledge.sources.source_settings import SourceSettings
 from muniment.knowledge.sources.stated_readers import PathReaders, ReaderList, StatedReaders
 
 PAGE = 500
+_OVERWRITTEN = "overwritten"
+"""No revision of anything."""
 
 
 class Settings(SourceSettings):
@@ -69,7 +72,7 @@ class Settings(SourceSettings):
     tag: str = "readers"
     """Name of the tag by which an object names one of `tagged`."""
     tagged: dict[str, ReaderList] = Field(default_factory=dict[str, ReaderList])
-    """Lists by value of the tag."""
+    """Lists by value of the tag; no value is empty."""
     notice_secret: str = ""
     """Reference to what calls of the service must carry as a bearer token; empty: none is taken."""
     private_network: bool = False
@@ -80,6 +83,8 @@ class Settings(SourceSettings):
             raise ValueError("state access_key_id and secret_access_key, or neither")
         if self.tagged and self.access != "tags":
             raise ValueError('tagged is read with access = "tags" only')
+        if "" in self.tagged:
+            raise ValueError("tagged: no value of the tag may be empty")
         return self
 
 
@@ -123,15 +128,28 @@ class S3:
 
     def access(self, cursor: str) -> AccessPage:
         found, more = self._listed(key_of(cursor))
-        items: dict[str, str] = {}
+        stated: dict[str, Stated] = {}
         for one in found:
             if _is_folder(one):
                 continue
             try:
-                items[_name(one.key)] = self._scope(one.key)
+                stated[_name(one.key)] = self._of(one.key)
             except Gone:
                 continue
-        return AccessPage(self._scopes(), items, (), _cursor(found, more), more)
+        revisions = self._settled(key_of(cursor), found)
+        scopes = {scope_of(one): one for one in stated.values()}
+        items = {name: scope_of(one) for name, one in stated.items()}
+        return AccessPage(scopes, items, (), _cursor(found, more), more, revisions)
+
+    def _settled(self, after: str, found: Sequence[Listed]) -> Mapping[str, str]:
+        """Return the revisions to which the readers belong that were told since the page was listed."""
+        revisions = {_name(one.key): one.revision for one in found}
+        if self._settings.access == "tags":
+            again = {_name(one.key): one.revision for one in self._listed(after)[0]}
+            revisions = {
+                name: one if again.get(name) == one else _OVERWRITTEN for name, one in revisions.items()
+            }
+        return revisions
 
     def changes(self, cursor: str) -> ContentPage:
         found, more = self._listed(key_of(cursor))
@@ -143,11 +161,11 @@ class S3:
         key = key_of(item.id)
         if self._settings.access == "readers":
             return Content(self._api.content(key))
-        before = self._scope(key)
+        before = self._of(key)
         content = self._api.content(key)
-        if self._scope(key) != before:
+        if self._of(key) != before:
             raise Unreadable("Its tags changed while it was read.", why="unreachable")
-        return Content(content, scope=before)
+        return Content(content, scope=scope_of(before))
 
     def notice(self, headers: Mapping[str, str], query: Mapping[str, str], body: bytes) -> Notice | None:
         """Take any call with the token for a change of something: the bucket is then read."""
@@ -165,20 +183,13 @@ class S3:
     def _listed(self, after: str) -> tuple[Sequence[Listed], bool]:
         return self._api.page(self._settings.prefix, after, PAGE)
 
-    def _scopes(self) -> Mapping[str, Stated]:
-        below = self._stated.scopes()
+    def _of(self, key: str) -> Stated:
+        """Return who may read an object; raises Gone."""
+        stated = self._stated.of(key)
         if self._settings.access == "readers":
-            return below
-        pairs = itertools.product(below.items(), self._settings.tagged.items())
-        return {_joined(scope, tag): _narrowed(stated, by) for (scope, stated), (tag, by) in pairs}
-
-    def _scope(self, key: str) -> str:
-        """Return the scope of an object; empty, which is nobody's, where its tag names no list."""
-        scope = self._stated.scope(key)
-        if self._settings.access == "readers":
-            return scope
-        tag = (self._tags(key) or {}).get(self._settings.tag)
-        return _joined(scope, tag) if tag in self._settings.tagged else ""
+            return stated
+        by = self._settings.tagged.get((self._tags(key) or {}).get(self._settings.tag, ""))
+        return UNREADABLE if by is None else _narrowed(stated, by)
 
     def _tags(self, key: str) -> Mapping[str, str] | None:
         return self._api.tags(key) if is_addressable(key) else None
@@ -190,10 +201,6 @@ def _narrowed(stated: Stated, by: ReaderList) -> Stated:
         return Stated(sensitivity=stated.sensitivity)
     clauses = (*stated.clauses, frozenset(by.allow))
     return Stated(clauses, stated.deny | frozenset(by.deny), stated.sensitivity)
-
-
-def _joined(scope: str, tag: str) -> str:
-    return f"{len(scope)}:{scope}:{tag}"
 
 
 def _is_folder(one: Listed) -> bool:

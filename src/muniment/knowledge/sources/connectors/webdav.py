@@ -31,7 +31,6 @@ from muniment.knowledge.sources.connector import (
     Stated,
     Unreadable,
 )
-from muniment.knowledge.sources.connectors.folder import scope_of
 from muniment.knowledge.sources.connectors.webdav_acl import PROPERTIES, inherited_from, stated_of
 from muniment.knowledge.sources.connectors.webdav_api import DAV, Path, Resource, WebdavApi, links
 from muniment.knowledge.sources.connectors.webdav_people import Principals
@@ -44,11 +43,12 @@ from muniment.knowledge.sources.http_api import (
 )
 from muniment.knowledge.sources.item_path import path_of
 from muniment.knowledge.sources.kinds import Doors
+from muniment.knowledge.sources.reader_sets import scope_of
 from muniment.knowledge.sources.source_settings import SourceSettings
 from muniment.knowledge.sources.stated_readers import PathReaders, StatedReaders
 
 _FACTS = ("resourcetype", "getetag", "getcontentlength", "getlastmodified")
-_ACCESS = ("resourcetype", *PROPERTIES)
+_ACCESS = (*_FACTS, *PROPERTIES)
 _FRESH_SECONDS = 2.0
 
 
@@ -137,12 +137,12 @@ class Webdav:
                 self._needs_lists()
         found, at, more = self._access.page(cursor)
         files = [one for one in found if not one.problem]
-        if self._settings.access == "readers":
-            items = {self._id(one.path): self._stated.scope(self._id(one.path)) for one in files}
-            return AccessPage(self._stated.scopes(), items, (), at, more)
         stated = {self._id(one.path): self._of(one) for one in files}
         scopes = {scope_of(one): one for one in stated.values()}
-        return AccessPage(scopes, {name: scope_of(one) for name, one in stated.items()}, (), at, more)
+        items = {name: scope_of(one) for name, one in stated.items()}
+        # Of a server that says neither, nothing can be told.
+        revisions = {self._id(one.path): _revision(one) for one in files if _revision(one)}
+        return AccessPage(scopes, items, (), at, more, revisions)
 
     def changes(self, cursor: str) -> ContentPage:
         found, at, more = self._content.page(cursor)
@@ -198,7 +198,9 @@ class Webdav:
         return scope_of(self._of(self._api.one(path, _ACCESS)))
 
     def _of(self, one: Resource) -> Stated:
-        """Return who reads a file by its own list and those of its inherited-acl-set."""
+        """Return who reads a file, with `acl` by its own list and those of its inherited-acl-set."""
+        if self._settings.access == "readers":
+            return self._stated.of(self._id(one.path))
         principals = self._principals or self._read_principals()
         hrefs = inherited_from(one)
         above = [None] if hrefs is None else [self._list(each, one.path) for each in hrefs]
@@ -221,10 +223,8 @@ class Webdav:
             plain = name.encode("utf-8", "replace").decode().replace("\0", "?")
             mark = hashlib.sha256(repr(one.path).encode()).hexdigest()
             return Item(f"{plain[:200]}#{mark}", path_of(plain), "", problem=one.problem)
-        etag, modified = one.text("getetag"), one.text("getlastmodified")
-        revision = f"{etag} {size} {modified}" if etag or modified else ""
-        if _is_fresh(modified, one.told_at):
-            revision = ""
+        modified = one.text("getlastmodified")
+        revision = "" if _is_fresh(modified, one.told_at) else _revision(one)
         bytes_ = int(size) if size.isascii() and size.isdecimal() and len(size) <= 15 else 0
         return Item(name, path_of(name), revision, size=bytes_, modified_at=_moment(modified))
 
@@ -242,6 +242,12 @@ def _credentials(settings: Settings, doors: Doors) -> Credentials | None:
 
 def _server_path(stated: str) -> Path | None:
     return tuple(unquote(one) for one in stated.split("/") if one) if stated else None
+
+
+def _revision(one: Resource) -> str:
+    """Return what moves when a file does; empty where the server says nothing of the kind."""
+    etag, modified = one.text("getetag"), one.text("getlastmodified")
+    return f"{etag} {one.text('getcontentlength')} {modified}" if etag or modified else ""
 
 
 def _is_fresh(modified: str, told: str) -> bool:
