@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from tests.simulators.sources.webdav_scene import WebdavScene
 from muniment.app import Workspace
 from muniment.governance.identity.principal import OPERATOR
 
-CHANGES, PROVE_CHANGES = 40, 10_000
+CHANGES, PROVE_CHANGES = 40, int(os.environ.get("AZ11_CHANGES", "10000"))
 AT_ONCE, CONTENT_EVERY = 10, 2
 USERS = (*PEOPLE, GUEST)
 DIRECTORY = "".join(f'[users.{name}]\nname = "{name.title()}"\ngroups = []\n' for name in USERS)
