@@ -43,6 +43,8 @@ class DavAcl:
     groups: dict[str, list[str]] = field(default_factory=dict)
     """Links to members by name."""
     throttled: int = 0
+    written: int = 0
+    """How often a file was; what is made anew has another tag than what lay there before."""
     inherits_by_set: bool = False
     """Whether `DAV:inherited-acl-set` names the folder above, in place of inherited entries."""
     asked: list[tuple[str, str]] = field(default_factory=list)
@@ -50,7 +52,8 @@ class DavAcl:
     def put(self, path: str, text: str) -> None:
         """Write a file, with the folders above it."""
         node = self.node(path)
-        node.text, node.revision = text.encode(), node.revision + 1
+        self.written += 1
+        node.text, node.revision = text.encode(), self.written
 
     def node(self, path: str) -> Node:
         """Return what lies at a path, made where there is nothing."""
