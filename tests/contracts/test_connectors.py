@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.simulators.sources.dav_acl_scene import DavAclScene
 from tests.simulators.sources.folder_scene import PosixScene
 from tests.simulators.sources.git_scene import GitScene
 from tests.simulators.sources.graph_scene import GraphScene
@@ -15,8 +16,10 @@ from tests.simulators.sources.imap_scene import ImapScene, end_dovecot
 from tests.simulators.sources.manifest_scene import ManifestScene
 from tests.simulators.sources.memory_source import MemoryScene
 from tests.simulators.sources.postgres_scene import PostgresScene
+from tests.simulators.sources.s3_scene import S3Scene, end_server
 from tests.simulators.sources.scene import GUEST, PEOPLE, Scene
 from tests.simulators.sources.smb_scene import SmbScene, end_samba
+from tests.simulators.sources.webdav_scene import WebdavScene
 
 from muniment.app import Workspace
 from muniment.foundation.clock import FixedClock
@@ -32,8 +35,12 @@ SCENES: dict[str, Callable[..., Scene]] = {
     "memory": lambda _place: MemoryScene(),
     "posix": PosixScene,
     "postgres": PostgresScene,
+    "s3": lambda place: S3Scene(place, "readers"),
+    "s3 by tags": lambda place: S3Scene(place, "tags"),
     "sharepoint": GraphScene,
     "smb": SmbScene,
+    "webdav": WebdavScene,
+    "webdav by lists": DavAclScene,
 }
 """Every source under test, made in an empty folder; one that cannot run here skips with its reason."""
 SERVERS = {"postgres": "postgres"}
@@ -48,6 +55,8 @@ class Mirror:
     workspace: Workspace
     words: dict[str, str] = field(default_factory=dict)
     """The word that only this item holds, by path."""
+    stated: Mapping[str, object] = field(default_factory=dict)
+    """The settings that were last given."""
 
     def put(self, path: str) -> str:
         """Make an item, and return the word that it alone holds."""
@@ -61,7 +70,15 @@ class Mirror:
         self.access()
         self.workspace.sources.sync_content("under-test", OPERATOR)
 
+    def state(self) -> None:
+        """Give the source its settings, where they are new: access can be a matter of settings."""
+        settings = dict(self.scene.settings)
+        if settings != self.stated:
+            self.workspace.sources.add("under-test", self.scene.kind.name, settings, OPERATOR)
+            self.stated = settings
+
     def access(self) -> None:
+        self.state()
         self.workspace.sources.sync_access("under-test", OPERATOR)
 
     def finds(self, who: str, path: str) -> bool:
@@ -85,6 +102,7 @@ def _servers() -> Iterator[None]:
     """End the servers that scenes share."""
     yield
     end_samba()
+    end_server()
     end_dovecot()
 
 
@@ -115,9 +133,10 @@ def mirror(
     monkeypatch.setitem(kinds.KINDS, scene.kind.name, scene.kind)  # type: ignore[arg-type]
     monkeypatch.setattr(patience.time, "sleep", _at_once)
     workspace = make_workspace(directory=DIRECTORY, clock=FixedClock())
-    workspace.sources.add("under-test", scene.kind.name, scene.settings, OPERATOR)
+    made = Mirror(scene, workspace)
+    made.state()
     try:
-        yield Mirror(scene, workspace)
+        yield made
     finally:
         scene.close()
 

@@ -49,8 +49,10 @@ class S3:
         self._session = botocore.session.Session()
         self.keys: dict[str, tuple[str, str]] = {}
         """What each user signs requests with: the id of a key and its secret."""
+        self.throttled = 0
+        """How many of the next requests are refused as too many; the account's own are not."""
         self._clients: dict[str, Any] = {}
-        self._buckets: list[str] = []
+        self.buckets: list[str] = []
         self._groups: list[str] = []
         self.add_user(ADMIN)
 
@@ -100,7 +102,7 @@ class S3:
         """Make a bucket that only the account may read."""
         admin = self.client(ADMIN)
         admin.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-        self._buckets.append(bucket)
+        self.buckets.append(bucket)
         if versioned:
             admin.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
 
@@ -178,6 +180,9 @@ class S3:
         user = self._signer(environ, authorization) if authorization else None
         if authorization and user is None:
             return "403 Forbidden", "SignatureDoesNotMatch", "No active key has signed this."
+        if self.throttled and user != ADMIN:
+            self.throttled -= 1
+            return "503 Slow Down", "SlowDown", "Please reduce your request rate."
         path, _, query = environ["RAW_URI"].partition("?")
         bucket, _, key = unquote(path).lstrip("/").partition("/")
         asked = dict(parse_qsl(query, keep_blank_values=True))
@@ -224,7 +229,7 @@ class S3:
 
     def close(self) -> None:
         """Remove what was made, for other servers of this process hold it too."""
-        for bucket in self._buckets:
+        for bucket in self.buckets:
             self._s3.buckets[bucket].keys.clear()
             self._s3.delete_bucket(bucket)
         for group in self._groups:

@@ -111,14 +111,22 @@ class Webdav:
 
 
 @contextmanager
-def webdav(folder: Path, tls: bool = False) -> Iterator[Webdav]:
-    """Run a server without shares whose files lie in `folder`; skips where wsgidav is not installed."""
+def webdav(folder: Path, tls: bool = False, controller: Any = None) -> Iterator[Webdav]:
+    """Run a server without shares whose files lie in `folder`; skips where wsgidav is not installed.
+
+    `controller` says who may do what, in place of the users of shares.
+    """
     application = pytest.importorskip("wsgidav.wsgidav_app", reason="the package wsgidav is not installed")
     wsgi = pytest.importorskip("cheroot.wsgi", reason="the package cheroot is not installed")
     made = application.WsgiDAVApp(
         {
             "provider_mapping": {},
-            "http_authenticator": {"accept_basic": True, "accept_digest": False, "default_to_digest": False},
+            "http_authenticator": {
+                "domain_controller": controller,
+                "accept_basic": True,
+                "accept_digest": False,
+                "default_to_digest": False,
+            },
             "simple_dc": {"user_mapping": {"*": dict(_NOBODY)}},
             "dir_browser": {"enable": False},
             "property_manager": True,

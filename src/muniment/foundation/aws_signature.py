@@ -1,4 +1,4 @@
-"""Signs requests to AWS (Signature Version 4) with the credentials of this process.
+"""Signs requests to AWS (Signature Version 4) with a key that was given, or the credentials of this process.
 
 Only the signer and the search for credentials are botocore's; what is signed leaves by `egress`.
 """
@@ -8,19 +8,33 @@ from __future__ import annotations
 import importlib
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from muniment.foundation.errors import NotSetUp, Unavailable
+from muniment.foundation.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class AwsKey:
+    """An access key, of AWS or of a service that signs as AWS does."""
+
+    id: str
+    secret: Secret
 
 
 class AwsSignature:
     """The signature for one service in one region."""
 
-    def __init__(self, service: str, region: str, needed_by: str) -> None:
-        """`needed_by` says who needs it, where the extra that brings it is missing."""
+    def __init__(self, service: str, region: str, needed_by: str, key: AwsKey | None = None) -> None:
+        """`needed_by` says who needs it, where the extra that brings it is missing.
+
+        Without a key, the credentials are those that AWS's own tools find for this process.
+        """
         self._service = service
         self._region = region
         self._needed_by = needed_by
+        self._key = key
         self._finding = threading.Lock()
         self._credentials: Any = None
 
@@ -59,6 +73,8 @@ class AwsSignature:
             ) from error
 
     def _find_credentials(self) -> Any:
+        if self._key is not None:
+            return self.botocore("credentials").Credentials(self._key.id, self._key.secret.reveal())
         session = self.botocore("session").get_session()
         config = self.botocore("config").Config(
             connect_timeout=2, read_timeout=2, retries={"total_max_attempts": 2}

@@ -95,6 +95,19 @@ KINDS: Mapping[str, Kind] = {
             f"{_CONNECTORS}.postgres",
             needs="postgres",
         ),
+        Kind(
+            "s3",
+            "A bucket of Amazon S3 or of a service like it: readers by prefix, or by prefix and tag.",
+            f"{_CONNECTORS}.s3",
+            needs="aws",
+            proven="a server of that interface (moto)",
+        ),
+        Kind(
+            "webdav",
+            "A WebDAV server: readers by path, or its own access lists (RFC 3744).",
+            f"{_CONNECTORS}.webdav",
+            proven="a real server (wsgidav) with stated readers; a simulator of RFC 3744 with its lists",
+        ),
     )
 }
 

@@ -19,8 +19,7 @@ from muniment.foundation.errors import BadInput
 from muniment.knowledge.access import nearest
 from muniment.knowledge.sources.connector import UNREADABLE, Stated
 from muniment.knowledge.sources.manifest import check_entry
-
-_PREFIX, _NOBODYS = "readers:", "nobody"
+from muniment.knowledge.sources.reader_sets import scope_of
 
 
 class ReaderList(BaseModel):
@@ -68,20 +67,20 @@ class StatedReaders:
             self._of[one.path] = Stated((allow,) if allow else (), deny, one.sensitivity)
         self._paths = {one: one for one in self._of}
 
-    def scopes(self) -> Mapping[str, Stated]:
-        """Return what is stated, by scope."""
-        return {_NOBODYS: UNREADABLE, **{_PREFIX + path: stated for path, stated in self._of.items()}}
-
-    def scope(self, path: str) -> str:
-        """Return the scope in which what lies at a path is."""
-        found = nearest(_one_form(path), self._paths)
-        if found is None or found != nearest(_tidied(_one_form(path)), self._paths):
-            return _NOBODYS
-        return _PREFIX + found
-
     def of(self, path: str) -> Stated:
         """Return who may read what lies at a path."""
-        return self.scopes()[self.scope(path)]
+        found = nearest(_one_form(path), self._paths)
+        if found is None or found != nearest(_tidied(_one_form(path)), self._paths):
+            return UNREADABLE
+        return self._of[found]
+
+    def scope(self, path: str) -> str:
+        """Return the scope in which what lies at a path is: others where other readers are stated for it."""
+        return scope_of(self.of(path))
+
+    def scopes(self) -> Mapping[str, Stated]:
+        """Return what is stated, by scope."""
+        return {scope_of(one): one for one in (UNREADABLE, *self._of.values())}
 
 
 def _one_form(path: str) -> str:

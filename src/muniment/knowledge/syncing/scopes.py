@@ -61,9 +61,10 @@ def is_within(stated: Stated | None, other: Stated | None) -> bool:
     """Return whether whoever a scope lets in is let in by another one for sure; None lets nobody in."""
     if stated is None or not all(stated.clauses) or not stated.clauses:
         return True
-    if other is None or len(stated.clauses) != 1 or len(other.clauses) != 1:
+    if other is None or not other.clauses:
         return False
-    return stated.clauses[0] <= other.clauses[0] and stated.deny >= other.deny
+    met = all(any(mine <= theirs for mine in stated.clauses) for theirs in other.clauses)
+    return met and stated.deny >= other.deny
 
 
 def joint(stated: Stated) -> str:
