@@ -56,6 +56,12 @@ KINDS: Mapping[str, Kind] = {
             "A folder of this machine: POSIX owners, modes and ACLs, or access.toml.",
             f"{_CONNECTORS}.folder",
         ),
+        Kind(
+            "confluence",
+            "Pages, blog posts, comments and attachments of Confluence, Cloud or Data Center.",
+            f"{_CONNECTORS}.confluence",
+            proven="a simulator of its public API",
+        ),
     )
 }
 
