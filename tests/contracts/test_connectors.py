@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.simulators.sources.confluence_scene import ConfluenceScene
 from tests.simulators.sources.folder_scene import PosixScene
+from tests.simulators.sources.jira_scene import JiraScene
 from tests.simulators.sources.memory_source import MemoryScene
 from tests.simulators.sources.scene import GUEST, PEOPLE, Scene
 
@@ -22,6 +23,7 @@ from muniment.knowledge.syncing import patience
 DIRECTORY = "".join(f'[users.{name}]\nname = "{name.title()}"\ngroups = []\n' for name in (*PEOPLE, GUEST))
 SCENES: dict[str, Callable[[Path], Scene]] = {
     "confluence": ConfluenceScene,
+    "jira": JiraScene,
     "memory": lambda _place: MemoryScene(),
     "posix": PosixScene,
 }

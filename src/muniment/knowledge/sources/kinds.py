@@ -62,6 +62,12 @@ KINDS: Mapping[str, Kind] = {
             f"{_CONNECTORS}.confluence",
             proven="a simulator of its public API",
         ),
+        Kind(
+            "jira",
+            "Issues, comments and attachments of Jira, Cloud or Data Center.",
+            f"{_CONNECTORS}.jira",
+            proven="a simulator of its public API",
+        ),
     )
 }
 

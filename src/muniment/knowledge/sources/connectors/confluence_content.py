@@ -10,6 +10,7 @@ import html
 from collections.abc import Callable, Sequence
 
 from muniment.knowledge.sources.connector import Content, ContentPage, Gone, Item, Unreadable
+from muniment.knowledge.sources.connectors.atlassian_time import rfc3339
 from muniment.knowledge.sources.connectors.confluence_access import Turns, item_id, step
 from muniment.knowledge.sources.connectors.confluence_api import SERVICE, Listed, Space, Wiki, number, part
 from muniment.knowledge.sources.connectors.confluence_storage import shown
@@ -77,7 +78,7 @@ class ContentFeed:
             path=path,
             revision=_version(page) + (f"+{commented:x}" if commented else ""),
             name=f"{_plain(title)}.html",
-            modified_at=text_in(object_in(page, "version"), "when"),
+            modified_at=rfc3339(text_in(object_in(page, "version"), "when")),
             link=self._site + text_in(object_in(page, "_links"), "webui"),
             title=title,
             author=text_in(object_in(object_in(page, "history"), "createdBy"), "displayName"),
@@ -92,7 +93,7 @@ class ContentFeed:
             revision=_version(one),
             name=_plain(title),
             size=number(object_in(one, "extensions") or one, "fileSize"),
-            modified_at=text_in(object_in(one, "version"), "when"),
+            modified_at=rfc3339(text_in(object_in(one, "version"), "when")),
             link=at.link,
         )
 
