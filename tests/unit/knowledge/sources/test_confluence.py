@@ -63,36 +63,36 @@ def test_whoever_reads_a_page_is_among_those_of_each_page_above_it(
 
 
 def test_pages_without_restrictions_share_the_scope_of_their_space(
-    scene: ConfluenceScene, tmp_path: Path
+    cloud: ConfluenceScene, tmp_path: Path
 ) -> None:
-    names = [page(scene, f"p{number}") for number in range(7)]
-    mirror = mirrored(scene, tmp_path)
+    names = [page(cloud, f"p{number}") for number in range(7)]
+    mirror = mirrored(cloud, tmp_path)
     mirror.access()
     assert {mirror.items[one] for one in names} == {"space/DOCS"}
     assert mirror.readers(names[0]) == {*PEOPLE, GUEST}
 
 
 def test_a_page_listed_before_those_above_it_is_judged_by_them_all_the_same(
-    scene: ConfluenceScene, tmp_path: Path
+    cloud: ConfluenceScene, tmp_path: Path
 ) -> None:
-    low = page(scene, "low")
+    low = page(cloud, "low")
     for number in range(4):
-        page(scene, f"between {number}")
-    page(scene, "late", "alice")
-    scene.move("low", "late/low")
-    mirror = mirrored(scene, tmp_path)
+        page(cloud, f"between {number}")
+    page(cloud, "late", "alice")
+    cloud.move("low", "late/low")
+    mirror = mirrored(cloud, tmp_path)
     mirror.access()
     assert mirror.readers(low) == {"alice"}
 
 
 def test_a_pass_that_goes_on_elsewhere_judges_by_what_was_above(
-    scene: ConfluenceScene, tmp_path: Path
+    cloud: ConfluenceScene, tmp_path: Path
 ) -> None:
-    page(scene, "top", "alice")
-    names = [page(scene, f"top/{number}") for number in range(6)]
-    first = mirrored(scene, tmp_path).connector.access("")
+    page(cloud, "top", "alice")
+    names = [page(cloud, f"top/{number}") for number in range(6)]
+    first = mirrored(cloud, tmp_path).connector.access("")
     assert first.more
-    rest = mirrored(scene, tmp_path).connector.access(first.cursor)
+    rest = mirrored(cloud, tmp_path).connector.access(first.cursor)
     top = first.items[names[0]]
     assert set(rest.items.values()) == {top}
     assert rest.scopes[top] == first.scopes[top]
@@ -124,15 +124,15 @@ def test_restrictions_that_are_not_told_are_everybodys_never(
 
 
 def test_a_page_above_that_cannot_be_asked_about_lets_nobody_in(
-    scene: ConfluenceScene, tmp_path: Path
+    cloud: ConfluenceScene, tmp_path: Path
 ) -> None:
-    low = page(scene, "low")
+    low = page(cloud, "low")
     for number in range(4):
-        page(scene, f"between {number}")
-    top = page(scene, "late")
-    scene.move("low", "late/low")
-    scene.server.http.faults[f"content/{top}/restriction"] = 403
-    mirror = mirrored(scene, tmp_path)
+        page(cloud, f"between {number}")
+    top = page(cloud, "late")
+    cloud.move("low", "late/low")
+    cloud.server.http.faults[f"content/{top}/restriction"] = 403
+    mirror = mirrored(cloud, tmp_path)
     mirror.access()
     assert mirror.readers(low) == set()
 
@@ -170,8 +170,8 @@ def test_who_lost_the_licence_or_is_not_active_reads_nothing(scene: ConfluenceSc
     assert mirror.readers(name) == {who for who in WHO if scene.reads(who, "a")} == {"carol"}
 
 
-def test_a_group_that_is_none_cannot_be_the_licensed_one(scene: ConfluenceScene, tmp_path: Path) -> None:
-    mirror = mirrored(scene, tmp_path, licensed_groups=["no-such"])
+def test_a_group_that_is_none_cannot_be_the_licensed_one(cloud: ConfluenceScene, tmp_path: Path) -> None:
+    mirror = mirrored(cloud, tmp_path, licensed_groups=["no-such"])
     with pytest.raises(BadInput, match="no-such"):
         mirror.access()
 
@@ -216,28 +216,28 @@ def test_blog_posts_and_several_spaces_are_read(scene: ConfluenceScene, tmp_path
     assert b"it rains" in mirror.connector.fetch(found["NEWS/today"]).content
 
 
-def test_what_cannot_be_fetched_fails_alone(scene: ConfluenceScene, tmp_path: Path) -> None:
-    page(scene, "a")
-    mirror = mirrored(scene, tmp_path)
+def test_what_cannot_be_fetched_fails_alone(cloud: ConfluenceScene, tmp_path: Path) -> None:
+    page(cloud, "a")
+    mirror = mirrored(cloud, tmp_path)
     item = mirror.content()["a"]
-    scene.lock("a", True)
+    cloud.lock("a", True)
     with pytest.raises(Unreadable) as refused:
         mirror.connector.fetch(item)
     assert refused.value.why == "refused"
-    scene.remove("a")
+    cloud.remove("a")
     with pytest.raises(Gone):
         mirror.connector.fetch(item)
 
 
-def test_answers_that_are_none_are_not_taken_for_few(scene: ConfluenceScene, tmp_path: Path) -> None:
-    page(scene, "a")
-    mirror = mirrored(scene, tmp_path)
+def test_answers_that_are_none_are_not_taken_for_few(cloud: ConfluenceScene, tmp_path: Path) -> None:
+    page(cloud, "a")
+    mirror = mirrored(cloud, tmp_path)
     for held in ("content/search", "/rest/api/group", "permissions"):
-        scene.server.http.faults = {held: b'{"message": "hello"}'}
+        cloud.server.http.faults = {held: b'{"message": "hello"}'}
         with pytest.raises(Malformed):
             mirror.access()
         mirror.cursor = ""
-    scene.server.http.faults = {"content/search": 403}
+    cloud.server.http.faults = {"content/search": 403}
     with pytest.raises(Unavailable):
         mirror.connector.access("")
     with pytest.raises(Unavailable):

@@ -1,4 +1,4 @@
-"""What only the connector to Jira has: schemes, roles, levels, comments shown to some, passes that build on others."""
+"""What only the connector to Jira has: schemes, roles, levels, comments shown to some, passes on passes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.simulators.sources.jira_server import GUESTS, LICENSED, Comment, Issu
 from tests.simulators.sources.scene import GUEST, PEOPLE
 from tests.unit.knowledge.sources.atlassian_mirror import SourceMirror, connected
 
-from muniment.foundation.clock import FixedClock, SystemClock
+from muniment.foundation.clock import Clock, FixedClock
 from muniment.foundation.errors import Unavailable
 from muniment.knowledge.sources.connector import CursorLost, Gone, Notice, Notifies, Throttled
 from muniment.knowledge.sources.http_api import Malformed
@@ -40,7 +40,7 @@ def cloud(tmp_path: Path) -> Iterator[JiraScene]:
 
 def mirrored(scene: JiraScene, place: Path, **more: object) -> SourceMirror:
     settings = settings_for(scene.server, place / "jira-token", **more)
-    return SourceMirror(connected("jira", settings, place, SystemClock()), "jira", settings)
+    return SourceMirror(connected("jira", settings, place, Clock()), "jira", settings)
 
 
 def agrees(scene: JiraScene, mirror: SourceMirror, issue: Issue) -> set[str]:
@@ -58,6 +58,7 @@ def test_holders_of_browse_are_mirrored_each_by_its_kind(scene: JiraScene, tmp_p
     scene.project.roles = {"10": ("Developers", {"bob", "@everyone-else"})}
     issue = scene.world.add_issue("DOCS", "x", reporter="alice", assignee="bob")
     issue.fields = {"customfield_12": ["carol"], "customfield_13": ["@engineering"]}
+    mirror = mirrored(scene, tmp_path)
     for holder, expected in {
         ("anyone", ""): set(PEOPLE),
         ("applicationRole", ""): set(PEOPLE),
@@ -73,7 +74,6 @@ def test_holders_of_browse_are_mirrored_each_by_its_kind(scene: JiraScene, tmp_p
         ("groupCustomField", "customfield_13"): {"alice", "bob"},
     }.items():
         scene.project.browse = [holder]
-        mirror = mirrored(scene, tmp_path)
         mirror.access()
         assert agrees(scene, mirror, issue) == expected, holder
 
@@ -204,30 +204,30 @@ def test_a_pass_asks_for_what_was_updated_and_begins_anew_where_rights_changed(
     assert agrees(scene, mirror, old[0]) == {"carol"}
 
 
-def test_a_role_with_other_members_needs_no_issue_to_be_read(scene: JiraScene, tmp_path: Path) -> None:
-    scene.project.browse = [("projectRole", "10")]
-    scene.project.roles = {"10": ("Developers", {"alice"})}
-    issue = scene.world.add_issue("DOCS", "x", updated=time.time() - 7200)
-    mirror = mirrored(scene, tmp_path)
+def test_a_role_with_other_members_needs_no_issue_to_be_read(cloud: JiraScene, tmp_path: Path) -> None:
+    cloud.project.browse = [("projectRole", "10")]
+    cloud.project.roles = {"10": ("Developers", {"alice"})}
+    issue = cloud.world.add_issue("DOCS", "x", updated=time.time() - 7200)
+    mirror = mirrored(cloud, tmp_path)
     mirror.access()
-    scene.project.roles["10"] = ("Developers", {"@everyone-else"})
+    cloud.project.roles["10"] = ("Developers", {"@everyone-else"})
     mirror.access()
     assert mirror.restarts == 0
-    assert agrees(scene, mirror, issue) == {"carol"}
+    assert agrees(cloud, mirror, issue) == {"carol"}
 
 
-def test_everything_is_listed_anew_in_time_and_where_projects_came(scene: JiraScene, tmp_path: Path) -> None:
+def test_everything_is_listed_anew_in_time_and_where_projects_came(cloud: JiraScene, tmp_path: Path) -> None:
     clock = FixedClock()
-    settings = settings_for(scene.server, tmp_path / "jira-token")
+    settings = settings_for(cloud.server, tmp_path / "jira-token")
     connector = connected("jira", settings, tmp_path, clock)
-    scene.world.add_issue("DOCS", "x")
+    cloud.world.add_issue("DOCS", "x")
     cursor = connector.changes("").cursor
     assert connector.changes(cursor).items
     clock.advance(seconds=timedelta(hours=2).total_seconds())
     with pytest.raises(CursorLost, match="whole"):
         connector.changes(cursor)
     cursor = connector.changes("").cursor
-    scene.world.add_project("NEW", [("anyone", "")])
+    cloud.world.add_project("NEW", [("anyone", "")])
     with pytest.raises(CursorLost, match="projects"):
         connector.changes(cursor)
 
@@ -244,23 +244,23 @@ def test_many_comments_and_what_is_attached_are_read_to_the_end(scene: JiraScene
     assert mirror.connector.fetch(found[f"DOCS/{issue.key}/a.txt"]).content == b"enclosed"
 
 
-def test_what_is_gone_is_gone_and_what_is_no_answer_is_none(scene: JiraScene, tmp_path: Path) -> None:
-    issue = scene.world.add_issue("DOCS", "x")
-    mirror = mirrored(scene, tmp_path)
+def test_what_is_gone_is_gone_and_what_is_no_answer_is_none(cloud: JiraScene, tmp_path: Path) -> None:
+    issue = cloud.world.add_issue("DOCS", "x")
+    mirror = mirrored(cloud, tmp_path)
     item = mirror.content()[f"DOCS/{issue.key}"]
-    scene.world.issues.clear()
+    cloud.world.issues.clear()
     with pytest.raises(Gone):
         mirror.connector.fetch(item)
     for held in ("/search", "/group/member", "issuesecurityschemes"):
-        scene.server.http.faults = {held: b'{"message": "hello"}'}
+        cloud.server.http.faults = {held: b'{"message": "hello"}'}
         with pytest.raises(Malformed):
             mirror.access()
         mirror.cursor = ""
-    scene.server.http.faults = {"/search": 403}
+    cloud.server.http.faults = {"/search": 403}
     with pytest.raises(Unavailable):
-        mirrored(scene, tmp_path).connector.changes("")
-    scene.server.http.faults = {}
-    scene.throttle(1)
+        mirrored(cloud, tmp_path).connector.changes("")
+    cloud.server.http.faults = {}
+    cloud.throttle(1)
     with pytest.raises(Throttled):
         mirror.connector.check()
 
