@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.simulators.sources.confluence_scene import ConfluenceScene
 from tests.simulators.sources.dav_acl_scene import DavAclScene
 from tests.simulators.sources.folder_scene import PosixScene
 from tests.simulators.sources.git_scene import GitScene
 from tests.simulators.sources.graph_scene import GraphScene
 from tests.simulators.sources.imap_scene import ImapScene, end_dovecot
+from tests.simulators.sources.jira_scene import JiraScene
 from tests.simulators.sources.manifest_scene import ManifestScene
 from tests.simulators.sources.memory_source import MemoryScene
 from tests.simulators.sources.postgres_scene import PostgresScene
@@ -32,6 +34,8 @@ SCENES: dict[str, Callable[..., Scene]] = {
     "git": GitScene,
     "imap": ImapScene,
     "manifests": ManifestScene,
+    "confluence": ConfluenceScene,
+    "jira": JiraScene,
     "memory": lambda _place: MemoryScene(),
     "posix": PosixScene,
     "postgres": PostgresScene,

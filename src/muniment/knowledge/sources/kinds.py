@@ -108,6 +108,18 @@ KINDS: Mapping[str, Kind] = {
             f"{_CONNECTORS}.webdav",
             proven="a real server (wsgidav) with stated readers; a simulator of RFC 3744 with its lists",
         ),
+        Kind(
+            "confluence",
+            "Pages, blog posts, comments and attachments of Confluence, Cloud or Data Center.",
+            f"{_CONNECTORS}.confluence",
+            proven="a simulator of its public API",
+        ),
+        Kind(
+            "jira",
+            "Issues, comments and attachments of Jira, Cloud or Data Center.",
+            f"{_CONNECTORS}.jira",
+            proven="a simulator of its public API",
+        ),
     )
 }
 
