@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.simulators.sources.drive_scene import DriveScene
 from tests.simulators.sources.folder_scene import PosixScene
 from tests.simulators.sources.graph_scene import GraphScene
 from tests.simulators.sources.memory_source import MemoryScene
@@ -21,6 +22,7 @@ from muniment.knowledge.syncing import patience
 
 DIRECTORY = "".join(f'[users.{name}]\nname = "{name.title()}"\ngroups = []\n' for name in (*PEOPLE, GUEST))
 SCENES: dict[str, Callable[[Path], Scene]] = {
+    "drive": DriveScene,
     "memory": lambda _place: MemoryScene(),
     "posix": PosixScene,
     "sharepoint": GraphScene,

@@ -62,6 +62,12 @@ KINDS: Mapping[str, Kind] = {
             f"{_CONNECTORS}.graph",
             proven="a simulator of its public API",
         ),
+        Kind(
+            "drive",
+            "Shared drives and folders of Google Drive.",
+            f"{_CONNECTORS}.drive",
+            proven="a simulator of its public API",
+        ),
     )
 }
 
