@@ -13,6 +13,7 @@ from tests.simulators.sources.folder_scene import PosixScene
 from tests.simulators.sources.graph_scene import GraphScene
 from tests.simulators.sources.memory_source import MemoryScene
 from tests.simulators.sources.scene import GUEST, PEOPLE, Scene
+from tests.simulators.sources.slack_scene import SlackScene
 
 from muniment.app import Workspace
 from muniment.foundation.clock import FixedClock
@@ -26,6 +27,7 @@ SCENES: dict[str, Callable[[Path], Scene]] = {
     "memory": lambda _place: MemoryScene(),
     "posix": PosixScene,
     "sharepoint": GraphScene,
+    "slack": SlackScene,
 }
 """Every source under test, made in an empty folder; one that cannot run here skips with its reason."""
 

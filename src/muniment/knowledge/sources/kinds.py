@@ -68,6 +68,12 @@ KINDS: Mapping[str, Kind] = {
             f"{_CONNECTORS}.drive",
             proven="a simulator of its public API",
         ),
+        Kind(
+            "slack",
+            "Channels of a Slack workspace, a day of each at a time.",
+            f"{_CONNECTORS}.slack",
+            proven="a simulator of its public API",
+        ),
     )
 }
 
