@@ -66,7 +66,9 @@ class AccessFeed:
             if one.file is not None and is_folder(one.file):
                 continue
             name, stated = self._ruled(place, one.id, one.file)
-            scopes[name], items[one.id] = stated, name
+            # A whole pass leaves out what is not read; a later one tells that it is nobody's any more.
+            if name != _SHUT or not place.whole:
+                scopes[name], items[one.id] = stated, name
         return AccessPage(scopes, items, (), place.text(), more)
 
     def _begin(self, place: Place) -> None:
