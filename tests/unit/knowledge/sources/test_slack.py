@@ -145,6 +145,15 @@ def test_a_day_holds_its_messages_in_order_with_the_threads_that_began_on_it(
     assert "older" not in text
 
 
+def test_comings_and_answers_shown_in_the_channel_make_no_day(
+    server: SlackServer, world: World, tmp_path: Path
+) -> None:
+    channel = world.add_channel("plans", int(NOW - DAY))
+    world.say(channel, NOW - 20, "alice", "joined").extra = {"subtype": "channel_join"}
+    world.say(channel, NOW - 10, "alice", "answer").extra = {"thread_ts": "1700000000.000001"}
+    assert reading(server, tmp_path).content() == {}
+
+
 def test_the_revision_of_a_day_moves_when_anything_of_it_does(
     server: SlackServer, world: World, tmp_path: Path
 ) -> None:

@@ -36,7 +36,7 @@ from muniment.knowledge.sources.connectors.slack_days import (
     begin_of,
     day_of,
     has_thread,
-    in_threads,
+    is_read,
     ordered,
     parted,
 )
@@ -185,7 +185,7 @@ class Slack:
         messages = [
             one
             for one in self._api.listed("conversations.history", query, "messages")
-            if not in_threads(one) and day_of(stated_in(one, "ts")) == day
+            if is_read(one) and day_of(stated_in(one, "ts")) == day
         ]
         if not messages:
             raise Gone("Nothing was written on that day.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import cast
 
 from muniment.foundation.errors import BadInput, Unavailable
 from muniment.knowledge.sources.connector import CursorLost, Throttled
@@ -78,7 +79,7 @@ class SlackApi:
             found = page.get(name)
             if not isinstance(found, list):
                 raise Malformed(f"{name} is no list.")
-            for one in found:  # pyright: ignore[reportUnknownVariableType]
+            for one in cast("list[object]", found):
                 yield stated_in({"id": one}, "id")
 
     def home(self) -> str:

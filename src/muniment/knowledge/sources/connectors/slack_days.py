@@ -16,6 +16,7 @@ from muniment.knowledge.sources.http_api import Malformed, Object, object_in, st
 DAY = 86400
 _ACTIVE_SECONDS = 30 * DAY
 _AGAIN_SECONDS = 21600
+_COMINGS = frozenset({"channel_join", "channel_leave", "group_join", "group_leave"})
 
 
 def item_of(channel: str, day: str) -> str:
@@ -80,10 +81,10 @@ class Day:
         self.digest = hashlib.sha256(json.dumps(said).encode("ascii")).hexdigest()[:32]
 
 
-def in_threads(message: Object) -> bool:
-    """Return whether a message is an answer, which comes with the thread that it is in."""
+def is_read(message: Object) -> bool:
+    """Return whether a message stands by itself: answers come with their thread, comings and goings are not read."""
     thread = text_in(message, "thread_ts")
-    return bool(thread) and thread != stated_in(message, "ts")
+    return (not thread or thread == stated_in(message, "ts")) and text_in(message, "subtype") not in _COMINGS
 
 
 def has_thread(message: Object) -> bool:

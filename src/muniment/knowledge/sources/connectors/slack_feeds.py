@@ -24,7 +24,7 @@ from muniment.knowledge.sources.connectors.slack_days import (
     begin_of,
     day_of,
     days,
-    in_threads,
+    is_read,
     item_of,
     seconds_of,
 )
@@ -144,7 +144,7 @@ class Feeds:
         found = list[Item]()
         for message in messages:
             day = day_of(stated_in(message, "ts"))
-            if in_threads(message) or begin_of(day) < oldest:
+            if not is_read(message) or begin_of(day) < oldest:
                 continue
             if place.day and day > place.day:
                 raise Malformed("The history of Slack is out of order.")
