@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.simulators.sources.confluence_scene import ConfluenceScene
 from tests.simulators.sources.dav_acl_scene import DavAclScene
+from tests.simulators.sources.drive_scene import DriveScene
 from tests.simulators.sources.folder_scene import PosixScene
 from tests.simulators.sources.git_scene import GitScene
 from tests.simulators.sources.graph_scene import GraphScene
@@ -20,6 +21,7 @@ from tests.simulators.sources.memory_source import MemoryScene
 from tests.simulators.sources.postgres_scene import PostgresScene
 from tests.simulators.sources.s3_scene import S3Scene, end_server
 from tests.simulators.sources.scene import GUEST, PEOPLE, Scene
+from tests.simulators.sources.slack_scene import SlackScene
 from tests.simulators.sources.smb_scene import SmbScene, end_samba
 from tests.simulators.sources.webdav_scene import WebdavScene
 
@@ -36,6 +38,7 @@ SCENES: dict[str, Callable[..., Scene]] = {
     "manifests": ManifestScene,
     "confluence": ConfluenceScene,
     "jira": JiraScene,
+    "drive": DriveScene,
     "memory": lambda _place: MemoryScene(),
     "posix": PosixScene,
     "postgres": PostgresScene,
@@ -45,6 +48,7 @@ SCENES: dict[str, Callable[..., Scene]] = {
     "smb": SmbScene,
     "webdav": WebdavScene,
     "webdav by lists": DavAclScene,
+    "slack": SlackScene,
 }
 """Every source under test, made in an empty folder; one that cannot run here skips with its reason."""
 SERVERS = {"postgres": "postgres"}

@@ -118,6 +118,17 @@ KINDS: Mapping[str, Kind] = {
             "jira",
             "Issues, comments and attachments of Jira, Cloud or Data Center.",
             f"{_CONNECTORS}.jira",
+        ),
+        Kind(
+            "drive",
+            "Shared drives and folders of Google Drive.",
+            f"{_CONNECTORS}.drive",
+            proven="a simulator of its public API",
+        ),
+        Kind(
+            "slack",
+            "Channels of a Slack workspace, a day of each at a time.",
+            f"{_CONNECTORS}.slack",
             proven="a simulator of its public API",
         ),
     )
