@@ -80,9 +80,6 @@ _HIDDEN = (
     "source_scope",
     "source_account",
     "source_team",
-    "outside_lease",
-    "outside_entry",
-    "outside_ours",
     "alembic_version",
 )
 """Tables that no search or reading looks into."""

@@ -118,6 +118,7 @@ KINDS: Mapping[str, Kind] = {
             "jira",
             "Issues, comments and attachments of Jira, Cloud or Data Center.",
             f"{_CONNECTORS}.jira",
+            proven="a simulator of its public API",
         ),
         Kind(
             "drive",

@@ -93,10 +93,11 @@ class LocalRepository:
         known: dict[object, frozenset[str]] = {}
         try:
             for above in (*reversed(self.folder.parents), self.folder):
-                reading = readers_of(people, reading, rights_of(str(above)), PASS)
+                reading = readers_of(people, reading, rights_of(str(above), stat.S_ISDIR)[0], PASS)
             for name, facts in self.files():
-                rights = rights_of(name, facts)
-                kind = (rights, stat.S_ISDIR(facts.st_mode))
+                is_folder = stat.S_ISDIR(facts.st_mode)
+                rights, _ = rights_of(name, stat.S_ISDIR if is_folder else stat.S_ISREG)
+                kind = (rights, is_folder)
                 if kind not in known:
                     found = readers_of(people, frozenset(people), rights, READ)
                     known[kind] = readers_of(people, found, rights, PASS) if kind[1] else found
