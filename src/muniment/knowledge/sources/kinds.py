@@ -66,6 +66,7 @@ KINDS: Mapping[str, Kind] = {
             "folder",
             "A folder of this machine: POSIX owners, modes and ACLs, or access.toml.",
             f"{_CONNECTORS}.folder",
+            proven="real files, opened as their users",
         ),
         Kind(
             "sharepoint",
