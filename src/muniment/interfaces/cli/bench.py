@@ -29,7 +29,7 @@ def bench(
         typer.Argument(
             metavar="NAME",
             help="actions, assembly, audit, citations, control, evaluation, everyday, keys, lineage, parse, "
-            "policy, retrieval, scale, schemas, sensitive, web, workflows, or all.",
+            "policy, retrieval, scale, schemas, sensitive, sources, web, workflows, or all.",
             show_default=False,
         ),
     ],
