@@ -156,6 +156,8 @@ def status(
 def _words(value: object) -> object:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.0f} s"
     return "unknown" if value is None else value
 
 
