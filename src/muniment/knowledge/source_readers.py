@@ -27,6 +27,7 @@ from muniment.knowledge.access_explorer import explained, ref_of
 from muniment.knowledge.document_labels import NOTHING
 from muniment.knowledge.judgement import Judgement, judged
 from muniment.knowledge.library import DocumentRow
+from muniment.knowledge.quarantine import case_of
 from muniment.knowledge.syncing import connection as connections
 from muniment.knowledge.syncing import people
 from muniment.knowledge.syncing.tables import source_item
@@ -74,7 +75,7 @@ class Step:
     """One reason."""
 
     what: str
-    """`lease`, `account`, `frozen`, `item`, `scope`, `list`, `denial`, `label`, `policy`."""
+    """`lease`, `account`, `frozen`, `quarantine`, `item`, `scope`, `list`, `denial`, `label`, `policy`."""
     ok: bool
     """Whether it lets the user read; one that does not is enough."""
     says: str
@@ -151,6 +152,11 @@ class SourceReaders:
         if is_frozen(connection, "source", row.source):
             steps.append(
                 Step("frozen", False, f"The source {row.source} is frozen by an incident: nobody reads it.")
+            )
+        case = case_of(connection, row.id, row.content_hash)
+        if case is not None and case.state != "released":
+            steps.append(
+                Step("quarantine", False, "Its content is held back until somebody decides: nobody reads it.")
             )
         known = connections.connected(connection, row.source)
         if known is None:

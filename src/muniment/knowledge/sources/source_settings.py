@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 LEASE_SECONDS = 900
 """How old what is known of access may become, unless the source says otherwise."""
@@ -26,3 +26,12 @@ class SourceSettings(BaseModel):
     """How often access is read where the source does not call."""
     content_seconds: int = Field(default=300, ge=1, le=604800)
     """How often content is looked for where the source does not call."""
+
+    @model_validator(mode="after")
+    def _lasts(self) -> SourceSettings:
+        if self.lease_seconds <= self.access_seconds:
+            raise ValueError(
+                f"lease_seconds ({self.lease_seconds}) must be longer than access_seconds ({self.access_seconds}), "
+                "or what is known would be too old before it is read again"
+            )
+        return self
