@@ -45,7 +45,7 @@ def test_each_kind_says_what_it_takes_and_what_it_was_proven_against(tmp_path: P
     assert settings["access"]["takes"] == "posix or manifests"
     assert settings["lease_seconds"]["takes"] == "number from 1 to 86400"
     assert all(one["says"] for one in shown["settings"])
-    assert "a real server" in command("sources", "kinds", "folder").out
+    assert "real files" in command("sources", "kinds", "folder").out
     assert "nonsense" in command("sources", "kinds", "nonsense").line
 
 
