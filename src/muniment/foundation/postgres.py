@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import threading
 from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -22,6 +21,7 @@ from sqlalchemy import event, exc, pool
 
 from muniment.foundation.database import BUSY_SECONDS, CONFINE, Condition, Lent, is_current, migrate
 from muniment.foundation.errors import BadInput, Conflict, MunimentError, NotSetUp, Unavailable
+from muniment.foundation.write_turn import WriteTurn
 
 LEAST_SERVER, LEAST_VECTOR = 16, (0, 8)
 """Versions of Postgres and of pgvector that are good enough."""
@@ -134,7 +134,7 @@ class PostgresDatabase:
         lock = hashlib.sha256(b"muniment schema\0" + schema.encode()).digest()
         self._lock = int.from_bytes(lock[:8], "big", signed=True)
         self._engine = self._make_engine(url)
-        self._write_lock = threading.Lock()
+        self._write_lock = WriteTurn()
         self._made = False
 
     def _make_engine(self, url: str) -> sa.Engine:

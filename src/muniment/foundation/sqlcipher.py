@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from muniment.foundation.errors import Conflict, MunimentError, NotSetUp, Tamper
 from muniment.foundation.kept_connections import KeptConnections, ending
 from muniment.foundation.private_file import make_folder
 from muniment.foundation.worded import say
+from muniment.foundation.write_turn import WriteTurn
 
 _READERS = 8
 """Connections to read by that stay open."""
@@ -50,7 +50,7 @@ class SqlCipherDatabase:
         self._key = key.hex()
         self._engine = self._make_engine(_begin, pool_size=_READERS, max_overflow=56)
         self._writer = self._make_engine(_begin_write, pool_size=1, max_overflow=0)
-        self._write_lock = threading.Lock()
+        self._write_lock = WriteTurn()
         self._readers = KeptConnections(self._engine, _READERS)
         self._writers = KeptConnections(self._writer, 1)
 
