@@ -314,8 +314,10 @@ TEARS = (
     "UPDATE document_version SET text = 'x' || text",
     "DELETE FROM segment",
     "UPDATE document SET content_hash = 'a'",
-    "INSERT INTO document_version SELECT document, 9, title, content_hash, modified_at, stored_at, units, notes,"
-    " text, chunking FROM document_version LIMIT 1",
+    "INSERT INTO document_version"
+    " (document, version, title, content_hash, modified_at, stored_at, units, notes, text)"
+    " SELECT document, 9, title, content_hash, modified_at, stored_at, units, notes, text"
+    " FROM document_version LIMIT 1",
     "DELETE FROM audit_entry WHERE kind = 'ingest.document'",
 )
 

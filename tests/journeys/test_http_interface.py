@@ -143,7 +143,8 @@ def test_the_description_names_every_route_and_loads_nothing(workspace: Workspac
         "/v1/audit/entries/{entry_id}/proof", "/v1/audit/checkpoint", "/v1/audit/consistency/{old_size}",
         "/v1/audit/witness", "/v1/incidents", "/v1/incidents/{incident_id}",
         "/v1/incidents/{incident_id}/freeze", "/v1/incidents/{incident_id}/thaw",
-        "/v1/incidents/{incident_id}/close", "/v1/evaluations", "/v1/evaluations/{evaluation_id}",
+        "/v1/incidents/{incident_id}/close", "/v1/sources",
+        "/v1/sources/{source_id}/notifications", "/v1/evaluations", "/v1/evaluations/{evaluation_id}",
         "/v1/evaluations/{evaluation_id}/comparison",
     }  # fmt: skip
     assert http.get("/docs").status_code == 404

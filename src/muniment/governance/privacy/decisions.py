@@ -141,6 +141,7 @@ DECISIONS: Sequence[Decision] = (
     Decision("source_connection", "how a source is reached; whom accounts are is the operator's to state"),
     Decision("outside_lease", "times"),
     Decision("outside_ours", "entries of ours in lists", removed=("entry",), within=("clauses",)),
+    Decision("document_label", "labels of documents, and which rule gave them"),
     Decision("document_flag", "places in documents"),
     Decision("document_sketch", "digests of documents"),
     Decision("document_band", "digests of documents"),

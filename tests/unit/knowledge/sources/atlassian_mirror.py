@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.simulators.sources.holding import holders_of
 from tests.simulators.sources.scene import GUEST, PEOPLE
 
 from muniment.foundation.clock import Clock, FixedClock
@@ -82,7 +83,7 @@ class SourceMirror:
 
     def readers(self, item: str) -> set[str]:
         """Return the names of those users here who read an item."""
-        holders = self.people.holders()
+        holders = holders_of(self.people)
         stated = self.scopes.get(self.items.get(item, ""))
         if stated is None or not stated.clauses:
             return set()

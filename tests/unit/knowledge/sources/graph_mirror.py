@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.simulators.sources.graph_scene import settings_for
 from tests.simulators.sources.graph_server import GraphServer
+from tests.simulators.sources.holding import holders_of
 
 from muniment.foundation.clock import Clock, FixedClock
 from muniment.foundation.egress import Egress
@@ -92,7 +93,7 @@ class GraphMirror:
     def readers(self, item: str) -> set[str]:
         """Return the names of those who read an item."""
         settings = self.graph._settings
-        holders = known(self.people or self.graph.people(), settings).holders()
+        holders = holders_of(known(self.people or self.graph.people(), settings))
         stated = self.scopes.get(self.items.get(item, ""))
         if stated is None or not stated.clauses:
             return set()

@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tests.simulators.sources.holding import holders_of
+
 from muniment.foundation.clock import Clock, FixedClock
 from muniment.foundation.egress import Egress
 from muniment.foundation.secret import Secret
@@ -92,7 +94,7 @@ class Reading:
 
     def readers(self, item: str) -> set[str]:
         """Return the names of those who read an item."""
-        holders = self.people.holders()
+        holders = holders_of(self.people)
         stated = self.scopes.get(self.items.get(item, ""))
         if stated is None or not stated.clauses:
             return set()
