@@ -30,7 +30,7 @@ SCENES: dict[str, Callable[[Path], Scene]] = {
     "webdav": WebdavScene,
     "webdav by lists": DavAclScene,
 }
-BY_DEFAULT = ["s3 by tags", "webdav", "webdav by lists"]
+BY_DEFAULT = ["webdav"]
 
 
 @pytest.fixture(scope="module", autouse=True)

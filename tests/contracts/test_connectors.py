@@ -116,17 +116,19 @@ def _servers() -> Iterator[None]:
 
 ALWAYS = ("memory", "posix")
 """Sources of which every run tries the whole contract; of the others it tries CORE, and the whole is `prove`."""
-CORE = (
-    "test_nothing_is_wider_than_the_source_through_random_changes",
-    "test_a_changed_item_is_found_by_its_new_words_alone",
-)
+OTHERWISE = ("s3", "webdav")
+"""Those whose kind has another way to say who reads, which is tried each time."""
+CORE = "test_nothing_is_wider_than_the_source_through_random_changes"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each test for each source."""
     if "mirror" in metafunc.fixturenames:
-        whole = metafunc.function.__name__ in CORE
-        marks = {name: () if whole or name in ALWAYS else (pytest.mark.prove,) for name in SCENES}
+        whole = metafunc.function.__name__ == CORE
+        marks = {
+            name: () if (whole and name not in OTHERWISE) or name in ALWAYS else (pytest.mark.prove,)
+            for name in SCENES
+        }
         params = [pytest.param(name, marks=marks[name]) for name in sorted(SCENES)]
         metafunc.parametrize("mirror", params, indirect=True)
 
