@@ -116,8 +116,8 @@ def _servers() -> Iterator[None]:
 
 ALWAYS = ("memory", "posix")
 """Sources of which every run tries the whole contract; of the others it tries CORE, and the whole is `prove`."""
-OTHERWISE = ("s3", "webdav")
-"""Those whose kind has another way to say who reads, which is tried each time."""
+OTHERWISE = ("confluence", "jira", "s3", "sharepoint", "webdav")
+"""Those whose random changes are compared elsewhere each time, or whose kind has another way that is tried here."""
 CORE = "test_nothing_is_wider_than_the_source_through_random_changes"
 
 

@@ -97,7 +97,7 @@ class Scene:
         return Counter(line.removeprefix(f"{run}/") for line in lines if line.startswith(run))
 
 
-@pytest.fixture(params=["file", "postgres"])
+@pytest.fixture(params=["file", pytest.param("postgres", marks=pytest.mark.prove)])
 def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
     with ExitStack() as closing:
         url, database = "", None
