@@ -341,6 +341,7 @@ def test_reading_again_what_did_not_change_stores_nothing(mirror: Mirror) -> Non
     mirror.sync()
     report = mirror.workspace.sources.sync_content("under-test", OPERATOR)
     assert (report.stored, report.removed, report.failed) == (0, 0, 0)
+    assert "waiting" not in mirror.workspace.sources.standing("under-test").items
 
 
 def test_nothing_is_wider_than_the_source_through_random_changes(mirror: Mirror) -> None:

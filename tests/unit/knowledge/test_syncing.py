@@ -398,3 +398,24 @@ def test_what_another_process_read_lately_is_read_again_only_when_the_source_cal
     with ThreadPoolExecutor(2) as access, ThreadPoolExecutor(1) as content:
         workspace.feeding.look(access, content)
     assert {"people", "changes"} <= set(scene.world.asked)
+
+
+def test_what_was_read_at_another_revision_than_was_listed_is_read_again(
+    workspace: Workspace, scene: MemoryScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    from tests.simulators.sources import memory_source
+
+    fill(scene, 2)
+    whole = memory_source.Memory.fetch
+
+    def later(self: memory_source.Memory, item: Item) -> Content:
+        return replace(whole(self, item), revision="later")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(memory_source.Memory, "fetch", later)
+        sync(workspace)
+    assert workspace.sources.standing("wiki").items == {"waiting": 2}
+    sync(workspace)
+    assert workspace.sources.standing("wiki").items == {"stored": 2}

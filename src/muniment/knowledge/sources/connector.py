@@ -152,7 +152,10 @@ class Content:
 
     content: bytes
     revision: str = ""
-    """That of the item it was read at, where the source says; empty: the one that was asked for."""
+    """That of the item it was read at, where the source says; empty: the one that was asked for.
+
+    Another one than was asked for waits to be listed, and is read again then.
+    """
     scope: str | None = None
     """The scope it was in at that moment, where the source can tell.
 

@@ -245,7 +245,7 @@ class ContentPass:
             raise
         except MunimentError as error:
             return _Fetched(one, error=error)
-        return _Fetched(one, content.content, one.item.revision, content.scope)
+        return _Fetched(one, content.content, content.revision or one.item.revision, content.scope)
 
     def _is_same(self, fetched: _Fetched) -> bool:
         if fetched.one.document is None or fetched.one.attempts:

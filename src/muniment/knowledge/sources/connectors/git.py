@@ -283,9 +283,8 @@ class GitConnector:
 
     def _base(self) -> Stated | None:
         """Return who may read the repository by its own rights; None where readers are stated by path."""
-        if self._settings.access == "readers":
+        if self._settings.access == "readers" or not isinstance(self._where, LocalRepository):
             return None
-        assert isinstance(self._where, LocalRepository)
         return self._where.readers(self._people())
 
     def _readers(self, tree: Tree, path: str, base: Stated | None) -> Stated:
